@@ -1,0 +1,38 @@
+"""Progress on stderr, only on a terminal, only for work that lasts over two seconds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE_S = 2.0
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yield ``items`` and, once two seconds have passed, draw a progress bar on a terminal's stderr."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    started = time.monotonic()
+    done = 0
+    iterator = iter(items)
+    for item in iterator:
+        yield item
+        done += 1
+        if time.monotonic() - started > PATIENCE_S:
+            break
+    else:
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total, completed=done)
+        for item in iterator:
+            yield item
+            bar.advance(task)

@@ -1,0 +1,146 @@
+"""The objects on the road from images to dose. The leading axis of every ``draws`` array is the draw (one world)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class FitStatus(StrEnum):
+    """Outcome of a time–activity fit; ``sentence`` says what it means and ``advice`` what to do."""
+
+    OK = "ok"
+    TOO_FEW_POINTS = "too few points"
+    TAIL_NOT_SAMPLED = "tail not sampled"
+    RISING_LAST_POINT = "rising last point"
+    PHYSICAL_DECAY_BOUND = "bounded by physical decay"
+    POOR_FIT = "poor fit"
+    SINGLE_TIME_POINT = "single time point"
+
+    @property
+    def sentence(self) -> str:
+        """What the status means."""
+        return _STATUS[self][0]
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return _STATUS[self][1]
+
+
+_STATUS = {
+    FitStatus.OK: ("The curve describes the points within their uncertainty.", "Nothing to do."),
+    FitStatus.TOO_FEW_POINTS: ("Fewer points than the curve has parameters.", "Add a time point or accept a simpler curve."),
+    FitStatus.TAIL_NOT_SAMPLED: (
+        "More than 30 % of the time-integrated activity lies after the last point.",
+        "Add a later time point (about two to three effective half-lives after injection).",
+    ),
+    FitStatus.RISING_LAST_POINT: (
+        "The activity still rises at the last point.",
+        "Check registration and scaling of the last image; add a later time point.",
+    ),
+    FitStatus.PHYSICAL_DECAY_BOUND: (
+        "The fitted decay would be slower than physical decay and was bounded there.",
+        "Check scaling between time points; the region may keep its activity.",
+    ),
+    FitStatus.POOR_FIT: ("The curve misses points by more than their uncertainty.", "Look at the curve: motion or a wrong region."),
+    FitStatus.SINGLE_TIME_POINT: ("One time point: the half-life is not measured.", "Use within the validity window only."),
+}
+
+
+@dataclass(frozen=True)
+class TimeActivity:
+    """Activity in a region over time after injection.
+
+    ``time_h`` ``(t,)``; ``activity_mbq`` ``(t,)`` at those times (decay *not* corrected away), ``sd_mbq`` ``(t,)``;
+    ``uncorrected_mbq`` before partial-volume correction; ``recovery`` the ratio of the two at each time.
+    """
+
+    name: str
+    nuclide: str
+    volume_ml: float
+    time_h: NDArray[np.float64]
+    activity_mbq: NDArray[np.float64]
+    sd_mbq: NDArray[np.float64]
+    uncorrected_mbq: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.time_h)
+        for field_name in ("time_h", "activity_mbq", "sd_mbq", "uncorrected_mbq"):
+            value = np.array(getattr(self, field_name), dtype=np.float64)
+            if value.shape != (n,) or not np.all(np.isfinite(value)):
+                raise ValueError(f"{self.name}: {field_name} must be {n} finite values")
+            value.setflags(write=False)
+            object.__setattr__(self, field_name, value)
+        if n < 1 or np.any(np.diff(self.time_h) <= 0) or self.time_h[0] < 0:
+            raise ValueError(f"{self.name}: times after injection must rise from 0 or later, found {self.time_h.tolist()}")
+        if not self.volume_ml > 0:
+            raise ValueError(f"{self.name}: volume must be above 0 ml")
+
+    @property
+    def recovery(self) -> float:
+        """Measured over corrected activity, averaged over time points: 1 means that nothing was lost to blur."""
+        return float(self.uncorrected_mbq.sum() / self.activity_mbq.sum())
+
+
+@dataclass(frozen=True)
+class TimeIntegratedActivity:
+    """Time-integrated activity of a region as a sum of exponentials.
+
+    ``amplitude_mbq`` and ``rate_per_h`` ``(draw, term)``: A(t) = Σ amplitude · exp(−rate · t), physical decay included.
+    ``draws_mbq_h`` ``(draw,)`` is its integral from injection to infinity.
+    """
+
+    name: str
+    nuclide: str
+    curve: TimeActivity
+    model: str
+    amplitude_mbq: NDArray[np.float64]
+    rate_per_h: NDArray[np.float64]
+    status: tuple[FitStatus, ...]
+
+    def __post_init__(self) -> None:
+        for field_name in ("amplitude_mbq", "rate_per_h"):
+            value = np.array(getattr(self, field_name), dtype=np.float64)
+            if value.ndim != 2 or not np.all(np.isfinite(value)):
+                raise ValueError(f"{self.name}: {field_name} must be finite with axes (draw, term)")
+            value.setflags(write=False)
+            object.__setattr__(self, field_name, value)
+        if np.any(self.rate_per_h <= 0):
+            raise ValueError(f"{self.name}: every rate must be above 0 per hour")
+
+    @property
+    def draws_mbq_h(self) -> NDArray[np.float64]:
+        """Time-integrated activity of each draw, MBq·h, ``(draw,)``."""
+        return np.asarray((self.amplitude_mbq / self.rate_per_h).sum(axis=1))
+
+    @property
+    def effective_half_life_h(self) -> float:
+        """Median over draws of the half-life of the slowest term with a positive amplitude, in hours."""
+        slowest = np.where(self.amplitude_mbq > 0, self.rate_per_h, np.inf).min(axis=1)
+        return float(np.median(np.log(2) / slowest))
+
+
+@dataclass(frozen=True)
+class Dose:
+    """Absorbed dose of a region for the injected activity of one cycle.
+
+    ``draws_gy`` ``(draw,)``; ``bed_gy`` ``(draw,)`` for this cycle alone with the region's own kinetics.
+    """
+
+    name: str
+    nuclide: str
+    mass_g: float
+    tia: TimeIntegratedActivity
+    draws_gy: NDArray[np.float64]
+    bed_gy: NDArray[np.float64]
+    method: str
+    injected_mbq: float
+
+    @property
+    def gy_per_gbq(self) -> NDArray[np.float64]:
+        """Absorbed dose per injected activity, Gy/GBq, ``(draw,)``."""
+        return np.asarray(self.draws_gy / (self.injected_mbq / 1000.0))

@@ -1,0 +1,1 @@
+"""Volumes, regions, studies; SUV, partial volume, registration, segmentation, lesion measures."""
