@@ -1,0 +1,56 @@
+# neorlt: set-up and everyday commands. `make demo` and `make test` each set up all that they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test system lint bench docs validate wheel lock hooks clean
+
+# One stamp a set of packages: base for the demo, all for tests and development.
+$(VENV)/base.stamp: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/base.stamp
+
+demo: $(VENV)/base.stamp  ## run the main job on the bundled digital patient
+	@$(BIN)/python tools/demo.py
+
+test: $(VENV)/dev.stamp  ## run the tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+
+lint: $(VENV)/dev.stamp  ## style, types, import table, table hashes
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/hash_tables.py --check
+
+docs: $(VENV)/dev.stamp  ## run every example of the gallery
+	$(BIN)/python tools/run_docs.py
+
+bench: $(VENV)/dev.stamp  ## time, peak memory and growth, each beside its baseline
+	$(BIN)/python benchmarks/run.py
+
+validate: $(VENV)/dev.stamp  ## the long proofs; their results are committed
+	$(BIN)/python validation/run.py
+
+system:  ## Debian packages that some tests need (see system-packages.txt)
+	tools/install_system_packages.sh system-packages.txt
+
+wheel: $(VENV)/dev.stamp  ## build the wheel, install it into a clean environment, run it
+	tools/check_wheel.sh $(BIN)/python
+
+lock: ## refresh the locked, hashed requirements
+	tools/lock.sh $(PYTHON)
+
+hooks: $(VENV)/dev.stamp
+	$(BIN)/pre-commit install
+
+clean:
+	rm -rf $(VENV) dist build demo-report

@@ -1,0 +1,1 @@
+"""The patient, the scheme, the cycle loop: prediction, comparison, search."""

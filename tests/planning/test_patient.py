@@ -1,0 +1,83 @@
+"""patient.toml: what is read, and what is refused."""
+
+import copy
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neorlt.core.errors import InputError
+from neorlt.planning.patient import patient_from, read_patient, sphere_diameter_mm, sphere_volume_ml
+
+TEXT = """
+id = "synthetic"
+[baseline]
+age_y = 58
+sex = "F"
+weight_kg = 70
+egfr_ml_min = 85
+kidney_risk_factors = ["diabetes"]
+platelets_e9_per_l = 230
+[[lesion]]
+id = "primary"
+site = "pancreas-head"
+longest_diameter_mm = 45
+ki67_pct = 8
+vessels = [ { name = "SMV", contact_deg = 220, irregular = true } ]
+[[lesion]]
+id = "liver-1"
+site = "liver"
+volume_ml = 5.5
+dose_gy = [30, 28]
+"""
+
+
+def test_the_documented_keys_are_read(tmp_path):
+    (tmp_path / "p.toml").write_text(TEXT)
+    patient = read_patient(tmp_path / "p.toml")
+    assert patient.primary is not None
+    assert patient.primary.vessels[0].irregular
+    assert patient.kidney_risk_factors == ("diabetes",)
+    assert patient.lesions[1].is_liver
+    assert patient.lesions[1].longest_diameter_mm == pytest.approx(21.9, abs=0.05)
+    assert patient.ki67_pct == 8
+    assert any("dose_activity_gbq" in text for text in patient.warnings)
+
+
+@given(st.floats(2, 300))
+def test_sphere_volume_and_diameter_are_inverse(diameter_mm):
+    assert sphere_diameter_mm(sphere_volume_ml(diameter_mm)) == pytest.approx(diameter_mm)
+
+
+@pytest.mark.parametrize(("path", "value", "message"), [
+    (("baseline", "weight_kg"), -1, "weight_kg"), (("baseline", "weight_kg"), "70", "weight_kg"), (("baseline", "sex"), "X", "sex"),
+    (("baseline", "weigth_kg"), 70, "unknown key"), (("baseline", "prior_chemotherapy"), "no", "prior_chemotherapy"),
+    (("lesion", 0, "ki67_pct"), 120, "ki67_pct"), (("lesion", 0, "longest_diameter_mm"), 0, "longest_diameter_mm"),
+    (("lesion", 0, "longest_diameter_mm"), True, "longest_diameter_mm"), (("lesion", 1, "id"), "primary", "same id"),
+    (("lesion", 1, "dose_gy"), [30, -1], "dose_gy"), (("lesion", 1, "gy_per_gbq"), 4.0, "both"),
+    (("lesion", 0, "vessels", 0, "contact_deg"), 400, "contact_deg"), (("lesion", 0, "site"), "", "site"), (("id",), None, "id"),
+    (("lesion",), [], "no lesion"),
+])
+def test_bad_values_are_named_with_their_place(path, value, message):
+    document = copy.deepcopy(tomllib.loads(TEXT))
+    target = document
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    with pytest.raises(InputError, match=message) as caught:
+        patient_from(document, "p.toml")
+    assert "p.toml" in str(caught.value) or message == "same id"
+
+
+def test_lesion_without_size_is_refused():
+    with pytest.raises(InputError, match="no size"):
+        patient_from({"id": "a", "lesion": [{"id": "x", "site": "liver"}]}, "p.toml")
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_patient(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe id = ")
+    with pytest.raises(InputError, match="not valid TOML"):
+        read_patient(tmp_path / "bad.toml")
