@@ -1,0 +1,267 @@
+"""The plan document: what ``plan.json`` holds and what every page and report reads. Plain JSON, keys fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from neorlt import __version__
+from neorlt.clinic.grade import who_grade
+from neorlt.clinic.vessels import PROXY_NOTE, Resectability, classify_resectability
+from neorlt.core.citations import cite
+from neorlt.core.draws import N_DRAWS, summarise
+from neorlt.core.labels import Label
+from neorlt.dosimetry.objects import Dose
+from neorlt.planning.patient import Patient
+from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare, primary_index
+from neorlt.planning.prediction import Comparison, Prediction
+from neorlt.planning.scheme import Scheme
+from neorlt.response.parameters import parameter_table
+from neorlt.response.readouts import baseline_rates, validity_warnings
+
+NOTICE = "Research software: not a medical device, not for clinical decisions."
+CLASS_NAMES = {Resectability.RESECTABLE: "resectable", Resectability.BORDERLINE: "borderline resectable",
+               Resectability.LOCALLY_ADVANCED: "locally advanced"}
+TIE = 0.90
+"""Two schemes are told apart when one is better in at least this share of draws."""
+
+
+def plan_document(
+    patient: Patient, schemes: Sequence[Scheme], *, lesion_doses: Mapping[str, Dose] | None = None,
+    kidney_doses: Mapping[str, Dose] | None = None, conflicts: Sequence[Mapping[str, Any]] = (), warnings: Sequence[str] = (),
+    synthetic: str | None = None, n_draws: int = N_DRAWS, seed: int = 1,
+) -> dict[str, Any]:
+    """Predict, compare and write down.
+
+    Parameters
+    ----------
+    patient, schemes
+        Whom, and what is compared.
+    lesion_doses, kidney_doses
+        Measured doses by lesion id and by kidney.
+    conflicts, warnings
+        Where image and file differ, and what earlier steps warned of.
+    synthetic
+        Text for the banner where the patient is not real.
+    n_draws, seed
+        Joint draws and seed.
+    """
+    world = build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
+    comparison = compare(world, schemes)
+    outside = _outside(world, comparison)
+    return {
+        "notice": NOTICE,
+        "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "neorlt": __version__,
+        "seed": seed,
+        "n_draws": n_draws,
+        "synthetic": synthetic,
+        "patient": _patient(patient, conflicts),
+        "answer": {"sentences": _sentences(patient, comparison), "resectability_baseline": _baseline_class(patient)},
+        "schemes": [prediction.as_json() for prediction in comparison.predictions],
+        "indistinguishable": _indistinguishable(comparison),
+        "timing": _timing(comparison),
+        "baseline_rates": [_rate(rate) for rate in baseline_rates().values()],
+        "lesions": [_lesion(world, index, lesion_doses or {}) for index in range(len(patient.lesions))],
+        "organs": [],
+        "kidneys": {"origin": world.kidneys.origin, "gy_per_gbq": {
+            nuclide: summarise(world.kidneys.gy_per_gbq[:, i]).as_json() for i, nuclide in enumerate(("Lu-177", "Y-90"))}},
+        "assumptions": _assumptions(world),
+        "parameters": parameter_table(),
+        "warnings": [*warnings, *patient.warnings, *outside, *_patient_warnings(patient)],
+        "outside_validity": outside,
+        "citations": [{"key": c.key, "text": c.text, "url": c.url} for c in cite(*_citations(world))],
+        "label_explanations": {str(label): label.explanation for label in Label},
+        "sources": [],
+    }
+
+
+def _rate(rate: Any) -> dict[str, Any]:
+    value, low, high = rate.interval
+    return {"endpoint": rate.name.replace("_", " "), "events": rate.events, "n": rate.total, "rate": value, "ci95": [low, high],
+            "source": rate.source, "note": "every patient has the pooled rate: no model, no patient features"}
+
+
+def _patient(patient: Patient, conflicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    ki67 = patient.ki67_pct
+    return {
+        "id": patient.id, "age_y": patient.age_y, "sex": patient.sex, "weight_kg": patient.weight_kg,
+        "egfr_ml_min": patient.egfr_ml_min, "kidney_risk_factors": list(patient.kidney_risk_factors),
+        "platelets_e9_per_l": patient.platelets_e9_per_l, "neutrophils_e9_per_l": patient.neutrophils_e9_per_l,
+        "haemoglobin_g_dl": patient.haemoglobin_g_dl, "prior_chemotherapy": patient.prior_chemotherapy, "ki67_pct": ki67,
+        "grade": None if ki67 is None else f"G{int(np.asarray(who_grade(ki67)))}",
+        "conflicts": [dict(conflict) for conflict in conflicts],
+    }
+
+
+def _baseline_class(patient: Patient) -> dict[str, Any]:
+    primary = patient.primary
+    if primary is None or not primary.vessels:
+        return {"class": None, "reason": "no vessel contact is given for a pancreatic primary", "vessels": []}
+    code = classify_resectability(primary.site, primary.vessels)
+    return {
+        "class": CLASS_NAMES[code], "reason": PROXY_NOTE,
+        "vessels": [{"name": v.name, "contact_deg": v.contact_deg, "irregular": v.irregular} for v in primary.vessels],
+    }
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
+    """The answer in words, hedged as the draws are."""
+    treated = [p for p in comparison.predictions if p.scheme.cycles]
+    sentences = []
+    baseline = _baseline_class(patient)
+    if baseline["class"] is not None:
+        contacts = ", ".join(f"{v['name']} {v['contact_deg']:.0f}°" for v in baseline["vessels"])
+        sentences.append(f"At baseline the primary is {baseline['class']} ({contacts}).")
+    if not treated:
+        return [*sentences, "No treatment is compared."]
+    with_class = [p for p in treated if p.p_resectable is not None]
+    if with_class:
+        best = max(with_class, key=lambda p: p.p_resectable.value if p.p_resectable else 0.0)
+        assert best.p_resectable is not None
+        low, high = best.p_resectable.ci90
+        sentences.append(
+            f"The highest predicted chance of becoming resectable is {_percent(best.p_resectable.value)} "
+            f"(90 % interval {_percent(low)} to {_percent(high)}), with {best.scheme.name}; it rests on assumptions about scar and contact."
+        )
+    measured = [p for p in treated if p.p_objective_response is not None]
+    if measured:
+        best = max(measured, key=lambda p: p.p_objective_response.value if p.p_objective_response else 0.0)
+        assert best.p_objective_response is not None
+        low, high = best.p_objective_response.ci90
+        sentences.append(
+            f"The highest predicted chance of an objective response before surgery is {_percent(best.p_objective_response.value)} "
+            f"({_percent(low)} to {_percent(high)}), with {best.scheme.name}."
+        )
+    ties = _indistinguishable(comparison)
+    if ties:
+        shown = "; ".join(f"{a} and {b}" for a, b in ties[:3])
+        sentences.append(f"Cannot be told apart by response: {shown}{' and others' if len(ties) > 3 else ''}.")
+    over = [p for p in treated if p.p_kidney_over_limit >= 0.10]
+    if over:
+        names = ", ".join(f"{p.scheme.name} ({_percent(p.p_kidney_over_limit)})" for p in over)
+        sentences.append(f"At least a 10 % chance of a kidney BED over {over[0].kidney_limit_gy:g} Gy: {names}.")
+    return sentences
+
+
+def _indistinguishable(comparison: Comparison) -> list[list[str]]:
+    """Pairs of treated schemes of which neither is better in at least 90 % of the draws."""
+    pairs = []
+    treated = [(i, p) for i, p in enumerate(comparison.predictions) if p.scheme.cycles and p.p_objective_response is not None]
+    for a, (i, first) in enumerate(treated):
+        for j, second in treated[a + 1 :]:
+            if 1 - TIE < comparison.probability_better(i, j) < TIE:
+                pairs.append([first.scheme.name, second.scheme.name])
+    return pairs
+
+
+def _timing(comparison: Comparison) -> dict[str, Any] | None:
+    """For the longest treated scheme: chance by week that one more month takes off at least 2 mm."""
+    treated = [p for p in comparison.predictions if p.scheme.cycles]
+    if not treated:
+        return None
+    longest: Prediction = max(treated, key=lambda p: p.scheme.surgery_week)
+    n = len(longest.p_2mm_more)
+    return {"scheme": longest.scheme.name, "week": longest.trajectory_week[:n].tolist(), "p_2mm_more": longest.p_2mm_more.tolist()}
+
+
+def _lesion(world: World, index: int, doses: Mapping[str, Dose]) -> dict[str, Any]:
+    lesion, kinetics = world.patient.lesions[index], world.kinetics[index]
+    document: dict[str, Any] = {
+        "id": lesion.id, "site": lesion.site, "volume_ml": lesion.volume_ml, "longest_diameter_mm": lesion.longest_diameter_mm,
+        "ki67_pct": lesion.ki67_pct, "suv_max": lesion.suv_max, "recovery": None, "flags": [], "nuclide": kinetics.measured,
+        "vessels": [{"name": v.name, "contact_deg": v.contact_deg, "irregular": v.irregular} for v in lesion.vessels],
+        "dose_origin": kinetics.origin,
+        "gy_per_gbq": summarise(kinetics.gy_per_gbq[:, 0]).as_json(),
+        "gy_per_gbq_y90": summarise(kinetics.gy_per_gbq[:, 1]).as_json(),
+        "effective_half_life_h": float(np.median(kinetics.half_life_h[:, 0])),
+        "labels": {"gy_per_gbq": str(kinetics.label), "gy_per_gbq_y90": str(Label.ASSUMPTION)},
+    }
+    if lesion.id in doses:
+        document |= dose_fields(doses[lesion.id])
+    return document
+
+
+def dose_fields(dose: Dose) -> dict[str, Any]:
+    """The keys that a measured dose adds to a lesion or an organ."""
+    recovery = dose.tia.curve.recovery
+    interval = summarise(dose.draws_gy)
+    return {
+        "nuclide": dose.nuclide,
+        "volume_ml": dose.tia.curve.volume_ml,
+        "mass_g": dose.mass_g,
+        "recovery": recovery,
+        "tia_mbq_h": {"mean": float(dose.tia.draws_mbq_h.mean()), "sd": float(dose.tia.draws_mbq_h.std())},
+        "dose_gy": {"mean": float(dose.draws_gy.mean()), "sd": float(dose.draws_gy.std()), **interval.as_json()},
+        "bed_gy": summarise(dose.bed_gy).as_json(),
+        "gy_per_gbq": summarise(dose.gy_per_gbq).as_json(),
+        "effective_half_life_h": dose.tia.effective_half_life_h,
+        "model": dose.tia.model,
+        "method": dose.method,
+        "status": [{"name": s.value, "sentence": s.sentence, "advice": s.advice} for s in dose.tia.status],
+        "labels": {"dose_gy": str(Label.MEASURED)},
+    }
+
+
+def _outside(world: World, comparison: Comparison) -> list[str]:
+    total = np.zeros(len(world.patient.lesions))
+    for prediction in comparison.predictions:
+        doses = np.array([prediction.lesion_dose_gy[lesion.id].median for lesion in world.patient.lesions])
+        total = np.maximum(total, doses)
+    found = validity_warnings(world.lesions, total, [lesion.site for lesion in world.patient.lesions])
+    names = [lesion.id for lesion in world.patient.lesions]
+    texts = []
+    for warning in found:
+        number = int(warning["where"].split()[-1])
+        texts.append(warning["text"].replace(warning["where"], f"Lesion {names[number - 1]}", 1))
+    return texts
+
+
+def _patient_warnings(patient: Patient) -> list[str]:
+    found = []
+    if patient.ki67_pct is None:
+        found.append(f"No Ki-67 is given: lesions grow as a G2 of {ASSUMED_KI67_PCT:g} % (assumption), no grade is predicted.")
+    if patient.platelets_e9_per_l is None:
+        found.append("No platelet count is given: no platelet nadir is predicted.")
+    return found
+
+
+def _assumptions(world: World) -> list[dict[str, str]]:
+    patient = world.patient
+    rows = [
+        ("Doses of 90Y are derived from those of 177Lu: wash-out kept, decay exchanged, energy by sphere S-values. "
+         "A change of peptide is not modelled.", Label.ASSUMPTION),
+        ("Per absorbed dose 90Y and 177Lu are taken as equally effective (RBE 1): no public data tell them apart.", Label.ASSUMPTION),
+        ("Resectability: " + PROXY_NOTE, Label.ASSUMPTION),
+        ("Vessel contact follows sphere-cylinder geometry; scar may keep the contact with a probability for which no data exist. "
+         "An irregular outline is taken to stay while the contact keeps its baseline extent.", Label.ASSUMPTION),
+        ("CAPTEM, capecitabine and 5-FU raise the effect per dose by a factor of median 1.1 (log-SD 0.12), and the harm to blood.",
+         Label.ASSUMPTION),
+        ("The lesion dose falls from cycle to cycle by 6 % (G1) or 14 % (G2, G3) and scatters by 19 %.", Label.BY_CONSTRUCTION),
+        ("Kidney BED: alpha/beta 2.6 Gy, repair half-time 2.8 h; limit 40 Gy, or 28 Gy with risk factors (28 patients).",
+         Label.BY_CONSTRUCTION),
+        ("Surgery follows 12 weeks after the last cycle where a scheme does not say.", Label.ASSUMPTION),
+    ]
+    for lesion, kinetics in zip(patient.lesions, world.kinetics, strict=True):
+        if kinetics.origin == "population":
+            rows.append((f"Lesion {lesion.id}: no measured dose; drawn from a population (mean 26.9 Gy per 7.4 GBq over 301 tumours). "
+                         "SUV does not shift it: no published slope was found.", Label.BY_CONSTRUCTION))
+    if world.kidneys.origin == "population":
+        rows.append(("Kidneys: no measured dose; drawn from published means of 0.38 to 0.57 Gy/GBq.", Label.BY_CONSTRUCTION))
+    if world.parameters.source == "prior":
+        rows.append(("The response model is not yet fitted to lesions: every prediction of response is an assumption.", Label.ASSUMPTION))
+    return [{"text": text, "label": str(label)} for text, label in rows]
+
+
+def _citations(world: World) -> list[str]:
+    keys = ["urso2022", "jahn2021", "eisenhauer2009", "bodei2008", "bergsma2016", "siebinga2023", "jahn2020", "bruvoll2023"]
+    if any(kinetics.origin == "images" for kinetics in world.kinetics):
+        keys += ["rousset1998", "gear2018"]
+    return keys
