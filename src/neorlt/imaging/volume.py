@@ -58,12 +58,12 @@ class Grid:
 
     def index_to_mm(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """Map voxel indices ``(..., 3)`` (fractions allowed) to patient millimetres ``(..., 3)``."""
-        return np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return np.asarray(np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3])
 
     def mm_to_index(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Map patient millimetres ``(..., 3)`` to fractional voxel indices ``(..., 3)``."""
         inverse = np.linalg.inv(self.affine)
-        return np.asarray(point_mm, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        return np.asarray(np.asarray(point_mm, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3])
 
     def same_as(self, other: Grid, tolerance_mm: float = 1e-3) -> bool:
         """Whether two grids have the same voxels in the same frame of reference."""

@@ -1,0 +1,133 @@
+"""Coded terms that neorlt writes and understands (PS3.16), each as ``(value, scheme, meaning)``."""
+
+from __future__ import annotations
+
+import re
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+Term = tuple[str, str, str]
+
+RADIONUCLIDE: dict[str, Term] = {
+    # PS3.16 CID 18 (radioisotopes) and CID 4020 (PET radionuclides)
+    "Lu-177": ("447553000", "SCT", "^177^Lutetium"),
+    "Y-90": ("14691008", "SCT", "^90^Yttrium"),
+    "Ga-68": ("35337001", "SCT", "^68^Gallium"),
+    "F-18": ("77004003", "SCT", "^18^Fluorine"),
+    "Cu-64": ("3932008", "SCT", "^64^Copper"),
+}
+"""Radionuclide Code Sequence (0054,0300)."""
+
+_LEGACY_RADIONUCLIDE = {  # SNOMED-RT codes of the same contexts, still written by scanners
+    "C-111A1": "F-18",
+    "C-131A3": "Ga-68",
+    "C-127A2": "Cu-64",
+    "C-162A7": "Y-90",
+}
+
+AGENT: dict[str, Term] = {
+    # PS3.16 CID 25 and CID 4021 (radiopharmaceuticals)
+    "177Lu-DOTATATE": ("781259000", "SCT", "Lutetium^177^ DOTATATE"),
+    "68Ga-DOTATATE": ("724025002", "SCT", "Dotatate Ga^68^"),
+    "18F-FDG": ("35321007", "SCT", "Fluorodeoxyglucose F^18^"),
+}
+"""Radiopharmaceutical Code Sequence (0054,0304)."""
+
+INTRAVENOUS: Term = ("47625008", "SCT", "Intravenous route")
+RECUMBENT: Term = ("102538003", "SCT", "recumbent")
+SUPINE: Term = ("40199007", "SCT", "supine")
+HEADFIRST: Term = ("102540008", "SCT", "headfirst")
+FEETFIRST: Term = ("102541007", "SCT", "feet-first")
+
+BQ_PER_ML: Term = ("Bq/ml", "UCUM", "Becquerels/milliliter")
+GRAY: Term = ("Gy", "UCUM", "Gray")
+ABSORBED_DOSE: Term = ("128513", "DCM", "Absorbed Dose")
+
+ABNORMAL: Term = ("49755003", "SCT", "Morphologically Abnormal Structure")
+ANATOMICAL: Term = ("123037004", "SCT", "Anatomical Structure")
+NEOPLASM: Term = ("108369006", "SCT", "Neoplasm")
+PRIMARY: Term = ("372087000", "SCT", "Primary Malignant Neoplasm")
+SECONDARY: Term = ("14799000", "SCT", "Secondary Malignant Neoplasm")
+LEFT: Term = ("7771000", "SCT", "Left")
+RIGHT: Term = ("24028007", "SCT", "Right")
+TISSUE: Term = ("85756007", "SCT", "Tissue")
+
+ORGAN: dict[str, Term] = {
+    # PS3.16 CID 7151, CID 4031
+    "liver": ("10200004", "SCT", "Liver"),
+    "spleen": ("78961009", "SCT", "Spleen"),
+    "kidney": ("64033007", "SCT", "Kidney"),
+    "pancreas": ("15776009", "SCT", "Pancreas"),
+    "pituitary": ("56329008", "SCT", "Pituitary"),
+    "adrenal": ("23451007", "SCT", "Adrenal gland"),
+    "bone": ("272673000", "SCT", "Bone"),
+    "body": ("38266002", "SCT", "Entire body"),
+}
+"""Segmented Property Type of organs, found by the word in the region's name."""
+
+LESION_CATEGORY_CODES = frozenset({"49755003", "M-01000", "4147007", "108369006"})
+"""Segmented Property Category codes that mean a lesion."""
+ORGAN_CATEGORY_CODES = frozenset({"123037004", "91723000", "T-D0050"})
+"""Segmented Property Category codes that mean anatomy."""
+
+
+def code_item(term: Term) -> Dataset:
+    """Return a code sequence item (PS3.3 Table 8.8-1)."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = term
+    return item
+
+
+def code_sequence(*terms: Term) -> Sequence:
+    """Return a code sequence of ``terms``."""
+    return Sequence([code_item(term) for term in terms])
+
+
+def nuclide_name(text: str) -> str | None:
+    """Return ``"Lu-177"`` for any usual spelling (``177Lu``, ``^177^Lutetium``, ``Lu177``, ``F-18``, ``18F``), else None."""
+    symbols = {
+        "lutetium": "Lu",
+        "yttrium": "Y",
+        "gallium": "Ga",
+        "fluorine": "F",
+        "copper": "Cu",
+        "technetium": "Tc",
+        "indium": "In",
+        "iodine": "I",
+        "zirconium": "Zr",
+        "carbon": "C",
+        "oxygen": "O",
+        "nitrogen": "N",
+    }
+    flat = re.sub(r"[\^\s_\-\[\]()/]+", "", text).lower()
+    for word, symbol in symbols.items():
+        flat = flat.replace(word, symbol.lower())
+    known = "|".join(sorted((s.lower() for s in symbols.values()), key=len, reverse=True))
+    found = re.search(rf"(?<!\d)(\d{{1,3}}m?)({known})(?![a-z]?\d)", flat) or None
+    if found and (len(found[2]) > 1 or not flat[found.end() :][:1].isalpha() or text[:1].isdigit()):
+        return f"{found[2].capitalize()}-{found[1]}"
+    found = re.search(rf"(?<![a-z])({known})(\d{{1,3}}m?)(?!\d)", flat)
+    return f"{found[1].capitalize()}-{found[2]}" if found else None
+
+
+def nuclide_of_item(item: Dataset) -> str | None:
+    """Nuclide of a Radiopharmaceutical Information item, from its code, its meaning, or the agent's name."""
+    for code in item.get("RadionuclideCodeSequence") or []:
+        value = str(code.get("CodeValue", "")).strip()
+        for name, term in RADIONUCLIDE.items():
+            if value == term[0]:
+                return name
+        if value in _LEGACY_RADIONUCLIDE:
+            return _LEGACY_RADIONUCLIDE[value]
+        name_found = nuclide_name(str(code.get("CodeMeaning", "")))
+        if name_found:
+            return name_found
+    for code in item.get("RadiopharmaceuticalCodeSequence") or []:
+        for agent, term in AGENT.items():
+            if str(code.get("CodeValue", "")).strip() == term[0]:
+                return nuclide_name(agent)
+    agent_text = str(item.get("Radiopharmaceutical", "") or "")
+    if re.search(r"\bfdg\b|fluorodeoxyglucose", agent_text, re.IGNORECASE):
+        return "F-18"
+    return nuclide_name(agent_text)

@@ -1,0 +1,85 @@
+"""Commands of the imaging road: each returns the document that ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neorlt.core.errors import InputError
+from neorlt.dicom.read import read_study
+from neorlt.imaging.measures import Diameter, RegionUptake, longest_diameter, measure_region
+from neorlt.imaging.region import Region
+from neorlt.imaging.study import Study
+from neorlt.imaging.suv import suv_images
+from neorlt.imaging.volume import Volume
+
+
+def measure_command(
+    study_folder: Path,
+    *,
+    labels: Path | None = None,
+    label_names: Mapping[int, str] | Path | None = None,
+) -> dict[str, Any]:
+    """Measure every lesion of a study on every PET: SUV, volume, longest and perpendicular diameter.
+
+    Returns
+    -------
+    dict
+        ``lesions`` (one entry per lesion and PET: ``id``, ``time``, ``volume_ml``, ``longest_diameter_mm``,
+        ``perpendicular_diameter_mm``, ``slice_mm``, ``suv_max``, ``suv_mean``, ``suv_peak``, ``reason``), ``response``,
+        ``warnings``, ``sources``, ``patient``.
+
+    Raises
+    ------
+    InputError
+        If the study cannot be read, or holds no lesion.
+
+    """
+    study = read_study(Path(study_folder), labels=labels, label_names=label_names)
+    return measure_study(study)
+
+
+def measure_study(study: Study) -> dict[str, Any]:
+    """Return the document of :func:`measure_command` for a study that is read already."""
+    lesions = study.lesions()
+    if not lesions:
+        raise InputError(
+            "the study holds no lesion to measure",
+            found=f"{len(study.regions)} regions, none of them a lesion" if study.regions else "no region",
+            remedy="add an RTSTRUCT or SEG with the lesions, or give --regions LABELS.nii.gz with --names",
+        )
+    images = suv_images(study)
+    rows = [row for lesion in lesions for row in _rows(lesion, images)]
+    return {
+        "patient": study.patient_key,
+        "lesions": rows,
+        "response": None,
+        "response_reason": "one set of contours: response needs lesions measured in two studies",
+        "warnings": list(study.warnings),
+        "sources": list(study.sources),
+    }
+
+
+def _rows(lesion: Region, images: tuple[Volume, ...]) -> list[dict[str, Any]]:
+    size = longest_diameter(lesion)
+    if not images:
+        return [_row(lesion, size, None, None, "the study holds no PET")]
+    return [_row(lesion, size, image, measure_region(image, lesion), None) for image in images]
+
+
+def _row(lesion: Region, size: Diameter, image: Volume | None, uptake: RegionUptake | None, reason: str | None) -> dict[str, Any]:
+    return {
+        "id": lesion.name,
+        "time": image.time.isoformat() if image is not None and image.time is not None else None,
+        "volume_ml": lesion.volume_ml,
+        "longest_diameter_mm": size.longest_mm,
+        "perpendicular_diameter_mm": size.perpendicular_mm,
+        "slice_mm": size.slice_mm,
+        "suv_max": None if uptake is None else uptake.maximum,
+        "suv_mean": None if uptake is None else uptake.mean,
+        "suv_peak": None if uptake is None else uptake.peak,
+        "total_lesion_uptake_ml": None if uptake is None else uptake.total,
+        "source": lesion.source,
+        "reason": reason,
+    }

@@ -1,0 +1,47 @@
+"""Decay constants for the DICOM objects, from the nuclide tables where they hold the nuclide, else from the header."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from neorlt.nuclides.nuclide import get_nuclide
+
+
+def table_half_life_s(nuclide: str) -> float | None:
+    """Half-life in seconds from the nuclide tables, or None where they do not hold the nuclide."""
+    try:
+        return math.log(2.0) / float(get_nuclide(nuclide).decay_constant_per_h) * 3600.0
+    except (ValueError, KeyError):
+        return None
+
+
+def half_life_s(nuclide: str) -> float:
+    """Half-life in seconds.
+
+    Raises
+    ------
+    ValueError
+        If the nuclide tables do not hold the nuclide.
+
+    """
+    found = table_half_life_s(nuclide)
+    if found is None:
+        raise ValueError(f"no half-life is known for {nuclide!r}")
+    return found
+
+
+def decay_factor(half_life: float, start: datetime, end: datetime) -> float:
+    """Fraction left at ``end`` of what was there at ``start`` (above 1 if ``end`` is the earlier), half-life in seconds."""
+    return math.exp(-math.log(2.0) * (end - start).total_seconds() / half_life)
+
+
+def average_time_s(half_life: float, duration_s: float) -> float:
+    """Seconds after the start of a frame at which the activity equals its average over the frame.
+
+    Source: PS3.3 C.8.9.4.1.5 (Frame Reference Time): (1/λ)·ln(λT/(1 − exp(−λT))).
+    """
+    x = math.log(2.0) * duration_s / half_life
+    if x < 1e-9:
+        return duration_s / 2.0
+    return math.log(x / -math.expm1(-x)) / (math.log(2.0) / half_life)

@@ -1,0 +1,337 @@
+"""What a PET header means: unit, decay reference, injection (PS3.3 C.8.9; the QIBA vendor-neutral SUV rules)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from neorlt.core.errors import InputError
+from neorlt.dicom.decay import average_time_s, decay_factor, table_half_life_s
+from neorlt.dicom.header import where
+from neorlt.imaging.study import Administration
+from neorlt.imaging.volume import Unit
+
+LEAST_BQ, MOST_BQ = 1e6, 1e11
+"""An injected activity in Bq lies between 1 MBq and 100 GBq; a smaller number is in MBq, against the standard."""
+LIGHTEST_KG, HEAVIEST_KG = 1.0, 400.0
+MOST_HALF_LIVES = 10.0
+"""Images later than this after the injection show a thousandth of the activity: a date is wrong."""
+SAME_HALF_LIFE = 0.02
+"""Header and table may differ by this much: vendors round 67.71 min to 68 min."""
+
+
+@dataclass(frozen=True)
+class PetSlice:
+    """Times of one slice: acquisition, frame reference (0054,1300) and duration (0018,1242)."""
+
+    acquisition: datetime
+    frame_reference_s: float | None
+    duration_s: float | None
+
+
+@dataclass(frozen=True)
+class PetHeader:
+    """What the files of one PET series say, as numbers with units; None where they say nothing."""
+
+    file: str
+    units: str
+    suv_type: str
+    decay_correction: str
+    corrected: tuple[str, ...]
+    series_time: datetime | None
+    slices: tuple[PetSlice, ...]
+    nuclide: str | None
+    half_life_s: float | None
+    dose_bq: float | None
+    injection: datetime | None
+    injection_time_only_s: float | None
+    agent: str
+    weight_kg: float | None
+    philips_suv: float | None = None
+    philips_bq_per_ml: float | None = None
+    ge_scan_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PetScale:
+    """How to turn rescaled values into ``unit``: one factor a slice, valid for ``reference``."""
+
+    unit: Unit
+    factors: tuple[float, ...]
+    reference: datetime
+    administration: Administration | None
+    nuclide: str
+    half_life_s: float
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def quantify(header: PetHeader) -> PetScale:
+    """Apply the rules to a header.
+
+    Raises
+    ------
+    InputError
+        If the unit cannot be used, a correction is missing, or injection, activity, times or half-life are missing or
+        contradict one another. The pixels are never needed to say so.
+
+    """
+    unit, factor, note = _unit(header)
+    _check_corrections(header)
+    nuclide, half_life = _half_life(header)
+    start, start_note, warnings = _start(header, half_life)
+    injection = _injection_time(header, start, half_life)
+    administration = _administration(header, nuclide, injection)
+    if unit is Unit.BQ_PER_ML and administration is None:
+        raise InputError(
+            "the injected activity is missing",
+            where=where(header.file, "RadionuclideTotalDose"),
+            remedy="state injected_activity_mbq with a reason under [correction] in settings.toml",
+        )
+    kind = header.decay_correction
+    ones = (factor,) * len(header.slices)
+    if unit is Unit.SUV_BW or kind == "START":
+        return PetScale(unit, ones, start, administration, nuclide, half_life, (note, start_note), warnings)
+    if kind == "ADMIN":
+        if injection is None:
+            raise InputError(
+                "values are decay-corrected to the injection, but its time is missing",
+                where=where(header.file, "RadiopharmaceuticalStartDateTime"),
+                remedy="state injection_time with a reason under [correction] in settings.toml",
+            )
+        text = "Decay Correction ADMIN: values hold for the time of injection."
+        return PetScale(unit, ones, injection, administration, nuclide, half_life, (note, text), warnings)
+    return _uncorrected(header, PetScale(unit, ones, start, administration, nuclide, half_life, (note,), warnings))
+
+
+def _uncorrected(header: PetHeader, scale: PetScale) -> PetScale:
+    """Decay Correction NONE: every slice shows the average of its own frame; bring all to the first acquisition."""
+    reference = min(s.acquisition for s in header.slices)
+    factors = []
+    for part, factor in zip(header.slices, scale.factors, strict=True):
+        if part.duration_s is None:
+            raise InputError(
+                "values are not decay-corrected and the frame's duration is missing",
+                where=where(header.file, "ActualFrameDuration"),
+                remedy="export the series again",
+            )
+        middle = part.acquisition + timedelta(seconds=average_time_s(scale.half_life_s, part.duration_s))
+        factors.append(factor * decay_factor(scale.half_life_s, middle, reference))
+    note = "Decay Correction NONE: every frame's average was brought to the start of the first."
+    return PetScale(
+        scale.unit,
+        tuple(factors),
+        reference,
+        scale.administration,
+        scale.nuclide,
+        scale.half_life_s,
+        (*scale.notes, note),
+        scale.warnings,
+    )
+
+
+def _unit(header: PetHeader) -> tuple[Unit, float, str]:
+    units = header.units.upper()
+    if units == "BQML":
+        return Unit.BQ_PER_ML, 1.0, "Units BQML: rescaled values are Bq/ml."
+    if units == "GML":
+        if header.suv_type not in ("", "BW"):
+            raise InputError(
+                "the PET holds a SUV of another kind",
+                expected="SUV by body weight (BW)",
+                found=header.suv_type,
+                where=where(header.file, "SUVType"),
+                remedy="export the series in Bq/ml",
+            )
+        return Unit.SUV_BW, 1.0, "Units GML: rescaled values are SUVbw already."
+    if units == "CNTS" and header.philips_bq_per_ml:
+        factor = header.philips_bq_per_ml
+        return Unit.BQ_PER_ML, factor, f"Units CNTS: counts times {factor:g} (7053,1009) are Bq/ml."
+    if units == "CNTS" and header.philips_suv:
+        return Unit.SUV_BW, header.philips_suv, f"Units CNTS: counts times {header.philips_suv:g} (7053,1000) are SUVbw."
+    raise InputError(
+        "the PET's unit has no scale to activity" if units else "the PET has no unit",
+        expected="BQML, GML, or CNTS with a scale factor (7053,1009) or (7053,1000)",
+        found=units or "no value",
+        where=where(header.file, "Units"),
+        remedy="export the series in Bq/ml (BQML), attenuation corrected",
+    )
+
+
+def _check_corrections(header: PetHeader) -> None:
+    corrected = {c.upper() for c in header.corrected}
+    tag = where(header.file, "CorrectedImage")
+    if "ATTN" not in corrected:
+        raise InputError(
+            "the PET is not attenuation corrected",
+            expected="ATTN among the corrections",
+            found=", ".join(sorted(corrected)) or "none",
+            where=tag,
+            remedy="give the corrected series",
+        )
+    if header.decay_correction not in ("START", "ADMIN", "NONE"):
+        raise InputError(
+            "the decay correction is not stated",
+            expected="START, ADMIN or NONE",
+            found=header.decay_correction or "no value",
+            where=where(header.file, "DecayCorrection"),
+            remedy="export the series with it",
+        )
+    if ("DECY" in corrected) != (header.decay_correction != "NONE"):
+        raise InputError(
+            "the header contradicts itself about decay correction",
+            expected="DECY among the corrections exactly if Decay Correction is START or ADMIN",
+            found=header.decay_correction,
+            where=tag,
+            remedy="export the series again",
+        )
+
+
+def _half_life(header: PetHeader) -> tuple[str, float]:
+    if header.nuclide is None:
+        raise InputError(
+            "the radionuclide is missing",
+            where=where(header.file, "RadionuclideCodeSequence"),
+            remedy="export the series with its radiopharmaceutical information",
+        )
+    table = table_half_life_s(header.nuclide)
+    if header.half_life_s is None and table is None:
+        raise InputError(
+            "the half-life is missing",
+            where=where(header.file, "RadionuclideHalfLife"),
+            remedy="export the series with its radiopharmaceutical information",
+        )
+    if header.half_life_s is not None and not header.half_life_s > 0:
+        raise InputError(
+            "the half-life must be above 0 s", where=where(header.file, "RadionuclideHalfLife"), remedy="export the series again"
+        )
+    if header.half_life_s is not None and table is not None and abs(header.half_life_s / table - 1) > SAME_HALF_LIFE:
+        raise InputError(
+            "half-life and radionuclide contradict each other",
+            expected=f"{table:.1f} s for {header.nuclide}",
+            found=f"{header.half_life_s:g} s",
+            where=where(header.file, "RadionuclideHalfLife"),
+            remedy="correct the radiopharmaceutical on the scanner and export again",
+        )
+    return header.nuclide, table if table is not None else float(header.half_life_s or 0)
+
+
+def _start(header: PetHeader, half_life: float) -> tuple[datetime, str, tuple[str, ...]]:
+    """Moment that START refers to, by the QIBA rules, and how it was found."""
+    earliest = min(header.slices, key=lambda s: s.acquisition)
+    if header.series_time is not None and header.series_time <= earliest.acquisition:
+        start, how = header.series_time, "series time (0008,0031)"
+    elif header.ge_scan_time is not None:
+        start, how = header.ge_scan_time, "scan time (0009,100D)"
+    elif earliest.frame_reference_s and earliest.duration_s:
+        average = average_time_s(half_life, earliest.duration_s)
+        start = earliest.acquisition + timedelta(seconds=average - earliest.frame_reference_s)
+        how = "acquisition and frame reference time (0054,1300); the series time is later than the acquisition"
+    else:
+        start, how = earliest.acquisition, "first acquisition time (0008,0032)"
+    warnings: tuple[str, ...] = ()
+    if header.decay_correction == "START" and earliest.frame_reference_s and earliest.duration_s:
+        average = average_time_s(half_life, earliest.duration_s)
+        other = earliest.acquisition + timedelta(seconds=average - earliest.frame_reference_s)
+        change = decay_factor(half_life, other, start) - 1.0
+        if abs(change) > 0.01:
+            warnings = (
+                f"PET: the frame reference time points to another decay reference than the {how.split(';')[0]}; "
+                f"values would change by {100 * change:+.1f} %.",
+            )
+    return start, f"Decay reference: {start:%H:%M:%S}, from the {how}.", warnings
+
+
+def _injection_time(header: PetHeader, start: datetime, half_life: float) -> datetime | None:
+    injection = header.injection
+    if injection is None and header.injection_time_only_s is not None:
+        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        injection = midnight + timedelta(seconds=header.injection_time_only_s)
+        if injection > start:  # injected before midnight, imaged after
+            injection -= timedelta(days=1)
+    if injection is None:
+        return None
+    if (injection.tzinfo is None) != (start.tzinfo is None):
+        injection, start = injection.replace(tzinfo=start.tzinfo), start
+    tag = where(header.file, "RadiopharmaceuticalStartDateTime" if header.injection else "RadiopharmaceuticalStartTime")
+    first = min(s.acquisition for s in header.slices)
+    if injection > start or injection > first:
+        raise InputError(
+            "times run backwards: the image is earlier than the injection",
+            found=f"by {injection - min(start, first)}",
+            where=tag,
+            remedy="correct the time of injection, or state it with a reason in settings.toml",
+        )
+    if (start - injection).total_seconds() > MOST_HALF_LIVES * half_life:
+        raise InputError(
+            "injection and image lie too far apart",
+            expected=f"less than {MOST_HALF_LIVES:g} half-lives",
+            found=f"{(start - injection).total_seconds() / 3600:.1f} h",
+            where=tag,
+            remedy="correct the time of injection, or state it with a reason in settings.toml",
+        )
+    if header.injection and header.injection_time_only_s is not None:
+        of_day = (header.injection - header.injection.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+        apart = abs(of_day - header.injection_time_only_s) % 86400.0
+        if min(apart, 86400.0 - apart) > 60.0 and header.injection.tzinfo is None:
+            raise InputError(
+                "two times of injection contradict each other",
+                where=tag,
+                found=f"{apart / 60:.0f} min apart",
+                remedy="correct (0018,1072) and (0018,1078), or state the time with a reason in settings.toml",
+            )
+    return injection
+
+
+def _administration(header: PetHeader, nuclide: str, injection: datetime | None) -> Administration | None:
+    if header.dose_bq is None or injection is None:
+        if header.dose_bq is not None and header.units.upper() != "GML":
+            raise InputError(
+                "the time of injection is missing",
+                where=where(header.file, "RadiopharmaceuticalStartTime"),
+                remedy="state injection_time with a reason under [correction] in settings.toml",
+            )
+        return None
+    tag = where(header.file, "RadionuclideTotalDose")
+    if not header.dose_bq > 0:
+        raise InputError(
+            "the injected activity must be above 0",
+            found=f"{header.dose_bq:g} Bq",
+            where=tag,
+            remedy="state injected_activity_mbq with a reason under [correction] in settings.toml",
+        )
+    if header.dose_bq < LEAST_BQ or header.dose_bq > MOST_BQ:
+        raise InputError(
+            "the injected activity is not in Bq" if header.dose_bq < LEAST_BQ else "the injected activity is impossible",
+            expected="Bq, as the standard demands for PET",
+            found=f"{header.dose_bq:g} (MBq?)",
+            where=tag,
+            remedy=f"if it is {header.dose_bq:g} MBq, state injected_activity_mbq with a reason in settings.toml",
+        )
+    return Administration(nuclide, header.dose_bq / 1e6, injection, header.agent)
+
+
+def check_weight(header: PetHeader) -> None:
+    """Refuse a PET in Bq/ml without a believable weight: SUV could not be made.
+
+    Raises
+    ------
+    InputError
+        If the weight is missing or not that of a person.
+
+    """
+    tag = where(header.file, "PatientWeight")
+    if header.weight_kg is None:
+        raise InputError(
+            "the patient's weight is missing",
+            where=tag,
+            remedy="state weight_kg with a reason under [correction] in settings.toml",
+        )
+    if not LIGHTEST_KG <= header.weight_kg <= HEAVIEST_KG:
+        raise InputError(
+            "the weight is not that of a person",
+            expected=f"{LIGHTEST_KG:g}…{HEAVIEST_KG:g} kg",
+            found=f"{header.weight_kg:g} kg",
+            where=tag,
+            remedy="state weight_kg with a reason under [correction] in settings.toml",
+        )

@@ -1,0 +1,213 @@
+"""Stored pixel values of image objects, checked against what the header announces."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core.errors import InputError
+from neorlt.core.progress import track
+from neorlt.dicom.geometry import stack_grid
+from neorlt.dicom.header import number, numbers, required, text, where
+from neorlt.dicom.scan import Instance, Series
+from neorlt.imaging.volume import Grid
+
+BLOCK = 16
+"""Slices gathered before they are turned into the volume's axis order: bounds memory and keeps writes long."""
+
+_SAME_PLANE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "FrameOfReferenceUID")
+
+
+def check_same(series: Series, keywords: tuple[str, ...]) -> None:
+    """Refuse a series whose files disagree about what must hold for all of them.
+
+    Raises
+    ------
+    InputError
+        Naming the first file and attribute that differ.
+
+    """
+    first = series.first
+    for keyword in keywords:
+        wanted = text(first.header, keyword, first.name)
+        for other in series.instances[1:]:
+            found = text(other.header, keyword, other.name)
+            if found != wanted and not _close(wanted, found):
+                raise InputError(
+                    f"the files of one series disagree about {keyword}",
+                    expected=wanted or "no value",
+                    found=found or "no value",
+                    where=where(other.name, keyword),
+                    remedy="give the series as the scanner made it; a file was changed or does not belong to it",
+                )
+
+
+def _close(one: str, other: str) -> bool:
+    """Whether two texts of numbers mean the same numbers (``-0`` and ``0``, or rounding in the last digits)."""
+    try:
+        a = np.array([float(v) for v in one.strip("[]").replace("'", "").split(",")])
+        b = np.array([float(v) for v in other.strip("[]").replace("'", "").split(",")])
+    except ValueError:
+        return False
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-6, atol=1e-6))
+
+
+def slice_stack(series: Series) -> tuple[Grid, tuple[Instance, ...]]:
+    """Return grid and instances of a single-frame series, sorted by position (never by name or number).
+
+    Raises
+    ------
+    InputError
+        If plane attributes are missing, differ between files, or make no even stack.
+
+    """
+    check_same(series, _SAME_PLANE)
+    first = series.first
+    remedy = "give a series of slices in patient coordinates"
+    orientation = required(
+        numbers(first.header, "ImageOrientationPatient", 6, first.name), "ImageOrientationPatient", first.name, remedy
+    )
+    spacing = required(numbers(first.header, "PixelSpacing", 2, first.name), "PixelSpacing", first.name, remedy)
+    frame = required(text(first.header, "FrameOfReferenceUID", first.name), "FrameOfReferenceUID", first.name, remedy)
+    positions = []
+    for instance in series.instances:
+        at = numbers(instance.header, "ImagePositionPatient", 3, instance.name)
+        positions.append(required(at, "ImagePositionPatient", instance.name, remedy))
+    rows, columns = size(first)
+    grid, order = stack_grid(
+        np.array(positions),
+        orientation,
+        spacing,
+        columns,
+        rows,
+        frame,
+        series.where,
+        number(first.header, "SliceThickness", first.name),
+    )
+    return grid, tuple(series.instances[i] for i in order)
+
+
+def size(instance: Instance) -> tuple[int, int]:
+    """Rows and columns (0028,0010), (0028,0011)."""
+    values = []
+    for keyword in ("Rows", "Columns"):
+        found = required(number(instance.header, keyword, instance.name), keyword, instance.name, "export the file again")
+        if found < 1 or found != int(found):
+            raise InputError(
+                f"{keyword} must be a whole number above 0", where=where(instance.name, keyword), remedy="export the file again"
+            )
+        values.append(int(found))
+    return values[0], values[1]
+
+
+def decode(path: Path, name: str) -> NDArray[np.generic]:
+    """Return stored values ``(rows, columns)`` or ``(frames, rows, columns)``, without any scaling.
+
+    Raises
+    ------
+    InputError
+        If the pixel data are missing, shorter or longer than the header says, in colour, or cannot be decoded.
+
+    """
+    from pydicom import dcmread
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = dcmread(path)
+            present = "PixelData" in dataset or "FloatPixelData" in dataset
+            if present and "PixelData" in dataset and not dataset.file_meta.TransferSyntaxUID.is_compressed:
+                _check_length(dataset, name)
+            array = dataset.pixel_array if present else None
+    except InputError:
+        raise
+    except Exception as error:  # every decoder has its own kinds
+        raise InputError(
+            "the pixel data cannot be decoded",
+            found=f"{type(error).__name__}",
+            where=where(name, "PixelData"),
+            remedy="copy the file again; it is damaged or cut short",
+        ) from error
+    if array is None:
+        raise InputError("the file has no pixel data", where=where(name, "PixelData"), remedy="copy the file again")
+    return array
+
+
+def _check_length(dataset: object, name: str) -> None:
+    get = dataset.get  # type: ignore[attr-defined]
+    if int(get("SamplesPerPixel", 1)) != 1:
+        raise InputError("the image is in colour", where=where(name, "SamplesPerPixel"), remedy="give the original grey images")
+    frames = int(get("NumberOfFrames", 1) or 1)
+    bits = int(get("Rows")) * int(get("Columns")) * frames * int(get("BitsAllocated"))
+    found, expected = len(get("PixelData")), (bits + 7) // 8
+    if found not in (expected, expected + expected % 2):
+        raise InputError(
+            "the pixel data do not fit the header",
+            expected=f"{expected} bytes",
+            found=f"{found} bytes",
+            where=where(name, "PixelData"),
+            remedy="copy the file again; it is cut short or damaged",
+        )
+
+
+def read_stack(
+    instances: tuple[Instance, ...], grid: Grid, scale: Callable[[int, NDArray[np.generic]], NDArray[np.float32]], what: str
+) -> NDArray[np.float32]:
+    """Return the volume ``(x, y, z)`` of sorted slices; ``scale(k, stored)`` turns stored values into the unit.
+
+    Raises
+    ------
+    InputError
+        If a slice cannot be decoded or has another size than announced.
+
+    """
+    nx, ny, nz = grid.shape
+    out = np.empty((nx, ny, nz), np.float32)
+    for start, block in _blocks(instances, what):
+        planes = np.empty((len(block), ny, nx), np.float32)
+        for n, instance in enumerate(block):
+            stored = decode(instance.path, instance.name)
+            if stored.shape != (ny, nx):
+                raise InputError(
+                    "a slice has another size than its header says",
+                    expected=f"{ny} x {nx}",
+                    found=" x ".join(str(v) for v in stored.shape),
+                    where=instance.name,
+                    remedy="give single-frame images",
+                )
+            planes[n] = scale(start + n, stored)
+        out[:, :, start : start + len(block)] = planes.transpose(2, 1, 0)
+    return out
+
+
+def _blocks(instances: tuple[Instance, ...], what: str) -> Iterator[tuple[int, list[Instance]]]:
+    block: list[Instance] = []
+    start = 0
+    for n, instance in enumerate(track(instances, f"reading {what}", total=len(instances))):
+        block.append(instance)
+        if len(block) == BLOCK or n == len(instances) - 1:
+            yield start, block
+            start, block = n + 1, []
+
+
+def rescale(instance: Instance) -> tuple[float, float]:
+    """Rescale Slope (0028,1053) and Intercept (0028,1052).
+
+    Raises
+    ------
+    InputError
+        If one is missing, or the slope is zero.
+
+    """
+    slope = number(instance.header, "RescaleSlope", instance.name)
+    intercept = number(instance.header, "RescaleIntercept", instance.name)
+    remedy = "export the series with its rescale values"
+    slope = required(slope, "RescaleSlope", instance.name, remedy)
+    intercept = required(intercept, "RescaleIntercept", instance.name, remedy)
+    if slope == 0:
+        raise InputError("the rescale slope is zero", where=where(instance.name, "RescaleSlope"), remedy=remedy)
+    return float(slope), float(intercept)

@@ -1,0 +1,225 @@
+"""Find the DICOM objects of a folder and group them by series, reading headers only."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neorlt.core.errors import InputError
+from neorlt.core.progress import track
+from neorlt.dicom.header import text, where
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+DICOM_SUFFIXES = {".dcm", ".ima", ".dicom"}
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One file: its path, its name relative to the study folder, and its header without pixels."""
+
+    path: Path
+    name: str
+    header: Dataset
+
+
+@dataclass(frozen=True)
+class Series:
+    """The instances that share a Series Instance UID (0020,000E) and a SOP class (0008,0016)."""
+
+    uid: str
+    sop_class: str
+    instances: tuple[Instance, ...]
+
+    @property
+    def first(self) -> Instance:
+        """The instance with the first name; errors about the whole series name it."""
+        return self.instances[0]
+
+    @property
+    def where(self) -> str:
+        """File (and number of files) of the series, for errors."""
+        more = len(self.instances) - 1
+        return self.first.name + (f" and {more} more" if more else "")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds."""
+
+    root: Path
+    series: tuple[Series, ...]
+    ignored: tuple[str, ...]
+    patient_key: str
+
+
+def scan(study: Path) -> Scan:
+    """Read every header below a folder (or of one file) and check that it is one patient.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to read, a file is damaged or has no SOP class, or two patients are mixed.
+
+    """
+    study = Path(study)
+    if not study.exists():
+        raise InputError("the study does not exist", where=str(study), remedy="give the folder that holds the DICOM files")
+    root = study if study.is_dir() else study.parent
+    paths = sorted(p for p in study.rglob("*") if p.is_file()) if study.is_dir() else [study]
+    instances, ignored = [], []
+    for path in track(paths, "reading headers", total=len(paths)):
+        name = path.relative_to(root).as_posix()
+        if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+            continue
+        header = read_header(path, name)
+        if header is None:
+            ignored.append(name)
+        else:
+            instances.append(Instance(path, name, header))
+    if not instances:
+        _refuse_empty(study, ignored)
+    patient_key = check_one_patient(instances)
+    return Scan(root, tuple(_group(instances)), tuple(ignored), patient_key)
+
+
+def _refuse_empty(study: Path, ignored: list[str]) -> None:
+    images = [name for name in ignored if name.lower().endswith(NIFTI_SUFFIXES)]
+    if images:
+        raise InputError(
+            "the study holds images without a quantitative scale",
+            expected="DICOM images with a unit (Bq/ml), a time and an injected activity",
+            found=f"{len(images)} NIfTI files, whose numbers have no unit, no time and no injection",
+            where=images[0],
+            remedy="give the DICOM series they were made from; label maps go to --regions",
+        )
+    raise InputError(
+        "the folder holds no DICOM file",
+        found="no file" if not ignored else f"{len(ignored)} files of other kinds",
+        where=study.name,
+        remedy="point to the folder with the CT, PET or SPECT images",
+    )
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file has the DICOM prefix (PS3.10 7.1)."""
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def read_header(path: Path, name: str) -> Dataset | None:
+    """Return the header of a DICOM file, or None for a file of another kind.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or its SOP class is missing.
+
+    """
+    from pydicom import dcmread
+
+    if not is_dicom(path):
+        if path.suffix.lower() in DICOM_SUFFIXES:
+            raise InputError("the file is not DICOM, or was cut short", where=name, remedy="copy the file again, or take it out")
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values that break their VR are judged where they are used
+            header = dcmread(path, stop_before_pixels=True)
+            sop_class = text(header, "SOPClassUID", name)
+            series = text(header, "SeriesInstanceUID", name)
+    except InputError:
+        raise
+    except Exception as error:  # pydicom raises many kinds for broken bytes
+        raise InputError(
+            "the file cannot be read; it is damaged or cut short",
+            found=type(error).__name__,
+            where=name,
+            remedy="copy the file again, or take it out",
+        ) from error
+    if not sop_class:
+        raise InputError(
+            "the file does not say what kind of object it is",
+            where=where(name, "SOPClassUID"),
+            remedy="export the series again with its SOP Class UID",
+        )
+    if not series:
+        raise InputError(
+            "the file belongs to no series",
+            where=where(name, "SeriesInstanceUID"),
+            remedy="export the series again, or copy the file again: it may be cut short",
+        )
+    return header
+
+
+def _fingerprint(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\x1f".join(("neorlt patient", *parts)).encode()).hexdigest()[:12]
+
+
+def check_one_patient(instances: list[Instance]) -> str:
+    """Return the pseudonym of the one patient.
+
+    Raises
+    ------
+    InputError
+        If identifier, name or date of birth differ between files. The message shows pseudonyms only.
+
+    """
+    seen: dict[tuple[str, str, str], str] = {}
+    for instance in instances:
+        header = instance.header
+        name = "^".join(part.strip() for part in text(header, "PatientName", instance.name).upper().rstrip("^").split("^"))
+        who = (text(header, "PatientID", instance.name), name, text(header, "PatientBirthDate", instance.name))
+        seen.setdefault(who, instance.name)
+    if len(seen) > 1:
+        (one, file_one), (two, file_two) = list(seen.items())[:2]
+        tags = ("PatientID", "PatientName", "PatientBirthDate")
+        differs = next(tag for tag, a, b in zip(tags, one, two, strict=True) if a != b)
+        raise InputError(
+            "the study mixes patients",
+            expected="one patient",
+            found=f"pseudonym {_fingerprint(one)} in {file_one}, {_fingerprint(two)} in {file_two}",
+            where=where(file_two, differs),
+            remedy="give the files of one patient; where it is one person, correct the identity in the PACS",
+        )
+    return _fingerprint(next(iter(seen)))
+
+
+def _group(instances: list[Instance]) -> list[Series]:
+    groups: dict[tuple[str, str], list[Instance]] = {}
+    for instance in instances:
+        key = (text(instance.header, "SeriesInstanceUID", instance.name), text(instance.header, "SOPClassUID", instance.name))
+        groups.setdefault(key, []).append(instance)
+    return [Series(uid, sop_class, _without_copies(members)) for (uid, sop_class), members in groups.items()]
+
+
+def _without_copies(members: list[Instance]) -> tuple[Instance, ...]:
+    """Drop files that are byte for byte the same object; refuse two different objects of one identifier."""
+    uids = Counter(text(m.header, "SOPInstanceUID", m.name) for m in members)
+    kept: dict[str, Instance] = {}
+    for member in members:
+        uid = text(member.header, "SOPInstanceUID", member.name)
+        if not uid:
+            raise InputError("the object has no identifier", where=where(member.name, "SOPInstanceUID"), remedy="export it again")
+        if uid in kept:
+            if uids[uid] > 1 and _digest(member.path) != _digest(kept[uid].path):
+                raise InputError(
+                    "two different objects carry the same identifier",
+                    found=kept[uid].name,
+                    where=where(member.name, "SOPInstanceUID"),
+                    remedy="take one of the two files out",
+                )
+            continue
+        kept[uid] = member
+    return tuple(kept.values())
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

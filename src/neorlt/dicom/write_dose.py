@@ -1,0 +1,152 @@
+"""Write absorbed dose: a Parametric Map as the record (PS3.3 A.75), a 16-bit RT Dose as a courtesy to viewers (A.18)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from pathlib import Path
+
+import numpy as np
+from pydicom.tag import Tag
+from pydicom.uid import RTDoseStorage
+
+from neorlt import __version__
+from neorlt.dicom import codes
+from neorlt.dicom.identity import Identity, make_uid
+from neorlt.dicom.reference import read_reference
+from neorlt.dicom.writing import MANUFACTURER, ds, new_dataset, orientation, right_handed, save, set_pixels, settle
+from neorlt.imaging.volume import Unit, Volume
+
+
+def _check(volume_gy: Volume) -> None:
+    if volume_gy.unit is not Unit.GY:
+        raise ValueError(f"a dose is written in {Unit.GY}, the volume is in {volume_gy.unit}")
+    if volume_gy.array.min() < 0:
+        raise ValueError("an absorbed dose must not be negative")
+
+
+def write_dose_parametric_map(
+    volume_gy: Volume,
+    reference_paths: Seq[Path],
+    path: Path,
+    identity: Identity,
+    *,
+    description: str = "Absorbed dose",
+    series_number: int = 1,
+) -> Path:
+    """Write float32 absorbed dose in Gy with a Real World Value Mapping (quantity 128513 DCM, unit Gy UCUM).
+
+    The map keeps the dose's own grid and refers to the reference images as its source.
+
+    Raises
+    ------
+    ValueError
+        If the volume is not in Gy, is negative, or lies in another frame of reference than the reference images.
+
+    """
+    import highdicom as hd
+    from highdicom.sr import CodedConcept
+
+    _check(volume_gy)
+    reference = read_reference(reference_paths)
+    if volume_gy.grid.frame_of_reference != reference.grid.frame_of_reference:
+        raise ValueError("the dose and the reference images lie in different frames of reference")
+    array, grid = right_handed(volume_gy)
+    dx, dy, dz = grid.spacing_mm
+    mapping = hd.pm.RealWorldValueMapping(
+        lut_label="Gy",
+        lut_explanation="Absorbed dose",
+        unit=CodedConcept(*codes.GRAY),
+        value_range=(0.0, max(float(array.max()), 1e-6)),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=CodedConcept(*codes.ABSORBED_DOSE),
+    )
+    top = max(float(array.max()), 1.0)
+    numbers = [float(v) for v in orientation(grid)]
+    parametric = hd.pm.ParametricMap(
+        source_images=reference.datasets,
+        pixel_array=np.ascontiguousarray(np.transpose(array, (2, 1, 0)), dtype=np.float32),
+        series_instance_uid=make_uid(identity.study_uid, "PM", str(series_number), description),
+        series_number=series_number,
+        sop_instance_uid=make_uid(identity.study_uid, "PM", str(series_number), description, "1"),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name="neorlt",
+        software_versions=__version__,
+        device_serial_number="0",
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[mapping],
+        voi_lut_transformations=[hd.VOILUTTransformation(window_center=top / 2.0, window_width=top)],
+        plane_orientation=hd.PlaneOrientationSequence("PATIENT", numbers),
+        plane_positions=[
+            hd.PlanePositionSequence("PATIENT", tuple(float(v) for v in grid.index_to_mm(np.array([0, 0, k]))))
+            for k in range(grid.shape[2])
+        ],
+        pixel_measures=hd.PixelMeasuresSequence((dy, dx), dz, dz),
+        content_label="DOSE",
+        series_description=description,
+    )
+    parametric.BodyPartExamined = "ABDOMEN"  # an unpaired part: without it laterality would be asked for
+    settle(parametric, identity.study_time)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    parametric.save_as(path)
+    return Path(path)
+
+
+def write_rtdose(
+    volume_gy: Volume,
+    reference_paths: Seq[Path],
+    path: Path,
+    identity: Identity,
+    *,
+    description: str = "Absorbed dose",
+    series_number: int = 1,
+) -> Path:
+    """Write a 16-bit RT Dose (Dose Units GY, Dose Type PHYSICAL) and return the path.
+
+    This therapy has no RT plan: the object refers to no plan, and says so in Dose Comment (3004,0006). The Parametric
+    Map is the record.
+
+    Raises
+    ------
+    ValueError
+        If the volume is not in Gy, is negative, or lies in another frame of reference than the reference images.
+
+    """
+    _check(volume_gy)
+    reference = read_reference(reference_paths)
+    if volume_gy.grid.frame_of_reference != reference.grid.frame_of_reference:
+        raise ValueError("the dose and the reference images lie in different frames of reference")
+    array, grid = right_handed(volume_gy)
+    dx, dy, dz = grid.spacing_mm
+    series_uid = make_uid(identity.study_uid, "RTDOSE", str(series_number), description)
+    dataset = new_dataset(
+        RTDoseStorage,
+        identity,
+        series_uid,
+        modality="RTDOSE",
+        description=description,
+        series_number=series_number,
+        instance_number=1,
+        moment=identity.study_time,
+    )
+    dataset.OperatorsName = ""
+    dataset.FrameOfReferenceUID = grid.frame_of_reference
+    dataset.PositionReferenceIndicator = ""
+    dataset.ImagePositionPatient = [ds(v) for v in grid.index_to_mm(np.zeros(3))]
+    dataset.ImageOrientationPatient = orientation(grid)
+    dataset.PixelSpacing = [ds(dy), ds(dx)]
+    dataset.SliceThickness = ds(dz)
+    peak = float(array.max())
+    scaling = ds(peak / 65534.0) if peak > 0 else "1"
+    set_pixels(dataset, np.rint(np.transpose(array, (2, 1, 0)) / float(scaling)).clip(0, 65535).astype(np.uint16), signed=False)
+    dataset.NumberOfFrames = grid.shape[2]
+    dataset.FrameIncrementPointer = Tag(0x3004, 0x000C)
+    dataset.GridFrameOffsetVector = [ds(k * dz) for k in range(grid.shape[2])]
+    dataset.DoseUnits = "GY"
+    dataset.DoseType = "PHYSICAL"
+    # a defined term may be extended (PS3.5 6.3); every standard term would need a plan or a treatment record
+    dataset.DoseSummationType = "RADIONUCLIDE"
+    dataset.DoseComment = "Radioligand therapy, no RT plan; parametric map is the record"
+    dataset.DoseGridScaling = scaling
+    return save(dataset, Path(path))
