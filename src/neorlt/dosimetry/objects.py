@@ -46,7 +46,10 @@ _STATUS = {
         "The fitted decay would be slower than physical decay and was bounded there.",
         "Check scaling between time points; the region may keep its activity.",
     ),
-    FitStatus.POOR_FIT: ("The curve misses points by more than their uncertainty.", "Look at the curve: motion or a wrong region."),
+    FitStatus.POOR_FIT: (
+        "The curve misses points by more than their uncertainty.",
+        "Look at the curve: motion or a wrong region.",
+    ),
     FitStatus.SINGLE_TIME_POINT: ("One time point: the half-life is not measured.", "Use within the validity window only."),
 }
 
@@ -66,6 +69,10 @@ class TimeActivity:
     activity_mbq: NDArray[np.float64]
     sd_mbq: NDArray[np.float64]
     uncorrected_mbq: NDArray[np.float64]
+    shared_cv: float = 0.0
+    """Relative uncertainty that every region of the study shares in one world (calibration of the camera)."""
+    own_cv: float = 0.0
+    """Relative uncertainty that all points of this region share (recovery: blur and contour)."""
 
     def __post_init__(self) -> None:
         n = len(self.time_h)
@@ -79,6 +86,10 @@ class TimeActivity:
             raise ValueError(f"{self.name}: times after injection must rise from 0 or later, found {self.time_h.tolist()}")
         if not self.volume_ml > 0:
             raise ValueError(f"{self.name}: volume must be above 0 ml")
+        if np.any(self.sd_mbq <= 0):
+            raise ValueError(f"{self.name}: the standard deviation of every point must be above 0 MBq")
+        if self.shared_cv < 0 or self.own_cv < 0:
+            raise ValueError(f"{self.name}: relative uncertainties must be 0 or more")
 
     @property
     def recovery(self) -> float:
@@ -101,6 +112,10 @@ class TimeIntegratedActivity:
     amplitude_mbq: NDArray[np.float64]
     rate_per_h: NDArray[np.float64]
     status: tuple[FitStatus, ...]
+    model_weights: tuple[tuple[str, float], ...] = ()
+    """Akaike weight of every curve that was tried, best first; empty where there was no choice."""
+    flags: tuple[str, ...] = ()
+    """Words the report must show beside the number, for example ``"derived"``."""
 
     def __post_init__(self) -> None:
         for field_name in ("amplitude_mbq", "rate_per_h"):
@@ -139,6 +154,19 @@ class Dose:
     bed_gy: NDArray[np.float64]
     method: str
     injected_mbq: float
+    self_fraction: float = 1.0
+    """Part of the mean dose that comes from activity in the region itself."""
+    flags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field_name in ("draws_gy", "bed_gy"):
+            value = np.array(getattr(self, field_name), dtype=np.float64)
+            if value.ndim != 1 or not np.all(np.isfinite(value)):
+                raise ValueError(f"{self.name}: {field_name} must be finite with one axis (draw)")
+            value.setflags(write=False)
+            object.__setattr__(self, field_name, value)
+        if not self.mass_g > 0 or not self.injected_mbq > 0:
+            raise ValueError(f"{self.name}: mass and injected activity must be above 0")
 
     @property
     def gy_per_gbq(self) -> NDArray[np.float64]:

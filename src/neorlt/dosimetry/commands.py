@@ -1,0 +1,173 @@
+"""``neorlt dose``: from a study to doses, as objects for the plan and as the JSON document of the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from neorlt.core import draws as core_draws
+from neorlt.core.citations import Citation, cite
+from neorlt.core.errors import InputError
+from neorlt.dosimetry.curves import activity_curves
+from neorlt.dosimetry.dvh import DoseVolumeHistogram, dose_volume_histogram
+from neorlt.dosimetry.fine_dose import fine_doses
+from neorlt.dosimetry.fit import fit_curves
+from neorlt.dosimetry.objects import Dose, FitStatus, TimeActivity, TimeIntegratedActivity
+from neorlt.dosimetry.region_dose import density_map, region_doses
+from neorlt.dosimetry.tia_map import tia_map
+from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings
+from neorlt.dosimetry.voxel_dose import voxel_dose
+from neorlt.imaging.study import Study
+from neorlt.imaging.volume import Volume
+
+DoseMethod = Literal["local", "kernel", "montecarlo"]
+RECOVERY_FLAG = 0.7
+"""Recovery below this is flagged by name: more than 30 % of what is shown comes from the correction."""
+
+
+@dataclass(frozen=True)
+class DoseResult:
+    """Everything that dosimetry says of one study."""
+
+    curves: tuple[TimeActivity, ...]
+    tias: tuple[TimeIntegratedActivity, ...]
+    doses: tuple[Dose, ...]
+    tia: Volume
+    dose: Volume
+    histograms: tuple[DoseVolumeHistogram, ...]
+    warnings: tuple[str, ...]
+
+    def citations(self) -> tuple[Citation, ...]:
+        """The papers that the result stands on."""
+        keys = ["gear2018"]
+        if any(not np.array_equal(c.activity_mbq, c.uncorrected_mbq) for c in self.curves):
+            keys.append("rousset1998")
+        return cite(*keys)
+
+
+def compute_doses(
+    study: Study,
+    *,
+    method: DoseMethod = "kernel",
+    psf_fwhm_mm: float | None = None,
+    correct: bool = True,
+    seed: int = 0,
+    n_draws: int = core_draws.N_DRAWS,
+    settings: UncertaintySettings = DEFAULT,
+) -> DoseResult:
+    """Curves, time-integrated activity, region and voxel dose of a study.
+
+    Parameters
+    ----------
+    study
+        One cycle: SPECT in Bq/ml, regions, one injection.
+    method
+        Of the voxel dose; region doses always use kernel and sphere S-values.
+    psf_fwhm_mm, correct
+        Partial-volume correction, see :func:`~neorlt.dosimetry.curves.activity_curves`.
+    seed, n_draws
+        Of the joint draws.
+    settings
+        What each step may be wrong by.
+
+    Raises
+    ------
+    InputError
+        As each step raises.
+    """
+    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings)
+    tias = fit_curves(curves, n_draws=n_draws, seed=seed)
+    doses = region_doses(study, tias, seed=seed, settings=settings)
+    fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
+    activity = tia_map(study, tias, psf_fwhm_mm=fwhm if correct else 0.0, seed=seed)
+    density = density_map(study, study.therapy_images()[0])
+    if method == "montecarlo":
+        from neorlt.dosimetry.monte_carlo import monte_carlo_dose
+
+        dose = monte_carlo_dose(activity, density=density, seed=seed).dose
+    elif method in ("kernel", "local"):
+        dose = voxel_dose(activity, density=density, method=method)
+    else:
+        raise InputError("unknown dose method", expected="local, kernel or montecarlo", found=method, remedy="choose one of them")
+    by_name = {region.name: region for region in study.regions}
+    regions = [by_name[d.name] for d in doses]
+    if method == "kernel":
+        means = [float(np.mean(tia.draws_mbq_h)) for tia in tias]
+        histograms = tuple(fine.histogram() for fine in fine_doses(activity, regions, means, density=density))
+    else:
+        histograms = tuple(dose_volume_histogram(dose, region) for region in regions)
+    return DoseResult(curves, tias, doses, activity, dose, histograms, _warnings(curves, tias, correct))
+
+
+def _warnings(curves: tuple[TimeActivity, ...], tias: tuple[TimeIntegratedActivity, ...], correct: bool) -> tuple[str, ...]:
+    found = []
+    if not correct:
+        found.append("Partial-volume correction is off: activities and doses are too low, most of all in small regions.")
+    for curve, tia in zip(curves, tias, strict=True):
+        if correct and curve.recovery < RECOVERY_FLAG:
+            found.append(
+                f"{curve.name}: recovery {curve.recovery:.2f}; more than {100 * (1 - RECOVERY_FLAG):.0f} % of its activity comes from "
+                "the partial-volume correction."
+            )
+        for status in tia.status:
+            if status is not FitStatus.OK:
+                found.append(f"{curve.name}: {status.value}. {status.sentence} {status.advice}")
+    return tuple(found)
+
+
+def region_rows(result: DoseResult) -> list[dict[str, Any]]:
+    """One row per region with the fixed keys of ``neorlt dose``."""
+    rows = []
+    for curve, tia, dose, histogram in zip(result.curves, result.tias, result.doses, result.histograms, strict=True):
+        rows.append(
+            {
+                "name": dose.name,
+                "volume_ml": curve.volume_ml,
+                "mass_g": dose.mass_g,
+                "tia_mbq_h": _mean_sd(tia.draws_mbq_h),
+                "dose_gy": _mean_sd(dose.draws_gy),
+                "dose_gy_ci90": core_draws.summarise(dose.draws_gy).as_json()["ci90"],
+                "bed_gy": _mean_sd(dose.bed_gy),
+                "gy_per_gbq": _mean_sd(dose.gy_per_gbq),
+                "effective_half_life_h": tia.effective_half_life_h,
+                "model": tia.model,
+                "status": [status.value for status in tia.status],
+                "recovery": curve.recovery,
+                "method": dose.method,
+                "self_fraction": dose.self_fraction,
+                "flags": list(dose.flags),
+                "voxel_dose": histogram.as_json(),
+            }
+        )
+    return rows
+
+
+def _mean_sd(draws: Any) -> dict[str, float]:
+    return {"mean": float(np.mean(draws)), "sd": float(np.std(draws))}
+
+
+def dose_command(
+    study: Study,
+    *,
+    method: DoseMethod = "kernel",
+    psf_fwhm_mm: float | None = None,
+    correct: bool = True,
+    seed: int = 0,
+    n_draws: int = core_draws.N_DRAWS,
+) -> tuple[dict[str, Any], dict[str, Volume]]:
+    """The JSON document of ``neorlt dose`` and the volumes to write (``"dose"``, ``"tia"``)."""
+    result = compute_doses(study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, seed=seed, n_draws=n_draws)
+    injection = study.therapy_administration()
+    document = {
+        "nuclide": injection.nuclide,
+        "injected_mbq": injection.activity_mbq,
+        "method": method,
+        "corrected": correct,
+        "psf_fwhm_mm": psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm,
+        "regions": region_rows(result),
+        "warnings": [*study.warnings, *result.warnings],
+        "citations": [citation.text for citation in result.citations()],
+    }
+    return document, {"dose": result.dose, "tia": result.tia}

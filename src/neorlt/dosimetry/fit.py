@@ -1,0 +1,327 @@
+"""Fit time–activity curves: mono-, bi- and tri-exponentials, averaged over models, with joint draws.
+
+For every model a penalised least-squares fit (weights from the points' standard deviations, weak priors on the log
+rates) is found by a damped Gauss–Newton iteration that runs over all regions at once. Draws come from a Student-t
+around that optimum in log-parameter space and are resampled by importance, so that skewed posteriors stay skewed.
+Models are averaged with Akaike weights. The points' standard deviations are known, so the criterion is
+χ² + 2k; ``criterion="aicc"`` adds the small-sample term for an unknown variance (Hurvich & Tsai 1989), which rules out
+every curve with more than n − 2 parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core import draws as core_draws
+from neorlt.core.errors import InputError
+from neorlt.dosimetry.exponentials import MODELS, MONO, CurveModel, evaluate, jacobian, terms
+from neorlt.dosimetry.objects import FitStatus, TimeActivity, TimeIntegratedActivity
+from neorlt.dosimetry.priors import WEAK, CurvePrior
+
+Floats = NDArray[np.float64]
+Criterion = Literal["aic", "aicc"]
+Method = Literal["average", "trapezoid"]
+
+NEGLIGIBLE_WEIGHT = 1e-3
+"""Akaike weight below which a model gets no draws (Burnham & Anderson 2002: Δ above 10 has no support)."""
+TAIL_LIMIT = 0.30
+"""Part of the time-integrated activity after the last point that makes a fit ``TAIL_NOT_SAMPLED``."""
+_PROPOSALS_PER_DRAW = 2
+_T_DEGREES = 5.0
+_CHUNK = 64
+
+
+def physical_half_life_h(nuclide: str) -> float:
+    """Physical half-life of a nuclide, in hours, from the nuclide tables."""
+    from neorlt.nuclides.nuclide import get_nuclide
+
+    return float(get_nuclide(nuclide).half_life_h)
+
+
+def fit_curve(
+    curve: TimeActivity,
+    *,
+    n_draws: int = core_draws.N_DRAWS,
+    seed: int,
+    half_life_h: float | None = None,
+    prior: CurvePrior = WEAK,
+    method: Method = "average",
+    criterion: Criterion = "aic",
+) -> TimeIntegratedActivity:
+    """Fit one curve; see :func:`fit_curves`."""
+    half_lives = None if half_life_h is None else [half_life_h]
+    return fit_curves(
+        [curve], n_draws=n_draws, seed=seed, half_life_h=half_lives, priors=[prior], method=method, criterion=criterion
+    )[0]
+
+
+def fit_curves(
+    curves: Sequence[TimeActivity],
+    *,
+    n_draws: int = core_draws.N_DRAWS,
+    seed: int,
+    half_life_h: Sequence[float] | None = None,
+    priors: Sequence[CurvePrior] | None = None,
+    method: Method = "average",
+    criterion: Criterion = "aic",
+) -> tuple[TimeIntegratedActivity, ...]:
+    """Fit many curves at once.
+
+    Parameters
+    ----------
+    curves
+        Regions of one or more studies; each needs a name that differs within a study.
+    n_draws
+        Joint draws of every region. Draw i of all regions shares the calibration of the camera.
+    seed
+        Random seed; a region's draws depend on the seed and its name alone.
+    half_life_h
+        Physical half-lives; from the nuclide tables where left out.
+    priors
+        One a curve; :data:`~neorlt.dosimetry.priors.WEAK` where left out. A curve with a single point needs a prior
+        that knows the organ, or its interval is as wide as the weak prior.
+    method
+        ``"average"`` over the exponential models, or the named fallback ``"trapezoid"``.
+    criterion
+        ``"aic"`` (standard deviations known) or ``"aicc"``.
+
+    Raises
+    ------
+    InputError
+        If a curve holds no activity above 0.
+    """
+    half_lives = [physical_half_life_h(c.nuclide) for c in curves] if half_life_h is None else list(half_life_h)
+    beliefs = [WEAK] * len(curves) if priors is None else list(priors)
+    for curve in curves:
+        if not np.any(curve.activity_mbq > 0):
+            raise InputError(
+                "a region holds no activity",
+                where=f"region {curve.name}",
+                remedy="check the contour and the scaling of the images",
+            )
+    if method == "trapezoid":
+        from neorlt.dosimetry.trapezoid import trapezoid_with_tail
+
+        return tuple(
+            trapezoid_with_tail(curve, half_life_h=half_life, n_draws=n_draws, seed=seed)
+            for curve, half_life in zip(curves, half_lives, strict=True)
+        )
+    fits: list[TimeIntegratedActivity | None] = [None] * len(curves)
+    for n_points in sorted({len(c.time_h) for c in curves}):
+        members = [i for i, c in enumerate(curves) if len(c.time_h) == n_points]
+        for start in range(0, len(members), _CHUNK):
+            chunk = members[start : start + _CHUNK]
+            found = _fit_chunk(
+                [curves[i] for i in chunk], [half_lives[i] for i in chunk], [beliefs[i] for i in chunk], n_draws, seed, criterion
+            )
+            for i, fit in zip(chunk, found, strict=True):
+                fits[i] = fit
+    return tuple(fit for fit in fits if fit is not None)
+
+
+def _fit_chunk(
+    curves: list[TimeActivity],
+    half_lives: list[float],
+    priors: list[CurvePrior],
+    n_draws: int,
+    seed: int,
+    criterion: Criterion,
+) -> list[TimeIntegratedActivity]:
+    """Fit curves that have the same number of points."""
+    time = np.stack([c.time_h for c in curves])
+    y = np.stack([c.activity_mbq for c in curves])
+    sd = np.stack([c.sd_mbq for c in curves])
+    decay = np.log(2.0) / np.array(half_lives)
+    mean, prior_sd = (np.stack(part) for part in zip(*(p.moments() for p in priors), strict=True))
+    mean[:, 0] = np.log(np.max(y, axis=1))
+    n = y.shape[1]
+    models = [m for m in MODELS if m.n_free <= n] or [MONO]
+    fits = [_Posterior(model, time, y, sd, decay, mean, prior_sd) for model in models]
+    score = np.stack([f.chi2 + 2.0 * f.model.n_free + _small_sample(f.model.n_free, n, criterion) for f in fits], axis=1)
+    if n == 1:
+        score[:] = 0.0
+    weight = np.exp(-0.5 * (score - score.min(axis=1, keepdims=True)))
+    weight[weight < NEGLIGIBLE_WEIGHT] = 0.0
+    weight /= weight.sum(axis=1, keepdims=True)
+    best = np.argmax(weight, axis=1)
+    best_chi2 = np.stack([f.chi2 for f in fits], axis=1)[np.arange(len(curves)), best]
+    freedom = np.array([max(n - models[b].n_free, 0) for b in best])
+    # Birge's ratio: points that scatter more than they claim widen every interval by as much.
+    inflation = np.sqrt(np.maximum(1.0, best_chi2 / np.maximum(freedom, 1)) * (freedom > 0) + 1.0 * (freedom == 0))
+    rngs = [core_draws.generator(seed, "time-activity", c.name) for c in curves]
+    owners = [rng.permutation(_allocate(w, n_draws)) for rng, w in zip(rngs, weight, strict=True)]
+    amplitude = np.empty((len(curves), n_draws, 3))
+    rate = np.empty_like(amplitude)
+    for index, posterior in enumerate(fits):
+        rows = np.flatnonzero(weight[:, index] > 0)
+        if not rows.size:
+            continue
+        theta = posterior.draw(rows, inflation[rows], n_draws, [rngs[r] for r in rows])
+        a, r = terms(posterior.model, theta, decay[rows][:, None])
+        for k, row in enumerate(rows):
+            mine = owners[row] == index
+            amplitude[row, mine], rate[row, mine] = a[k, mine], r[k, mine]
+    results = []
+    for i, curve in enumerate(curves):
+        factor = _common_factor(curve, seed, n_draws)
+        posterior = fits[best[i]]
+        order = np.argsort(-weight[i], kind="stable")
+        results.append(
+            TimeIntegratedActivity(
+                name=curve.name,
+                nuclide=curve.nuclide,
+                curve=curve,
+                model=models[best[i]].name,
+                amplitude_mbq=amplitude[i] * factor[:, None],
+                rate_per_h=rate[i],
+                status=_status(curve, decay[i], posterior, i, float(best_chi2[i]), int(freedom[i]), amplitude[i], rate[i]),
+                model_weights=tuple((models[j].name, float(weight[i, j])) for j in order if weight[i, j] > 0),
+            )
+        )
+    return results
+
+
+def _common_factor(curve: TimeActivity, seed: int, n_draws: int) -> Floats:
+    """Log-normal factor (median 1) of what all points share: calibration (all regions alike) and recovery (own)."""
+    shared = core_draws.generator(seed, "calibration").standard_normal(n_draws)
+    own = core_draws.generator(seed, "recovery", curve.name).standard_normal(n_draws)
+    return np.asarray(np.exp(np.log1p(curve.shared_cv) * shared + np.log1p(curve.own_cv) * own))
+
+
+def _small_sample(n_free: int, n: int, criterion: Criterion) -> float:
+    if criterion == "aic":
+        return 0.0
+    return 2.0 * n_free * (n_free + 1) / (n - n_free - 1) if n > n_free + 1 else 1e9 * n_free
+
+
+def _allocate(weight: Floats, n_draws: int) -> NDArray[np.intp]:
+    """Model index of every draw, ``(n_draws,)``, as close to the weights as whole numbers allow."""
+    edges = np.round(np.cumsum(weight) / weight.sum() * n_draws).astype(int)
+    return np.searchsorted(edges, np.arange(n_draws), side="right").astype(np.intp)
+
+
+class _Posterior:
+    """Penalised least-squares optimum of one model for many regions, and draws around it."""
+
+    def __init__(
+        self, model: CurveModel, time: Floats, y: Floats, sd: Floats, decay: Floats, mean: Floats, prior_sd: Floats
+    ) -> None:
+        free = list(model.free)
+        self.model, self.time, self.y, self.sd, self.decay = model, time, y, sd, decay
+        self.mean, self.precision = mean[:, free], prior_sd[:, free] ** -2.0
+        self.theta = self._optimise()
+        value, slope = jacobian(model, self.theta, time, decay)
+        self.chi2 = np.sum(((value - y) / sd) ** 2, axis=1)
+        self.slope = slope / sd[..., None]
+
+    def objective(self, theta: Floats, rows: NDArray[np.intp], inflation: Floats) -> Floats:
+        """Minus twice the log posterior, ``(row, ...)`` for ``theta`` ``(row, ..., n_free)``."""
+        extra = (1,) * (theta.ndim - 2)
+        time = self.time[rows].reshape(len(rows), *extra, -1)
+        decay = self.decay[rows].reshape(len(rows), *extra)
+        y = self.y[rows].reshape(time.shape)
+        sd = (self.sd[rows] * inflation[:, None]).reshape(time.shape)
+        mean = self.mean[rows].reshape(len(rows), *extra, -1)
+        precision = self.precision[rows].reshape(mean.shape)
+        value = evaluate(self.model, theta, time, decay)
+        return np.asarray((((value - y) / sd) ** 2).sum(-1) + (precision * (theta - mean) ** 2).sum(-1))
+
+    def _optimise(self, n_iterations: int = 60) -> Floats:
+        theta = self.mean.copy()
+        rows = np.arange(len(theta))
+        ones = np.ones(len(theta))
+        # The amplitude starts where the curve passes through the points in the weighted mean.
+        shape = evaluate(self.model, theta, self.time, self.decay)
+        weight = self.sd**-2.0
+        scale = (weight * shape * self.y).sum(1) / (weight * shape * shape).sum(1)
+        theta[:, 0] += np.log(np.maximum(scale, 1e-3))
+        best = self.objective(theta, rows, ones)
+        damping = np.full(len(theta), 1e-2)
+        identity = np.eye(theta.shape[1])
+        for _ in range(n_iterations):
+            value, slope = jacobian(self.model, theta, self.time, self.decay)
+            slope = slope / self.sd[..., None]
+            gradient = np.einsum("rtk,rt->rk", slope, (self.y - value) / self.sd) - self.precision * (theta - self.mean)
+            hessian = np.einsum("rtk,rtl->rkl", slope, slope) + self.precision[:, :, None] * identity
+            damped = hessian + damping[:, None, None] * identity * np.einsum("rkk->rk", hessian)[:, :, None]
+            step = np.clip(np.linalg.solve(damped, gradient[..., None])[..., 0], -2.0, 2.0)
+            trial = theta + step
+            found = self.objective(trial, rows, ones)
+            better = found < best
+            theta = np.where(better[:, None], trial, theta)
+            gain = best - found
+            best = np.where(better, found, best)
+            damping = np.clip(np.where(better, damping / 5.0, damping * 4.0), 1e-10, 1e8)
+            if np.all((np.abs(gain) < 1e-9) | (damping >= 1e8)):
+                break
+        return theta
+
+    def draw(self, rows: NDArray[np.intp], inflation: Floats, n_draws: int, rngs: list[np.random.Generator]) -> Floats:
+        """Importance-resampled draws ``(row, n_draws, n_free)``."""
+        k = self.model.n_free
+        slope = self.slope[rows] / inflation[:, None, None]
+        information = np.einsum("rtk,rtl->rkl", slope, slope) + self.precision[rows][:, :, None] * np.eye(k)
+        root = np.linalg.cholesky(np.linalg.inv(information))
+        n = _PROPOSALS_PER_DRAW * n_draws
+        normal = np.stack([rng.standard_normal((n, k)) for rng in rngs])
+        chi = np.stack([rng.chisquare(_T_DEGREES, n) for rng in rngs])
+        z = normal * np.sqrt(_T_DEGREES / chi)[..., None]
+        theta = self.theta[rows][:, None, :] + np.einsum("rkl,rnl->rnk", root, z)
+        theta = np.clip(theta, -40.0, 40.0)
+        log_weight = -0.5 * self.objective(theta, rows, inflation) + 0.5 * (_T_DEGREES + k) * np.log1p(
+            (z**2).sum(-1) / _T_DEGREES
+        )
+        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        chosen = np.empty((len(rows), n_draws), dtype=np.intp)
+        for i, rng in enumerate(rngs):
+            edges = np.cumsum(weight[i])
+            positions = (np.arange(n_draws) + rng.random()) / n_draws * edges[-1]
+            chosen[i] = rng.permutation(np.minimum(np.searchsorted(edges, positions), n - 1))
+        return np.take_along_axis(theta, chosen[..., None], axis=1)
+
+
+def _status(
+    curve: TimeActivity,
+    decay: float,
+    posterior: _Posterior,
+    row: int,
+    chi2: float,
+    freedom: int,
+    amplitude: Floats,
+    rate: Floats,
+) -> tuple[FitStatus, ...]:
+    """What the fit has to say for itself."""
+    found: list[FitStatus] = []
+    time, y, sd = curve.time_h, curve.activity_mbq, curve.sd_mbq
+    n = len(time)
+    if n == 1:
+        found.append(FitStatus.SINGLE_TIME_POINT)
+    if n < 3:
+        found.append(FitStatus.TOO_FEW_POINTS)
+    total = (amplitude / rate).sum(1)
+    tail = (amplitude / rate * np.exp(-rate * time[-1])).sum(1)
+    if float(np.median(tail / total)) > TAIL_LIMIT:
+        found.append(FitStatus.TAIL_NOT_SAMPLED)
+    if n > 1 and y[-1] - y[-2] > float(np.hypot(sd[-1], sd[-2])):
+        found.append(FitStatus.RISING_LAST_POINT)
+    elif n > 1 and _slower_than_decay(time, y, sd, decay):
+        found.append(FitStatus.PHYSICAL_DECAY_BOUND)
+    if freedom > 0:
+        from scipy.special import chdtrc
+
+        if chdtrc(freedom, chi2) < 0.01:
+            found.append(FitStatus.POOR_FIT)
+    return tuple(found) or (FitStatus.OK,)
+
+
+def _slower_than_decay(time: Floats, y: Floats, sd: Floats, decay: float) -> bool:
+    """Whether the last two points fall more slowly than physical decay by more than their uncertainty."""
+    if min(y[-1], y[-2]) <= 0:
+        return False
+    slope = float(np.log(y[-2] / y[-1]) / (time[-1] - time[-2]))
+    slope_sd = float(np.hypot(sd[-1] / y[-1], sd[-2] / y[-2]) / (time[-1] - time[-2]))
+    return slope + slope_sd < decay
