@@ -1,0 +1,236 @@
+"""The plain arrays that go into and come out of :func:`neorlt.response.simulate.simulate`.
+
+Axes: *world* is (draw, replicate) flattened, *lesion* runs over the lesions of one or many patients, *cycle*,
+*nuclide* (177Lu, 90Y) and *time*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neorlt.core import draws as core_draws
+from neorlt.core.errors import InputError
+from neorlt.response.parameters import GRADES, NUCLIDES, SENSITISERS, Parameters
+
+HOURS_PER_WEEK = 168.0
+
+
+def _floats(value: ArrayLike, name: str) -> NDArray[np.float32]:
+    array = np.array(value, dtype=np.float32)
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"{name} holds a value that is not finite", remedy=f"give finite numbers for {name}")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True)
+class LesionArrays:
+    """Baseline of the lesions, each ``(lesion,)``.
+
+    ``patient`` numbers the patient that a lesion belongs to (lesions of one patient share part of their
+    sensitivity). ``grade`` 0, 1, 2 for G1, G2, G3 sets the growth; where it is left out it follows from Ki-67
+    through :mod:`neorlt.clinic`.
+    """
+
+    volume_ml: NDArray[np.float32]
+    ki67_pct: NDArray[np.float32]
+    is_liver: NDArray[np.bool_] | None = None
+    diameter_mm: NDArray[np.float32] | None = None
+    patient: NDArray[np.intp] | None = None
+    grade: NDArray[np.intp] | None = None
+
+    def __post_init__(self) -> None:
+        volume = _floats(self.volume_ml, "volume_ml")
+        n = len(volume)
+        if volume.ndim != 1 or np.any(volume <= 0):
+            raise InputError("a lesion volume is not above 0 ml", remedy="give every lesion a volume or a diameter")
+        object.__setattr__(self, "volume_ml", volume)
+        ki67 = _floats(self.ki67_pct, "ki67_pct")
+        if np.any((ki67 <= 0) | (ki67 > 100)):
+            raise InputError("a Ki-67 is outside 0-100 %", expected="above 0 and up to 100", found=str(ki67.tolist()),
+                             remedy="give Ki-67 in per cent")
+        object.__setattr__(self, "ki67_pct", ki67)
+        if self.diameter_mm is None:
+            sphere_mm = 2 * (3 * volume * 1000 / (4 * np.pi)) ** (1 / 3)
+            object.__setattr__(self, "diameter_mm", _floats(sphere_mm, "diameter_mm"))
+        else:
+            object.__setattr__(self, "diameter_mm", _floats(self.diameter_mm, "diameter_mm"))
+        defaults: dict[str, NDArray[Any]] = {
+            "is_liver": np.zeros(n, bool), "patient": np.zeros(n, np.intp), "grade": grade_index(ki67)
+        }
+        for name, default in defaults.items():
+            value = getattr(self, name)
+            value = default if value is None else np.asarray(value, dtype=default.dtype)
+            object.__setattr__(self, name, value)
+        for name in ("ki67_pct", "diameter_mm", *defaults):
+            if getattr(self, name).shape != (n,):
+                raise InputError(f"{name} has another length than volume_ml", expected=str(n),
+                                 found=str(getattr(self, name).shape), remedy="give one value a lesion")
+
+    @property
+    def n_lesions(self) -> int:
+        """Number of lesions."""
+        return len(self.volume_ml)
+
+    @property
+    def diameters_mm(self) -> NDArray[np.float32]:
+        """Diameters at baseline, given or those of spheres, ``(lesion,)``."""
+        return np.asarray(self.diameter_mm, np.float32)
+
+    @property
+    def liver(self) -> NDArray[np.bool_]:
+        """Which lesions lie in the liver, ``(lesion,)``."""
+        return np.asarray(self.is_liver, bool)
+
+    @property
+    def grades(self) -> NDArray[np.intp]:
+        """Index into :data:`GRADES` that sets the growth, ``(lesion,)``."""
+        return np.asarray(self.grade, np.intp)
+
+
+def grade_index(ki67_pct: ArrayLike) -> NDArray[np.intp]:
+    """Index into :data:`GRADES` from Ki-67 alone, by the rule table of :mod:`neorlt.clinic` (WHO 2022)."""
+    from neorlt.response.readouts import who_grade
+
+    return np.clip(who_grade(np.asarray(ki67_pct)) - 1, 0, len(GRADES) - 1).astype(np.intp)
+
+
+@dataclass(frozen=True)
+class ScheduleArrays:
+    """What is given, and when it is looked at.
+
+    Attributes
+    ----------
+    week
+        ``(cycle,)`` weeks after baseline, or ``(lesion, cycle)`` where patients differ.
+    dose_gy
+        ``(world | draw | 1, lesion, cycle, nuclide)`` absorbed dose of the lesion per cycle.
+    effective_half_life_h
+        ``(world | draw | 1, lesion, nuclide)`` effective half-life in the lesion.
+    times_week
+        ``(time,)`` weeks after baseline of the read-outs, or ``(lesion, time)``.
+    sensitiser
+        ``(cycle,)`` codes into :data:`SENSITISERS`; none where left out.
+    """
+
+    week: NDArray[np.float32]
+    dose_gy: NDArray[np.float32]
+    effective_half_life_h: NDArray[np.float32]
+    times_week: NDArray[np.float32]
+    sensitiser: NDArray[np.intp] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("week", "dose_gy", "effective_half_life_h", "times_week"):
+            object.__setattr__(self, name, _floats(getattr(self, name), name))
+        n_cycles = self.week.shape[-1]
+        codes = np.zeros(n_cycles, np.intp) if self.sensitiser is None else np.asarray(self.sensitiser, np.intp)
+        object.__setattr__(self, "sensitiser", codes)
+        if self.dose_gy.ndim != 4 or self.dose_gy.shape[2:] != (n_cycles, len(NUCLIDES)):
+            raise InputError("dose_gy has the wrong axes", expected=f"(draw, lesion, {n_cycles}, {len(NUCLIDES)})",
+                             found=str(self.dose_gy.shape), remedy="give the dose of every lesion, cycle and nuclide")
+        if self.effective_half_life_h.ndim != 3 or self.effective_half_life_h.shape[-1] != len(NUCLIDES):
+            raise InputError("effective_half_life_h has the wrong axes", expected="(draw, lesion, nuclide)",
+                             found=str(self.effective_half_life_h.shape), remedy="give one half-life a lesion and nuclide")
+        if np.any(self.dose_gy < 0) or np.any(self.effective_half_life_h <= 0):
+            raise InputError("a dose is negative or a half-life is not above 0 h", remedy="give doses in Gy of 0 or more")
+        if np.any(np.diff(self.week, axis=-1) < 0) or np.any(self.week < 0):
+            raise InputError("cycle weeks run backwards", found=str(self.week.tolist()), remedy="sort the cycles by week")
+        if np.any(np.diff(self.times_week, axis=-1) < 0) or np.any(self.times_week < 0):
+            raise InputError("read-out weeks run backwards", remedy="sort the read-out times, 0 or later")
+        if codes.shape != (n_cycles,) or np.any((codes < 0) | (codes >= len(SENSITISERS))):
+            raise InputError("unknown sensitiser code", expected=", ".join(SENSITISERS), remedy="give one code a cycle")
+
+
+@dataclass(frozen=True)
+class LesionEffects:
+    """What differs between lesions in one world, as standard normal numbers ``(world, lesion)``.
+
+    The same effects serve every scheme that is compared: schemes differ by what they do, not by luck.
+    """
+
+    alpha_z: NDArray[np.float32]
+    growth_z: NDArray[np.float32]
+    baseline_z: NDArray[np.float32]
+    n_replicates: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("alpha_z", "growth_z", "baseline_z"):
+            object.__setattr__(self, name, _floats(getattr(self, name), name))
+
+
+SHARED_VARIANCE = 0.5
+"""Share of the between-lesion variance of log alpha and log doubling time that the lesions of one patient have in
+common. Assumption: the calibration lesions carry no patient numbers."""
+
+
+def draw_lesion_effects(
+    parameters: Parameters, patients: LesionArrays | int, n_replicates: int = 1, seed: int = 0,
+    shared_variance: float = SHARED_VARIANCE,
+) -> LesionEffects:
+    """Draw the differences between lesions, ``(n_draws * n_replicates, lesion)``.
+
+    Replicates are new lesions in the same world: a probability is a fraction over replicates, and its interval is the
+    spread of that fraction over draws.
+
+    Parameters
+    ----------
+    parameters
+        Gives the number of draws.
+    patients
+        The lesions, or their number (then all are of one patient).
+    n_replicates
+        Lesions drawn per draw of the parameters.
+    seed
+        Any whole number.
+    shared_variance
+        Share of the variance common to the lesions of one patient.
+    """
+    n_lesions = patients if isinstance(patients, int) else patients.n_lesions
+    patient = np.zeros(n_lesions, np.intp) if isinstance(patients, int) else np.asarray(patients.patient)
+    n_worlds = parameters.n_draws * n_replicates
+    codes = np.unique(patient, return_inverse=True)[1]
+
+    def effect(name: str) -> NDArray[np.float64]:
+        rng = core_draws.generator(seed, "response", "lesion", name)
+        common = rng.standard_normal((n_worlds, int(codes.max()) + 1))[:, codes]
+        own = rng.standard_normal((n_worlds, n_lesions))
+        return np.asarray(np.sqrt(shared_variance) * common + np.sqrt(1 - shared_variance) * own)
+
+    baseline = core_draws.generator(seed, "response", "lesion", "baseline").standard_normal((n_worlds, n_lesions))
+    return LesionEffects(
+        _floats(effect("alpha"), "alpha_z"), _floats(effect("growth"), "growth_z"), _floats(baseline, "baseline_z"),
+        n_replicates, seed,
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the model says, each ``(world, lesion, time)`` unless said otherwise.
+
+    ``relative_volume`` and ``diameter_mm`` are latent; ``diameter_measured_mm`` adds the error of a reader's change from
+    the baseline that was measured. ``ki67_pct`` is that of the viable cells,
+    ``stroma_fraction`` the share of the volume that is scar or unresponsive, ``surviving_fraction`` the share of
+    cells left over what growth alone would have given, ``viable_fraction`` viable cells over the baseline volume.
+    """
+
+    times_week: NDArray[np.float32]
+    relative_volume: NDArray[np.float32]
+    diameter_mm: NDArray[np.float32]
+    diameter_measured_mm: NDArray[np.float32]
+    ki67_pct: NDArray[np.float32]
+    stroma_fraction: NDArray[np.float32]
+    surviving_fraction: NDArray[np.float32]
+    viable_fraction: NDArray[np.float32]
+    n_replicates: int
+
+    @property
+    def who_grade(self) -> NDArray[np.int_]:
+        """WHO grade 1-3 of the latent Ki-67, ``(world, lesion, time)``."""
+        from neorlt.response.readouts import who_grade
+
+        return who_grade(self.ki67_pct)

@@ -1,0 +1,292 @@
+"""Parameters of the response model: joint draws, each with its label and its source.
+
+The leading axis of every array is the draw: one draw is one world. Draws come from the shipped posterior where it
+exists (population parameters of the tumour) and from the priors for everything that the calibration lesions cannot
+inform.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core import draws as core_draws
+from neorlt.core import tables
+from neorlt.core.errors import InputError
+from neorlt.core.labels import Label
+
+ROOM = "response"
+NUCLIDES = ("Lu-177", "Y-90")
+"""Order of the nuclide axis in every array of this room."""
+GRADES = ("G1", "G2", "G3")
+"""Order of the grade axis (WHO grade of a well-differentiated tumour)."""
+SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
+"""Codes of a cycle's sensitiser: 0 is none."""
+
+MODEL_VERSION = 1
+"""Raised whenever the equations of :mod:`neorlt.response.tumour` change; a posterior belongs to one version."""
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Joint draws of the model's parameters; the first axis of every array is the draw.
+
+    ``alpha_per_gy`` is the population median of an *effective* sensitivity in vivo (it absorbs hypoxia and whatever
+    else the model leaves out): never a radiosensitivity. ``residual_fraction`` r is what remains of the baseline
+    volume when every cell is dead: ``r = s + phi (1 - s)``.
+    """
+
+    alpha_per_gy: Floats
+    omega_alpha: Floats
+    alpha_beta_gy: Floats
+    repair_half_time_h: Floats
+    residual_fraction: Floats
+    fibrosis_fraction: Floats
+    clearance_half_life_d: Floats
+    doubling_time_d: Floats
+    """``(draw, grade)`` median volume doubling time of the lesions of a grade."""
+    doubling_log_sd: Floats
+    """``(draw, grade)`` between-lesion log-SD of the doubling time."""
+    eta: Floats
+    nu: Floats
+    clone_fraction: Floats
+    clone_ki67_ratio: Floats
+    sigma_h: Floats
+    """``(draw, nuclide)`` log-SD of the dose between sub-volumes of a clone."""
+    rho: Floats
+    """``(draw, nuclide)`` share of a clone's extra uptake that stays in it as extra dose."""
+    sigma_d: Floats
+    ki67_sampling_log_sd: Floats
+    dose_modifying_factor: Floats
+    """``(draw, sensitiser)`` factor on alpha; 1 without a sensitiser."""
+    fibrotic_residue_probability: Floats
+    platelet_transit_time_d: Floats
+    sensitiser_toxicity_factor: Floats
+    kidney_alpha_beta_gy: Floats
+    kidney_repair_half_time_h: Floats
+    source: str = "prior"
+
+    def __post_init__(self) -> None:
+        n = len(self.alpha_per_gy)
+        for name in array_names():
+            value = np.asarray(getattr(self, name), dtype=np.float32)
+            if value.shape[0] != n or not np.all(np.isfinite(value)):
+                raise ValueError(f"parameter {name} must hold {n} finite draws, found shape {value.shape}")
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        for name in ("residual_fraction", "fibrosis_fraction"):
+            value = getattr(self, name)
+            if np.any((value < 0) | (value >= 1)):
+                raise ValueError(f"parameter {name} must lie in [0, 1)")
+        if np.any(self.fibrosis_fraction > self.residual_fraction + 1e-6):
+            raise ValueError("fibrosis cannot exceed the residual: r = s + phi (1 - s) with s of 0 or more")
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return len(self.alpha_per_gy)
+
+    @property
+    def unresponsive_fraction(self) -> Floats:
+        """Share s of the baseline volume that neither grows nor dies, ``(draw,)``."""
+        s = (self.residual_fraction - self.fibrosis_fraction) / (1 - self.fibrosis_fraction)
+        return np.asarray(np.maximum(s, 0), np.float32)
+
+    def take(self, index: NDArray[np.intp]) -> Parameters:
+        """Return the draws at ``index`` (repeats allowed)."""
+        return Parameters(**{name: getattr(self, name)[index] for name in array_names()}, source=self.source)
+
+    def repeat(self, n_replicates: int) -> Parameters:
+        """Repeat every draw ``n_replicates`` times in a row: axis (draw, replicate) flattened to one world axis."""
+        if n_replicates == 1:
+            return self
+        return self.take(np.repeat(np.arange(self.n_draws), n_replicates))
+
+    def replace(self, **changes: Any) -> Parameters:
+        """Return a copy in which the given arrays (or numbers, spread over the draws) are changed."""
+        spread: dict[str, Any] = {
+            name: np.broadcast_to(np.asarray(value, np.float32), np.asarray(getattr(self, name)).shape)
+            if name != "source" else value
+            for name, value in changes.items()
+        }
+        return dataclasses.replace(self, **spread)
+
+
+@functools.cache
+def array_names() -> tuple[str, ...]:
+    """Names of the array fields of :class:`Parameters`."""
+    return tuple(field.name for field in dataclasses.fields(Parameters) if field.name != "source")
+
+
+def read_priors() -> dict[str, dict[str, Any]]:
+    """Return the table of priors: name to distribution, unit, label and source."""
+    table: dict[str, dict[str, Any]] = tables.read_json(ROOM, "priors.json")
+    return table
+
+
+def crossfire(patch_diameter_mm: Any, xp: Any = np) -> tuple[Any, Any]:
+    """Return (own dose share, pattern SD ratio) of patches of this diameter, each ``(..., nuclide)``.
+
+    Both fall from 177Lu to 90Y because 90Y electrons leave the patch; made from the house's point kernels by
+    ``tools/response/make_crossfire.py``. ``xp`` is numpy or ``jax.numpy``.
+    """
+    table = tables.read_json(ROOM, "crossfire.json")
+    x = xp.log(xp.asarray(table["diameter_mm"]))
+    at = xp.log(xp.asarray(patch_diameter_mm))
+    own = xp.stack([xp.interp(at, x, xp.asarray(table[nuclide]["own_dose"])) for nuclide in NUCLIDES], -1)
+    sd = xp.stack([xp.interp(at, x, xp.asarray(table[nuclide]["pattern_sd"])) for nuclide in NUCLIDES], -1)
+    return own, sd
+
+
+def dose_log_sd(activity_log_sd: Any, pattern_sd: Any, xp: Any = np) -> Any:
+    """Log-SD of a log-normal dose pattern ``(..., nuclide)`` that cross-fire has smoothed; keeps mean and variance."""
+    variance = xp.expm1(xp.asarray(activity_log_sd) ** 2)[..., None]
+    return xp.sqrt(xp.log1p(variance * pattern_sd**2))
+
+
+def truncated_fibrosis(u: NDArray[Any], residual: NDArray[Any]) -> NDArray[np.float64]:
+    """Fibrosis fraction: the prior of the table, cut at the residual (its split is an assumption); ``u`` uniform."""
+    from scipy.stats import beta
+
+    a, b = read_priors()["fibrosis_fraction"]["parameters"]
+    return np.asarray(np.minimum(beta.ppf(u * beta.cdf(residual, a, b), a, b), residual))
+
+
+def draw_from(entry: dict[str, Any], rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    """Draw ``(n,)`` values of one entry of the table of priors."""
+    family, p = entry["family"], entry["parameters"]
+    if family == "fixed":
+        return np.full(n, float(p[0]))
+    if family == "normal":
+        return np.asarray(rng.normal(p[0], p[1], n))
+    if family == "half-normal":
+        return np.asarray(np.abs(rng.normal(0.0, p[0], n)))
+    if family == "lognormal":
+        return np.asarray(p[0] * np.exp(p[1] * rng.standard_normal(n)))
+    if family == "beta":
+        return np.asarray(rng.beta(p[0], p[1], n))
+    raise ValueError(f"unknown family {family!r} in the table of priors")
+
+
+def has_posterior() -> bool:
+    """Whether a posterior that belongs to this version of the model is shipped."""
+    try:
+        manifest = tables.read_json(ROOM, "posterior.json")
+    except tables.TableError:
+        return False
+    return bool(manifest["model_version"] == MODEL_VERSION)
+
+
+def draw_parameters(
+    n_draws: int = core_draws.N_DRAWS, seed: int = 0, source: Literal["default", "prior", "posterior"] = "default"
+) -> Parameters:
+    """Draw joint parameters.
+
+    Parameters
+    ----------
+    n_draws
+        Number of draws (leading axis).
+    seed
+        Any whole number; the same seed gives the same draws.
+    source
+        ``"posterior"`` for the shipped calibration, ``"prior"`` for the priors alone, ``"default"`` for the
+        posterior where one is shipped.
+
+    Raises
+    ------
+    InputError
+        If a posterior is asked for and none belongs to this version of the model.
+    """
+    if n_draws < 1:
+        raise InputError("the number of draws is below 1", found=str(n_draws), remedy="ask for at least one draw")
+    if source == "default":
+        source = "posterior" if has_posterior() else "prior"
+    if source == "posterior" and not has_posterior():
+        raise InputError("no posterior of this model version is shipped", remedy="refit with: neorlt calibrate --out DIR")
+    priors = read_priors()
+
+    def prior(name: str) -> NDArray[np.float64]:
+        return draw_from(priors[name], core_draws.generator(seed, ROOM, "parameters", name), n_draws)
+
+    free = {name: prior(name) for name in TUMOUR_NAMES}
+    u = core_draws.generator(seed, ROOM, "parameters", "fibrosis_u").uniform(size=n_draws)
+    free["fibrosis_fraction"] = truncated_fibrosis(u, free["residual_fraction"])
+    free["doubling_z"] = core_draws.generator(seed, ROOM, "parameters", "doubling_z").standard_normal(n_draws)
+    if source == "posterior":
+        posterior = tables.read_npz(ROOM, "posterior.npz")
+        n_posterior = len(posterior["alpha_per_gy"])
+        rng = core_draws.generator(seed, ROOM, "parameters", "posterior")
+        rounds = -(-n_draws // n_posterior)
+        index = np.concatenate([rng.permutation(n_posterior) for _ in range(rounds)])[:n_draws]
+        free.update({name: value[index].astype(np.float64) for name, value in posterior.items()})
+    other = {name: prior(name) for name in OTHER_NAMES}
+    return assemble(free, other, source)
+
+
+TUMOUR_NAMES = (
+    "alpha_per_gy", "omega_alpha", "alpha_beta_gy", "repair_half_time_h", "residual_fraction", "clearance_half_life_d",
+    "eta", "nu", "clone_fraction", "clone_ki67_ratio", "activity_log_sd", "patch_diameter_mm", "sigma_d",
+)
+"""Parameters that the calibration samples (with ``fibrosis_fraction`` and ``doubling_z``)."""
+OTHER_NAMES = (
+    "dose_modifying_factor", "ki67_sampling_log_sd", "fibrotic_residue_probability", "platelet_transit_time_d",
+    "sensitiser_toxicity_factor", "kidney_alpha_beta_gy", "kidney_repair_half_time_h",
+)
+
+
+def doubling_prior() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median doubling time in days and half the prior's log-variance as a log-SD, each ``(grade,)``.
+
+    The spread of the table is split evenly between doubt about a grade's median and the spread between lesions
+    (an assumption: no source separates the two).
+    """
+    entries = [read_priors()[f"doubling_time_d_{grade.lower()}"]["parameters"] for grade in GRADES]
+    return np.array([e[0] for e in entries]), np.array([e[1] for e in entries]) / np.sqrt(2.0)
+
+
+def assemble(free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], source: str) -> Parameters:
+    """Build :class:`Parameters` from sampled quantities (cross-fire and growth follow from them)."""
+    n = len(free["alpha_per_gy"])
+    own, smoothing = crossfire(free["patch_diameter_mm"])
+    median_d, log_sd = doubling_prior()
+    factor = other["dose_modifying_factor"]
+    return Parameters(
+        **{name: free[name] for name in TUMOUR_NAMES if name not in {"activity_log_sd", "patch_diameter_mm"}},
+        fibrosis_fraction=np.minimum(free["fibrosis_fraction"], free["residual_fraction"]),
+        doubling_time_d=median_d * np.exp(log_sd * free["doubling_z"][:, None]),
+        doubling_log_sd=np.broadcast_to(log_sd, (n, len(GRADES))),
+        sigma_h=dose_log_sd(free["activity_log_sd"], smoothing),
+        rho=own,
+        dose_modifying_factor=np.stack([np.ones(n)] + [factor] * (len(SENSITISERS) - 1), axis=1),
+        **{name: other[name] for name in OTHER_NAMES if name != "dose_modifying_factor"},
+        source=source,
+    )
+
+
+_CALIBRATED = ("alpha_per_gy", "omega_alpha", "residual_fraction")
+"""What the lesions move away from the prior; the rest of the joint posterior stays what its prior said."""
+
+
+def parameter_table(source: str | None = None) -> list[dict[str, Any]]:
+    """Every parameter with its prior, unit, label and source, for reports and ``neorlt info``."""
+    source = source or ("posterior" if has_posterior() else "prior")
+    rows = []
+    for name, entry in read_priors().items():
+        label = Label(entry["label"])
+        if source == "posterior" and name in _CALIBRATED:
+            label = Label.CALIBRATED
+        numbers = ", ".join(f"{value:g}" for value in entry["parameters"])
+        rows.append(
+            {
+                "name": name, "unit": entry["unit"], "prior": f"{entry['family']}({numbers})",
+                "label": str(label), "source": entry["source"],
+            }
+        )
+    return rows
