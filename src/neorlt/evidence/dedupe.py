@@ -1,0 +1,242 @@
+"""Duplicates across sources: found by more than a title, and undone one by one.
+
+Two records are one when nothing speaks against it (an identifier, author, page, journal, number in the title or
+abstract that differs) and enough speaks for it. Equal titles alone never merge. On the synthetic corpus of
+``benchmarks/evidence`` the rule finds over 99 % of planted duplicates and merges none of the distinct records that
+share a title; see the figures there for the counts and their exact interval.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Any
+
+from neorlt.evidence.records import Record, fold
+from neorlt.evidence.review.folder import ReviewFolder
+
+_MARKUP = re.compile(r"<[^>]{1,20}>")
+_STOP = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "the",
+        "of",
+        "for",
+        "in",
+        "on",
+        "with",
+        "to",
+        "from",
+        "by",
+        "at",
+        "de",
+        "la",
+        "le",
+        "und",
+        "der",
+        "die",
+        "das",
+        "et",
+    ]
+)
+_SECONDARY = ("erratum", "correction", "corrigendum", "reply", "response", "comment", "re", "author reply", "retraction")
+_NUMERAL = re.compile(r"^(\d+|i{1,3}|iv|v|vi{0,3}|ix|x)$")
+LARGEST_BLOCK = 60
+"""A key shared by more records than this says nothing and is not compared pair by pair."""
+SIMILAR_TITLE = 0.9
+SAME_ABSTRACT, OTHER_ABSTRACT = 0.7, 0.35
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is compared of a record, computed once."""
+
+    key: str
+    record: Record
+
+    @cached_property
+    def title(self) -> str:
+        """Folded title without markup and without a trailing bracket such as [abstract]."""
+        return fold(_MARKUP.sub("", self.record.title))
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Words of the title that carry meaning."""
+        return tuple(word for word in self.title.split() if word not in _STOP)
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """Numbers and Roman numerals of the title: part I is not part II."""
+        return tuple(sorted(word for word in self.words if _NUMERAL.match(word)))
+
+    @cached_property
+    def secondary(self) -> str:
+        """``erratum``, ``reply`` and the like when the title begins so."""
+        return next((word for word in _SECONDARY if self.title.startswith(word + " ")), "")
+
+    @cached_property
+    def first_page(self) -> str:
+        """First page as printed."""
+        return fold((self.record.pages or "").split("-")[0].split("–")[0])
+
+    @cached_property
+    def author(self) -> str:
+        """Family name of the first author."""
+        return self.record.first_author
+
+    @cached_property
+    def abstract(self) -> frozenset[str]:
+        """Words of the abstract."""
+        return frozenset(fold(self.record.abstract).split()) if self.record.abstract else frozenset()
+
+    @cached_property
+    def blocks(self) -> tuple[str, ...]:
+        """Keys under which possible duplicates meet."""
+        record, words = self.record, self.words
+        keys = [f"t:{self.title}"] if words else []
+        if len(words) >= 4:
+            keys += [f"h:{' '.join(words[:4])}", f"e:{' '.join(words[-4:])}"]
+            keys.append("s:" + " ".join(sorted(sorted(words, key=lambda w: (-len(w), w))[:3])))
+        if self.author and record.year:
+            keys += [f"a:{self.author}:{record.year}:{record.volume or ''}", f"w:{self.author}:{max(words, key=len, default='')}"]
+        if self.first_page and record.volume:
+            keys.append(f"p:{record.volume}:{self.first_page}")
+        return tuple(keys)
+
+
+def journals_agree(one: str | None, other: str | None) -> bool | None:
+    """Whether two journal names can be one journal (an abbreviation counts); None where one is missing."""
+    if not one or not other:
+        return None
+    a, b = ([w for w in fold(re.sub(r"\(.*?\)|[:=].*", "", name)).split() if w not in _STOP] for name in (one, other))
+    if not a or not b:
+        return None
+    return len(a) == len(b) and all(x.startswith(y) or y.startswith(x) for x, y in zip(a, b, strict=True))
+
+
+def same_paper(a: Features, b: Features) -> str | None:
+    """The reason why two records are one, or None.
+
+    Against: any identifier, first author (name or initial), first page, journal, number in the title, kind (paper,
+    registration, erratum, reply) that both have and that differs; years more than one apart; abstracts that do not
+    match. For: each of those that agree. A near-equal title needs two more that agree, an equal one too unless it is long.
+    """
+    one, other = a.record, b.record
+    if one.is_registry != other.is_registry or a.secondary != b.secondary:
+        return None
+    for name in ("doi", "pmid", "pmcid"):
+        left, right = getattr(one, name), getattr(other, name)
+        if left and right:
+            return f"the same {name}" if left == right else None
+    if one.is_registry and one.nct and other.nct:
+        return "the same registration" if one.nct == other.nct else None
+    if a.numbers != b.numbers or (one.year and other.year and abs(one.year - other.year) > 1):
+        return None
+    agree = []
+    for what, left, right in (("first author", a.author, b.author), ("first page", a.first_page, b.first_page)):
+        if left and right:
+            if left != right:
+                return None
+            agree.append(what)
+    if one.first_initial and other.first_initial and one.first_initial != other.first_initial:
+        return None
+    if one.volume and other.volume:
+        if one.volume != other.volume and one.year == other.year:
+            return None
+        agree += ["volume"] if one.volume == other.volume else []
+    journal = journals_agree(one.journal, other.journal)
+    if journal is False:
+        return None
+    agree += ["journal"] if journal else []
+    if one.year and one.year == other.year:
+        agree.append("year")
+    if a.abstract and b.abstract:
+        overlap = len(a.abstract & b.abstract) / max(1, min(len(a.abstract), len(b.abstract)))
+        if overlap < OTHER_ABSTRACT:
+            return None
+        agree += ["abstract"] if overlap >= SAME_ABSTRACT else []
+    title = _titles(a, b)
+    needed = {"equal": 1 if len(a.words) >= 8 else 2, "near": 2}.get(title or "", 99)
+    if len(agree) < needed or not set(agree) & {"first author", "first page", "abstract"}:
+        return None
+    return f"{title} title, same {', '.join(agree)}"
+
+
+def _titles(a: Features, b: Features) -> str | None:
+    if not a.words or not b.words:
+        return None
+    if a.title.replace(" ", "") == b.title.replace(" ", ""):
+        return "equal"
+    short, long = sorted((a.title, b.title), key=len)
+    if len(short.split()) >= 6 and long.startswith(short):
+        return "near"
+    matcher = SequenceMatcher(None, short, long, autojunk=False)
+    if matcher.real_quick_ratio() < SIMILAR_TITLE or matcher.quick_ratio() < SIMILAR_TITLE:
+        return None
+    return "near" if matcher.ratio() >= SIMILAR_TITLE else None
+
+
+def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozenset[str]] = ()) -> dict[str, tuple[str, str]]:
+    """Duplicate id → (id of the record that stays, reason).
+
+    ``distinct`` are pairs that a person has called distinct. The record that stays is the one with most identifiers,
+    then the first one. A record joins a group only when it matches the record that stays, so that chains of look-alikes
+    do not run together.
+    """
+    forbidden = set(distinct)
+    features = {key: Features(key, record) for key, record in records.items()}
+    order = {key: index for index, key in enumerate(records)}
+    blocks: dict[str, list[str]] = defaultdict(list)
+    for key, feature in features.items():
+        for block in feature.blocks:
+            blocks[block].append(key)
+    pairs: dict[frozenset[str], str] = {}
+    seen: set[tuple[str, str]] = set()
+    for members in blocks.values():
+        if not 2 <= len(members) <= LARGEST_BLOCK:
+            continue
+        for i, left in enumerate(members):
+            for right in members[i + 1 :]:
+                if (left, right) in seen:
+                    continue
+                seen.add((left, right))
+                pair = frozenset((left, right))
+                if pair not in forbidden and (why := same_paper(features[left], features[right])):
+                    pairs[pair] = why
+    neighbours: dict[str, set[str]] = defaultdict(set)
+    for pair in pairs:
+        left, right = sorted(pair)
+        neighbours[left].add(right)
+        neighbours[right].add(left)
+    found: dict[str, tuple[str, str]] = {}
+    kept: set[str] = set()
+    rank = sorted(neighbours, key=lambda key: (-len(records[key].identifiers), order[key]))
+    for key in rank:
+        if key in found:
+            continue
+        kept.add(key)
+        for other in sorted(neighbours[key], key=order.__getitem__):
+            if other not in kept and other not in found:
+                found[other] = (key, pairs[frozenset((key, other))])
+    return found
+
+
+def dedupe(review: ReviewFolder, *, who: str = "neorlt") -> dict[str, Any]:
+    """Mark the duplicates of a review; each mark is one event and can be undone alone."""
+    records = review.records()
+    found = find_duplicates(records, distinct=review.undone_pairs())
+    with review.store.transaction():
+        for key, (kept, why) in found.items():
+            review.store.add_event(who, "duplicate", key, {"of": kept}, why)
+    return {
+        "records": len(records),
+        "duplicates": len(found),
+        "left": len(records) - len(found),
+        "pairs": [{"duplicate": key, "of": kept, "why": why} for key, (kept, why) in found.items()],
+    }

@@ -1,0 +1,58 @@
+"""Evidence map: nuclide against outcome, a bubble for the patients behind each cell."""
+
+from __future__ import annotations
+
+from neorlt.evidence.figures.canvas import as_svg, new_figure
+from neorlt.evidence.studies import ReviewTable, Study
+
+OUTCOME_FIELDS = {
+    "response": "response",
+    "size": "primary_size_mm",
+    "vessels": "vessel_involvement",
+    "grade": "grade_change",
+    "liver": "liver_metastases",
+    "operated": "n_operated",
+    "R0": "n_r0",
+    "toxicity": "toxicity",
+    "survival": "survival",
+}
+NOT_STATED = "not stated"
+
+
+def nuclide_of(study: Study) -> str:
+    """``90Y``, ``177Lu``, both, or not stated."""
+    isotopes = study.fields.get("isotopes")
+    return " + ".join(isotopes) if isotopes else NOT_STATED
+
+
+def evidence_map(table: ReviewTable) -> dict[tuple[str, str], tuple[int, int]]:
+    """For each (nuclide, outcome): number of records and of patients; records without a patient count add none."""
+    cells: dict[tuple[str, str], tuple[int, int]] = {}
+    for study in table.of_table():
+        if study.is_placeholder:
+            continue
+        for outcome, field in OUTCOME_FIELDS.items():
+            if study.fields.get(field) is not None:
+                key = (nuclide_of(study), outcome)
+                records, patients = cells.get(key, (0, 0))
+                cells[key] = (records + 1, patients + int(study.fields.get("n_total") or 0))
+    return cells
+
+
+def map_svg(table: ReviewTable, title: str = "Evidence map: patients behind each outcome") -> str:
+    """Draw the map as SVG; the number in a bubble is the number of records (overlapping cohorts counted each)."""
+    cells = evidence_map(table)
+    nuclides = sorted({nuclide for nuclide, _ in cells})
+    outcomes = list(OUTCOME_FIELDS)
+    figure = new_figure(9.0, 1.6 + 0.8 * max(1, len(nuclides)))
+    axes = figure.add_subplot()
+    for (nuclide, outcome), (records, patients) in cells.items():
+        x, y = outcomes.index(outcome), nuclides.index(nuclide)
+        axes.scatter([x], [y], s=60 + 10 * patients, color="#9dc3e6", edgecolor="#1f4e79")
+        axes.text(x, y, str(records), ha="center", va="center", fontsize=8)
+    axes.set_xticks(range(len(outcomes)), outcomes, fontsize=8)
+    axes.set_yticks(range(len(nuclides)), nuclides, fontsize=8)
+    axes.set_xlim(-0.6, len(outcomes) - 0.4)
+    axes.set_ylim(-0.7, max(1, len(nuclides)) - 0.3)
+    axes.set_title(title, loc="left", fontsize=9)
+    return as_svg(figure, title)

@@ -1,0 +1,93 @@
+"""The format sniffer and the one door for every file of records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from neorlt.core.errors import InputError
+from neorlt.evidence.importers.bibtex import read_bibtex
+from neorlt.evidence.importers.ctgov import read_ctgov_json
+from neorlt.evidence.importers.decoding import decode
+from neorlt.evidence.importers.pubmed_xml import read_pubmed_xml
+from neorlt.evidence.importers.table import read_table
+from neorlt.evidence.importers.tagged import read_nbib, read_ris
+from neorlt.evidence.records import Record
+
+FORMATS: dict[str, Callable[[str, str], list[Record]]] = {
+    "pubmed-xml": read_pubmed_xml,
+    "nbib": read_nbib,
+    "ris": read_ris,
+    "bibtex": read_bibtex,
+    "ctgov-json": read_ctgov_json,
+    "csv": read_table,
+}
+
+
+def sniff(text: str, where: str) -> str:
+    """Name of the format that the content has.
+
+    Raises:
+        InputError: an empty file, an HTML page (an error page saved as an export), or nothing that is known.
+
+    """
+    head = text.lstrip("\ufeff \t\r\n")[:4000]
+    if not head:
+        raise InputError("the file is empty", where=where, remedy="export it again")
+    lower = head[:600].lower()
+    if lower.startswith("<!doctype html") or lower.startswith("<html") or "<html" in lower[:300]:
+        title = re.search(r"<title[^>]*>(.*?)</title>", head, re.IGNORECASE | re.DOTALL)
+        raise InputError(
+            "the content is an HTML page, not records",
+            found=" ".join(title.group(1).split())[:80] if title else None,
+            where=where,
+            remedy="the source answered with a page (an error or a login): download or search again later",
+        )
+    if head.startswith("<"):
+        return "pubmed-xml"
+    if head[0] in "{[":
+        return "ctgov-json"
+    if re.search(r"^PMID ?- ", head, re.MULTILINE):
+        return "nbib"
+    if re.search(r"^TY  ?- ", head, re.MULTILINE):
+        return "ris"
+    if re.search(r"^\s*@\s*\w+\s*[{(]", head, re.MULTILINE):
+        return "bibtex"
+    if re.search(r"\btitle\b", head.splitlines()[0], re.IGNORECASE) and any(mark in head.splitlines()[0] for mark in ",;\t"):
+        return "csv"
+    raise InputError(
+        "the format is not known",
+        expected=", ".join(FORMATS),
+        found=head.splitlines()[0][:60],
+        where=where,
+        remedy="export as PubMed, RIS, BibTeX, CSV with a title column, or ClinicalTrials.gov JSON",
+    )
+
+
+def import_bytes(content: bytes, where: str = "input") -> tuple[str, list[Record]]:
+    """Format and records of a file's content.
+
+    Raises:
+        InputError: wrong encoding, HTML, hostile or malformed content, or **no record at all**; never a partial list.
+
+    """
+    text = decode(content, where)
+    kind = sniff(text, where)
+    records = FORMATS[kind](text, where)
+    if not records:
+        raise InputError(
+            "no record in the file",
+            found=f"read as {kind}",
+            where=where,
+            remedy="check the export: an empty result is not stored",
+        )
+    return kind, records
+
+
+def import_file(path: Path) -> tuple[str, list[Record]]:
+    """As :func:`import_bytes`, from a file."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), remedy="name an exported file")
+    return import_bytes(path.read_bytes(), str(path))

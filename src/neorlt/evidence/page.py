@@ -1,0 +1,121 @@
+"""The evidence as files: one folder with the table, the flow, the pools and the figures."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+from neorlt.core.manifest import build_manifest, to_json
+from neorlt.core.output import RUN_FILE, atomic_folder
+from neorlt.evidence import appraisal
+from neorlt.evidence.figures import forest_svg, map_svg, prisma_svg
+from neorlt.evidence.outcomes import OUTCOMES, OutcomePool, pool_outcome, pool_review
+from neorlt.evidence.pooling import pool
+from neorlt.evidence.prisma import Flow
+from neorlt.evidence.studies import ReviewTable
+from neorlt.evidence.table1 import table_csv, table_html
+
+
+def figures(table: ReviewTable, flow: Flow, method: str = "glmm") -> dict[str, str]:
+    """SVG text by file name: the flow, the map, one forest plot an outcome."""
+    found = {"prisma.svg": prisma_svg(flow), "map.svg": map_svg(table)}
+    for outcome in OUTCOMES:
+        found[f"forest-{outcome.key}.svg"] = _forest(pool_outcome(table, outcome, method))
+    return found
+
+
+def _forest(pooled: OutcomePool) -> str:
+    second = pool(pooled.result.studies, "bayes") if pooled.result.pooled is not None else None
+    return forest_svg(pooled.result, pooled.outcome.title, second)
+
+
+def evidence_html(table: ReviewTable, flow: Flow, method: str = "glmm") -> str:
+    """All of the evidence as an HTML fragment with its figures inside; no script and no external call."""
+    document = pool_review(table, method)
+    drawings = figures(table, flow, method)
+    parts = [f"<h2>{html.escape(table.question)}</h2>", _inline(drawings["prisma.svg"]), table_html(table)]
+    for key, outcome in document["outcomes"].items():
+        parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome), _inline(drawings[f"forest-{key}.svg"])]
+        left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in outcome["left_out"].items())
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in outcome["notes"])
+        parts.append(f"<ul>{notes}</ul><details><summary>Left out, and why</summary><ul>{left}</ul></details>")
+        if key == "surgery" and document["printed_crude"]:
+            parts.append(_crude(document["printed_crude"]))
+    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"]), _grade(table, method)]
+    return "\n".join(parts)
+
+
+def _inline(svg: str) -> str:
+    return svg[svg.index("<svg") :]
+
+
+def _sentence(outcome: dict[str, Any]) -> str:
+    if outcome["pooled"] is None:
+        return f"<p>No pooled rate: {html.escape(str(outcome['reason']))}.</p>"
+    low, high = (100 * bound for bound in outcome["ci95"])
+    new_low, new_high = (100 * bound for bound in outcome["prediction95"])
+    second = outcome["sensitivity"].get("bayes")
+    beside = ""
+    if second and second["pooled"] is not None:
+        beside = (
+            f" Bayesian (tau half-normal(1)): {100 * second['pooled']:.0f} % "
+            f"({100 * second['ci95'][0]:.0f} to {100 * second['ci95'][1]:.0f})."
+        )
+    return (
+        f"<p>Pooled {100 * outcome['pooled']:.0f} % (95 % interval {low:.0f} to {high:.0f}), k = {outcome['k']}, "
+        f"{outcome['n']} patients; in a new centre {new_low:.0f} to {new_high:.0f} %.{beside}</p>"
+    )
+
+
+def _crude(crude: dict[str, Any]) -> str:
+    why = "".join(f"<li>{html.escape(reason)}</li>" for reason in crude["explanation"])
+    low, high = (100 * bound for bound in crude["ci95"])
+    return (
+        f"<p>The review prints {crude['events']}/{crude['total']} = {100 * crude['rate']:.1f} % (as a plain sum {low:.1f} to "
+        f"{high:.1f} %). It is not the pooled rate:</p><ul>{why}</ul>"
+    )
+
+
+def _grade(table: ReviewTable, method: str) -> str:
+    rows = []
+    for item in appraisal.summary(table, method)["grade"]:
+        steps = "; ".join(f"{step['factor'].replace('_', ' ')} {step['levels']:+d}: {step['why']}" for step in item["steps"])
+        rows.append(
+            f"<tr><th scope='row'>{html.escape(item['outcome'])}</th><td>{item['certainty']}</td>"
+            f"<td>{html.escape(steps)}</td></tr>"
+        )
+    return (
+        '<table class="evidence-grade"><caption>Certainty of the evidence (GRADE), with reasons</caption><thead><tr>'
+        "<th scope='col'>Outcome</th><th scope='col'>Certainty</th><th scope='col'>Why</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "glmm") -> list[str]:
+    """Write ``index.html``, ``table1.html``, ``table1.csv``, ``pooled.json``, ``appraisal.json``, figures and ``run.json``.
+
+    The folder is whole or absent. Returns the names of the files.
+    """
+    style = (
+        "body{font:14px/1.45 sans-serif;margin:2rem;max-width:120rem}table{border-collapse:collapse;margin:1rem 0}"
+        "th,td{border:1px solid #bbb;padding:.3rem .5rem;vertical-align:top;text-align:left}svg{max-width:70rem;height:auto}"
+        ".empty{color:#666;font-style:italic}caption{text-align:left;font-weight:bold;padding:.3rem 0}"
+    )
+    head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evidence</title>'
+    head += f"<style>{style}</style></head><body>\n"
+    notice = "<p>Research software: not a medical device, not for clinical decisions.</p>\n"
+    files = {
+        "index.html": head + notice + evidence_html(table, flow, method) + "</body></html>\n",
+        "table1.html": head + notice + table_html(table) + "</body></html>\n",
+        "table1.csv": table_csv(table),
+        "pooled.json": to_json(pool_review(table, method)),
+        "prisma.json": to_json({"numbers": dict(flow.numbers), "reasons": dict(flow.reasons), "note": flow.note}),
+        "appraisal.json": to_json(appraisal.summary(table, method)),
+        RUN_FILE: to_json(build_manifest("evidence table", options={"review": table.name, "method": method})),
+        **figures(table, flow, method),
+    }
+    with atomic_folder(Path(out)) as folder:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    return sorted(files)

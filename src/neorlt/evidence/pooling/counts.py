@@ -1,0 +1,143 @@
+"""Counts of events in studies, validated: what every pooling method takes in."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from neorlt.core.errors import InputError
+
+REQUIRED_COLUMNS = ("study", "events", "total")
+CASE_REPORT = "case_report"
+
+
+@dataclass(frozen=True)
+class StudyCounts:
+    """Events among the patients of one study arm.
+
+    ``design`` is the design as extracted (``case_report`` keeps a record out of every pool), ``cohort`` names a
+    group of overlapping cohorts of which at most one may be pooled, ``subgroup`` the level of a subgroup analysis.
+    """
+
+    study: str
+    events: int
+    total: int
+    design: str | None = None
+    cohort: str | None = None
+    subgroup: str | None = None
+
+    def __post_init__(self) -> None:
+        where = f"study {self.study!r}"
+        for name in ("events", "total"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise InputError(
+                    f"{name} is not a whole number", found=repr(value), where=where, remedy="give a count of patients"
+                )
+        if self.total < 1:
+            raise InputError("a study without patients", found=f"total {self.total}", where=where, remedy="leave the study out")
+        if not 0 <= self.events <= self.total:
+            raise InputError(
+                "more events than patients, or fewer than none",
+                expected=f"0 to {self.total}",
+                found=str(self.events),
+                where=where,
+                remedy="correct the row",
+            )
+
+    @property
+    def is_case_report(self) -> bool:
+        """True for a single patient reported because of the outcome."""
+        return self.design == CASE_REPORT
+
+    def exact_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Clopper-Pearson interval of this study's own proportion."""
+        return clopper_pearson(self.events, self.total, level)
+
+
+def clopper_pearson(events: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact binomial interval (Clopper and Pearson, Biometrika 1934;26:404)."""
+    tail = (1.0 - level) / 2.0
+    low = 0.0 if events == 0 else float(stats.beta.ppf(tail, events, total - events + 1))
+    high = 1.0 if events == total else float(stats.beta.ppf(1.0 - tail, events + 1, total - events))
+    return low, high
+
+
+def wilson(events: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval without continuity correction."""
+    z = float(stats.norm.ppf(0.5 + level / 2.0))
+    p = events / total
+    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * np.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def as_arrays(studies: Sequence[StudyCounts]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Events and totals as float arrays of shape ``(study,)``."""
+    return (
+        np.array([study.events for study in studies], dtype=np.float64),
+        np.array([study.total for study in studies], dtype=np.float64),
+    )
+
+
+def read_counts(path: Path) -> list[StudyCounts]:
+    """Read ``study,events,total`` (optional ``design``, ``cohort``, ``subgroup``) from a CSV file.
+
+    Raises:
+        InputError: file missing, column missing, a row that is not a count, or no row at all; names the line.
+
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), remedy="name a CSV file with the columns study,events,total")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("the file is not UTF-8 text", where=str(path), remedy="save it as CSV in UTF-8") from error
+    reader = csv.DictReader(io.StringIO(text))
+    columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if missing:
+        raise InputError(
+            f"column {', '.join(missing)} is missing",
+            expected="study,events,total",
+            found=",".join(columns) or "nothing",
+            where=str(path),
+            remedy="name the columns in the first line",
+        )
+    reader.fieldnames = columns
+    found: list[StudyCounts] = []
+    for number, row in enumerate(reader, start=2):
+        where = f"{path}, line {number}"
+        if not any((value or "").strip() for value in row.values() if isinstance(value, str)):
+            continue
+        try:
+            events, total = int(row["events"]), int(row["total"])
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                "events and total must be whole numbers",
+                found=f"{row.get('events')!r}, {row.get('total')!r}",
+                where=where,
+                remedy="give counts of patients, not percentages",
+            ) from error
+        optional = {name: (row.get(name) or "").strip() or None for name in ("design", "cohort", "subgroup")}
+        name = (row["study"] or "").strip() or f"line {number}"
+        found.append(StudyCounts(name, events, total, **optional))
+    names = [study.study for study in found]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(
+            f"study {doubled[0]!r} stands in more than one row",
+            where=str(path),
+            remedy="keep one row a study, or name arms apart",
+        )
+    if not found:
+        raise InputError("no study in the file", where=str(path), remedy="add one row a study")
+    return found

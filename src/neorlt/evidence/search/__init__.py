@@ -1,0 +1,1 @@
+"""Searches: PubMed, ClinicalTrials.gov, OpenAlex, Crossref; each raw page is stored with its time."""

@@ -1,0 +1,147 @@
+"""Keep a review alive: run its protocol again, show what is new, what changed, and whether a conclusion moves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from neorlt.core.errors import InputError
+from neorlt.evidence.dedupe import dedupe
+from neorlt.evidence.outcomes import OUTCOMES, pool_outcome
+from neorlt.evidence.review.folder import ReviewFolder
+from neorlt.evidence.review.report import folder_table, review_flow
+from neorlt.evidence.search.ctgov import ClinicalTrials, search_ctgov
+from neorlt.evidence.search.pubmed import PubMed, search_pubmed
+from neorlt.evidence.search.query import compare, readings
+from neorlt.evidence.watch import add_version, history, watched
+
+MOVED_BY = 0.05
+"""A pooled rate that moves by more than five percentage points is called moved (a convention)."""
+
+
+def search(
+    review: ReviewFolder,
+    *,
+    pubmed: PubMed | None,
+    ctgov: ClinicalTrials | None,
+    date_to: str | None = None,
+    reading: str = "all",
+) -> dict[str, Any]:
+    """Run the protocol's queries; every reading of a printed query without brackets, or the one that is named.
+
+    Raises:
+        InputError: a reading that the query does not have, or no service to ask.
+
+    """
+    protocol = review.protocol
+    until = date_to or protocol.date_to
+    runs: list[dict[str, Any]] = []
+    comparison: dict[str, Any] | None = None
+    if pubmed is None and ctgov is None:
+        raise InputError("no service to ask", remedy="give PubMed or ClinicalTrials.gov")
+    if pubmed is not None:
+        if "pubmed" in protocol.queries:
+            texts = {"as written": protocol.queries["pubmed"]}
+        elif "printed" in protocol.queries:
+            texts = readings(protocol.queries["printed"])
+        else:
+            texts = {}
+        if reading != "all":
+            if reading not in texts:
+                raise InputError(
+                    "the query has no such reading", found=reading, expected=", ".join(texts), remedy="name one of them"
+                )
+            texts = {reading: texts[reading]}
+        found: dict[str, set[str]] = {}
+        for name, text in texts.items():
+            query = f"({text}) AND ({' OR '.join(f'{code}[la]' for code in protocol.language)})" if protocol.language else text
+            run = search_pubmed(review, pubmed, query, date_from=protocol.date_from, date_to=until)
+            runs.append({"reading": name, **run})
+            found[name] = {
+                str(row[0]) for row in review.store.connection.execute("SELECT record FROM found_by WHERE run = ?", (run["run"],))
+            }
+        comparison = compare(found) if len(found) > 1 else None
+    if ctgov is not None and "clinicaltrials" in protocol.queries:
+        runs.append({"reading": "as written", **search_ctgov(review, ctgov, protocol.queries["clinicaltrials"])})
+        for record in review.records().values():
+            if record.is_registry and "study" in record.extra:
+                add_version(review, record.extra["study"])
+    return {"runs": runs, "readings": comparison}
+
+
+def conclusions(review: ReviewFolder) -> dict[str, Any]:
+    """Pooled rate of every outcome as the folder stands."""
+    table = folder_table(review)
+    found = {}
+    for outcome in OUTCOMES:
+        result = pool_outcome(table, outcome).result
+        found[outcome.key] = {
+            "k": result.k,
+            "n": result.n,
+            "pooled": result.pooled,
+            "ci95": None if result.ci95 is None else list(result.ci95),
+            "reason": result.reason,
+        }
+    return found
+
+
+def moved(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+    """Whether one conclusion moves, and why."""
+    if before is None:
+        return {"moved": False, "why": "no earlier state to compare with"}
+    old, new = before["pooled"], after["pooled"]
+    if old is None and new is None:
+        return {"moved": False, "why": "no pooled number before and after"}
+    if old is None or new is None:
+        return {"moved": True, "why": "a pooled number has become possible" if old is None else "the pooled number is gone"}
+    if not before["ci95"][0] <= new <= before["ci95"][1]:
+        return {"moved": True, "why": "the new rate lies outside the earlier interval"}
+    if abs(new - old) > MOVED_BY:
+        return {"moved": True, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points"}
+    return {"moved": False, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points, inside the earlier interval"}
+
+
+def update(
+    review: ReviewFolder, *, pubmed: PubMed | None, ctgov: ClinicalTrials | None, today: str | None = None
+) -> dict[str, Any]:
+    """Search again until today, deduplicate, watch registrations and compare the conclusions with the last state.
+
+    Decisions, duplicates undone and extractions stay as they are; new records wait for screening.
+    """
+    day = today or datetime.now(UTC).date().isoformat()
+    known = set(review.records(with_duplicates=True))
+    blocked = {event["subject"] for event in review.store.events("retracted")}
+    snapshots = review.store.events("snapshot")
+    last = snapshots[-1] if snapshots else None
+    version_counts = {nct: len(history(review, nct)["versions"]) for nct in watched(review)}
+    searched: dict[str, Any] = {"runs": [], "readings": None}
+    if pubmed is not None or ctgov is not None:
+        searched = search(review, pubmed=pubmed, ctgov=ctgov, date_to=day)
+    duplicates = dedupe(review)
+    records = review.records(with_duplicates=True)
+    hidden = review.duplicates()
+    new = [key for key in records if key not in known and key not in hidden]
+    registry = []
+    for nct in watched(review):
+        state = history(review, nct)
+        if len(state["versions"]) > version_counts.get(nct, 0) and state["steps"]:
+            registry.append({"nct": nct, **state["steps"][-1]})
+    current = conclusions(review)
+    earlier = last["payload"]["conclusions"] if last else {}
+    changes = {
+        key: {**moved(earlier.get(key), value), "before": earlier.get(key), "after": value} for key, value in current.items()
+    }
+    review.store.add_event("neorlt", "snapshot", "review", {"day": day, "records": len(records), "conclusions": current})
+    return {
+        "since": last["at"] if last else None,
+        "day": day,
+        "new": [{"id": key, "title": records[key].title, "year": records[key].year} for key in new],
+        "duplicates": duplicates["duplicates"],
+        "retracted": [event["subject"] for event in review.store.events("retracted") if event["subject"] not in blocked],
+        "registry": registry,
+        "conclusions": changes,
+        "moved": [key for key, change in changes.items() if change["moved"]],
+        "to_screen": sum(key not in review.outcome() for key in review.records()),
+        "searches": searched,
+        "flow": dict(review_flow(review).numbers),
+    }
