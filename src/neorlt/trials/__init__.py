@@ -1,0 +1,1 @@
+"""Trials: exact designs, a virtual cohort drawn from stated marginals, and virtual trials through the response model."""

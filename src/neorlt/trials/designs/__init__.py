@@ -1,0 +1,1 @@
+"""Sample sizes and boundaries of trials, exact where an exact answer exists."""

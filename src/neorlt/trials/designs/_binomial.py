@@ -1,0 +1,92 @@
+"""Binomial tables and checks shared by the exact designs."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core.errors import InputError
+
+Floats = NDArray[np.float64]
+SLACK = 1e-12
+"""Slack of ``size <= alpha``: rounding of a sum of products, not a relaxed level."""
+
+
+def check_rates(p0: float, p1: float, alpha: float, beta: float) -> None:
+    """Refuse rates and error levels that make no design.
+
+    Raises
+    ------
+    InputError
+        Unless 0 < p0 < p1 < 1 and both levels lie in (0, 0.5].
+    """
+    if not 0.0 < p0 < p1 < 1.0:
+        raise InputError(
+            "the two rates do not make a design",
+            expected="0 < p0 < p1 < 1",
+            found=f"p0 = {p0:g}, p1 = {p1:g}",
+            remedy="give the uninteresting rate as p0 and the hoped-for rate as p1",
+        )
+    for name, level in (("alpha", alpha), ("beta", beta)):
+        if not 0.0 < level <= 0.5:
+            raise InputError(
+                f"{name} is out of range",
+                expected="above 0 and up to 0.5",
+                found=f"{level:g}",
+                remedy=f"give {name} as a probability, for example 0.05",
+            )
+
+
+@functools.lru_cache(maxsize=16)
+def pmf_table(p: float, n_max: int) -> Floats:
+    """``(n_max + 1, n_max + 1)`` binomial probabilities ``P(X = x | n, p)`` at ``[n, x]``; 0 for x above n."""
+    from scipy.special import gammaln
+
+    n = np.arange(n_max + 1)[:, None]
+    x = np.arange(n_max + 1)[None, :]
+    inside = x <= n
+    rest = np.where(inside, n - x, 0)
+    log = gammaln(n + 1.0) - gammaln(x + 1.0) - gammaln(rest + 1.0) + x * np.log(p) + rest * np.log1p(-p)
+    table: Floats = np.where(inside, np.exp(np.where(inside, log, 0.0)), 0.0)
+    table.setflags(write=False)
+    return table
+
+
+@functools.lru_cache(maxsize=16)
+def sf_table(p: float, n_max: int) -> Floats:
+    """``(n_max + 1, n_max + 3)`` upper tails ``P(X > k | n, p)`` at ``[n, k + 1]`` for k = −1 … n_max + 1."""
+    pmf = pmf_table(p, n_max)
+    tail = np.cumsum(pmf[:, ::-1], axis=1)[:, ::-1]
+    table = np.zeros((n_max + 1, n_max + 3))
+    table[:, : n_max + 1] = np.minimum(tail, 1.0)
+    table[:, 0] = 1.0
+    table.setflags(write=False)
+    return table
+
+
+def tail(p: float, n: int, k: int) -> float:
+    """``P(X > k)`` for one binomial."""
+    from scipy.special import bdtrc
+
+    if k < 0:
+        return 1.0
+    return 0.0 if k >= n else float(bdtrc(k, n, p))
+
+
+def clopper_pearson(events: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact (Clopper–Pearson) interval of a proportion."""
+    from scipy.special import betaincinv
+
+    if not 0 <= events <= total or total <= 0:
+        raise InputError(
+            "a count is not a proportion",
+            expected="0 <= events <= total, total above 0",
+            found=f"{events}/{total}",
+            remedy="correct the counts",
+        )
+    a = (1.0 - level) / 2.0
+    low = 0.0 if events == 0 else float(betaincinv(events, total - events + 1, a))
+    high = 1.0 if events == total else float(betaincinv(events + 1, total - events, 1.0 - a))
+    return low, high
