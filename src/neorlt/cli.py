@@ -81,7 +81,7 @@ def example(
     name: Annotated[str, typer.Argument(help="christie or pannet-head")], out: Out, seed: Seed = 1, json: Json = False
 ) -> None:
     """Write a bundled digital patient: OUT/study (DICOM), OUT/patient.toml, OUT/truth.json."""
-    from neorlt.phantoms.examples import write_example
+    from neorlt.phantoms.example import write_example
 
     document = write_example(name, out, seed=seed)
     _show(document, json, lambda d: _say(f"Study: {d['study']}\nPatient: {d['patient']}\nTruth (never read by plan): {d['truth']}"))
@@ -263,9 +263,6 @@ def kernel(
 
 def _mount() -> None:
     """Add the sub-commands of rooms that bring their own."""
-    from neorlt.commands import mount
-
-    mount(app)
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
 """Bremsstrahlung of electrons in water: Koch-Motz formula 3BN (Bethe-Heitler, unscreened) with the Elwert factor.
 
 Energies in MeV, cross sections in cm2 per g of water. Source: Koch HW, Motz JW. Rev Mod Phys 1959;31:920 (formula 3BN).
-Screening matters above about 2 MeV only; electron-electron bremsstrahlung is counted by Z(Z+1).
+Only the field of the nuclei is counted (Z squared): electron-electron bremsstrahlung (it vanishes at low energy and adds
+about a tenth at 2 MeV) and screening (it takes as much away there) are left out. The radiated part is below 1 % of a
+beta spectrum's energy, so the error that this makes in any absorbed fraction is below 0.1 %.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def energy_weighted_cross_section(energy_mev, photon_mev):
     for z, n in ELEMENTS:
         b0, b = p0 / e0, p / e
         elwert = b0 * (1 - np.exp(-2 * np.pi * ALPHA * z / b0)) / (b * (1 - np.exp(-2 * np.pi * ALPHA * z / b)))
-        total += n * z * (z + 1) * ALPHA * R_E2_CM2 * p / p0 * bracket * elwert
+        total += n * z**2 * ALPHA * R_E2_CM2 * p / p0 * bracket * elwert
     return MOLECULES_PER_G * np.maximum(total, 0.0)
 
 
@@ -51,6 +53,22 @@ def radiative_stopping_power(energy_mev: float) -> float:
     return float((w * energy_weighted_cross_section(energy_mev, k)).sum() * energy_mev / 2)
 
 
-if __name__ == "__main__":
-    for t in (0.01, 0.1, 1.0, 2.0, 2.5):
-        print(t, radiative_stopping_power(t))
+def engine_table(initial_mev: float, energies: int = 60, quantiles: int = 65) -> str:
+    """The text that ``electron_kernel`` reads: photons above 1 % of ``initial_mev`` one by one, the rest continuous."""
+    cut = 0.01 * initial_mev
+    lines = [str(energies)]
+    for e in np.geomspace(1e-4, 1.05 * initial_mev, energies):
+        k = np.linspace(0, min(cut, e), 65)
+        mid = 0.5 * (k[1:] + k[:-1])
+        soft = float(energy_weighted_cross_section(e, mid).sum() * (k[1] - k[0]))
+        if e <= 1.02 * cut:
+            lines.append(f"{e:.8g} {soft:.8g} 0 {soft:.8g} " + " ".join(["0"] * quantiles))
+            continue
+        edges = np.geomspace(cut, e, 513)
+        mid = np.sqrt(edges[1:] * edges[:-1])
+        part = energy_weighted_cross_section(e, mid) / mid * np.diff(edges)
+        cumulative = np.concatenate([[0.0], np.cumsum(part)])
+        at = np.interp(np.linspace(0, 1, quantiles), cumulative / cumulative[-1], edges) / e
+        total = soft + float((part * mid).sum())
+        lines.append(f"{e:.8g} {soft:.8g} {cumulative[-1]:.8g} {total:.8g} " + " ".join(f"{q:.6g}" for q in np.minimum(at, 0.9999)))
+    return "\n".join(lines) + "\n"

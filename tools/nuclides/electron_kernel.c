@@ -9,8 +9,9 @@
  *   elastic scattering         Wentzel-Moliere screened Rutherford per element with the McKinley-Feshbach (Mott) factor;
  *                              large angles one by one, small angles condensed at a random hinge
  *   soft inelastic deflection  free-electron kinematics between 50 eV and the cut-off
- *   bremsstrahlung             continuous loss (read from stdin as ln E, S_rad pairs); the photons leave, and are put
- *                              back by the photon kernel
+ *   bremsstrahlung             photon by photon above 1 % of the initial energy, continuous below (tables from
+ *                              bremsstrahlung.py on stdin: for every energy S_rad below the cut, cross section above it
+ *                              and the quantiles of k/E); the photons leave, and are put back by the photon kernel
  * Units: MeV, g/cm2 (unit density: cm).
  */
 #include <math.h>
@@ -113,16 +114,24 @@ static double above(double e, double m, int el) {
 }
 
 static double lo_e, dlog, E0, WC, EABS;
-static double T_s[NGRID], T_rad[NGRID], T_hard[NGRID], T_frac[NGRID], T_muc[NGRID], T_soft[NGRID], T_mol[NGRID];
-static double *rad_x, *rad_y;
+static double T_s[NGRID], T_rad[NGRID], T_brem[NGRID], T_hard[NGRID], T_frac[NGRID], T_muc[NGRID], T_soft[NGRID], T_mol[NGRID];
+#define NQ 65
+#define NSPEC 24
+static double *rad_x, *rad_soft, *rad_hard, *rad_all, (*rad_q)[NQ];
 static int rad_n;
-static double radiative(double e) {
+static int rad_index(double e, double *f) {
     double x = log(e);
     int i = 1;
     while (i < rad_n - 1 && rad_x[i] < x) i++;
-    double f = (x - rad_x[i - 1]) / (rad_x[i] - rad_x[i - 1]);
-    return exp(rad_y[i - 1] + f * (rad_y[i] - rad_y[i - 1]));
+    *f = fmin(1, fmax(0, (x - rad_x[i - 1]) / (rad_x[i] - rad_x[i - 1])));
+    return i - 1;
 }
+static double radiative(double e, const double *table) {
+    double f;
+    int i = rad_index(e, &f);
+    return table[i] + f * (table[i + 1] - table[i]);
+}
+static double spectrum[NSPEC];
 static double bin[NBIN + 1], radiated, beyond, R0;
 
 static inline void deposit(double x, double y, double z, double e) {
@@ -150,11 +159,12 @@ int main(int argc, char **argv) {
     long n = atol(argv[2]);
     seed_rng((uint64_t)atol(argv[3]) * 1000003ULL + (uint64_t)(E0 * 1e7));
     if (scanf("%d", &rad_n) != 1) return 2;
-    rad_x = malloc(rad_n * sizeof(double)); rad_y = malloc(rad_n * sizeof(double));
+    rad_x = malloc(rad_n * sizeof(double)); rad_soft = malloc(rad_n * sizeof(double));
+    rad_hard = malloc(rad_n * sizeof(double)); rad_all = malloc(rad_n * sizeof(double)); rad_q = malloc(rad_n * sizeof(*rad_q));
     for (int i = 0; i < rad_n; i++) {
-        double e, s;
-        if (scanf("%lf %lf", &e, &s) != 2) return 2;
-        rad_x[i] = log(e); rad_y[i] = log(s);
+        if (scanf("%lf %lf %lf %lf", &rad_x[i], &rad_soft[i], &rad_hard[i], &rad_all[i]) != 4) return 2;
+        rad_x[i] = log(rad_x[i]);
+        for (int q = 0; q < NQ; q++) if (scanf("%lf", &rad_q[i][q]) != 1) return 2;
     }
     WC = fmin(1e-3, fmax(1e-4, 5e-4 * E0));
     EABS = fmax(3e-4, 4e-3 * E0);
@@ -162,10 +172,11 @@ int main(int argc, char **argv) {
     R0 = 0; /* CSDA range: from 100 eV (below that: E/S at 100 eV), in ln E */
     { double e1 = 1e-4; R0 = e1 / collision_stopping(e1);
       int m = 4000; double h = log(E0 / e1) / m;
-      for (int i = 0; i < m; i++) { double e = e1 * exp((i + 0.5) * h); R0 += e * h / (collision_stopping(e) + radiative(e)); } }
+      for (int i = 0; i < m; i++) { double e = e1 * exp((i + 0.5) * h); R0 += e * h / (collision_stopping(e) + radiative(e, rad_all)); } }
     for (int g = 0; g < NGRID; g++) {
         double e = exp(lo_e + g * dlog);
-        T_rad[g] = radiative(e);
+        T_rad[g] = radiative(e, rad_soft);
+        T_brem[g] = radiative(e, rad_hard);
         T_s[g] = fmax(0.0, collision_stopping(e) - moeller_loss(e, WC));
         T_mol[g] = moeller_total(e, WC);
         double target = C_ELASTIC, l1 = 1 / transport(e, 1.0), lh = target * l1;
@@ -204,8 +215,9 @@ int main(int argc, char **argv) {
                 f = le - g;
                 double sc = T_s[g] + f * (T_s[g + 1] - T_s[g]), sr = T_rad[g] + f * (T_rad[g + 1] - T_rad[g]);
                 hard = T_hard[g] + f * (T_hard[g + 1] - T_hard[g]); mol = T_mol[g] + f * (T_mol[g + 1] - T_mol[g]);
+                double brem = T_brem[g] + f * (T_brem[g + 1] - T_brem[g]);
                 double soft = T_soft[g] + f * (T_soft[g + 1] - T_soft[g]);
-                double rate = hard + mol, s = -log(uniform()) / rate;
+                double rate = hard + mol + brem, s = -log(uniform()) / rate;
                 int event = 1;
                 if (s > smax) { s = smax; event = 0; }
                 double a = uniform() * s, b = s - a, q = uniform() * a;
@@ -220,13 +232,24 @@ int main(int argc, char **argv) {
                 radiated += sr * s;
                 p.e -= (sc + sr) * s;
                 if (!event || p.e < EABS) continue;
-                if (uniform() * rate < hard) {
+                double pick = uniform() * rate;
+                if (pick < hard) {
                     double muc = T_muc[g] + f * (T_muc[g + 1] - T_muc[g]);
                     double z = uniform() < T_frac[g] ? 8 : 1, A = screening(p.e, z);
                     /* dSigma ~ (mu + A)^-2 between muc and 1 */
                     double x0 = 1 / (muc + A), x1 = 1 / (1 + A);
                     mu = 1 / (x0 + uniform() * (x1 - x0)) - A;
                     if (uniform() * MOTT_MAX < mott(mu, p.e, z)) turn(&p.u, &p.v, &p.w, mu, 2 * M_PI * uniform());
+                } else if (pick < hard + brem) {
+                    double fr;
+                    int i = rad_index(p.e, &fr);
+                    if (uniform() < fr) i++;
+                    double x = uniform() * (NQ - 1);
+                    int q0 = (int)x;
+                    double k = p.e * (rad_q[i][q0] + (x - q0) * (rad_q[i][q0 + 1] - rad_q[i][q0]));
+                    radiated += k;
+                    spectrum[(int)fmin(NSPEC - 1, k / E0 * NSPEC)] += k;
+                    p.e -= k;
                 } else if (p.e > 2 * WC) {
                     double t = p.e / MC2, c1 = t / (t + 1), c2 = (2 * t + 1) / ((t + 1) * (t + 1)), w;
                     do {
@@ -255,6 +278,8 @@ int main(int argc, char **argv) {
     printf("{\"energy_mev\": %.6g, \"histories\": %ld, \"csda_g_cm2\": %.8g, \"radiated\": %.8g, \"beyond\": %.3g, \"cumulative\": [", E0, n, R0,
            radiated / n / E0, beyond / n / E0);
     for (int i = 0; i < NBIN; i++) { cum += bin[i] / n / E0; printf("%s%.7g", i ? ", " : "", cum); }
+    printf("], \"spectrum\": [");
+    for (int i = 0; i < NSPEC; i++) printf("%s%.6g", i ? ", " : "", spectrum[i] / n / E0);
     printf("]}\n");
     return 0;
 }
