@@ -10,11 +10,70 @@ from dataclasses import replace
 
 from neorlt.evidence.records import Record
 
-SUBJECTS = "peptide receptor radionuclide therapy|177Lu-DOTATATE|90Y-DOTATOC|somatostatin analogues|everolimus|capecitabine and temozolomide|surgical resection|liver embolisation|Ki-67 index|68Ga-DOTATATE PET/CT|chromogranin A|sunitinib|external beam radiotherapy|hepatic metastases|neoadjuvant treatment".split("|")  # noqa: E501
-GROUPS = "pancreatic neuroendocrine tumours|midgut neuroendocrine tumours|gastroenteropancreatic neoplasms|bronchial carcinoids|phaeochromocytoma|insulinoma|borderline resectable disease|locally advanced tumours|elderly patients|G3 tumours|MEN1 carriers".split("|")  # noqa: E501
-SHAPES = "{s} in {g}: a {d}|{d} of {s} for {g}|Outcome after {s} in patients with {g}|Predictors of response to {s} in {g}: {d}|Long-term toxicity of {s} among {g}|Quality of life during {s} for {g}, a {d}|Dosimetry of {s} in {g} with {x}|{s} before {x} in {g}|Survival of {g} treated by {s} and {x}".split("|")  # noqa: E501
-DESIGNS = "retrospective cohort|prospective phase II study|multicentre registry|systematic review|case series|single-centre experience|propensity-matched analysis|cost analysis".split("|")  # noqa: E501
-EXTRAS = "SPECT imaging|voxel-based methods|histology|blood markers|whole-body scans|laparoscopy|transcript analysis|radiomics|diabetes|renal impairment|single-time-point imaging".split("|")  # noqa: E501
+SUBJECTS = [
+    "peptide receptor radionuclide therapy",
+    "177Lu-DOTATATE",
+    "90Y-DOTATOC",
+    "somatostatin analogues",
+    "everolimus",
+    "capecitabine and temozolomide",
+    "surgical resection",
+    "liver embolisation",
+    "Ki-67 index",
+    "68Ga-DOTATATE PET/CT",
+    "chromogranin A",
+    "sunitinib",
+    "external beam radiotherapy",
+    "hepatic metastases",
+    "neoadjuvant treatment",
+]
+GROUPS = [
+    "pancreatic neuroendocrine tumours",
+    "midgut neuroendocrine tumours",
+    "gastroenteropancreatic neoplasms",
+    "bronchial carcinoids",
+    "phaeochromocytoma",
+    "insulinoma",
+    "borderline resectable disease",
+    "locally advanced tumours",
+    "elderly patients",
+    "G3 tumours",
+    "MEN1 carriers",
+]
+SHAPES = [
+    "{s} in {g}: a {d}",
+    "{d} of {s} for {g}",
+    "Outcome after {s} in patients with {g}",
+    "Predictors of response to {s} in {g}: {d}",
+    "Long-term toxicity of {s} among {g}",
+    "Quality of life during {s} for {g}, a {d}",
+    "Dosimetry of {s} in {g} with {x}",
+    "{s} before {x} in {g}",
+    "Survival of {g} treated by {s} and {x}",
+]
+DESIGNS = [
+    "retrospective cohort",
+    "prospective phase II study",
+    "multicentre registry",
+    "systematic review",
+    "case series",
+    "single-centre experience",
+    "propensity-matched analysis",
+    "cost analysis",
+]
+EXTRAS = [
+    "SPECT imaging",
+    "voxel-based methods",
+    "histology",
+    "blood markers",
+    "whole-body scans",
+    "laparoscopy",
+    "transcript analysis",
+    "radiomics",
+    "diabetes",
+    "renal impairment",
+    "single-time-point imaging",
+]
 JOURNALS = {
     "Journal of Nuclear Medicine": "J Nucl Med",
     "European Journal of Nuclear Medicine and Molecular Imaging": "Eur J Nucl Med Mol Imaging",
@@ -23,8 +82,70 @@ JOURNALS = {
     "Clinical Cancer Research": "Clin Cancer Res",
     "World Journal of Gastroenterology": "World J Gastroenterol",
 }
-FAMILIES = [a + b for a in "Müll Sørens Łukas Garc Tanak Rossin Novák Brandt Wilk Okaf Petr Lindq Schm Costa Haddad Kowal".split() for b in "er en ik ía a i o ens ins owicz".split()]  # noqa: E501
-WORDS = "patients treated response median months progression survival toxicity grade dose cycles activity resection margin nodes metastases uptake lesions baseline follow analysis cohort control interval kidney marrow platelets therapy tumour imaging pathology outcome hazard ratio centre enrolment protocol endpoint safety efficacy".split()  # noqa: E501
+FAMILIES = [
+    a + b
+    for a in [
+        "Müll",
+        "Sørens",
+        "Łukas",
+        "Garc",
+        "Tanak",
+        "Rossin",
+        "Novák",
+        "Brandt",
+        "Wilk",
+        "Okaf",
+        "Petr",
+        "Lindq",
+        "Schm",
+        "Costa",
+        "Haddad",
+        "Kowal",
+    ]
+    for b in ["er", "en", "ik", "ía", "a", "i", "o", "ens", "ins", "owicz"]
+]
+WORDS = [
+    "patients",
+    "treated",
+    "response",
+    "median",
+    "months",
+    "progression",
+    "survival",
+    "toxicity",
+    "grade",
+    "dose",
+    "cycles",
+    "activity",
+    "resection",
+    "margin",
+    "nodes",
+    "metastases",
+    "uptake",
+    "lesions",
+    "baseline",
+    "follow",
+    "analysis",
+    "cohort",
+    "control",
+    "interval",
+    "kidney",
+    "marrow",
+    "platelets",
+    "therapy",
+    "tumour",
+    "imaging",
+    "pathology",
+    "outcome",
+    "hazard",
+    "ratio",
+    "centre",
+    "enrolment",
+    "protocol",
+    "endpoint",
+    "safety",
+    "efficacy",
+]
 
 
 def distinct(count: int, seed: int) -> list[Record]:
@@ -99,6 +220,7 @@ def duplicate(record: Record, rng: random.Random) -> Record:
 def look_alike(record: Record, rng: random.Random) -> Record:
     """Another paper under the same title: other people, another year, a reply, a second part, an earlier abstract."""
     kind = rng.randrange(6)
+    bare = replace(record, source="ris", doi=None, pmid=None, abstract=None)
     fresh = distinct(1, rng.randint(10_000, 99_999))[0]
     other = replace(fresh, title=record.title, source="ris", doi=None, pmid=None)
     if kind == 0:
@@ -108,7 +230,7 @@ def look_alike(record: Record, rng: random.Random) -> Record:
     if kind == 2:
         return replace(record, title="Reply: " + record.title, source="ris", doi=None, pmid=None, pages=fresh.pages, abstract=None)
     if kind == 3:
-        return replace(record, title=record.title + " part II", source="ris", doi=None, pmid=None, abstract=fresh.abstract)
+        return replace(bare, title=record.title + " part II", abstract=fresh.abstract)
     if kind == 4:
         return replace(record, source="ris", doi=None, pmid=None, journal="Endocrine Abstracts", pages="P28", volume="46", abstract=None)
     return replace(record, source="ris", doi=fresh.doi, pmid=fresh.pmid, pages=fresh.pages)

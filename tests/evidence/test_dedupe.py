@@ -21,7 +21,9 @@ def test_recall_and_no_false_merge_on_a_synthetic_corpus() -> None:
     right = sum(found.get(key, ("",))[0] == original for key, original in planted.items())
     # The kept one of a pair may be the copy when both carry as many identifiers: either direction is right.
     right += sum(found.get(original, ("",))[0] == key and key not in found for key, original in planted.items())
-    false = {key: value for key, value in found.items() if {key, value[0]} & look_alikes or (key in records and key[0] == value[0][0] == "o")}
+    truth = {frozenset(pair) for pair in planted.items()}
+    false = {key: kept for key, (kept, _) in found.items() if frozenset((key, kept)) not in truth}
+    assert look_alikes
     assert right / len(planted) >= 0.99
     assert false == {}
 
@@ -54,14 +56,15 @@ def test_what_speaks_for_and_against(changes: dict[str, object], same: bool) -> 
         pages="255-261",
         doi="10.1007/s12020-022-03170-0",
     )
-    copy = replace(paper, source="ris", doi=None, **{k: v for k, v in changes.items() if k != "doi"})  # type: ignore[arg-type]
-    if "doi" in changes:
-        copy = replace(copy, doi=str(changes["doi"]))
+    copy = replace(paper, **({"source": "ris", "doi": None} | changes))
     assert bool(find_duplicates({"a": paper, "b": copy})) is same
 
 
 def test_equal_short_titles_of_different_people_stay_apart() -> None:
-    one, two = Record(title="Neuroendocrine tumors", source="a", year=2020), Record(title="Neuroendocrine Tumors", source="b", year=2020)
+    one, two = (
+        Record(title="Neuroendocrine tumors", source="a", year=2020),
+        Record(title="Neuroendocrine Tumors", source="b", year=2020),
+    )
     assert find_duplicates({"a": one, "b": two}) == {}
 
 
@@ -73,20 +76,26 @@ def test_journal_abbreviations() -> None:
 
 def test_one_mark_is_undone_and_stays_undone(tmp_path: Path) -> None:
     records, planted, _ = corpus(60, 12, 0, seed=3)
-    loose = {key: replace(record, doi=None, pmid=None) for key, record in records.items() if key in planted}
+    loose = {
+        key: replace(records[original], source="ris", title=records[original].title.upper(), doi=None, pmid=None)
+        for key, original in planted.items()
+    }
     with ReviewFolder.create(tmp_path / "review") as review:
         review.add_records((records[original] for original in planted.values()), "pubmed")
         review.add_records(loose.values(), "ris")
         first = dedupe(review)
-        assert first["duplicates"] == 12 and first["left"] == 12
+        assert first["duplicates"] == 12
+        assert first["left"] == 12
         wrong = first["pairs"][0]["duplicate"]
         review.undo_duplicate(wrong, who="first", why="another cohort")
-        assert len(review.duplicates()) == 11 and wrong not in review.duplicates()
+        assert len(review.duplicates()) == 11
+        assert wrong not in review.duplicates()
         assert dedupe(review)["duplicates"] == 0
         with pytest.raises(InputError, match="not marked"):
             review.undo_duplicate(wrong, who="first", why="again")
 
 
+@pytest.mark.slow
 def test_ten_thousand_records_in_time(tmp_path: Path) -> None:
     from neorlt.evidence.screening import screening_order
 
@@ -105,5 +114,5 @@ def test_ten_thousand_records_in_time(tmp_path: Path) -> None:
 
 
 def test_the_corpus_itself_repeats_titles() -> None:
-    titles = [record.title for record in distinct(3000, 7)]
+    titles = [record.title for record in distinct(1500, 7)]
     assert len(set(titles)) < len(titles)

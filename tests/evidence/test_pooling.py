@@ -22,21 +22,26 @@ def _series(*counts: tuple[int, int], **more: str) -> list[StudyCounts]:
 
 def test_all_zero_gives_zero_with_the_exact_interval() -> None:
     result = pool(_series((0, 4), (0, 9), (0, 12), (0, 1), (0, 20)))
-    assert result.pooled == 0.0 and result.tau == 0.0
+    assert result.pooled == 0.0
+    assert result.tau == 0.0
     assert result.ci95 == pytest.approx((0.0, 0.07706182705), abs=1e-9)
-    assert result.prediction95[0] == 0.0 and result.prediction95[1] > result.ci95[1]
+    assert result.prediction95[0] == 0.0
+    assert result.prediction95[1] > result.ci95[1]
 
 
 def test_all_events_mirrors_all_zero() -> None:
     none, every = pool(_series((0, 4), (0, 9), (0, 12))), pool(_series((4, 4), (9, 9), (12, 12)))
-    assert every.pooled == 1.0 and every.tau == 0.0
+    assert every.pooled == 1.0
+    assert every.tau == 0.0
     assert every.ci95 == pytest.approx((1 - none.ci95[1], 1.0))
     assert every.prediction95 == pytest.approx((1 - none.prediction95[1], 1.0), abs=1e-6)
 
 
 def test_two_studies_have_no_pooled_number_but_a_reason() -> None:
     document = pool(_series((3, 11), (12, 20))).as_json()
-    assert document["pooled"] is None and document["ci95"] is None and "no pooled number below three" in document["reason"]
+    assert document["pooled"] is None
+    assert document["ci95"] is None
+    assert "no pooled number below three" in document["reason"]
     assert [study["rate"] for study in document["studies"]] == [3 / 11, 0.6]
 
 
@@ -44,7 +49,8 @@ def test_case_reports_stay_out_and_are_shown() -> None:
     reports = [StudyCounts("case", 1, 1, design="case_report")]
     series = _series((3, 11), (12, 20), (5, 9))
     with_reports, without = pool(series + reports), pool(series)
-    assert with_reports.pooled == without.pooled and with_reports.k == 3
+    assert with_reports.pooled == without.pooled
+    assert with_reports.k == 3
     assert [study.study for study in with_reports.case_reports] == ["case"]
 
 
@@ -81,10 +87,13 @@ def test_profile_interval_matches_an_independent_optimiser() -> None:
     best = -optimize.minimize(lambda v: -loglik(v[0], v[1]), [-0.5, 0.3], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10}).fun
     threshold = stats.t.ppf(0.975, 5) ** 2 / 2
     result = pool(_series(*[(int(a), int(b)) for a, b in zip(x, n, strict=True)]))
+
+    def top(mu: float) -> float:
+        spans = ((0, 1), (0.5, 5))
+        return max(-optimize.minimize_scalar(lambda tau: -loglik(mu, tau), bounds=span, method="bounded").fun for span in spans)
+
     for bound in result.ci95:
-        mu = special.logit(bound)
-        top = max(-optimize.minimize_scalar(lambda t: -loglik(mu, t), bounds=b, method="bounded").fun for b in ((0, 1), (0.5, 5)))
-        assert best - top == pytest.approx(threshold, abs=2e-3)
+        assert best - top(special.logit(bound)) == pytest.approx(threshold, abs=2e-3)
 
 
 @settings(max_examples=40, deadline=None)
@@ -93,7 +102,8 @@ def test_any_counts_give_a_rate_inside_its_intervals(counts: list[tuple[int, int
     result = pool(_series(*counts))
     low, high = result.ci95
     assert 0 <= low <= result.pooled <= high <= 1
-    assert result.prediction95[0] <= low + 1e-9 and result.prediction95[1] >= high - 1e-9
+    assert result.prediction95[0] <= low + 1e-9
+    assert result.prediction95[1] >= high - 1e-9
     assert result.tau >= 0
 
 
@@ -103,12 +113,14 @@ def test_leave_one_out_and_subgroups() -> None:
     assert [row["without"] for row in rows] == ["s0", "s1", "s2", "s3"]
     assert rows[3]["pooled"] < pool(series).pooled
     assert leave_one_out(series[:3])[0]["reason"] is not None
-    groups = by_subgroup(_series((1, 10), (2, 12), (1, 9), (3, 30), subgroup="a") + [
-        StudyCounts(f"b{i}", x, n, subgroup="b") for i, (x, n) in enumerate([(9, 10), (10, 12), (8, 9), (27, 30)])
-    ])
+    groups = by_subgroup(
+        _series((1, 10), (2, 12), (1, 9), (3, 30), subgroup="a")
+        + [StudyCounts(f"b{i}", x, n, subgroup="b") for i, (x, n) in enumerate([(9, 10), (10, 12), (8, 9), (27, 30)])]
+    )
     assert groups["p_difference"] < 1e-4
     lonely = by_subgroup(_series((1, 10), (2, 12), (1, 9), subgroup="a"))
-    assert lonely["p_difference"] is None and lonely["reason"]
+    assert lonely["p_difference"] is None
+    assert lonely["reason"]
 
 
 def test_meta_regression_recovers_a_planted_slope() -> None:

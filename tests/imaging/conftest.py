@@ -14,9 +14,7 @@ from neorlt.imaging.volume import Grid, Unit, Volume
 T0 = datetime(2026, 3, 2, 9, 0)
 
 
-def grid_of(
-    shape: tuple[int, int, int], spacing: tuple[float, float, float], origin: tuple[float, float, float] = (0, 0, 0)
-) -> Grid:
+def grid_of(shape: tuple[int, int, int], spacing: tuple[float, float, float], origin: tuple[float, float, float] = (0, 0, 0)) -> Grid:
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = origin
     return Grid(shape, affine, "frame")

@@ -13,9 +13,7 @@ from neorlt.imaging.resample import crop_region, inside_fraction, region_on, res
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 
-def _grid(
-    shape: tuple[int, int, int], spacing: list[float], origin: list[float], turn: float = 0.0, frame: str = "frame"
-) -> Grid:
+def _grid(shape: tuple[int, int, int], spacing: list[float], origin: list[float], turn: float = 0.0, frame: str = "frame") -> Grid:
     affine = np.eye(4)
     c, s = np.cos(turn), np.sin(turn)
     affine[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.diag(spacing)

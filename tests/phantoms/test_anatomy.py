@@ -16,7 +16,8 @@ def test_organs_lie_where_anatomy_has_them(anatomy):
     a = anatomy()
     liver, spleen = centre_mm(a, "liver"), centre_mm(a, "spleen")
     left, right = centre_mm(a, "kidney-left"), centre_mm(a, "kidney-right")
-    assert liver[0] < -20 and spleen[0] > 40  # x grows to the patient's left
+    assert liver[0] < -20
+    assert spleen[0] > 40
     assert right[0] < 0 < left[0]
     assert min(left[1], right[1]) > liver[1]  # y grows to the back: kidneys lie behind the liver
     assert right[2] < left[2] < liver[2]  # z grows to the head: right kidney lowest, liver above

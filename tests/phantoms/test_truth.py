@@ -62,7 +62,8 @@ def test_statistics_are_better_than_half_a_per_cent(name):
 def test_doses_have_the_published_size(name):
     """177Lu-DOTATATE: kidneys 0.57 +- 0.09 and 0.43 [0.27-0.91], liver 0.27 +- 0.05, spleen 1.17 +- 0.14 Gy/GBq."""
     per_gbq = {r.name: r.dose_gy / (LU177_ADMINISTERED_MBQ / 1000) for r in region_truths(name)}
-    assert 0.27 < per_gbq["kidney-left"] < 0.91 and 0.27 < per_gbq["kidney-right"] < 0.91
+    assert 0.27 < per_gbq["kidney-left"] < 0.91
+    assert 0.27 < per_gbq["kidney-right"] < 0.91
     assert 0.17 < per_gbq["liver"] < 0.37
     assert 0.9 < per_gbq["spleen"] < 1.45
     lesions = [per_gbq[s.name] for s in case(name).sources if s.kind.value == "lesion"]
@@ -71,9 +72,11 @@ def test_doses_have_the_published_size(name):
 
 def test_truth_does_not_depend_on_the_seed_of_the_noise(name):
     one, other = truth_document(name, 1, 12.6), truth_document(name, 2, 12.6)
-    assert one.pop("seed") == 1 and other.pop("seed") == 2
+    assert one.pop("seed") == 1
+    assert other.pop("seed") == 2
     assert json.dumps(one) == json.dumps(other)
-    assert one["synthetic"] is True and "synthetic" in one["readme"]
+    assert one["synthetic"] is True
+    assert "synthetic" in one["readme"]
 
 
 def test_pattern_is_uneven_in_lesions_only_and_sums_to_one():

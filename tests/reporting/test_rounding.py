@@ -33,7 +33,7 @@ def test_one_precision_within_an_interval() -> None:
     assert rounding.interval({"median": 124.0, "ci90": [80.0, 190.0]}) == ("120", "80–190")
     assert rounding.interval({"median": 38.4, "ci90": [20.2, 109.7]}) == ("38", "20–110")
     assert rounding.interval({"median": 7.4, "ci90": [4.2, 14.4]}) == ("7.4", "4.2–14")
-    assert rounding.interval({"median": 0.41, "ci90": [-9.0, 17.0]}) == ("0.4", "−9 to 17")
+    assert rounding.interval({"median": 0.41, "ci90": [-9.0, 17.0]}) == ("0.4", "−9.0 to 17")
     assert rounding.interval({"median": 0.0, "ci90": [0.0, 0.0]}) == ("0", "")
     assert rounding.interval({"median": 230.0, "ci90": [230.0, 230.0]}) == ("230", "")
     assert rounding.interval({"median": None}) is None

@@ -8,7 +8,7 @@
  *   hard collisions            Moeller, free electrons, above a cut-off; knock-on electrons are followed
  *   elastic scattering         Wentzel-Moliere screened Rutherford per element with the McKinley-Feshbach (Mott) factor;
  *                              large angles one by one, small angles condensed at a random hinge
- *   soft inelastic deflection  free-electron kinematics between 50 eV and the cut-off
+ *   soft inelastic deflection  free-electron kinematics between 30 eV and the cut-off
  *   bremsstrahlung             photon by photon above 1 % of the initial energy, continuous below (tables from
  *                              bremsstrahlung.py on stdin: for every energy S_rad below the cut, cross section above it
  *                              and the quantiles of k/E); the photons leave, and are put back by the photon kernel
@@ -25,7 +25,7 @@
 #define MOLECULES 3.342802e22 /* per gram of water */
 #define K2 (0.1535375 * 0.555084)
 #define I_MEAN 75.0e-6
-#define W_SOFT_MIN 50.0e-6
+#define W_SOFT_MIN 30.0e-6 /* where hydrogenic incoherent form factors of water cut off */
 #define C_ELASTIC 0.05
 #define C_LOSS 0.03
 #define MOTT_MAX 1.06

@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 from scipy import ndimage
 
 COUCH = 3000
@@ -29,8 +29,8 @@ OUT = Path(__file__).parents[2] / "src/neorlt/phantoms/data/christie_anatomy.npz
 
 def to_lps(path: Path) -> np.ndarray:
     """Read a file and return its array in (x, y, z) order along DICOM's patient axes."""
-    image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS")
-    return np.ascontiguousarray(sitk.GetArrayFromImage(image).transpose(2, 1, 0))
+    image = SimpleITK.DICOMOrient(SimpleITK.ReadImage(str(path)), "LPS")
+    return np.ascontiguousarray(SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0))
 
 
 def body_outline(value: np.ndarray, couch: np.ndarray) -> np.ndarray:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neorlt.core.errors import InputError
+from neorlt.dicom.phantom_scan import read_phantom
 from neorlt.dicom.read import read_study
 from neorlt.imaging.measures import Diameter, RegionUptake, longest_diameter, measure_region
+from neorlt.imaging.recovery import fit_volume_recovery, measure_nema
 from neorlt.imaging.region import Region
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import suv_images
@@ -82,4 +86,48 @@ def _row(lesion: Region, size: Diameter, image: Volume | None, uptake: RegionUpt
         "total_lesion_uptake_ml": None if uptake is None else uptake.total,
         "source": lesion.source,
         "reason": reason,
+    }
+
+
+def recovery_command(study_folder: Path, *, phantom: str = "nema") -> dict[str, Any]:
+    """Measure recovery coefficients and the blur on a scan of the NEMA image-quality phantom.
+
+    The scan may be in any unit: contrasts are given as parts of the largest sphere's.
+
+    Returns
+    -------
+    dict
+        ``curve`` (per sphere: ``diameter_mm``, ``volume_ml``, ``recovery``, ``relative_mean``, ``relative_max``,
+        ``fitted``), ``fwhm_mm``, ``fwhm_sd_mm``, ``volume_curve`` (the empirical curve by volume), ``phantom``.
+
+    Raises
+    ------
+    InputError
+        If the phantom is unknown, the scan cannot be read, or the spheres are not found.
+    """
+    if phantom != "nema":
+        raise InputError("unknown phantom", expected="nema", found=phantom, where="--phantom", remedy="name a known phantom")
+    fit = measure_nema(read_phantom(Path(study_folder)))
+    volumes = np.array([np.pi / 6.0 * s.diameter_mm**3 / 1000.0 for s in fit.spheres])
+    by_volume = fit_volume_recovery(volumes, np.array(fit.recovery))
+    curve = [
+        {
+            "diameter_mm": s.diameter_mm,
+            "volume_ml": float(v),
+            "recovery": r,
+            "relative_mean": s.relative_mean,
+            "relative_max": s.relative_maximum,
+            "fitted": fit.predict(s.diameter_mm),
+            "by_volume": by_volume.of(float(v)),
+            "centre_mm": list(s.centre_mm),
+        }
+        for s, v, r in zip(fit.spheres, volumes, fit.recovery, strict=True)
+    ]
+    return {
+        "phantom": phantom,
+        "curve": sorted(curve, key=lambda row: float(row["diameter_mm"])),
+        "fwhm_mm": fit.fwhm_mm,
+        "fwhm_sd_mm": fit.sd_mm,
+        "volume_curve": {"half_ml": by_volume.half_ml, "power": by_volume.power, "log_half_sd": by_volume.log_half_sd},
+        "note": "Gaussian blur that explains the spheres' means; walls of the spheres are not modelled.",
     }

@@ -90,9 +90,7 @@ def numbers(dataset: Dataset, keyword: str, count: int, file: str) -> list[float
     try:
         result = [float(v) for v in value]
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{keyword} is not a list of numbers", where=where(file, keyword), remedy="export the file again"
-        ) from error
+        raise InputError(f"{keyword} is not a list of numbers", where=where(file, keyword), remedy="export the file again") from error
     if len(result) != count or not all(math.isfinite(v) for v in result):
         raise InputError(
             f"{keyword} must be {count} finite numbers",

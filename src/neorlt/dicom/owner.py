@@ -42,8 +42,19 @@ def find_owner(folder: Path, frame_of_reference_uid: str) -> Owner | None:
 
 
 _TAGS = [
-    "Modality", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge",
-    "PatientWeight", "PatientSize", "StudyInstanceUID", "StudyDate", "StudyTime",
+    "Modality",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "PatientAge",
+    "PatientWeight",
+    "PatientSize",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
 ]
 
 

@@ -68,9 +68,7 @@ def slice_stack(series: Series) -> tuple[Grid, tuple[Instance, ...]]:
     check_same(series, _SAME_PLANE)
     first = series.first
     remedy = "give a series of slices in patient coordinates"
-    orientation = required(
-        numbers(first.header, "ImageOrientationPatient", 6, first.name), "ImageOrientationPatient", first.name, remedy
-    )
+    orientation = required(numbers(first.header, "ImageOrientationPatient", 6, first.name), "ImageOrientationPatient", first.name, remedy)
     spacing = required(numbers(first.header, "PixelSpacing", 2, first.name), "PixelSpacing", first.name, remedy)
     frame = required(text(first.header, "FrameOfReferenceUID", first.name), "FrameOfReferenceUID", first.name, remedy)
     positions = []

@@ -171,9 +171,7 @@ def _one_time_zone(found: _Found) -> None:
     found.spect = [in_zone(s, _in(s.time, zone)) for s in found.spect]
     found.spect = [replace(s, injection=replace(s.injection, time=_in(s.injection.time, zone))) for s in found.spect]
     found.pet = [
-        replace(
-            p, scale=replace(p.scale, reference=_in(p.scale.reference, zone), administration=_shift(p.scale.administration, zone))
-        )
+        replace(p, scale=replace(p.scale, reference=_in(p.scale.reference, zone), administration=_shift(p.scale.administration, zone)))
         for p in found.pet
     ]
 
@@ -248,8 +246,7 @@ def _one_frame(found: _Found, settings: Settings) -> None:
         "the images lie in different frames of reference",
         expected="one frame of reference (0020,0052)",
         found="; ".join(
-            f"{', '.join(sorted({v.modality for v in found.volumes if v.grid.frame_of_reference == f}))} in …{f[-8:]}"
-            for f in frames
+            f"{', '.join(sorted({v.modality for v in found.volumes if v.grid.frame_of_reference == f}))} in …{f[-8:]}" for f in frames
         ),
         where="FrameOfReferenceUID (0020,0052)",
         remedy="register the series to one another, or state under [frames_of_reference] in settings.toml that they are",

@@ -295,9 +295,7 @@ def read_nm(spect: SpectObject) -> Volume:
             remedy="copy the file again",
         )
     values = spect.scale(stored)[spect.frame_order]
-    return Volume(
-        values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, spect.injection.nuclide, "SPECT", spect.notes
-    )
+    return Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, spect.injection.nuclide, "SPECT", spect.notes)
 
 
 def administrations_of(spects: list[SpectObject]) -> tuple[list[Administration], list[str]]:

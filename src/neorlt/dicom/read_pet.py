@@ -65,9 +65,7 @@ def _slice(instance: Instance) -> PetSlice:
             "the time of acquisition is missing", where=where(name, "AcquisitionTime"), remedy="export the series with its times"
         )
     reference, duration = number(header, "FrameReferenceTime", name), number(header, "ActualFrameDuration", name)
-    return PetSlice(
-        acquisition, None if reference is None else reference / 1000.0, None if duration is None else duration / 1000.0
-    )
+    return PetSlice(acquisition, None if reference is None else reference / 1000.0, None if duration is None else duration / 1000.0)
 
 
 def _item(instance: Instance) -> Dataset:
@@ -204,6 +202,4 @@ def _suv_by_header(pet: PetSeries, array: NDArray[np.float32], grid: Grid) -> Vo
     decay = decay_factor(scale.half_life_s, administration.time, scale.reference)
     factor = suv_factor_of(administration, pet.header.weight_kg, scale.reference, decay)
     note = f"{factor.formula}, half-life {scale.half_life_s:g} s from the header (0018,1075)"
-    return Volume(
-        array * np.float32(factor.factor), grid, Unit.SUV_BW, "PT", scale.reference, scale.nuclide, "PET", (*scale.notes, note)
-    )
+    return Volume(array * np.float32(factor.factor), grid, Unit.SUV_BW, "PT", scale.reference, scale.nuclide, "PET", (*scale.notes, note))

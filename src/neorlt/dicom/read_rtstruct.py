@@ -54,9 +54,7 @@ def read_rtstruct(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[
     for drawn in raw(header, "ROIContourSequence", name) or []:
         key = number(drawn, "ReferencedROINumber", name)
         if key not in frames:
-            raise InputError(
-                "contours belong to no structure", where=where(name, "ReferencedROINumber"), remedy="export it again"
-            )
+            raise InputError("contours belong to no structure", where=where(name, "ReferencedROINumber"), remedy="export it again")
         label, frame = frames[key]
         label = label or f"roi-{key:g}"
         grid = grids.get(frame)
@@ -124,9 +122,7 @@ def _coordinates(contour: Dataset, name: str, label: str) -> Floats:
         ) from error
 
 
-def region_from_polygons(
-    label: str, kind: RegionKind, polygons: list[Floats], grid: Grid, where_: str, warnings: list[str]
-) -> Region:
+def region_from_polygons(label: str, kind: RegionKind, polygons: list[Floats], grid: Grid, where_: str, warnings: list[str]) -> Region:
     """Return a region on its own grid: pixels of 1 mm or the image's, planes where the contours lie.
 
     Parameters

@@ -59,9 +59,7 @@ def read_seg(instance: Instance) -> tuple[list[Region], list[str]]:
         if len(chosen) == 0 or not np.any(planes > 0):
             warnings.append(f"Segment {label!r} is empty and was left out.")
             continue
-        grid, occupancy = _stack(
-            planes, positions[chosen], orientation, spacing, thickness, size(instance), frame_of_reference, name
-        )
+        grid, occupancy = _stack(planes, positions[chosen], orientation, spacing, thickness, size(instance), frame_of_reference, name)
         regions.append(crop_region(Region(label, kind_of_segment(segment, label), occupancy, grid, "SEG")))
     return regions, warnings
 
@@ -84,9 +82,7 @@ def _scale(header: Dataset, kind: str, name: str) -> tuple[float, list[str]]:
         )
     top = required(number(header, "MaximumFractionalValue", name), "MaximumFractionalValue", name, "export it again")
     if not top > 0:
-        raise InputError(
-            "the largest fraction must be above 0", where=where(name, "MaximumFractionalValue"), remedy="export it again"
-        )
+        raise InputError("the largest fraction must be above 0", where=where(name, "MaximumFractionalValue"), remedy="export it again")
     if text(header, "SegmentationFractionalType", name).upper() == "PROBABILITY":
         return top, ["A segmentation holds probabilities; they were taken as the part of the voxel that is filled."]
     return top, []

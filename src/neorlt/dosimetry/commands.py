@@ -15,6 +15,8 @@ from neorlt.dosimetry.dvh import DoseVolumeHistogram, dose_volume_histogram
 from neorlt.dosimetry.fine_dose import fine_doses
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import Dose, FitStatus, TimeActivity, TimeIntegratedActivity
+from neorlt.dosimetry.population import population_prior
+from neorlt.dosimetry.priors import WEAK
 from neorlt.dosimetry.region_dose import density_map, region_doses
 from neorlt.dosimetry.tia_map import tia_map
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings
@@ -78,7 +80,11 @@ def compute_doses(
         As each step raises.
     """
     curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings)
-    tias = fit_curves(curves, n_draws=n_draws, seed=seed)
+    lesions = {region.name for region in study.lesions()}
+    # One or two points do not carry a half-life: the population does, and its spread is the width of the answer.
+    few = len(curves[0].time_h) < 3
+    priors = [population_prior(c.name, c.name in lesions) if few else WEAK for c in curves]
+    tias = fit_curves(curves, n_draws=n_draws, seed=seed, priors=priors)
     doses = region_doses(study, tias, seed=seed, settings=settings)
     fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
     activity = tia_map(study, tias, psf_fwhm_mm=fwhm if correct else 0.0, seed=seed)

@@ -97,7 +97,12 @@ class DoseVolumeHistogram:
 
 
 def dose_volume_histogram(
-    dose: Volume, region: Region | str, *, inside: Inside | None = None, cell_mm: float | None = None, bounds_mm: Floats | None = None
+    dose: Volume,
+    region: Region | str,
+    *,
+    inside: Inside | None = None,
+    cell_mm: float | None = None,
+    bounds_mm: Floats | None = None,
 ) -> DoseVolumeHistogram:
     """Histogram of a dose volume in a region.
 
@@ -145,14 +150,20 @@ def dose_volume_histogram(
         index = np.stack(np.meshgrid(*(np.arange(n) for n in cells.shape), indexing="ij"), axis=-1).reshape(-1, 3)
         part = np.asarray(inside(cells.index_to_mm(index)), dtype=np.float64).reshape(cells.shape)
     elif isinstance(region, Region):
-        part = _sharp_occupancy(region, cells)
+        part = sharp_occupancy(region, cells)
     else:
         raise ValueError("give a region or a function of position")
     keep = part > 0
     if not np.any(keep):
         raise InputError("a region lies outside the dose volume", where=f"region {name}", remedy="check the frame of reference")
     values = affine_transform(
-        dose.array, 1.0 / cuts, offset=low - 0.5 + 0.5 / cuts, output_shape=cells.shape, order=1, mode="nearest", output=np.float32
+        dose.array,
+        1.0 / cuts,
+        offset=low - 0.5 + 0.5 / cuts,
+        output_shape=cells.shape,
+        order=1,
+        mode="nearest",
+        output=np.float32,
     )
     return DoseVolumeHistogram(name, values[keep].astype(np.float64), part[keep] * cells.voxel_ml)
 
@@ -193,13 +204,13 @@ def _bounds_mm(region: Region) -> Floats:
     return np.stack([points.min(0), points.max(0)])
 
 
-def _sharp_occupancy(region: Region, cells: Grid) -> Floats:
+def sharp_occupancy(region: Region, cells: Grid) -> Floats:
     """Cells of the region: those with the highest interpolated occupancy that fill its volume (its level set)."""
     from scipy.ndimage import affine_transform
 
     to_region = np.linalg.inv(region.grid.affine) @ cells.affine
     value = affine_transform(
-        region.occupancy, to_region[:3, :3], offset=to_region[:3, 3], output_shape=cells.shape, order=1, mode="constant", cval=0.0
+        region.occupancy, to_region[:3, :3], offset=to_region[:3, 3], output_shape=cells.shape, order=1, mode="grid-constant", cval=0.0
     )
     wanted = region.volume_ml / cells.voxel_ml
     positive = value[value > 0]
@@ -211,4 +222,4 @@ def _sharp_occupancy(region: Region, cells: Grid) -> Floats:
     left = n_cells - part.sum()
     if left > 0:
         part[ties] = min(1.0, left / np.count_nonzero(ties))
-    return part
+    return np.asarray(part)

@@ -26,8 +26,9 @@ LU177_HALF_LIFE_H = 6.647 * 24.0
 """To turn the effective half-lives below (for 177Lu) into biological ones; decay_checks, ICRP 107."""
 
 _SOURCE = "assumption: usual size for 177Lu-DOTATATE, see the module's notes"
-MEDIAN_LOG_SD = 0.15
-"""Log-SD of the population's own median (the hierarchy's upper level): another centre's patients may differ by so much."""
+MEDIAN_LOG_SD = 0.30
+"""Log-SD of the population's own median (the hierarchy's upper level). Another centre's patients may differ: a median
+effective half-life of the kidney of 60 instead of 50 h is 0.28 in the log of the biological one."""
 BETWEEN_CYCLE_LOG_SD = 0.15
 """Log-SD of a patient's biological half-life from cycle to cycle (assumption)."""
 
@@ -48,9 +49,9 @@ def _organ(effective_h: float, log_sd: float, ratio: float, uptake_h: float = 0.
 
 
 POPULATION: dict[str, CurvePrior] = {
-    "kidney": _organ(50.0, 0.30, 0.3),
-    "spleen": _organ(65.0, 0.35, 0.2),
-    "liver": _organ(65.0, 0.40, 0.3),
+    "kidney": _organ(50.0, 0.35, 0.3),
+    "spleen": _organ(65.0, 0.40, 0.2),
+    "liver": _organ(65.0, 0.45, 0.3),
     "lesion": _organ(90.0, 0.60, 0.15, uptake_h=2.0),
 }
 """Prior per kind of region; log-SDs are of the *biological* slow half-life."""

@@ -69,12 +69,21 @@ def surface_mm2(region: Region) -> float:
     return max(float(measure.mesh_surface_area(vertices, faces)), sphere)  # type: ignore[no-untyped-call]
 
 
+def _precedence(region: Region) -> tuple[bool, float]:
+    return (region.kind is not RegionKind.LESION, region.volume_ml)
+
+
+def comes_first(one: Region, other: Region) -> bool:
+    """Whether a place that both claim belongs to ``one``: lesions before organs, then the smaller before the larger."""
+    return _precedence(one) < _precedence(other)
+
+
 def settled_occupancies(regions: list[Region] | tuple[Region, ...], grid: Grid) -> list[NDArray[np.float32]]:
     """Occupancy of each region on a grid, no place counted twice: lesions before organs, then the smaller before the larger.
 
     The same rule as the partial-volume correction's, so that an organ's activity and its mass both leave its lesions out.
     """
-    rank = sorted(range(len(regions)), key=lambda n: (regions[n].kind is not RegionKind.LESION, regions[n].volume_ml))
+    rank = sorted(range(len(regions)), key=lambda n: _precedence(regions[n]))
     free = np.ones(grid.shape, dtype=np.float32)
     settled: list[NDArray[np.float32]] = [free] * len(regions)
     for n in rank:

@@ -142,7 +142,7 @@ def check_kernel(kernel: Any) -> None:
         )
 
 
-def convolve(image: NDArray[np.float32], kernel: NDArray[Any]) -> NDArray[np.float32]:
+def convolve(image: NDArray[Any], kernel: NDArray[Any]) -> NDArray[np.float32]:
     """Linear (not circular) convolution with a centred kernel of odd size, same size as ``image``, float32.
 
     The transform is as long as image plus half a kernel: what wraps round never reaches the image.

@@ -145,9 +145,7 @@ def screen_command(
         if export is not None:
             writers = {"asreview": lambda: export_asreview(review, stage), "rayyan": lambda: export_rayyan(review)}
             if export not in writers or out is None:
-                raise InputError(
-                    "an export needs a format and --out", expected="asreview or rayyan", found=export, remedy="give both"
-                )
+                raise InputError("an export needs a format and --out", expected="asreview or rayyan", found=export, remedy="give both")
             write_atomic(out, writers[export]())
             return {"exported": export, "file": str(out), "records": len(review.records())}
         if take is not None:

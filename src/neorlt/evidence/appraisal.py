@@ -70,9 +70,7 @@ def shipped_judgements(study: Study) -> list[Judgement]:
         adjusted = (study.fields.get("survival") or {}).get("adjusted")
         if adjusted:
             reasons["confounding"] = ("serious", f"{reasons['confounding'][1]}; {adjusted}")
-        return [
-            Judgement(study.id, "robins-i", domain, *reasons.get(domain, ("no_information", limit))) for domain in ROBINS_DOMAINS
-        ]
+        return [Judgement(study.id, "robins-i", domain, *reasons.get(domain, ("no_information", limit))) for domain in ROBINS_DOMAINS]
     return [Judgement(study.id, "jbi", str(item), "unclear", limit) for item in range(1, JBI_ITEMS + 1)]
 
 
@@ -112,5 +110,5 @@ def summary(table: ReviewTable, method: str = "glmm") -> dict[str, Any]:
     """Judgements of every study and the GRADE summary of every outcome."""
     return {
         "judgements": [judgement.__dict__ for study in table.of_table() for judgement in shipped_judgements(study)],
-        "grade": [grade_outcome(pool_outcome(table, outcome, method), table) for outcome in OUTCOMES],
+        "grade": [grade_outcome(pool_outcome(table, outcome, method, with_sensitivity=False), table) for outcome in OUTCOMES],
     }

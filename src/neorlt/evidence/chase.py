@@ -10,9 +10,7 @@ from neorlt.evidence.search.citations import Crossref, OpenAlex
 from neorlt.evidence.search.http import ServiceError
 
 
-def chase(
-    review: ReviewFolder, *, openalex: OpenAlex | None, crossref: Crossref | None, ids: list[str] | None = None
-) -> dict[str, Any]:
+def chase(review: ReviewFolder, *, openalex: OpenAlex | None, crossref: Crossref | None, ids: list[str] | None = None) -> dict[str, Any]:
     """Follow the citations of the named records, or of all that are included.
 
     What is found is stored with the source ``citations`` and goes through screening like everything else. A paper

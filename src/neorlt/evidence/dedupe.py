@@ -62,8 +62,8 @@ class Features:
 
     @cached_property
     def title(self) -> str:
-        """Folded title without markup and without a trailing bracket such as [abstract]."""
-        return fold(_MARKUP.sub("", self.record.title))
+        """Folded title without markup, in American spelling of the word that fills these titles."""
+        return fold(_MARKUP.sub("", self.record.title)).replace("tumour", "tumor")
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -87,8 +87,8 @@ class Features:
 
     @cached_property
     def author(self) -> str:
-        """Family name of the first author."""
-        return self.record.first_author
+        """Family name of the first author; ``Mueller`` and ``Müller`` are one."""
+        return self.record.first_author.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
     @cached_property
     def abstract(self) -> frozenset[str]:
@@ -104,7 +104,8 @@ class Features:
             keys += [f"h:{' '.join(words[:4])}", f"e:{' '.join(words[-4:])}"]
             keys.append("s:" + " ".join(sorted(sorted(words, key=lambda w: (-len(w), w))[:3])))
         if self.author and record.year:
-            keys += [f"a:{self.author}:{record.year}:{record.volume or ''}", f"w:{self.author}:{max(words, key=len, default='')}"]
+            # Print and online years may differ by one: both years of a neighbour meet under one key.
+            keys += [f"a:{self.author}:{record.year}", f"a:{self.author}:{record.year - 1}"]
         if self.first_page and record.volume:
             keys.append(f"p:{record.volume}:{self.first_page}")
         return tuple(keys)

@@ -127,19 +127,20 @@ def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], di
             left_out[name] = f"patients overlap with {larger[0]}, which has more: only one of them is pooled"
     chosen = {name: value for name, value in found.items() if name not in left_out}
     studies = [
-        StudyCounts(study.name, events, total, design=study.design, cohort=study.cohort)
-        for study, (events, total, _) in chosen.values()
+        StudyCounts(study.name, events, total, design=study.design, cohort=study.cohort) for study, (events, total, _) in chosen.values()
     ]
     return studies, {study.name: text for study, (_, _, text) in chosen.values()}, left_out
 
 
-def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "glmm") -> OutcomePool:
-    """Pool one outcome of a study table, with sensitivity to the method and to studies fixed by design."""
+def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "glmm", *, with_sensitivity: bool = True) -> OutcomePool:
+    """Pool one outcome of a study table, with sensitivity to the method and to studies fixed by design if asked for."""
     studies, what, left_out = collect(table, outcome)
     if not studies:
         empty = PooledRate(method, (), reason="no study prints this outcome")
         return OutcomePool(outcome, empty, what, left_out, {})
     result = pool(studies, method)
+    if not with_sensitivity:
+        return OutcomePool(outcome, result, what, left_out, {})
     sensitivity = {name: pool(studies, name) for name in ("bayes", "beta-binomial", "glmm-wald-t") if name != method}
     fixed = [table.study(name) for name in outcome.fixed_by_design if name in {study.id for study in table.studies}]
     extra = [

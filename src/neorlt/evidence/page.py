@@ -21,7 +21,7 @@ def figures(table: ReviewTable, flow: Flow, method: str = "glmm") -> dict[str, s
     """SVG text by file name: the flow, the map, one forest plot an outcome."""
     found = {"prisma.svg": prisma_svg(flow), "map.svg": map_svg(table)}
     for outcome in OUTCOMES:
-        found[f"forest-{outcome.key}.svg"] = _forest(pool_outcome(table, outcome, method))
+        found[f"forest-{outcome.key}.svg"] = _forest(pool_outcome(table, outcome, method, with_sensitivity=False))
     return found
 
 
@@ -32,8 +32,10 @@ def _forest(pooled: OutcomePool) -> str:
 
 def evidence_html(table: ReviewTable, flow: Flow, method: str = "glmm") -> str:
     """All of the evidence as an HTML fragment with its figures inside; no script and no external call."""
-    document = pool_review(table, method)
-    drawings = figures(table, flow, method)
+    return _fragment(table, pool_review(table, method), figures(table, flow, method), appraisal.summary(table, method))
+
+
+def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, str], judged: dict[str, Any]) -> str:
     parts = [f"<h2>{html.escape(table.question)}</h2>", _inline(drawings["prisma.svg"]), table_html(table)]
     for key, outcome in document["outcomes"].items():
         parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome), _inline(drawings[f"forest-{key}.svg"])]
@@ -42,7 +44,7 @@ def evidence_html(table: ReviewTable, flow: Flow, method: str = "glmm") -> str:
         parts.append(f"<ul>{notes}</ul><details><summary>Left out, and why</summary><ul>{left}</ul></details>")
         if key == "surgery" and document["printed_crude"]:
             parts.append(_crude(document["printed_crude"]))
-    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"]), _grade(table, method)]
+    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"]), _grade(judged)]
     return "\n".join(parts)
 
 
@@ -77,13 +79,12 @@ def _crude(crude: dict[str, Any]) -> str:
     )
 
 
-def _grade(table: ReviewTable, method: str) -> str:
+def _grade(judged: dict[str, Any]) -> str:
     rows = []
-    for item in appraisal.summary(table, method)["grade"]:
+    for item in judged["grade"]:
         steps = "; ".join(f"{step['factor'].replace('_', ' ')} {step['levels']:+d}: {step['why']}" for step in item["steps"])
         rows.append(
-            f"<tr><th scope='row'>{html.escape(item['outcome'])}</th><td>{item['certainty']}</td>"
-            f"<td>{html.escape(steps)}</td></tr>"
+            f"<tr><th scope='row'>{html.escape(item['outcome'])}</th><td>{item['certainty']}</td><td>{html.escape(steps)}</td></tr>"
         )
     return (
         '<table class="evidence-grade"><caption>Certainty of the evidence (GRADE), with reasons</caption><thead><tr>'
@@ -105,15 +106,16 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "glm
     head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evidence</title>'
     head += f"<style>{style}</style></head><body>\n"
     notice = "<p>Research software: not a medical device, not for clinical decisions.</p>\n"
+    document, drawings, judged = pool_review(table, method), figures(table, flow, method), appraisal.summary(table, method)
     files = {
-        "index.html": head + notice + evidence_html(table, flow, method) + "</body></html>\n",
+        "index.html": head + notice + _fragment(table, document, drawings, judged) + "</body></html>\n",
         "table1.html": head + notice + table_html(table) + "</body></html>\n",
         "table1.csv": table_csv(table),
-        "pooled.json": to_json(pool_review(table, method)),
+        "pooled.json": to_json(document),
         "prisma.json": to_json({"numbers": dict(flow.numbers), "reasons": dict(flow.reasons), "note": flow.note}),
-        "appraisal.json": to_json(appraisal.summary(table, method)),
+        "appraisal.json": to_json(judged),
         RUN_FILE: to_json(build_manifest("evidence table", options={"review": table.name, "method": method})),
-        **figures(table, flow, method),
+        **drawings,
     }
     with atomic_folder(Path(out)) as folder:
         for name, text in files.items():

@@ -33,9 +33,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         if tuple(self.numbers) != KEYS:
-            raise InputError(
-                "a PRISMA flow needs its 24 numbers", found=f"{len(self.numbers)}", remedy="give every key, None if unknown"
-            )
+            raise InputError("a PRISMA flow needs its 24 numbers", found=f"{len(self.numbers)}", remedy="give every key, None if unknown")
         for key, value in self.numbers.items():
             if value is not None and value < 0:
                 raise InputError(f"{key} is negative", found=str(value), remedy="count again")
@@ -52,9 +50,7 @@ class Flow:
                 )
 
 
-def flow(
-    numbers: Mapping[str, int | None], *, reasons: Mapping[str, int] | None = None, note: str = "", pending: int = 0
-) -> Flow:
+def flow(numbers: Mapping[str, int | None], *, reasons: Mapping[str, int] | None = None, note: str = "", pending: int = 0) -> Flow:
     """A flow from the numbers that are known; the rest is None.
 
     Raises:

@@ -14,6 +14,8 @@ _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+", re.IGNORECASE)
 _NCT = re.compile(r"\bNCT\d{8}\b", re.IGNORECASE)
 _PMC = re.compile(r"\bPMC\d+\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
+# Letters that Unicode does not take apart into a base letter and an accent.
+_LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe", "ı": "i"})
 
 
 def clean_doi(text: str | None) -> str | None:
@@ -42,7 +44,7 @@ def find_year(text: str | None) -> int | None:
 
 def fold(text: str | None) -> str:
     """Words of a text without case, accents and punctuation, for comparison."""
-    decomposed = unicodedata.normalize("NFKD", text or "").casefold()
+    decomposed = unicodedata.normalize("NFKD", (text or "").translate(_LETTERS)).casefold()
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(_WORD.findall(plain))
 

@@ -18,6 +18,6 @@ def retraction_of(record: Record) -> str | None:
                 return f"{item['pmcid']}: {item['why']}"
     if record.retracted:
         return "the source marks it as retracted"
-    if fold(record.title).startswith(("retracted ", "retracted article", "withdrawn ")):
+    if record.title[:1].upper() in "RW[" and fold(record.title).startswith(("retracted ", "retracted article", "withdrawn ")):
         return "its title says that it is retracted"
     return None

@@ -14,12 +14,13 @@ from neorlt.evidence.records import Record
 from neorlt.evidence.review.folder import ReviewFolder
 
 TARGET_RECALL = 0.95
+TEXT_LIMIT = 1500
+"""Letters of title and abstract that are read: what a paper is about stands in its first sentences."""
 
 register(
     Citation(
         "callaghan2020",
-        "Callaghan MW, Mueller-Hansen F. Statistical stopping criteria for automated screening in systematic reviews. "
-        "Syst Rev 2020;9:273",
+        "Callaghan MW, Mueller-Hansen F. Statistical stopping criteria for automated screening in systematic reviews. Syst Rev 2020;9:273",
         "10.1186/s13643-020-01521-4",
     )
 )
@@ -44,7 +45,7 @@ def rank(records: Mapping[str, Record], labels: Mapping[str, bool], *, topic: st
     keys = list(records)
     if not keys:
         return []
-    texts = [f"{r.title} {r.title} {r.abstract or ''}"[:4000] for r in records.values()]
+    texts = [f"{r.title} {r.title} {r.abstract or ''}"[:TEXT_LIMIT] for r in records.values()]
     vectorizer = TfidfVectorizer(sublinear_tf=True, max_features=20_000, stop_words="english", strip_accents="unicode")
     matrix = vectorizer.fit_transform([*texts, topic])
     topic_row, rows = matrix[-1], matrix[:-1]
@@ -68,9 +69,7 @@ def rank(records: Mapping[str, Record], labels: Mapping[str, bool], *, topic: st
     return [(open_keys[i], float(scores[i])) for i in order]
 
 
-def stopping(
-    sequence: Sequence[bool], total: int, *, stop_after_irrelevant: int, target_recall: float = TARGET_RECALL
-) -> dict[str, Any]:
+def stopping(sequence: Sequence[bool], total: int, *, stop_after_irrelevant: int, target_recall: float = TARGET_RECALL) -> dict[str, Any]:
     """Whether one may stop screening.
 
     ``sequence`` holds the verdicts in the order of screening (True relevant), ``total`` the records in all. Two rules
@@ -117,9 +116,7 @@ def screening_order(review: ReviewFolder, *, stage: str = "title", limit: int | 
     """The next records to read, and the state of the stopping rule."""
     records = review.records()
     outcome = review.outcome(stage)
-    labels = {
-        key: verdict == "include" for key, verdict in outcome.items() if verdict in ("include", "exclude") and key in records
-    }
+    labels = {key: verdict == "include" for key, verdict in outcome.items() if verdict in ("include", "exclude") and key in records}
     topic = " ".join((review.protocol.question, *review.protocol.include))
     ranked = rank(records, labels, topic=topic)
     sequence: dict[str, bool] = {}

@@ -48,9 +48,7 @@ def search(
             texts = {}
         if reading != "all":
             if reading not in texts:
-                raise InputError(
-                    "the query has no such reading", found=reading, expected=", ".join(texts), remedy="name one of them"
-                )
+                raise InputError("the query has no such reading", found=reading, expected=", ".join(texts), remedy="name one of them")
             texts = {reading: texts[reading]}
         found: dict[str, set[str]] = {}
         for name, text in texts.items():
@@ -74,7 +72,7 @@ def conclusions(review: ReviewFolder) -> dict[str, Any]:
     table = folder_table(review)
     found = {}
     for outcome in OUTCOMES:
-        result = pool_outcome(table, outcome).result
+        result = pool_outcome(table, outcome, with_sensitivity=False).result
         found[outcome.key] = {
             "k": result.k,
             "n": result.n,
@@ -101,9 +99,7 @@ def moved(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any
     return {"moved": False, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points, inside the earlier interval"}
 
 
-def update(
-    review: ReviewFolder, *, pubmed: PubMed | None, ctgov: ClinicalTrials | None, today: str | None = None
-) -> dict[str, Any]:
+def update(review: ReviewFolder, *, pubmed: PubMed | None, ctgov: ClinicalTrials | None, today: str | None = None) -> dict[str, Any]:
     """Search again until today, deduplicate, watch registrations and compare the conclusions with the last state.
 
     Decisions, duplicates undone and extractions stay as they are; new records wait for screening.
@@ -128,9 +124,7 @@ def update(
             registry.append({"nct": nct, **state["steps"][-1]})
     current = conclusions(review)
     earlier = last["payload"]["conclusions"] if last else {}
-    changes = {
-        key: {**moved(earlier.get(key), value), "before": earlier.get(key), "after": value} for key, value in current.items()
-    }
+    changes = {key: {**moved(earlier.get(key), value), "before": earlier.get(key), "after": value} for key, value in current.items()}
     review.store.add_event("neorlt", "snapshot", "review", {"day": day, "records": len(records), "conclusions": current})
     return {
         "since": last["at"] if last else None,

@@ -121,9 +121,7 @@ def history(review: ReviewFolder, nct: str) -> dict[str, Any]:
     for (old_date, old), (new_date, new) in zip(stored, stored[1:], strict=False):
         changes = diff(old, new)
         steps.append({"from": old_date, "to": new_date, "changes": [change.as_json() for change in changes]})
-    endpoint = any(
-        change.weight == "endpoint" for (_, old), (_, new) in zip(stored, stored[1:], strict=False) for change in diff(old, new)
-    )
+    endpoint = any(change.weight == "endpoint" for (_, old), (_, new) in zip(stored, stored[1:], strict=False) for change in diff(old, new))
     return {"nct": nct, "versions": [dated for dated, _ in stored], "steps": steps, "endpoint_changed": endpoint}
 
 

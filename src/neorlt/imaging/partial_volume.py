@@ -33,7 +33,7 @@ SHELL_FWHM = 2.0
 """The background is sampled within this many blurs of the other regions: nearer than that, it spills into them."""
 MOST_CONDITION = 100.0
 """Beyond it noise of 1 % becomes 100 %: the regions cannot be told apart at this blur."""
-LEAST_LEFT = 0.1
+LEAST_LEFT = 0.25
 """A region that keeps less than this of itself after overlaps are settled is the other region drawn again."""
 SIGMA_PER_FWHM = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 

@@ -59,7 +59,12 @@ def cut(
         if mask.any():
             outlines[region.name] = mask
     return Plane(
-        plane, resample(ct, grid).array[:, :, 0].T, resample(overlay, grid).array[:, :, 0].T, outlines, letters, (pixel_mm, pixel_mm)
+        plane,
+        resample(ct, grid).array[:, :, 0].T,
+        resample(overlay, grid).array[:, :, 0].T,
+        outlines,
+        letters,
+        (pixel_mm, pixel_mm),
     )
 
 

@@ -65,9 +65,7 @@ def resample(volume: Volume, grid: Grid, order: Literal[0, 1, 3] = 1) -> Volume:
     # a diagonal matrix takes scipy's faster path
     transform = np.diag(matrix).copy() if _is_axis_aligned(matrix, grid.shape) else matrix
     out: NDArray[np.float32] = np.empty(grid.shape, np.float32)
-    affine_transform(
-        volume.array, transform, offset=offset, output_shape=grid.shape, output=out, order=order, mode="constant", cval=fill
-    )
+    affine_transform(volume.array, transform, offset=offset, output_shape=grid.shape, output=out, order=order, mode="constant", cval=fill)
     return Volume(
         out,
         grid,

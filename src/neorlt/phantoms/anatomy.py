@@ -37,6 +37,7 @@ class Anatomy:
         Where the voxels lie.
     codes
         Region name to code.
+
     """
 
     hounsfield: NDArray[np.float32]

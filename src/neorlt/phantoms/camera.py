@@ -43,6 +43,7 @@ class Blur:
         Share of the activity in the long tail, and the tail's width in mm.
     attenuation_per_mm
         Broad-beam attenuation by which nearer views outweigh farther ones.
+
     """
 
     near_mm: float
@@ -97,6 +98,7 @@ class Camera:
         Share of the counts that leaves the patient (mean over the body).
     noise_variance_factor
         By how much the reconstruction's variance exceeds that of the counts detected from a voxel.
+
     """
 
     blur: Blur
@@ -165,6 +167,9 @@ def blurred(activity_mbq: NDArray[np.float32], source: Grid, image: Grid, blur: 
         ``(nx, ny, nz)`` activity in MBq of each voxel of ``source``.
     source, image
         Grids with axes along the patient's (no rotation); the image's voxels are the larger ones.
+    blur
+        Widths by place and the tail.
+
     """
     x = source.affine[0, 3] + source.affine[0, 0] * np.arange(source.shape[0])
     y = source.affine[1, 3] + source.affine[1, 1] * np.arange(source.shape[1])

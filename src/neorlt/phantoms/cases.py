@@ -70,6 +70,7 @@ class Source:
         Mean SUVbw at 60 min of the baseline 68Ga-DOTATATE PET.
     texture_log_sd
         Log-SD of the uneven uptake inside; 0 is uniform.
+
     """
 
     name: str
@@ -184,6 +185,7 @@ def case(name: str) -> Case:
     ------
     InputError
         If there is none.
+
     """
     if name not in CASES:
         raise InputError("there is no such example", expected=" or ".join(CASES), found=name, remedy="choose one of these")

@@ -23,6 +23,7 @@ class Kinetics:
         Fraction of the administered activity of each term; their sum (the value at t = 0) is not negative.
     half_lives_h
         Effective half-life of each term in hours; the longest carries a positive fraction.
+
     """
 
     fractions: tuple[float, ...]

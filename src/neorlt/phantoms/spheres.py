@@ -28,6 +28,7 @@ def sphere_occupancy(
     ------
     ValueError
         If the diameter is not positive.
+
     """
     if not diameter_mm > 0:
         raise ValueError(f"a sphere needs a positive diameter, found {diameter_mm} mm")

@@ -48,6 +48,7 @@ def region_truths(name: str) -> tuple[RegionTruth, ...]:
     ------
     InputError
         If there is no example of that name.
+
     """
     patient = case(name)
     table = read_json("phantoms", f"truth_{name}.json")

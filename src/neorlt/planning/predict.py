@@ -37,8 +37,8 @@ ASSUMED_KI67_PCT = 5.0
 """Where no Ki-67 is known the lesion grows as a G2 (assumption); no Ki-67 or grade is then reported."""
 READOUT_STEP_WEEKS = 4.0
 BLOOD_REPLICATES = 4
-WEEKS_AFTER_LAST = 26.0
-"""How long blood counts are followed after the last cycle."""
+WEEKS_AFTER_SURGERY = 13.0
+"""How long blood counts are followed after surgery."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,16 @@ def schedule_of(world: World, scheme: Scheme, times_week: NDArray[np.float64]) -
     )
 
 
-def predict(world: World, scheme: Scheme) -> Prediction:
-    """Predict one scheme in a world that other schemes share."""
+def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Prediction:
+    """Predict one scheme in a world that other schemes share.
+
+    ``horizon_week`` lets schemes of one comparison be read out over the same time, so that the compiled model is
+    shared too.
+    """
     patient, n = world.patient, world.effects.n_replicates
     surgery = scheme.surgery_week
-    times = np.unique(np.concatenate([np.arange(0.0, surgery + 8.1, READOUT_STEP_WEEKS), [surgery]]))
+    horizon = max(horizon_week, surgery)
+    times = np.unique(np.concatenate([np.arange(0.0, horizon + 8.1, READOUT_STEP_WEEKS), [surgery]]))
     at = int(np.searchsorted(times, surgery))
     schedule = schedule_of(world, scheme, times)
     outcome = simulate(world.parameters, world.lesions, schedule, world.effects)
@@ -130,7 +135,7 @@ def predict(world: World, scheme: Scheme) -> Prediction:
     kidney_dose = cycle_doses_gy(world.kidneys, scheme)
     bed = kidney_bed_gy(world.parameters, kidney_dose, world.kidneys.half_life_h, [cycle.week for cycle in scheme.cycles])
     limit = float(kidney_bed_limit_gy(patient.kidney_risk_factors))
-    counts = _blood(world, scheme)
+    counts = _blood(world, scheme, horizon)
     for line, course in counts.items():
         if course is None:
             reasons[f"{line}_nadir"] = f"no baseline count of {line} is given"
@@ -178,7 +183,8 @@ def _at_readouts(week: NDArray[np.float64], probability: NDArray[np.float64], ti
 
 def compare(world: World, schemes: Sequence[Scheme]) -> Comparison:
     """Predict several schemes in the same world."""
-    return Comparison(tuple(predict(world, scheme) for scheme in schemes))
+    horizon = max(scheme.surgery_week for scheme in schemes)
+    return Comparison(tuple(predict(world, scheme, horizon) for scheme in schemes))
 
 
 def _objective_response(world: World, outcome: Outcome, at: int, reasons: dict[str, str]) -> Probability | None:
@@ -240,12 +246,12 @@ def _grade(
     return summarise(change.ki67_counted_pct), float(change.lower.mean()), float(change.null_lower.mean())
 
 
-def _blood(world: World, scheme: Scheme) -> dict[str, BloodCourse | None]:
-    """Platelets and neutrophils over the scheme and half a year beyond; None where the baseline count is not given."""
+def _blood(world: World, scheme: Scheme, horizon_week: float) -> dict[str, BloodCourse | None]:
+    """Platelets and neutrophils to a quarter of a year after surgery; None where the baseline count is not given."""
     patient, n = world.patient, BLOOD_REPLICATES
     activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in NUCLIDES] for cycle in scheme.cycles]).reshape(-1, len(NUCLIDES))
     dose, half_life = blood.marrow_dose_gy(world.parameters, activity, world.seed)
-    weeks = (scheme.cycles[-1].week if scheme.cycles else 0.0) + WEEKS_AFTER_LAST
+    weeks = 13.0 * np.ceil((horizon_week + WEEKS_AFTER_SURGERY) / 13.0)
     course = blood.blood_course(
         world.parameters, dose, half_life, [cycle.week for cycle in scheme.cycles], weeks=weeks, seed=world.seed,
         sensitiser=[SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], n_replicates=n,
@@ -281,7 +287,8 @@ def _labels(world: World, scheme: Scheme) -> dict[str, Label]:
         "p_objective_response": tumour,
         "diameter_change_pct": tumour,
         "p_resectable": Label.ASSUMPTION,
-        "kidney_bed_gy": world.kidneys.label,
+        # Doses of 90Y are derived from those of 177Lu, so a scheme that holds 90Y has no measured kidney dose.
+        "kidney_bed_gy": Label.ASSUMPTION if any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles) else world.kidneys.label,
         "platelets_nadir": Label.BY_CONSTRUCTION,
         "neutrophils_nadir": Label.BY_CONSTRUCTION,
         "liver_burden_change_pct": tumour,

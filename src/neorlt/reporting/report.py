@@ -126,7 +126,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
         "curves": [
             {
                 "name": str(row.get("name", "")),
-                "kind": str(row.get("kind") or ""),
+                "kind": str(row.get("model") or row.get("kind") or ""),
                 "nuclide": str(row.get("nuclide") or ""),
                 "svg": svg(curves.time_activity(row, f"curve-{i}")),
             }

@@ -94,6 +94,10 @@ def course(marrow: Marrow, cycle_day: Array, n_days: int, feedback: float, life_
 def _compiled(n_days: int, feedback: float, life_d: tuple[float, float]) -> Any:
     import jax
 
+    from neorlt.core.compute import keep_compiled
+
+    keep_compiled()
+
     def run(marrow: Marrow, cycle_day: Any) -> Any:
         split = jax.tree.map(lambda x: x.reshape(-1, BATCH, *x.shape[1:]), marrow)
         shown = jax.lax.map(lambda part: course(part, cycle_day, n_days, feedback, life_d), split)

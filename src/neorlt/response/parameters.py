@@ -153,10 +153,10 @@ def dose_log_sd(activity_log_sd: Any, pattern_sd: Any, xp: Any = np) -> Any:
 
 def truncated_fibrosis(u: NDArray[Any], residual: NDArray[Any]) -> NDArray[np.float64]:
     """Fibrosis fraction: the prior of the table, cut at the residual (its split is an assumption); ``u`` uniform."""
-    from scipy.stats import beta
+    from scipy.special import betainc, betaincinv
 
     a, b = read_priors()["fibrosis_fraction"]["parameters"]
-    return np.asarray(np.minimum(beta.ppf(u * beta.cdf(residual, a, b), a, b), residual))
+    return np.asarray(np.minimum(betaincinv(a, b, u * betainc(a, b, residual)), residual))
 
 
 def draw_from(entry: dict[str, Any], rng: np.random.Generator, n: int) -> NDArray[np.float64]:

@@ -25,7 +25,8 @@ AFTER_CYCLE_D = (0.0, 1.0, 2.5, 5.0, 8.0, 12.0, 17.0, 24.0, 32.0, 42.0, 56.0)
 """Steps after a cycle, in days: dense where cells die fast."""
 FILL_D = 28.0
 """Longest step of the grid, in days."""
-PAD = 8
+PAD = 64
+"""Grids are padded to a multiple of this, so that schemes of one comparison share a compiled function."""
 
 
 def build_grid(
@@ -104,6 +105,10 @@ def read_batch(cells: tumour.Cells, grid: tumour.Grid, readout: Any) -> tuple[An
 def _compiled(shared: bool) -> Callable[..., Any]:
     """The compiled chunk: batches one after another, each of a size that stays in cache."""
     import jax
+
+    from neorlt.core.compute import keep_compiled
+
+    keep_compiled()
 
     def chunk(cells: tumour.Cells, grid: tumour.Grid, readout: Any) -> Any:
         split = jax.tree.map(lambda x: x.reshape(-1, BATCH, *x.shape[1:]), cells)

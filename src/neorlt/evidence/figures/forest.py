@@ -10,9 +10,7 @@ def forest_svg(result: PooledRate, title: str = "Pooled rate", second: PooledRat
     """Draw a pool as SVG, a second method below it where given; case reports stand apart and do not enter it."""
     rows: list[tuple[str, float, tuple[float, float] | None, str, str]] = []
     for study in result.studies:
-        rows.append(
-            (f"{study.study}  {study.events}/{study.total}", study.events / study.total, study.exact_interval(), "s", "#1f4e79")
-        )
+        rows.append((f"{study.study}  {study.events}/{study.total}", study.events / study.total, study.exact_interval(), "s", "#1f4e79"))
     if result.pooled is not None and result.ci95 is not None:
         rows.append((f"pooled, k = {result.k}", result.pooled, result.ci95, "D", "#a03020"))
         if result.prediction95 is not None:
@@ -22,9 +20,7 @@ def forest_svg(result: PooledRate, title: str = "Pooled rate", second: PooledRat
     if result.n:
         rows.append((f"plain sum  {result.events}/{result.n}", result.events / result.n, result.crude95, "o", "#777777"))
     for study in result.case_reports:
-        rows.append(
-            (f"case report: {study.study}  {study.events}/{study.total}", study.events / study.total, None, "x", "#777777")
-        )
+        rows.append((f"case report: {study.study}  {study.events}/{study.total}", study.events / study.total, None, "x", "#777777"))
     figure = new_figure(8.0, 1.2 + 0.34 * max(len(rows), 3))
     axes = figure.add_subplot()
     for index, (_, centre, interval, marker, colour) in enumerate(rows):
@@ -33,9 +29,7 @@ def forest_svg(result: PooledRate, title: str = "Pooled rate", second: PooledRat
             axes.plot([100 * interval[0], 100 * interval[1]], [y, y], color=colour, linewidth=1.4)
         axes.plot([100 * centre], [y], marker=marker, color=colour, linestyle="none", clip_on=False)
         if interval is not None:
-            axes.text(
-                101.5, y, f"{100 * centre:.0f} ({100 * interval[0]:.0f} to {100 * interval[1]:.0f})", va="center", fontsize=8
-            )
+            axes.text(101.5, y, f"{100 * centre:.0f} ({100 * interval[0]:.0f} to {100 * interval[1]:.0f})", va="center", fontsize=8)
     axes.set_yticks(range(len(rows), 0, -1), [row[0] for row in rows], fontsize=8)
     axes.set_xlim(0, 100)
     axes.set_xlabel("per cent (95 % interval)")

@@ -61,8 +61,7 @@ def prisma_svg(flow: Flow, title: str = "PRISMA 2020 flow") -> str:
     )  # fmt: skip
     height = max(570, 350 + _LINE * (len(reasons) + 2))
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 {height}" role="img" font-family="sans-serif" '
-        'font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 {height}" role="img" font-family="sans-serif" font-size="11">',
         f"<title>{escape(title)}</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>',

@@ -42,9 +42,7 @@ def read_bibtex(text: str, where: str) -> list[Record]:
         end = _closing(text, match.end() - 1)
         if end is None:
             line = text.count("\n", 0, match.start()) + 1
-            raise InputError(
-                "a BibTeX entry is not closed", where=f"{where}, line {line}", remedy="close its braces or export again"
-            )
+            raise InputError("a BibTeX entry is not closed", where=f"{where}, line {line}", remedy="close its braces or export again")
         body = text[match.end() : end]
         position = end + 1
         if kind == "string":

@@ -36,9 +36,7 @@ def study_record(study: Any, where: str) -> Record:
         identification = protocol["identificationModule"]
         nct = str(identification["nctId"])
     except (KeyError, TypeError) as error:
-        raise InputError(
-            "not a ClinicalTrials.gov v2 study", where=where, remedy="export it as JSON from the v2 API or site"
-        ) from error
+        raise InputError("not a ClinicalTrials.gov v2 study", where=where, remedy="export it as JSON from the v2 API or site") from error
     status = protocol.get("statusModule", {})
     design = protocol.get("designModule", {})
     sponsor = protocol.get("sponsorCollaboratorsModule", {}).get("leadSponsor", {}).get("name")

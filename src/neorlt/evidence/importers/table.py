@@ -38,9 +38,7 @@ def read_table(text: str, where: str) -> list[Record]:
     rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         header = [name.strip().lower().lstrip("\ufeff") for name in next(rows, [])]
-        where_is = {
-            field: next((header.index(name) for name in names if name in header), None) for field, names in _NAMES.items()
-        }
+        where_is = {field: next((header.index(name) for name in names if name in header), None) for field, names in _NAMES.items()}
         if where_is["title"] is None:
             raise InputError(
                 "no column holds a title", expected="title", found=", ".join(header[:8]), where=where, remedy="name the columns"

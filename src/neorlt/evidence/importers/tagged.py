@@ -97,9 +97,7 @@ def read_ris(text: str, where: str) -> list[Record]:
 
 
 def _unclosed(where: str, line: int) -> InputError:
-    return InputError(
-        "an RIS record is not closed by ER: the file was cut short", where=f"{where}, line {line}", remedy="export it again"
-    )
+    return InputError("an RIS record is not closed by ER: the file was cut short", where=f"{where}, line {line}", remedy="export it again")
 
 
 def _ris_record(fields: Fields) -> Record:

@@ -54,14 +54,10 @@ def fit(events: Array, totals: Array) -> BetaBinomialFit:
             + special.xlogy(totals - events, 1 - crude)
         )
     )
-    grid_mean, grid_log = np.meshgrid(
-        logit + np.linspace(-2, 2, 21), np.linspace(-2, np.log(COMMON_PRECISION), 30), indexing="ij"
-    )
+    grid_mean, grid_log = np.meshgrid(logit + np.linspace(-2, 2, 21), np.linspace(-2, np.log(COMMON_PRECISION), 30), indexing="ij")
     values = log_likelihood(events, totals, grid_mean, grid_log)
     best = np.unravel_index(int(np.argmax(values)), values.shape)
-    point, hessian = newton(
-        lambda p: log_likelihood(events, totals, p[..., 0], p[..., 1]), np.array([grid_mean[best], grid_log[best]])
-    )
+    point, hessian = newton(lambda p: log_likelihood(events, totals, p[..., 0], p[..., 1]), np.array([grid_mean[best], grid_log[best]]))
     value = float(log_likelihood(events, totals, point[0], point[1]))
     if point[1] > np.log(COMMON_PRECISION) - 0.5 or value <= binomial + 1e-9:
         return BetaBinomialFit(logit, float(1 / np.sqrt(totals.sum() * crude * (1 - crude))), float("inf"), binomial)

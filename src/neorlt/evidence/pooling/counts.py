@@ -38,9 +38,7 @@ class StudyCounts:
         for name in ("events", "total"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise InputError(
-                    f"{name} is not a whole number", found=repr(value), where=where, remedy="give a count of patients"
-                )
+                raise InputError(f"{name} is not a whole number", found=repr(value), where=where, remedy="give a count of patients")
         if self.total < 1:
             raise InputError("a study without patients", found=f"total {self.total}", where=where, remedy="leave the study out")
         if not 0 <= self.events <= self.total:

@@ -92,9 +92,7 @@ def regress(
     base = glmm.fit(events, totals)
     start = np.concatenate([[base.mu], np.zeros(len(covariates)), [max(base.tau, 0.1)]])
     point, hessian = glmm.newton(objective, start)
-    at_zero, zero_hessian = glmm.newton(
-        lambda p: glmm.log_likelihood(events, totals, p @ design.T, np.zeros(p.shape[:-1])), start[:-1]
-    )
+    at_zero, zero_hessian = glmm.newton(lambda p: glmm.log_likelihood(events, totals, p @ design.T, np.zeros(p.shape[:-1])), start[:-1])
     value = float(objective(point))
     value_zero = float(objective(np.append(at_zero, 0.0)))
     if value_zero >= value - 1e-9:

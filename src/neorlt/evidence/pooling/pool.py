@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,6 +153,12 @@ def pool(studies: Sequence[StudyCounts], method: str = "glmm", *, minimum_series
         InputError: an unknown method, no study at all, or overlapping cohorts.
 
     """
+    return _pool(tuple(studies), method, minimum_series)
+
+
+@functools.lru_cache(maxsize=256)
+def _pool(studies: tuple[StudyCounts, ...], method: str, minimum_series: int) -> PooledRate:
+    """The pool of :func:`pool`; the same studies are pooled for a table, its figures and its sensitivity."""
     if method not in method_names():
         raise InputError(
             "unknown pooling method", found=method, expected=", ".join(_DESCRIPTIONS), remedy="choose one, or transform/tau/test"
@@ -199,9 +206,7 @@ def _notes(series: Sequence[StudyCounts], reports: Sequence[StudyCounts]) -> tup
         notes.append(f"{len(reports)} case reports are shown apart and not pooled: they are published because they succeeded")
     singles = [study.study for study in series if study.total == 1 and study.design is None]
     if singles:
-        notes.append(
-            f"{len(singles)} rows hold one patient; if they are case reports, say design=case_report and they are set apart"
-        )
+        notes.append(f"{len(singles)} rows hold one patient; if they are case reports, say design=case_report and they are set apart")
     return tuple(notes)
 
 

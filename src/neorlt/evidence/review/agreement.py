@@ -41,9 +41,7 @@ def cohen_kappa(pairs: Mapping[str, tuple[str, str]]) -> Agreement:
         return Agreement(n, observed, None, None, "both gave one and the same verdict throughout: kappa is not defined")
     kappa = (observed - expected) / (1 - expected)
     diagonal = sum(p[i, i] * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in range(len(labels)))
-    off = (1 - kappa) ** 2 * sum(
-        p[i, j] * (columns[i] + rows[j]) ** 2 for i in range(len(labels)) for j in range(len(labels)) if i != j
-    )
+    off = (1 - kappa) ** 2 * sum(p[i, j] * (columns[i] + rows[j]) ** 2 for i in range(len(labels)) for j in range(len(labels)) if i != j)
     variance = (diagonal + off - (kappa - expected * (1 - kappa)) ** 2) / (n * (1 - expected) ** 2)
     return Agreement(n, observed, float(kappa), float(np.sqrt(max(0.0, variance))))
 

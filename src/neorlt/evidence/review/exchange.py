@@ -51,9 +51,7 @@ def export_rayyan(review: ReviewFolder) -> str:
     return stream.getvalue()
 
 
-def import_decisions(
-    review: ReviewFolder, content: bytes, *, who: str, stage: str = "title", where: str = "input"
-) -> dict[str, Any]:
+def import_decisions(review: ReviewFolder, content: bytes, *, who: str, stage: str = "title", where: str = "input") -> dict[str, Any]:
     """Take decisions back from an ASReview or Rayyan CSV, all or none; what is already decided so is left alone.
 
     ASReview's labels become decisions of ``who``; Rayyan's become those of the reviewer whose Rayyan name they carry

@@ -87,15 +87,11 @@ def read_protocol(folder: Path) -> Protocol:
     """
     path = Path(folder) / FILE_NAME
     if not path.is_file():
-        raise InputError(
-            "the folder holds no protocol", where=str(path), remedy="start a review with: neorlt evidence status FOLDER --new"
-        )
+        raise InputError("the folder holds no protocol", where=str(path), remedy="start a review with: neorlt evidence status FOLDER --new")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            "the protocol is not valid TOML", found=str(error), where=str(path), remedy="correct the line"
-        ) from error
+        raise InputError("the protocol is not valid TOML", found=str(error), where=str(path), remedy="correct the line") from error
     return parse_protocol(document)
 
 

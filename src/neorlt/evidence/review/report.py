@@ -73,9 +73,7 @@ def _study(key: str, record: Record, cells: dict[str, dict[str, Any]]) -> Study:
         "country": _value(cells, "country"),
         "comparator": _value(cells, "comparator"),
     }
-    empty = Study(
-        key, "neoadjuvant", True, False, True, "abstract", False, _value(cells, "cohort"), (), bibliography, {}, {}, None, (), ()
-    )
+    empty = Study(key, "neoadjuvant", True, False, True, "abstract", False, _value(cells, "cohort"), (), bibliography, {}, {}, None, (), ())
     return _with_cells(empty, cells)
 
 
@@ -98,9 +96,7 @@ def _with_cells(study: Study, cells: dict[str, dict[str, Any]]) -> Study:
     old = len(study.sources)
     for field in study.fields:
         where.setdefault(field, tuple(range(old)))
-    level = min(
-        (cell["how"] for cell in cells.values()), key=("fulltext", "abstract", "registry", "secondary").index, default=None
-    )
+    level = min((cell["how"] for cell in cells.values()), key=("fulltext", "abstract", "registry", "secondary").index, default=None)
     verified = study.verified if level is None else ("secondary" if level == "registry" else level)
     return replace(
         study,
@@ -174,10 +170,7 @@ def review_flow(review: ReviewFolder) -> Flow:
 
 def _found_elsewhere(key: str, duplicates: dict[str, str], by_source: dict[str, list[str]]) -> bool:
     """True when a duplicate of a record that only citations found came from a database."""
-    return any(
-        kept == key and any(source not in OTHER_SOURCES for source in by_source.get(twin, []))
-        for twin, kept in duplicates.items()
-    )
+    return any(kept == key and any(source not in OTHER_SOURCES for source in by_source.get(twin, [])) for twin, kept in duplicates.items())
 
 
 def _last_words(review: ReviewFolder, stage: str) -> list[dict[str, Any]]:

@@ -140,9 +140,7 @@ class Store:
         query = "SELECT id, at, who, kind, subject, payload, why, hash FROM event ORDER BY id"
         for number, at, who, kind, subject, payload, why, digest in self.connection.execute(query):
             if number != expected or digest != _link(previous, at, who, kind, subject, payload, why):
-                raise InputError(
-                    "the history was altered", where=f"{self.path}, event {number}", remedy="restore the review from a copy"
-                )
+                raise InputError("the history was altered", where=f"{self.path}, event {number}", remedy="restore the review from a copy")
             previous, expected = digest, expected + 1
 
 

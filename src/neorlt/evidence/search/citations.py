@@ -21,9 +21,7 @@ MAX_PAGES = 50
 class OpenAlex:
     """Works and their links in both directions (https://docs.openalex.org)."""
 
-    def __init__(
-        self, *, base_url: str = OPENALEX_URL, email: str | None = None, per_second: float = 5.0, pause_s: float = 1.0
-    ) -> None:
+    def __init__(self, *, base_url: str = OPENALEX_URL, email: str | None = None, per_second: float = 5.0, pause_s: float = 1.0) -> None:
         self._http = Polite("OpenAlex", base_url, per_second=per_second, pause_s=pause_s)
         self._common = {"mailto": email} if email else {}
 
@@ -108,9 +106,7 @@ def _uninvert(index: dict[str, list[int]] | None) -> str | None:
 class Crossref:
     """Reference lists and retraction notices (https://api.crossref.org)."""
 
-    def __init__(
-        self, *, base_url: str = CROSSREF_URL, email: str | None = None, per_second: float = 5.0, pause_s: float = 1.0
-    ) -> None:
+    def __init__(self, *, base_url: str = CROSSREF_URL, email: str | None = None, per_second: float = 5.0, pause_s: float = 1.0) -> None:
         self._http = Polite("Crossref", base_url, per_second=per_second, pause_s=pause_s)
         self._common = {"mailto": email} if email else {}
 

@@ -19,9 +19,7 @@ MAX_PAGES = 500
 class ClinicalTrials:
     """A client of the registry."""
 
-    def __init__(
-        self, *, base_url: str = BASE_URL, per_second: float = 3.0, page_size: int = PAGE_SIZE, pause_s: float = 1.0
-    ) -> None:
+    def __init__(self, *, base_url: str = BASE_URL, per_second: float = 3.0, page_size: int = PAGE_SIZE, pause_s: float = 1.0) -> None:
         self._http = Polite("ClinicalTrials.gov", base_url, per_second=per_second, pause_s=pause_s)
         self.page_size = page_size
 
@@ -37,9 +35,7 @@ class ClinicalTrials:
         answer = self._http.get("studies", params | ({"pageToken": token} if token else {}))
         document = _json(answer)
         if not isinstance(document.get("studies"), list):
-            raise ServiceError(
-                "ClinicalTrials.gov", "answered without a list of studies", remedy="try again later; nothing was stored"
-            )
+            raise ServiceError("ClinicalTrials.gov", "answered without a list of studies", remedy="try again later; nothing was stored")
         return answer, document
 
     def study(self, nct: str) -> dict[str, Any]:
@@ -53,9 +49,7 @@ def _json(answer: Answer) -> dict[str, Any]:
     try:
         document = json.loads(answer.body)
     except ValueError as error:
-        raise ServiceError(
-            "ClinicalTrials.gov", "answered with malformed JSON", remedy="try again later; nothing was stored"
-        ) from error
+        raise ServiceError("ClinicalTrials.gov", "answered with malformed JSON", remedy="try again later; nothing was stored") from error
     if not isinstance(document, dict):
         raise ServiceError("ClinicalTrials.gov", "answered with something else than a result", remedy="try again later")
     return document

@@ -39,9 +39,7 @@ class PubMed:
         pause_s: float = 1.0,
     ) -> None:
         pace = per_second or (PER_SECOND_WITH_KEY if api_key else PER_SECOND)
-        self._http = Polite(
-            "PubMed", base_url, per_second=pace, pause_s=pause_s, secret={"api_key": api_key} if api_key else None
-        )
+        self._http = Polite("PubMed", base_url, per_second=pace, pause_s=pause_s, secret={"api_key": api_key} if api_key else None)
         self._common = {"db": "pubmed", "tool": "neorlt"} | ({"email": email} if email else {})
         self.cap, self.batch = cap, batch
 
@@ -69,9 +67,7 @@ class PubMed:
             return found, translation
         first, last = date.fromisoformat(date_from), date.fromisoformat(date_to)
         if first >= last:
-            raise InputError(
-                f"over {self.cap} records entered on one day", found=str(count), where=date_from, remedy="narrow the query"
-            )
+            raise InputError(f"over {self.cap} records entered on one day", found=str(count), where=date_from, remedy="narrow the query")
         middle = first + (last - first) // 2
         left, _ = self.ids(query, date_from, middle.isoformat())
         right, _ = self.ids(query, (middle + timedelta(days=1)).isoformat(), date_to)
@@ -120,9 +116,7 @@ def search_pubmed(review: ReviewFolder, client: PubMed, query: str, *, date_from
         unique = {record.pmid: record for record in records}
         absent = [pmid for pmid in wanted if pmid not in unique]
         if absent and len(absent) == len(wanted):
-            raise ServiceError(
-                "PubMed", "delivered none of the records that it listed", remedy="run the search again: it goes on here"
-            )
+            raise ServiceError("PubMed", "delivered none of the records that it listed", remedy="run the search again: it goes on here")
         if absent:
             again = read_pubmed_xml(decode(client.fetch(absent).body, where), where)
             unique |= {record.pmid: record for record in again if record.pmid in set(absent)}

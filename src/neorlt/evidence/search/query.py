@@ -32,6 +32,8 @@ def readings(printed: str) -> dict[str, str]:
     usual precedence of logic; ``left-to-right`` is how PubMed itself runs words typed without brackets.
     """
     parts = tokens(printed)
+    if len(set(parts[1::2])) < 2:
+        return {"grouped": " ".join(parts)}
     groups: list[list[str]] = [[parts[0]]]
     for operator, term in zip(parts[1::2], parts[2::2], strict=True):
         if operator == "AND":
@@ -48,9 +50,9 @@ def readings(printed: str) -> dict[str, str]:
             products.append([term])
     and_first = " OR ".join(f"({' AND '.join(product)})" if len(product) > 1 else product[0] for product in products)
 
-    left = parts[0]
-    for operator, term in zip(parts[1::2], parts[2::2], strict=True):
-        left = f"({left} {operator} {term})"
+    left, pairs = parts[0], list(zip(parts[1::2], parts[2::2], strict=True))
+    for place, (operator, term) in enumerate(pairs, start=1):
+        left = f"{left} {operator} {term}" if place == len(pairs) else f"({left} {operator} {term})"
     found: dict[str, str] = {}
     for name, text in (("grouped", grouped), ("and-first", and_first), ("left-to-right", left)):
         if text not in found.values():
@@ -67,7 +69,6 @@ def compare(results: dict[str, set[str]]) -> dict[str, object]:
         "in_any": len(everything),
         "in_all": len(shared),
         "only_in": {
-            name: sorted(ids - set().union(*(other for key, other in results.items() if key != name)))
-            for name, ids in results.items()
+            name: sorted(ids - set().union(*(other for key, other in results.items() if key != name))) for name, ids in results.items()
         },
     }

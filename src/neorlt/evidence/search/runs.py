@@ -39,9 +39,7 @@ class Run:
         """Store a raw page, its records and the place to go on from: all or nothing."""
         with self.review.store.transaction() as sql:
             digest = hashlib.sha256(answer.body).hexdigest()
-            sql.execute(
-                "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)", (self.id, self.pages, now(), answer.url, digest, answer.body)
-            )
+            sql.execute("INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)", (self.id, self.pages, now(), answer.url, digest, answer.body))
             counts = self.review.add_records(records, self.source, run=self.id)
             sql.execute("UPDATE run SET cursor = ? WHERE id = ?", (json.dumps(cursor), self.id))
         self.pages += 1
@@ -84,8 +82,7 @@ def open_run(review: ReviewFolder, source: str, query: str, options: dict[str, A
     text = json.dumps(options, sort_keys=True)
     with review.store.transaction() as sql:
         row = sql.execute(
-            "SELECT id, cursor, total FROM run WHERE source = ? AND query = ? AND options = ? AND finished IS NULL "
-            "ORDER BY id DESC",
+            "SELECT id, cursor, total FROM run WHERE source = ? AND query = ? AND options = ? AND finished IS NULL ORDER BY id DESC",
             (source, query, text),
         ).fetchone()
         if row is None:

@@ -1,0 +1,89 @@
+"""NUTS on the calibration model, and its diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core.errors import MissingExtraError
+from neorlt.response.parameters import TUMOUR_NAMES
+
+N_CHAINS = 4
+N_WARMUP = 1000
+N_SAMPLES = 1500
+TARGET_ACCEPT = 0.95
+WATCHED = (*TUMOUR_NAMES, "fibrosis_fraction", "doubling_z")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Posterior draws ``(chain, draw, ...)`` by name, and how well the chains mixed."""
+
+    draws: dict[str, NDArray[np.floating[Any]]]
+    divergences: int
+    rhat: dict[str, float]
+    ess_bulk: dict[str, float]
+    ess_tail: dict[str, float]
+
+    @property
+    def rhat_max(self) -> float:
+        """Largest R-hat over the population's parameters and the lesions' effects."""
+        return max(self.rhat.values())
+
+    @property
+    def ess_min(self) -> float:
+        """Smallest bulk or tail effective sample size."""
+        return min(*self.ess_bulk.values(), *self.ess_tail.values())
+
+    def flat(self, name: str) -> NDArray[np.floating[Any]]:
+        """Draws of one quantity with the chains joined, ``(chain * draw, ...)``."""
+        value = self.draws[name]
+        return value.reshape(-1, *value.shape[2:])
+
+    def population(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """The population's parameters, ``(chain * draw,)`` each."""
+        return {name: self.flat(name) for name in WATCHED}
+
+
+def need_numpyro() -> None:
+    """Raise a named error where the extra is not installed."""
+    try:
+        import arviz  # noqa: F401
+        import numpyro  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("numpyro", extra="calibrate") from error
+
+
+def run_nuts(
+    model: Any, y: NDArray[np.float64], seed: int, *, n_chains: int = N_CHAINS, n_warmup: int = N_WARMUP, n_samples: int = N_SAMPLES,
+) -> Fit:
+    """Sample a model with NUTS; chains run side by side in one compiled program."""
+    need_numpyro()
+    import jax
+    from numpyro.infer import MCMC, NUTS
+
+    kernel = NUTS(model, target_accept_prob=TARGET_ACCEPT, max_tree_depth=8)
+    mcmc = MCMC(kernel, num_warmup=n_warmup, num_samples=n_samples, num_chains=n_chains, chain_method="vectorized",
+                progress_bar=False)
+    mcmc.run(jax.random.PRNGKey(seed), np.asarray(y, np.float32), extra_fields=("diverging", "num_steps"))
+    draws = {name: np.asarray(value) for name, value in mcmc.get_samples(group_by_chain=True).items()}
+    extra = mcmc.get_extra_fields(group_by_chain=True)
+    draws["num_steps"] = np.asarray(extra["num_steps"])
+    return summarise_chains(draws, int(np.asarray(extra["diverging"]).sum()))
+
+
+def summarise_chains(draws: dict[str, NDArray[Any]], divergences: int) -> Fit:
+    """R-hat (rank-normalised) and effective sample sizes of everything that was sampled."""
+    import arviz
+
+    sampled = {name: value for name, value in draws.items() if name != "num_steps" and np.ptp(value) > 0}
+    data = arviz.convert_to_dataset(sampled)
+    rhat, bulk, tail = arviz.rhat(data), arviz.ess(data, method="bulk"), arviz.ess(data, method="tail")
+    names = list(sampled)
+    return Fit(
+        draws, divergences, {name: float(rhat[name].max()) for name in names},
+        {name: float(bulk[name].min()) for name in names}, {name: float(tail[name].min()) for name in names},
+    )

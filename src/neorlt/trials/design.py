@@ -1,0 +1,203 @@
+"""A trial as a file: population, arms, follow-up, test and scenarios, read from TOML and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neorlt.core import tables
+from neorlt.core.errors import InputError
+from neorlt.planning.scheme import Scheme, load_scheme
+from neorlt.trials.rules import Rule
+
+ARM_KINDS = ("rlt", "upfront-surgery", "chemotherapy")
+BINARY = ("objective_response", "disease_control", "surgery", "r0_of_enrolled", "r0_of_operable", "r0_of_resected", "complication",
+          "fistula", "operative_death", "complication_free_r0", "haematotoxicity_g34")
+TIMES = ("recurrence_free_survival", "overall_survival")
+CONTINUOUS = ("diameter_change_pct", "qol_change_12_months")
+ENDPOINTS = BINARY + TIMES + CONTINUOUS
+SCENARIOS = ("optimistic", "null", "pessimistic")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm: a scheme of radioligand therapy, surgery at once, or chemotherapy before surgery."""
+
+    name: str
+    n: int
+    kind: str
+    scheme: Scheme | None
+    surgery_week: float
+    dosimetry_guided: bool = False
+    """Cycles go on until the next one would take the kidneys over their BED limit."""
+
+
+@dataclass(frozen=True)
+class TrialTest:
+    """How the trial is judged: one arm against ``p0``, or the last arm against the first, one-sided."""
+
+    kind: str
+    endpoint: str
+    alpha: float
+    p0: float | None = None
+    stage1: tuple[int, int] | None = None
+    """``(r1, n1)`` of a two-stage design."""
+    cutoff: int | None = None
+    margin: float = 0.0
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class TrialDesign:
+    """A virtual trial."""
+
+    name: str
+    arms: tuple[Arm, ...]
+    test: TrialTest
+    eligibility: Rule
+    scenarios: tuple[str, ...]
+    main_scenario: str
+    seed: int = 1
+    n_draws: int = 1000
+    trials_per_draw: int = 10
+    accrual_months: float = 24.0
+    follow_up_months: float = 36.0
+    restaging_weeks: float = 12.0
+    table: str | None = None
+    sizes: tuple[int, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_per_trial(self) -> int:
+        """Patients of one trial."""
+        return sum(arm.n for arm in self.arms)
+
+
+_TOP = {"name", "seed", "n_draws", "trials_per_draw", "notes", "population", "arm", "follow_up", "test", "scenario", "values", "sizes"}
+
+
+def _known(row: Mapping[str, Any], keys: set[str], where: str) -> None:
+    unknown = sorted(set(row) - keys)
+    if unknown:
+        raise InputError("unknown key", expected=", ".join(sorted(keys)), found=", ".join(unknown), where=where,
+                         remedy="correct the spelling or remove it")
+
+
+def _number(row: Mapping[str, Any], key: str, default: float | None, low: float, high: float, where: str) -> float:
+    value = row.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{key} is out of range", expected=f"a number from {low:g} to {high:g}", found=repr(value), where=where,
+                         remedy=f"give {key}")
+    return float(value)
+
+
+def read_design(path: Path) -> TrialDesign:
+    """Read a trial from TOML.
+
+    Raises
+    ------
+    InputError
+        For a missing file, wrong TOML, an unknown key, or a value that makes no trial.
+    """
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError("the trial file does not exist", where=path.name, remedy="check the path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the trial file is not valid TOML ({error})", where=path.name, remedy="correct it") from None
+    return design_from(document, path)
+
+
+def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
+    """Build a trial from the parsed document; relative tables lie beside ``path``."""
+    where = path.name
+    _known(document, _TOP, where)
+    rows = document.get("arm", [])
+    if not isinstance(rows, list) or not rows:
+        raise InputError("the trial has no [[arm]]", where=where, remedy="add one [[arm]] per treatment")
+    arms = tuple(_arm(row, f"{where}, arm {i}") for i, row in enumerate(rows, 1))
+    if len({arm.name for arm in arms}) != len(arms):
+        raise InputError("two arms have one name", where=where, remedy="rename one")
+    population = document.get("population", {})
+    _known(population, {"eligibility", "table"}, f"{where}, [population]")
+    follow = document.get("follow_up", {})
+    _known(follow, {"accrual_months", "months", "restaging_weeks"}, f"{where}, [follow_up]")
+    scenario = document.get("scenario", {})
+    _known(scenario, {"main", "use", "effects"}, f"{where}, [scenario]")
+    use = tuple(scenario.get("use", SCENARIOS))
+    main = scenario.get("main", "null")
+    shipped = tables.read_json("trials", "scenarios.json")
+    effects = {name: {**shipped["effects"]["null"], **shipped["effects"].get(name, {}), **scenario.get("effects", {}).get(name, {})}
+               for name in use}
+    for name in use:
+        if name not in SCENARIOS and name not in scenario.get("effects", {}):
+            raise InputError("unknown scenario", expected=", ".join(SCENARIOS), found=name, where=where, remedy="name one of these or state its effects")
+        _known(effects[name], set(shipped["effects"]["null"]), f"{where}, [scenario.effects.{name}]")
+    if main not in use:
+        raise InputError("the main scenario is not used", expected=", ".join(use), found=str(main), where=where, remedy="add it to use")
+    values = {key: spec["value"] for key, spec in shipped["base"]["values"].items()}
+    own = document.get("values", {})
+    _known(own, set(values), f"{where}, [values]")
+    values.update({key: _number(own, key, None, -1000, 1000, f"{where}, [values]") for key in own})
+    table = population.get("table")
+    return TrialDesign(
+        name=str(document.get("name", path.stem)), arms=arms, test=_test(document.get("test", {}), arms, f"{where}, [test]"),
+        eligibility=Rule(str(population.get("eligibility", ""))), scenarios=use, main_scenario=str(main),
+        seed=int(_number(document, "seed", 1, 0, 2**31, where)), n_draws=int(_number(document, "n_draws", 1000, 10, 10000, where)),
+        trials_per_draw=int(_number(document, "trials_per_draw", 10, 1, 1000, where)),
+        accrual_months=_number(follow, "accrual_months", 24, 0, 240, where), follow_up_months=_number(follow, "months", 36, 1, 240, where),
+        restaging_weeks=_number(follow, "restaging_weeks", 12, 4, 52, where),
+        table=None if table is None else str((path.parent / table).resolve()),
+        sizes=tuple(int(v) for v in document.get("sizes", [])), values=values, effects=effects,
+        notes=tuple(str(v) for v in document.get("notes", [])),
+    )
+
+
+def _arm(row: Mapping[str, Any], where: str) -> Arm:
+    _known(row, {"name", "n", "scheme", "kind", "surgery_week", "dosimetry_guided"}, where)
+    kind = str(row.get("kind", "rlt"))
+    if kind not in ARM_KINDS:
+        raise InputError("unknown kind of arm", expected=", ".join(ARM_KINDS), found=kind, where=where, remedy="use one of these")
+    n = int(_number(row, "n", None, 2, 5000, where))
+    scheme = None
+    if kind == "rlt":
+        if "scheme" not in row:
+            raise InputError("an arm of radioligand therapy needs its scheme", where=where,
+                             remedy='write for example scheme = "4 x 7.4 GBq Lu-177 every 8 weeks"')
+        scheme = load_scheme(str(row["scheme"]))
+        week = scheme.surgery_week
+    else:
+        week = _number(row, "surgery_week", 4.0 if kind == "upfront-surgery" else 32.0, 1, 104, where)
+    return Arm(str(row.get("name", kind)), n, kind, scheme, week, bool(row.get("dosimetry_guided", False)))
+
+
+def _test(row: Mapping[str, Any], arms: tuple[Arm, ...], where: str) -> TrialTest:
+    _known(row, {"kind", "endpoint", "alpha", "p0", "r1", "n1", "cutoff", "margin", "lower_is_better"}, where)
+    kind = str(row.get("kind", "single-arm" if len(arms) == 1 else "score"))
+    endpoint = str(row.get("endpoint", "objective_response"))
+    if endpoint not in ENDPOINTS:
+        raise InputError("unknown endpoint", expected=", ".join(ENDPOINTS), found=endpoint, where=where, remedy="use one of these")
+    fitting = {"single-arm": BINARY, "score": BINARY, "fisher": BINARY, "logrank": TIMES, "t": CONTINUOUS}
+    if kind not in fitting or endpoint not in fitting[kind]:
+        raise InputError("the test does not fit the endpoint", expected=f"{kind}: {', '.join(fitting.get(kind, ()))}" if kind in fitting
+                         else ", ".join(fitting), found=f"{kind} of {endpoint}", where=where, remedy="change one of them")
+    if (kind == "single-arm") != (len(arms) == 1):
+        raise InputError("the test does not fit the number of arms", found=f"{kind} with {len(arms)} arms", where=where,
+                         remedy="single-arm tests have one arm, all others two")
+    if len(arms) > 2:
+        raise InputError("a trial has at most two arms", found=str(len(arms)), where=where, remedy="write one file for each comparison")
+    stage1 = None
+    if "r1" in row or "n1" in row:
+        stage1 = (int(_number(row, "r1", None, 0, 5000, where)), int(_number(row, "n1", None, 1, 5000, where)))
+    return TrialTest(
+        kind, endpoint, _number(row, "alpha", 0.05 if kind == "single-arm" else 0.025, 1e-6, 0.5, where),
+        None if kind != "single-arm" else _number(row, "p0", None, 0.0, 1.0, where), stage1,
+        None if "cutoff" not in row else int(_number(row, "cutoff", None, 0, 5000, where)),
+        _number(row, "margin", 0.0, 0.0, 0.99, where), not bool(row.get("lower_is_better", False)),
+    )

@@ -1,0 +1,1 @@
+"""The tumour board's page: ``neorlt serve``. On loopback unless told otherwise."""

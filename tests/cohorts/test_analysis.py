@@ -1,0 +1,187 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from neorlt.cohorts.command import cohort_command
+from neorlt.cohorts.comparison import fit_propensity, match, standardised_differences, weights
+from neorlt.cohorts.exports import read_redcap, read_sdtm, sdtm_sums
+from neorlt.cohorts.immortal import surgery_analysis
+from neorlt.cohorts.rates import exact_interval, response
+from neorlt.cohorts.reading import TableError, read_cohort
+from neorlt.core.errors import InputError
+from neorlt.core.tables import read_bytes, read_json
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cohort") / "synthetic.csv"
+    path.write_bytes(read_bytes("cohorts", "synthetic_cohort.csv"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def analysed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    out = tmp_path_factory.mktemp("cohort") / "out"
+    return cohort_command(table, out), out
+
+
+def test_command_writes_what_it_returns(analysed: tuple[dict[str, Any], Path]) -> None:
+    document, out = analysed
+    assert {"n", "response", "downstaging", "downgrading", "surgery", "survival"} <= set(document)
+    written = json.loads((out / "cohort.json").read_text(encoding="utf-8"))
+    assert written["survival"] == document["survival"]
+    assert sorted(p.name for p in out.iterdir()) == sorted(["cohort.json", "run.json", *document["figures"]])
+    assert "survival.svg" in document["figures"]
+    assert document["n"] == document["groups"]["rlt"] + document["groups"]["upfront_surgery"]
+
+
+def test_the_built_in_effect_is_recovered(analysed: tuple[dict[str, Any], Path]) -> None:
+    truth = read_json("cohorts", "synthetic_truth.json")["hazard_ratio_rlt_conditional"]
+    ratios = analysed[0]["comparison"]["hazard_ratio"]
+    low, high = ratios["adjusted"]["ci95"]
+    assert low < truth < high
+    low, _ = ratios["crude"]["ci95"]
+    assert truth < low, "the crude comparison is confounded by construction"
+
+
+def test_immortal_time_shows_in_the_naive_comparison_only(analysed: tuple[dict[str, Any], Path]) -> None:
+    truth = read_json("cohorts", "synthetic_truth.json")["hazard_ratio_surgery_within_rlt"]
+    found = analysed[0]["surgery_effect"]
+    assert found["naive"]["ci95"][1] < truth
+    for way in (found["time_varying"], found["landmark"]["fit"]):
+        assert way["ci95"][0] < truth < way["ci95"][1]
+    assert any("immortal" in w for w in analysed[0]["warnings"])
+    landmark = found["landmark"]
+    assert landmark["n"] + landmark["left_out_died_or_lost_before"] == found["n"]
+
+
+def test_weights_balance_and_pairs_hold_the_caliper(table: Path) -> None:
+    cohort = read_cohort(table)
+    ps = fit_propensity(cohort)
+    before = np.abs(standardised_differences(ps.covariates, ps.treated))
+    after = np.abs(standardised_differences(ps.covariates, ps.treated, weights(ps)))
+    assert before.max() > 0.3
+    assert after.max() < 1e-6  # overlap weights balance means exactly
+    assert np.abs(standardised_differences(ps.covariates, ps.treated, weights(ps, "att"))).max() < 0.1
+    pairs = match(ps)
+    logit = np.log(ps.score / (1 - ps.score))
+    assert ps.treated[pairs[:, 0]].all()
+    assert not ps.treated[pairs[:, 1]].any()
+    assert len(np.unique(pairs)) == pairs.size
+    assert np.abs(logit[pairs[:, 0]] - logit[pairs[:, 1]]).max() <= 0.2 * logit.std() + 1e-12
+    assert np.array_equal(match(ps, 1), match(ps, 1))
+
+
+def test_time_varying_analysis_is_unbiased_over_many_null_cohorts(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    naive, honest = [], []
+    for _ in range(12):
+        n = 150
+        death, cut = rng.exponential(30, n), rng.uniform(4, 14, n)
+        wants = rng.random(n) < 0.6
+        end = np.minimum(death, 60.0)
+        rows = ["patient_id,group,baseline_date,surgery_date,last_date,died"]
+        for i in range(n):
+            day = [str(np.datetime64("2015-01-01") + int(m * 30.4375)) for m in (0.0, cut[i], end[i])]
+            rows.append(
+                f"P{i},rlt,{day[0]},{day[1] if wants[i] and cut[i] < end[i] else ''},{day[2]},{'yes' if death[i] <= 60 else 'no'}"
+            )
+        path = tmp_path / "t.csv"
+        path.write_text("\n".join(rows), encoding="utf-8")
+        found = surgery_analysis(read_cohort(path))
+        assert found is not None
+        naive.append(np.log(found["naive"]["hazard_ratio"]))
+        honest.append(np.log(found["time_varying"]["hazard_ratio"]))
+    assert np.mean(naive) < -0.3
+    assert abs(np.mean(honest)) < 3 * np.std(honest, ddof=1) / np.sqrt(12)
+
+
+@pytest.mark.parametrize(("x", "n"), [(0, 23), (4, 23), (5, 13), (31, 31), (15, 57)])
+def test_exact_intervals_are_clopper_pearson(x: int, n: int) -> None:
+    them = binomtest(x, n).proportion_ci(method="exact")
+    assert exact_interval(x, n) == pytest.approx((them.low, them.high), abs=1e-10)
+
+
+def test_response_keeps_every_planned_patient_in_the_denominator(tmp_path: Path) -> None:
+    header = "patient_id,group,baseline_date,last_date,died,sum_before_mm,fu1_date,fu1_sum_mm,fu1_new_lesion,fu2_date,fu2_sum_mm"
+    rows = [
+        "A,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,65,no,2020-07-01,70",
+        "B,rlt,2020-01-01,2021-01-01,no,20,2020-04-01,24,no,2020-07-01,24",
+        "C,rlt,2020-01-01,2021-01-01,no,50,2020-04-01,0,yes,,",
+        "D,rlt,2020-01-01,2021-01-01,no,50,,,,,",
+        "E,upfront_surgery,2020-01-01,2021-01-01,no,50,,,,,",
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+    found = response(read_cohort(path))
+    assert found is not None
+    assert found["counts"] == {"CR": 0, "PR": 1, "SD": 1, "PD": 1, "NE": 1}
+    assert found["objective_response"]["events"] == 1
+    assert found["objective_response"]["total"] == 4
+    assert [row["patient"] for row in found["waterfall"]] == ["B", "A", "C"]
+    confirmed = response(read_cohort(path), confirm=True)
+    assert confirmed is not None
+    assert confirmed["objective_response"]["events"] == 1  # -30 % again 3 months later
+
+
+def test_parts_without_columns_say_why(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "patient_id,group,baseline_date,last_date,died\nA,rlt,2020-01-01,2021-01-01,no\nB,rlt,2020-01-01,2021-06-01,yes\n"
+    )
+    found = cohort_command(path, tmp_path / "out")
+    assert found["response"] is None
+    assert "sum_before_mm" in found["reasons"]["response"]
+    assert found["comparison"] is None
+    assert found["reasons"]["comparison"]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_sdtm_domains_are_read(tmp_path: Path) -> None:
+    dm = write(
+        tmp_path / "dm.csv",
+        "USUBJID,AGE,SEX,ARM,RFSTDTC,RFENDTC,DTHFL\nS1,60,F,A,2020-01-01,2021-01-01,Y\nS2,50,M,B,2020-01-01,2021-01-01,\n",
+    )
+    tu = write(tmp_path / "tu.csv", "USUBJID,TULNKID,TUORRES\nS1,T1,TARGET\nS1,T2,TARGET\nS1,NT1,NON-TARGET\n")
+    tr = write(
+        tmp_path / "tr.csv",
+        "USUBJID,TRLNKID,TRTESTCD,TRSTRESN,TRSTRESU,TRDTC\n"
+        "S1,T1,LDIAM,40,mm,2020-01-01\nS1,T2,SAXIS,1.6,cm,2020-01-01\nS1,NT1,LDIAM,99,mm,2020-01-01\n"
+        "S1,T1,LDIAM,30,mm,2020-04-01\nS1,T2,SAXIS,8,mm,2020-04-01\nS1,T1,LDIAM,20,mm,2020-08-01\n"
+        "S2,,SUMDIAM,70,mm,2020-01-01\n",
+    )
+    rs = write(tmp_path / "rs.csv", "USUBJID,RSTESTCD,RSSTRESC,RSDTC\nS1,OVRLRESP,PR,2020-04-01\nS1,OVRLRESP,PD,2020-09-01\n")
+    assert sdtm_sums(tr, tu) == {"S1": {"2020-01-01": 56.0, "2020-04-01": 38.0}, "S2": {"2020-01-01": 70.0}}
+    cohort = read_sdtm(dm, tr, tu=tu, rs=rs, arm_of={"A": "rlt", "B": "upfront_surgery"})
+    assert cohort.number("sum_before_mm").tolist() == [56.0, 70.0]
+    assert cohort.number("fu1_sum_mm")[0] == 38.0
+    assert cohort.number("died").tolist() == [1.0, 0.0]
+    assert not np.isnan(cohort.number("recurrence_date")[0])
+    with pytest.raises(TableError, match="row 2.*mixed units"):
+        sdtm_sums(write(tmp_path / "bad.csv", "USUBJID,TRTESTCD,TRSTRESN,TRSTRESU,TRDTC\nS1,LDIAM,4,in,2020-01-01\n"))
+    with pytest.raises(InputError, match="TRSTRESU"):
+        sdtm_sums(write(tmp_path / "bad.csv", "USUBJID,TRTESTCD\nS1,LDIAM\n"))
+
+
+def test_redcap_events_are_merged_and_contradictions_named(tmp_path: Path) -> None:
+    head = "record_id,redcap_event_name,arm,ki67_before_pct,baseline_date,last_date,died\n"
+    path = write(
+        tmp_path / "r.csv",
+        head + "1,baseline,rlt,8,2020-01-01,,\n1,end,,,,2021-01-01,0\n2,baseline,rlt,4,2020-01-01,2021-01-01,1\n",
+    )
+    cohort = read_redcap(path, {"arm": "group"})
+    assert cohort.n == 2
+    assert cohort.number("ki67_before_pct").tolist() == [8.0, 4.0]
+    bad = write(tmp_path / "b.csv", head + "1,a,rlt,8,2020-01-01,2021-01-01,0\n1,b,rlt,9,2020-01-01,2021-01-01,0\n")
+    with pytest.raises(TableError, match="row 3, ki67_before_pct.*contradicts"):
+        read_redcap(bad, {"arm": "group"})
+    with pytest.raises(InputError, match="record_id"):
+        read_redcap(write(tmp_path / "c.csv", "a,b\n1,2\n"))
