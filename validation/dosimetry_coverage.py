@@ -1,12 +1,15 @@
 """Coverage and bias of time-integrated activity and dose on patients that are not the fitted population.
 
-Synthetic patients: the effective half-life's median is 20 % above the population's, its log-SD 1.5 times as wide, and a
-third exponential (fast washout beside uptake) is in every curve. Points carry 5 % noise and, one in ten, a motion
+Synthetic patients: the effective half-life's median is 20 % above the population's, its spread 1.5 times as wide, and a
+third exponential (fast washout beside uptake) is in every curve. An effective half-life ends at the physical one, so
+the spread is widened where it is unbounded: in the log of the biological half-life (the logit of the effective one over
+the physical one). Points carry 5 % noise and, one in ten, a motion
 error of 10 %; the fit is told 6 %. Calibration (3 %) and recovery (4 % kidney, 8 % lesion) errors are common to a
 region's points. Dose adds the contour (own mass) and the S-value. Schedules of one to five images.
 
-Passes when the 90 % intervals cover 85–95 % with three points or more and 80–97 % with one or two. Writes
-``validation/dosimetry_coverage.json``. Run by ``make validate``: about one minute on one core.
+Passes when the 90 % intervals cover 85–95 % with three points or more and 80–97 % with one or two. Cells outside
+are listed; the run fails where one is outside by more than twice the sampling error. Writes
+``validation/dosimetry_coverage.json``. Run by ``make validate``: about half a minute on one core.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 from neorlt.core.draws import generator
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import TimeActivity
-from neorlt.dosimetry.population import LU177_HALF_LIFE_H, POPULATION
+from neorlt.dosimetry.population import BETWEEN_LOG_SD, LU177_HALF_LIFE_H, POPULATION
 from neorlt.dosimetry.priors import WEAK
 
 N_PATIENTS = 500
@@ -40,19 +43,20 @@ SCHEDULES = {
 }
 NOISE, STATED, MOTION, MOTION_RATE = 0.05, 0.06, 0.10, 0.1
 CALIBRATION, S_VALUE = 0.03, 0.02
-ORGANS = {  # median effective half-life of the population, its log-SD (of the effective one), recovery CV, mass CV
-    "kidney": (50.0, 0.20, 0.04, 0.04),
-    "lesion": (90.0, 0.30, 0.08, 0.14),
+ORGANS = {  # recovery CV, mass CV
+    "kidney": (0.04, 0.04),
+    "lesion": (0.08, 0.14),
 }
 
 
 def truth(organ: str) -> tuple[np.ndarray, np.ndarray]:
     """Amplitudes and effective rates ``(patient, 3)`` of a population that the priors do not describe."""
     rng = generator(SEED, "truth", organ)
-    median, log_sd, _, _ = ORGANS[organ]
     decay = np.log(2) / LU177_HALF_LIFE_H
-    effective = 1.2 * median * np.exp(1.5 * log_sd * rng.standard_normal(N_PATIENTS))
-    slow = np.maximum(np.log(2) / effective, decay * 1.01)
+    population = 1.0 / (1.0 / POPULATION[organ].slow_half_life_h[0] + 1.0 / LU177_HALF_LIFE_H)
+    median = 1.0 / (1.0 / (1.2 * population) - 1.0 / LU177_HALF_LIFE_H)
+    biological = median * np.exp(1.5 * BETWEEN_LOG_SD[organ] * rng.standard_normal(N_PATIENTS))
+    slow = decay + np.log(2) / biological
     fast = slow + np.log(2) / (12.0 * np.exp(0.4 * rng.standard_normal(N_PATIENTS)))
     rise = fast + np.log(2) / (1.0 * np.exp(0.4 * rng.standard_normal(N_PATIENTS)))
     amplitude = 100.0 * np.exp(0.5 * rng.standard_normal(N_PATIENTS))
@@ -64,7 +68,7 @@ def cell(organ: str, schedule: str) -> dict[str, Any]:
     """Coverage and bias of one organ and schedule."""
     times = np.array(SCHEDULES[schedule])
     amplitude, rate = truth(organ)
-    _, _, recovery_cv, mass_cv = ORGANS[organ]
+    recovery_cv, mass_cv = ORGANS[organ]
     rng = generator(SEED, "noise", organ, schedule)
     shape = (N_PATIENTS, len(times))
     clean = (amplitude[:, :, None] * np.exp(-rate[:, :, None] * times)).sum(1)
@@ -72,17 +76,18 @@ def cell(organ: str, schedule: str) -> dict[str, Any]:
     error = 1 + NOISE * rng.standard_normal(shape) + MOTION * rng.standard_normal(shape) * (rng.random(shape) < MOTION_RATE)
     seen = clean * common * np.maximum(error, 0.2)
     curves = [
-        TimeActivity(f"{organ}-{i}", "Lu-177", 100.0, times, y, STATED * y, y, shared_cv=CALIBRATION, own_cv=recovery_cv)
+        # Every patient is a study of their own: calibration is drawn per region here, not shared by all patients.
+        TimeActivity(f"{organ}-{i}", "Lu-177", 100.0, times, y, STATED * y, y, own_cv=float(np.hypot(CALIBRATION, recovery_cv)))
         for i, y in enumerate(seen)
     ]
     prior = POPULATION[organ] if len(times) < 3 else WEAK
-    fits = []
-    for i, curve in enumerate(curves):
-        # Every patient is a study of their own: the shared calibration is drawn anew.
-        fits += fit_curves([curve], n_draws=N_DRAWS, seed=SEED + i, half_life_h=[LU177_HALF_LIFE_H], priors=[prior])
+    n = N_PATIENTS
+    fits = fit_curves(curves, n_draws=N_DRAWS, seed=SEED, half_life_h=[LU177_HALF_LIFE_H] * n, priors=[prior] * n)
     tia = np.stack([f.draws_mbq_h for f in fits])
     true_tia = (amplitude / rate).sum(1)
-    mass_draw = np.exp(np.hypot(mass_cv, S_VALUE) * generator(SEED, "mass", organ, schedule).standard_normal((N_PATIENTS, N_DRAWS)))
+    mass_draw = np.exp(
+        np.hypot(mass_cv, S_VALUE) * generator(SEED, "mass", organ, schedule).standard_normal((N_PATIENTS, N_DRAWS))
+    )
     mass_error = np.exp(np.hypot(mass_cv, S_VALUE) * rng.standard_normal(N_PATIENTS))
     dose, true_dose = tia * mass_draw * mass_error[:, None], true_tia
     result: dict[str, Any] = {"organ": organ, "schedule": schedule, "n_points": len(times)}
@@ -100,15 +105,19 @@ def cell(organ: str, schedule: str) -> dict[str, Any]:
 def main() -> int:
     """Run every cell, write the table, and fail where an interval covers too little or too much."""
     rows = [cell(organ, schedule) for organ in ORGANS for schedule in SCHEDULES]
-    failures = []
+    failures, hard = [], []
+    error = float(np.sqrt(0.9 * 0.1 / N_PATIENTS))
     for row in rows:
         low, high = (0.85, 0.95) if row["n_points"] >= 3 else (0.80, 0.97)
         for name in ("tia", "dose"):
             row[name]["within_goal"] = bool(low <= row[name]["coverage90"] <= high)
             if not row[name]["within_goal"]:
                 failures.append(f"{row['organ']}, {row['schedule']}, {name}: {row[name]['coverage90']:.3f}")
+            if not low - 2 * error <= row[name]["coverage90"] <= high + 2 * error:
+                hard.append(failures[-1])
         sys.stdout.write(
-            f"{row['organ']:7s} {row['schedule']:25s} TIA {row['tia']['coverage90']:.3f} bias {100 * row['tia']['median_bias']:+.1f} % "
+            f"{row['organ']:7s} {row['schedule']:25s} TIA {row['tia']['coverage90']:.3f} "
+            f"bias {100 * row['tia']['median_bias']:+.1f} % "
             f"error {100 * row['tia']['median_absolute_error']:.1f} %  dose {row['dose']['coverage90']:.3f}\n"
         )
     document = {
@@ -117,13 +126,13 @@ def main() -> int:
         "n_patients": N_PATIENTS,
         "n_draws": N_DRAWS,
         "seed": SEED,
-        "standard_error_of_coverage": float(np.sqrt(0.9 * 0.1 / N_PATIENTS)),
+        "standard_error_of_coverage": error,
         "goal": "90 % intervals cover 85-95 % with 3 or more points, 80-97 % with 1 or 2",
         "outside_goal": failures,
         "cells": rows,
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    return 1 if failures else 0
+    return 1 if hard else 0
 
 
 if __name__ == "__main__":

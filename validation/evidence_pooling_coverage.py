@@ -89,7 +89,10 @@ def main() -> int:
     source = b"".join(Path(module).read_bytes() for module in (glmm.__file__, pool.__code__.co_filename))
     document = {
         "name": "evidence_pooling_coverage",
-        "kind": "checked",
+        "title": "Coverage of the pooled interval on small reviews",
+        "role": "checked",
+        "verdict": "pass" if worst >= LIMIT and disagreements == 0 else "miss",
+        "source": "synthetic reviews, 11 series, 148 patients",
         "what": "coverage of the default 95 % interval (logit-normal GLMM, profile likelihood, t(k-1)) on synthetic reviews",
         "sizes": list(SIZES),
         "k": len(SIZES),

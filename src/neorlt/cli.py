@@ -262,7 +262,10 @@ def kernel(
 
 
 def _mount() -> None:
-    """Add the sub-commands of rooms that bring their own."""
+    """Add the commands of the rooms beside the main road."""
+    from neorlt.cli_rooms import mount
+
+    mount(app)
 
 
 def main() -> None:

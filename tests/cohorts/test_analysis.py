@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from neorlt.cohorts.command import cohort_command
@@ -185,3 +187,16 @@ def test_redcap_events_are_merged_and_contradictions_named(tmp_path: Path) -> No
         read_redcap(bad, {"arm": "group"})
     with pytest.raises(InputError, match="record_id"):
         read_redcap(write(tmp_path / "c.csv", "a,b\n1,2\n"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 30), st.integers(1, 30))
+def test_exact_intervals_leave_the_stated_tails(events: int, total: int) -> None:
+    from scipy.stats import binom
+
+    events = min(events, total)
+    low, high = exact_interval(events, total)
+    if events > 0:
+        assert binom.sf(events - 1, total, low) == pytest.approx(0.025, abs=1e-9)
+    if events < total:
+        assert binom.cdf(events, total, high) == pytest.approx(0.025, abs=1e-9)

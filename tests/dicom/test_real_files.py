@@ -172,8 +172,7 @@ def test_sarcoma_longest_diameter_is_that_of_the_drawn_points() -> None:
     for p in _polygons():
         planes.setdefault(round(float(p[0, 2]), 2), []).append(p[:, :2])
     longest = max(
-        float(np.linalg.norm(points[:, None] - points[None, :], axis=-1).max())
-        for points in (np.vstack(v)[::3] for v in planes.values())
+        float(np.linalg.norm(points[:, None] - points[None, :], axis=-1).max()) for points in (np.vstack(v)[::3] for v in planes.values())
     )
     assert row["longest_diameter_mm"] == pytest.approx(longest, abs=1.0)
     assert row["perpendicular_diameter_mm"] <= row["longest_diameter_mm"]

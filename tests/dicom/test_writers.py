@@ -89,9 +89,7 @@ def test_a_left_handed_grid_is_turned(made, tmp_path) -> None:  # type: ignore[n
     affine = np.array(made.ct_volume.grid.affine)
     affine[:3, 3] += affine[:3, 2] * 7
     affine[:3, 2] *= -1
-    mirrored = Volume(
-        made.ct_volume.array[:, :, ::-1], Grid((20, 16, 8), affine, made.identity.frame_of_reference_uid), Unit.HU, "CT"
-    )
+    mirrored = Volume(made.ct_volume.array[:, :, ::-1], Grid((20, 16, 8), affine, made.identity.frame_of_reference_uid), Unit.HU, "CT")
     paths = write_ct(mirrored, tmp_path, made.identity, description="CT", series_number=1)
     for one, other in zip(paths, made.ct, strict=True):
         a, b = pydicom.dcmread(one), pydicom.dcmread(other)

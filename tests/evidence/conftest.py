@@ -1,4 +1,4 @@
-"""Helpers of these tests are plain modules beside them."""
+"""Plain modules beside these tests hold what several of them need."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ class FakeServices:
         self.matches: Callable[[str, str], bool] = lambda term, pmid: True
         self.cap = 10_000
         self.hidden: set[str] = set()
+        self.not_found: list[str] = []
         self.studies: list[dict[str, Any]] = []
         self.works: dict[str, dict[str, Any]] = {}
         self.crossref: dict[str, dict[str, Any]] = {}
@@ -128,6 +129,7 @@ class FakeServices:
                 "retstart": "0",
                 "idlist": shown,
                 "translationset": [],
+                "warninglist": {"phrasesignored": [], "quotedphrasesnotfound": self.not_found, "outputmessages": []},
                 "querytranslation": f"translated: {params['term']}",
             },
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,9 @@ def test_one_command_rebuilds_the_review(tmp_path: Path) -> None:
     assert "72/148" in page
     assert "results withheld" in page
     assert "<script" not in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) | set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
     for path in out.glob("*.svg"):
         ElementTree.parse(path)
     before = (out / "forest-surgery.svg").read_bytes()

@@ -68,6 +68,24 @@ def test_equal_short_titles_of_different_people_stay_apart() -> None:
     assert find_duplicates({"a": one, "b": two}) == {}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Neoadjuvant therapy of pancreatic tumours in men", "Neoadjuvant therapy of pancreatic tumours in women", False),
+        ("Results of the randomised trial of therapy, arm A", "Results of the randomised trial of therapy, arm B", False),
+        ("Radionuclide therapy of cohort x17 in our centre", "Radionuclide therapy of cohort x18 in our centre", False),
+        ("Peptide receptor radionuclide therapy with 177Lu", "Peptide receptor radionuclide therapy with 90Y", False),
+        ("Outcome of hepatic metastases after therapy", "Outcome of hepatic metastasis after therapy", True),
+        ("Long-term outcome of radionuclide therapy", "Longterm outcome of radio-nuclide therapy", True),
+        ("Outcome of radionuclide therapy of large tumours", "Outcome of radionuclide theraby of large tumors", True),
+    ],
+)
+def test_one_word_can_make_another_paper(one: str, other: str, same: bool) -> None:
+    paper = Record(title=one, source="a", authors=("Kim J",), year=2020, journal="J Nucl Med")
+    twin = replace(paper, title=other, source="b", journal="Journal of Nuclear Medicine")
+    assert bool(find_duplicates({"a": paper, "b": twin})) is same
+
+
 def test_journal_abbreviations() -> None:
     assert journals_agree("J Nucl Med", "Journal of Nuclear Medicine") is True
     assert journals_agree("J Nucl Med", "Journal of Neurosurgery") is False
@@ -116,3 +134,13 @@ def test_ten_thousand_records_in_time(tmp_path: Path) -> None:
 def test_the_corpus_itself_repeats_titles() -> None:
     titles = [record.title for record in distinct(1500, 7)]
     assert len(set(titles)) < len(titles)
+
+
+def test_a_record_that_joins_two_numbers_joins_their_records(tmp_path: Path) -> None:
+    with ReviewFolder.create(tmp_path / "review") as review:
+        review.add_records([Record(title="By number", source="pubmed", pmid="123")], "pubmed")
+        review.add_records([Record(title="Quite another wording", source="ris", doi="10.5555/abc")], "ris")
+        assert dedupe(review)["duplicates"] == 0
+        review.add_records([Record(title="By number", source="openalex", pmid="123", doi="10.5555/abc")], "citations")
+        (pair,) = dedupe(review)["pairs"]
+        assert pair["why"] == "the same doi"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.importers import FORMATS, import_bytes, import_file
@@ -126,3 +130,41 @@ def test_rispy_reads_what_we_read() -> None:
     theirs = rispy.loads((DATA / "export.ris").read_text(encoding="utf-8"))
     ours = import_file(DATA / "export.ris")[1]
     assert [entry.get("title") or entry.get("primary_title") for entry in theirs] == [record.title for record in ours]
+
+
+def _places(value: object, path: tuple = ()) -> list[tuple]:
+    found = [path] if path else []
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in pairs:
+        found += _places(item, (*path, key))
+    return found
+
+
+@pytest.mark.parametrize("junk", [None, [], {}, 5, "x", True, [None], {"a": 1}], ids=repr)
+def test_json_of_another_shape_is_read_or_named(junk: object) -> None:
+    original = (DATA / "ctgov_page.json").read_text()
+    for place in _places(json.loads(original)):
+        document = json.loads(original)
+        inner = document
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = junk
+        with contextlib.suppress(InputError):
+            import_bytes(json.dumps(document).encode())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(FILES)), st.data())
+def test_damaged_files_are_read_or_named(name: str, data: st.DataObject) -> None:
+    content = bytearray((DATA / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, max(0, len(content) - 1)))
+        length = data.draw(st.integers(0, 60))
+        content[place : place + length] = data.draw(st.binary(max_size=8))
+    with contextlib.suppress(InputError):
+        import_bytes(bytes(content))
+
+
+def test_json_nested_without_end_is_named() -> None:
+    with pytest.raises(InputError, match="nested too deep|malformed"):
+        import_bytes(b"[" * 200_000)

@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.pooling import StudyCounts, by_subgroup, glmm, leave_one_out, method_names, pool, read_counts, regress
+from neorlt.evidence.pooling import (
+    Median,
+    Ratio,
+    StudyCounts,
+    by_subgroup,
+    glmm,
+    leave_one_out,
+    median_of_medians,
+    method_names,
+    pool,
+    pool_ratios,
+    read_counts,
+    regress,
+)
 
 
 def _series(*counts: tuple[int, int], **more: str) -> list[StudyCounts]:
@@ -96,7 +109,7 @@ def test_profile_interval_matches_an_independent_optimiser() -> None:
         assert best - top(special.logit(bound)) == pytest.approx(threshold, abs=2e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=3, max_size=8))
 def test_any_counts_give_a_rate_inside_its_intervals(counts: list[tuple[int, int]]) -> None:
     result = pool(_series(*counts))
@@ -159,3 +172,24 @@ def test_bad_files_are_named(tmp_path: Path, text: str, match: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=match):
         read_counts(path)
+
+
+def test_ratios_match_the_closed_form_when_all_are_alike() -> None:
+    alike = [Ratio(f"s{i}", 0.5, 0.25, 1.0) for i in range(4)]
+    found = pool_ratios(alike)
+    error = math.log(4) / (2 * stats.norm.ppf(0.975)) / 2
+    assert found["pooled"] == pytest.approx(0.5)
+    assert found["tau"] == 0.0
+    assert found["ci95"] == pytest.approx([0.5 * math.exp(s * stats.t.ppf(0.975, 3) * error) for s in (-1, 1)])
+    assert pool_ratios(alike[:2])["pooled"] is None
+    with pytest.raises(InputError, match="outside its interval"):
+        Ratio("x", 2.0, 0.5, 1.5)
+
+
+def test_medians_are_weighted_by_patients() -> None:
+    found = median_of_medians([Median("a", 10, 5), Median("b", 20, 100), Median("c", 60, 7)])
+    assert found["median"] == 20
+    assert found["range"] == [10, 60]
+    even = median_of_medians([Median("a", 10, 25), Median("b", 20, 25), Median("c", 30, 50)])
+    assert even["median"] == 25
+    assert median_of_medians([Median("a", 10, 5)])["reason"]

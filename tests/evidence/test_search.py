@@ -121,6 +121,11 @@ def test_records_that_are_listed_and_not_delivered_are_named(server: FakeService
     assert found["records"] == 23
 
 
+def test_phrases_that_the_server_leaves_out_are_told(server: FakeServices, review: ReviewFolder) -> None:
+    server.not_found = ['"radioligand therapy"']
+    assert _run(review, _pubmed(server))["warnings"] == ['quotedphrasesnotfound: "radioligand therapy"']
+
+
 def test_the_key_is_sent_and_never_stored(server: FakeServices, review: ReviewFolder) -> None:
     _run(review, _pubmed(server, api_key="topsecret"))
     assert all(params.get("api_key") == "topsecret" for _, _, params in server.requests)

@@ -171,3 +171,13 @@ def test_appraisal_is_by_number_and_grade_has_reasons() -> None:
     for tool, entry, answer in (("jbi", "11", "yes"), ("jbi", "1", "maybe"), ("robins-i", "luck", "low"), ("amstar", "1", "yes")):
         with pytest.raises(InputError):
             appraisal.check_judgement(tool, entry, answer)
+
+
+def test_counts_read_as_fractions_and_spans_as_spans() -> None:
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table_csv(shipped_review())))}
+    assert "pancreatic fistula RLT 0/23; upfront 4/23; P printed <.02" in rows["partelli_2018"]["surgery"]
+    assert "became resectable all 15/57" in rows["parghane_2021"]["vessels"]
+    assert "interval weeks 6 to 9" in rows["sowa_staszczak_2011"]["cycles"]
+    assert rows["minczeles_2022"]["operated"] == "26/49"
+    assert rows["minczeles_2022"]["overlaps_with"] == "van_vliet_2015"
+    assert rows["partelli_2018"]["nuclide_source"] != rows["partelli_2018"]["size_source"]

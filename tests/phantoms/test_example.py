@@ -8,29 +8,17 @@ from datetime import timedelta
 import numpy as np
 import pydicom
 import pytest
+from scipy import ndimage
 
 from neorlt.core.errors import InputError
 from neorlt.phantoms import example, images
 from neorlt.phantoms.cases import CASES, SPECT, SPECT_TIMES_H, case
 
 
-@pytest.fixture(scope="module")
-def christie(tmp_path_factory):
-    out = tmp_path_factory.mktemp("example") / "christie"
-    return example.write_example("christie", out, seed=5), out
-
-
-@pytest.fixture(scope="module")
-def study(christie):
-    from neorlt.dicom.read import read_study
-
-    return read_study(christie[1] / "study")
-
-
 def test_truth_lies_outside_the_study(christie):
     paths, out = christie
     assert paths == {"study": str(out / "study"), "patient": str(out / "patient.toml"), "truth": str(out / "truth.json")}
-    assert json.loads((out / "truth.json").read_text())["seed"] == 5
+    assert json.loads((out / "truth.json").read_text())["seed"] == 0
     assert not [p for p in (out / "study").rglob("*") if "truth" in p.name]
 
 
@@ -61,9 +49,10 @@ def test_times_and_activities_come_back(study):
     assert study.psf_fwhm_mm == pytest.approx(images.stated_fwhm_mm())
 
 
+@pytest.mark.slow
 def test_files_hold_what_the_study_in_memory_holds(study):
     """16 stored bits are the only difference."""
-    made = images.study_in_memory("christie", seed=5)
+    made = images.study_in_memory("christie", seed=0)
     for read, written in zip(study.therapy_images(), made.therapy_images(), strict=True):
         assert read.time == written.time
         assert read.grid.affine == pytest.approx(written.grid.affine, abs=1e-3)
@@ -93,14 +82,16 @@ def test_organ_activity_lies_in_the_organ(study):
     assert means["tumour-3"] > means["spleen"] > means["kidney-left"] > means["liver"] > 5 * means["body"] / 2
 
 
-def test_suv_of_the_liver_is_the_stated_one(study):
-    from neorlt.imaging.measures import measure_region
+def test_suv_inside_the_liver_is_the_stated_one(study):
+    """More than 15 mm from its surface neither blur nor contour matters: what is left is scale and the faint tail."""
+    from neorlt.imaging.resample import region_on
     from neorlt.imaging.suv import suv_images
 
-    liver = next(r for r in study.regions if r.name == "liver")
-    mean = measure_region(suv_images(study)[0], liver).mean
-    # 6 mm blur costs a one-litre organ a few per cent of its mean
-    assert 0.92 * 6.0 < mean < 6.0
+    image = suv_images(study)[0]
+    liver = region_on(next(r for r in study.regions if r.name == "liver"), image.grid) > 0.5
+    inside = ndimage.distance_transform_edt(liver, sampling=image.grid.spacing_mm) > 15
+    assert inside.sum() > 1000
+    assert float(image.array[inside].mean(dtype=np.float64)) == pytest.approx(6.0, rel=0.01)
 
 
 def digest(folder):
@@ -109,7 +100,7 @@ def digest(folder):
 
 @pytest.mark.slow
 def test_same_seed_same_bytes(christie, tmp_path):
-    example.write_example("christie", tmp_path / "again", seed=5)
+    example.write_example("christie", tmp_path / "again", seed=0)
     assert digest(tmp_path / "again") == digest(christie[1])
 
 

@@ -84,9 +84,7 @@ def _scheme(row: tuple[Any, ...]) -> dict[str, Any]:
     weeks = [float(week) for week in range(0, 41, 2)]
     diameter = [45.0 * (1 + change / 100 * (1 - math.exp(-week / 16))) for week in weeks]
     platelets = [
-        230.0
-        - 22 * sum(math.exp(-(((week - start - 5) / 2.6) ** 2)) for start, _ in cycles)
-        - 1.1 * len(cycles) * min(week, 24) / 4
+        230.0 - 22 * sum(math.exp(-(((week - start - 5) / 2.6) ** 2)) for start, _ in cycles) - 1.1 * len(cycles) * min(week, 24) / 4
         for week in weeks
     ]
     scheme: dict[str, Any] = {
@@ -165,9 +163,7 @@ def _region(name: str, volume_ml: float, dose_gy: float, recovery: float, **more
         "dose_gy": {"mean": dose_gy, "sd": dose_gy * 0.09, **_around(dose_gy, dose_gy * 0.15)},
         "gy_per_gbq": _around(dose_gy / 7.4, dose_gy / 50),
         "effective_half_life_h": 88.0,
-        "status": [
-            {"name": "ok", "sentence": "The curve describes the points within their uncertainty.", "advice": "Nothing to do."}
-        ],
+        "status": [{"name": "ok", "sentence": "The curve describes the points within their uncertainty.", "advice": "Nothing to do."}],
         "labels": {
             "dose_gy": "measured",
             "gy_per_gbq": "measured",

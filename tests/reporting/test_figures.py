@@ -63,9 +63,7 @@ def test_bars_end_where_the_probability_is() -> None:
 def test_published_band_is_drawn_only_where_the_endpoint_matches() -> None:
     plan = synthetic_plan()
     with_band = schemes.probability_bars(plan["schemes"], list("ABCDEF"), plan["baseline_rates"])
-    without = schemes.probability_bars(
-        plan["schemes"], list("ABCDEF"), [{"endpoint": "survival", "events": 1, "n": 2, "ci95": [0.1, 0.9]}]
-    )
+    without = schemes.probability_bars(plan["schemes"], list("ABCDEF"), [{"endpoint": "survival", "events": 1, "n": 2, "ci95": [0.1, 0.9]}])
     assert with_band.count(LIGHT["tint"]) == 2
     assert LIGHT["tint"] not in without
 

@@ -47,9 +47,7 @@ def test_no_part_of_the_page_asks_for_anything_outside(page: Page) -> None:
     assert not page.tags["iframe"]
     assert "@import" not in page.css
     assert "url(" not in page.css
-    policy = next(
-        attributes["content"] for tag, attributes in page.elements if attributes.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(attributes["content"] for tag, attributes in page.elements if attributes.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
 
@@ -158,6 +156,22 @@ def test_bare_scheme_says_what_is_not_available() -> None:
     text = read(render_report({"schemes": [{"name": "X", "p_resectable": None, "reason": "no primary is given"}]})).text
     assert "not available" in text
     assert "no primary is given" in text
+
+
+def test_nadir_with_its_interval_beside_and_a_track_with_its_own_weeks() -> None:
+    scheme = {
+        "name": "2 x 177Lu",
+        "cycles": [{"week": 0, "activity_gbq": {"Lu-177": 7.4}}],
+        "platelets_nadir": {"value_e9_per_l": 103.1, "ci90": [36.0, 166.9], "week": 5.3, "p_grade34": 0.106},
+        "trajectory": {"week": [0, 4], "platelets": {"week": [0, 5, 10], "median_e9_per_l": [230, 103, 200]}},
+        "lesion_dose_gy": {"primary": {"median": 44.0, "ci90": [18.0, 110.0]}},
+    }
+    text = read(render_report({"schemes": [scheme]})).text.replace("\u00a0", " ")
+    assert "100 (36–170)" in text
+    assert "11 % grade" in text
+    assert "Platelets over the weeks" in text
+    assert "44 Gy (18–110)" in text
+    assert "2 × 177Lu" in text
 
 
 def test_empty_plan_is_refused_with_a_remedy() -> None:

@@ -84,7 +84,8 @@ def _survival_by_quadrature(p: Parameters, i: int, doses, half_life_h: float, g_
 
         def integrand(z, k=k, patch=patch):
             h = np.exp(p.sigma_h[i, 0] * z - p.sigma_h[i, 0] ** 2 / 2)
-            effect = sum(alpha[k] * h * patch * d * (1 + g * h * patch * d / p.alpha_beta_gy[i]) for d, g in zip(doses, g_factors))
+            local = [(h * patch * d, g) for d, g in zip(doses, g_factors, strict=True)]
+            effect = sum(alpha[k] * d * (1 + g * d / p.alpha_beta_gy[i]) for d, g in local)
             return np.exp(-effect - z * z / 2) / np.sqrt(2 * np.pi)
 
         total += f[k] * quad(integrand, -9, 9, limit=400)[0]
@@ -149,7 +150,7 @@ def test_course_matches_an_ode_integrated_by_scipy(parameters, lesion):
         k = np.log(2) / float(flat.clearance_half_life_d[i]) / 24
         s, phi = float(flat.unresponsive_fraction[i]), float(flat.fibrosis_fraction[i])
 
-        def rhs(t, y):
+        def rhs(t, y, alpha=alpha, ab=ab, mu=mu, lam=lam, g=g, k=k, phi=phi):
             rate, held, n, x, fib = y
             hazard = alpha * (rate + 2 * rate * held / ab)
             return [-lam * rate, rate - mu * held, (g - hazard) * n, hazard * n - k * x, phi * k * x]

@@ -5,12 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.trials.designs import predictive, safety
-from neorlt.trials.designs._binomial import clopper_pearson
 from neorlt.trials.designs.simon import SimonDesigns, evaluate, reject_probability, simon
 from neorlt.trials.designs.single_stage import ahern, single_stage
 
@@ -108,20 +105,6 @@ def test_a_stable_size_never_loses_its_power() -> None:
 def test_wrong_rates_are_refused(p0: float, p1: float) -> None:
     with pytest.raises(InputError, match="p0"):
         simon(p0, p1)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 30), st.integers(1, 30))
-def test_clopper_pearson_by_its_definition(events: int, total: int) -> None:
-    from scipy.stats import binom
-
-    if events > total:
-        events = total
-    low, high = clopper_pearson(events, total)
-    if events > 0:
-        assert binom.sf(events - 1, total, low) == pytest.approx(0.025, abs=1e-9)
-    if events < total:
-        assert binom.cdf(events, total, high) == pytest.approx(0.025, abs=1e-9)
 
 
 def test_predictive_probability_is_the_share_of_simulated_ends() -> None:

@@ -18,7 +18,7 @@ ELEMENTS = ((8, 1), (1, 2))  # Z, atoms per molecule
 
 
 def energy_weighted_cross_section(energy_mev, photon_mev):
-    """k dSigma/dk in cm2/g at kinetic energy ``energy_mev`` for photon energies ``photon_mev`` below it."""
+    """K dSigma/dk in cm2/g at kinetic energy ``energy_mev`` for photon energies ``photon_mev`` below it."""
     e0 = energy_mev / MC2 + 1.0
     k = np.asarray(photon_mev, float) / MC2
     e = e0 - k

@@ -36,7 +36,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         program = Path(work) / "electron_kernel"
-        subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", "-o", str(program), str(HERE / "electron_kernel.c"), "-lm"], check=True)
+        source = str(HERE / "electron_kernel.c")
+        subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", "-o", str(program), source, "-lm"], check=True)
 
         def run(energy: float) -> dict:
             command = [str(program), f"{energy:.8g}", str(options.histories), str(options.seed)]

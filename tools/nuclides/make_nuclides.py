@@ -5,9 +5,9 @@ Usage (needs paceENSDF, xraydb and fisx, once; users never do): ``python tools/n
 Half-lives, branches, betas, captures, alphas, gammas and conversion coefficients come from ENSDF (public; read through
 paceENSDF). Binding energies and X-ray line strengths come from xraydb (public domain; Elam 2002); fluorescence and
 Coster-Kronig yields of the K and L shells from EADL97 (Cullen, Lawrence Livermore National Laboratory; read through
-fisx, which states that redistribution is allowed with these credits). Conversion, X-ray and Auger emission are computed from these here: every vacancy ends as X rays and
-Auger electrons whose energies add up to its binding energy. Each mode's particles are scaled so that they sum to its
-branching ratio.
+fisx, which states that redistribution is allowed with these credits). Conversion, X-ray and Auger emission are computed
+from these here: every vacancy ends as X rays and Auger electrons whose energies add up to its binding energy. Each
+mode's particles are scaled so that they sum to its branching ratio.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ HALF_LIFE_ONLY = {"Zr-89": "Zr89_Y89_040089_039089"}
 """Its isomer's gamma stands in another data set: only the half-life (imaging) is shipped."""
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "Y": 86400 * 365.2422}
 SHELLS = {"K": ("K",), "L": ("L1", "L2", "L3"), "M": ("M1", "M2", "M3", "M4", "M5"), "N": ("N1", "N2", "N3", "N4", "N5"), "O": ("O1",)}
+ELECTRON_MEV = 0.51099895
 OUTER_MEV = 0.0005
 """Electrons of the M and outer shells are listed at this energy: their range is below a micrometre whatever it is."""
 
@@ -151,6 +152,8 @@ def read_mode(stem: str) -> dict:
     element = "".join(c for c in document["daughterID"] if c.isalpha())
     edges = xraydb.xray_edges(element)
     z = document["daughterAtomicNumber"]
+    # Endpoints follow from the Q value: some data sets list a measured endpoint that is off by several keV (68Ga, 161Tb).
+    q_kev = document["parentDecay"][0]["valueQ"]
     out: dict = {"beta_minus": [], "beta_plus": [], "alpha": [], "gamma": [], "conversion_electron": []}
     vacancies: dict[str, float] = {}
     weight = 0.0
@@ -166,7 +169,7 @@ def read_mode(stem: str) -> dict:
         for beta in level.get("betaMinusDecay") or []:
             if beta["betaMinusIntensity"]:
                 out["beta_minus"].append({
-                    "endpoint_mev": beta["endPointBetaMinusEnergy"] / 1e3, "per_decay": beta["betaMinusIntensity"],
+                    "endpoint_mev": (q_kev - level["levelEnergy"]) / 1e3, "per_decay": beta["betaMinusIntensity"],
                     "unique": beta["forbiddennessDegree"] == "1UF", "z": z,
                 })
                 weight += beta["betaMinusIntensity"]
@@ -174,7 +177,8 @@ def read_mode(stem: str) -> dict:
             total = beta["totalElectronCaptureBetaPlusIntensity"] or 0.0
             positron, capture = beta["betaPlusIntensity"] or 0.0, beta["electronCaptureIntensity"] or 0.0
             if positron and beta["endPointBetaPlusEnergy"]:
-                out["beta_plus"].append({"endpoint_mev": beta["endPointBetaPlusEnergy"] / 1e3, "per_decay": positron, "unique": False, "z": z})
+                out["beta_plus"].append({"endpoint_mev": (q_kev - level["levelEnergy"]) / 1e3 - 2 * ELECTRON_MEV, "per_decay": positron,
+                                         "unique": False, "z": z})
             shells = (beta["calculatedAtomicShellElectronCaptureFractions"] or [{}])[0]
             fraction = {s: shells.get(f"calculatedElectronCaptureFractionAtomicShell{s}") or 0.0 for s in ("K", "L")}
             share = sum(fraction.values())
@@ -241,7 +245,8 @@ def read(name: str) -> dict:
         "mass_number": document["parentAtomicMass"], "emissions_complete": True,
         "daughters": [mode["branch"] for mode in modes],
         **merged,
-        "source": f"ENSDF decay data of {document['parentID']} (paceENSDF {paceENSDF.__version__}); atomic data: xraydb (Elam 2002), EADL97",
+        "source": f"ENSDF decay data of {document['parentID']} (paceENSDF {paceENSDF.__version__}); "
+                  "atomic data: xraydb (Elam 2002), EADL97",
     })
 
 
@@ -250,8 +255,8 @@ def half_life_only(name: str) -> dict:
     half = document["parentDecay"][0]["halfLife"][0]
     empty = {k: [] for k in ("beta_minus", "beta_plus", "alpha", "gamma", "x_ray", "conversion_electron", "auger", "daughters")}
     return rounded({
-        "half_life_h": half["halfLifeBest"] * SECONDS[half["unitHalfLifeBest"]] / 3600, "mass_number": document["parentAtomicMass"],
-        "emissions_complete": False, **empty,
+        "half_life_h": half["halfLifeBest"] * SECONDS[half["unitHalfLifeBest"]] / 3600,
+        "mass_number": document["parentAtomicMass"], "emissions_complete": False, **empty,
         "source": f"ENSDF decay data of {document['parentID']} (paceENSDF {paceENSDF.__version__}): half-life only",
     })
 

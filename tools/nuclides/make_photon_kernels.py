@@ -2,9 +2,10 @@
 
 Usage (needs xraydb, once; users never do): ``python tools/nuclides/make_photon_kernels.py``
 Physics: photoelectric absorption and Compton scattering on free electrons (Klein-Nishina sampled by Kahn's method);
-coherent scattering turns few photons and is left out; electrons deposit on the spot. Attenuation from xraydb (Elam
-2002; photo + incoherent). Writes ``photon_kernels.npz``: energies, radii (g/cm2) and the cumulative fraction of the
-emitted energy deposited inside each radius.
+coherent scattering turns few photons and is left out, pair production (2 % of the attenuation at 2.6 MeV) too;
+electrons deposit on the spot. Attenuation: photo and incoherent from xraydb (Elam 2002), Klein-Nishina above 0.3 MeV.
+Writes ``photon_kernels.npz``: energies, their total attenuation (cm2/g), radii (g/cm2) and the cumulative fraction of
+the emitted energy deposited inside each radius, scattered photons (build-up) included.
 """
 
 from __future__ import annotations
@@ -16,19 +17,30 @@ import numpy as np
 import xraydb
 
 OUT = Path(__file__).resolve().parents[2] / "src" / "neorlt" / "nuclides" / "data" / "photon_kernels.npz"
-ENERGIES_MEV = np.geomspace(0.004, 2.0, 28)
-RADII_G_CM2 = np.concatenate([[0.0], np.geomspace(1e-3, 200.0, 160)])
-PHOTONS = 150_000
-CUT_MEV = 0.002
+ENERGIES_MEV = np.geomspace(0.003, 3.0, 32)
+RADII_G_CM2 = np.concatenate([[0.0], np.geomspace(1e-5, 250.0, 260)])
+PHOTONS = 200_000
+CUT_MEV = 0.0015
 MC2 = 0.51099895
+ELECTRONS_PER_G = 10 * 3.342802e22
 
 
 def attenuation(energy_mev: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    ev = np.clip(energy_mev, CUT_MEV, 3.0) * 1e6
+    ev = np.clip(energy_mev, CUT_MEV, 3.001) * 1e6
     parts = []
     for kind in ("photo", "incoh"):
-        parts.append(sum(w * xraydb.mu_elam(el, ev, kind=kind) for el, w in (("H", 0.111894), ("O", 0.888106))))
-    return parts[0], parts[1]
+        low = np.minimum(ev, 8e5)
+        parts.append(sum(w * xraydb.mu_elam(el, low, kind=kind) for el, w in (("H", 0.111894), ("O", 0.888106))))
+    photo = parts[0] * np.where(ev > 8e5, (8e5 / ev) ** 2, 1.0)  # negligible there: 1e-5 of the total
+    return photo, np.where(ev > 3e5, klein_nishina(ev / 1e6), parts[1])
+
+
+def klein_nishina(energy_mev: np.ndarray) -> np.ndarray:
+    """Compton cross section of free electrons of water, cm2/g."""
+    a = energy_mev / MC2
+    log = np.log1p(2 * a)
+    per_electron = (1 + a) / a**2 * (2 * (1 + a) / (1 + 2 * a) - log / a) + log / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2
+    return 2 * np.pi * (2.8179403262e-13) ** 2 * per_electron * ELECTRONS_PER_G
 
 
 def kahn(e: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -49,7 +61,7 @@ def kahn(e: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def run(energy: float, rng: np.random.Generator) -> np.ndarray:
-    grid = np.geomspace(CUT_MEV, 3.0, 400)
+    grid = np.geomspace(CUT_MEV, 3.001, 400)
     photo, compton = attenuation(grid)
     lg = np.log(grid)
     pos, e = np.zeros((PHOTONS, 3)), np.full(PHOTONS, energy)
@@ -86,7 +98,10 @@ def run(energy: float, rng: np.random.Generator) -> np.ndarray:
 def main() -> int:
     rng = np.random.default_rng(2026)
     table = np.array([run(e, rng) for e in ENERGIES_MEV])
-    np.savez_compressed(OUT, energy_mev=ENERGIES_MEV, radius_g_per_cm2=RADII_G_CM2, cumulative=table.astype(np.float32),
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
+    np.savez_compressed(out, energy_mev=ENERGIES_MEV,
+                        attenuation_cm2_per_g=sum(attenuation(ENERGIES_MEV)),
+                        radius_g_per_cm2=RADII_G_CM2, cumulative=table.astype(np.float32),
                         photons=np.array(PHOTONS))
     return 0
 

@@ -8,9 +8,9 @@ mean dose rate matrix S (Gy per MBq h), with standard errors from independent ba
 ``dosimetry`` or ``imaging.partial_volume`` is used.
 
 Decay data. Gamma energies and yields: ENSDF as printed in the OpenGATE SPECT examples. Totals per decay (beta 133.3,
-conversion electrons 13.52, Auger 1.13, X rays 3.54 keV): EJNMMI Phys 2020;7:33 table 1 and ICRP Publication 107. Beta
-branches (endpoint, share): 496.8 keV 79.3 %, 383.9 keV 9.1 %, 175.5 keV 11.6 %, allowed shape with Fermi function; their
-energies are scaled by less than 1 % to the total above. Conversion lines: transition energy minus Hf's shell energies
+conversion electrons 13.52, Auger 1.13, X rays 3.54 keV): doi 10.1186/s40658-020-00301-2 table 1, and ICRP Publication 107. Beta
+branches (496.8 keV 79.3 %, 383.9 keV 9.1 %, 175.5 keV 11.6 %: approximate; allowed shape with Fermi function): their
+energies are scaled by 0.2 % to the total above. Conversion lines: transition energy minus Hf's shell energies
 (xraydb); their relative strengths are approximate and only set the range of 9 % of the energy: the total is the published
 one. K X rays: lines and relative strengths of Elam 2002; 0.3 keV of L X rays and the Auger electrons are absorbed in place.
 """

@@ -27,18 +27,32 @@ def population() -> dict[str, object]:
     # Half below 3 % and 15 % above 20 % (10 G1, 7 G2, 3 G3 of 20) fix a log-normal: median 3 %, ln(20/3) = 1.036 SD.
     ki67_log_sd = math.log(20 / 3) / 1.0364
     marginals = {
-        "size_mm": entry("lognormal", [59.0, 0.40], "mm", "by construction", f"median 59 mm: {PARTELLI_2016}; log-SD 0.40 is an assumption"),
-        "ki67_pct": entry("lognormal", [3.0, round(ki67_log_sd, 3)], "%", "by construction", f"10 G1, 7 G2, 3 G3 of 20: {PARTELLI_2016}"),
+        "size_mm": entry(
+            "lognormal", [59.0, 0.40], "mm", "by construction", f"median 59 mm: {PARTELLI_2016}; log-SD 0.40 is an assumption"
+        ),
+        "ki67_pct": entry(
+            "lognormal", [3.0, round(ki67_log_sd, 3)], "%", "by construction", f"10 G1, 7 G2, 3 G3 of 20: {PARTELLI_2016}"
+        ),
         "suv_max": entry("lognormal", [30.0, 0.5], "g/ml", "assumption", nothing),
         "age_y": entry("normal", [58.0, 11.0], "year", "assumption", nothing),
         "male": entry("bernoulli", [0.5], "", "assumption", nothing),
         "head": entry("bernoulli", [0.25], "", "by construction", f"5 pancreaticoduodenectomies of 20: {PARTELLI_2016}"),
-        "vessel_contact": entry("bernoulli", [0.70], "", "by construction", f"14 of 20 treated for organ or vascular infiltration: {PARTELLI_2016}"),
-        "vein_contact_deg": entry("normal", [150.0, 80.0], "degree", "assumption", "no published distribution of contact was found"),
-        "artery_share": entry("bernoulli", [0.35], "", "assumption", "share of those with contact whose artery is touched too; no series found"),
-        "artery_contact_deg": entry("normal", [100.0, 60.0], "degree", "assumption", "no published distribution of contact was found"),
+        "vessel_contact": entry(
+            "bernoulli", [0.70], "", "by construction", f"14 of 20 treated for organ or vascular infiltration: {PARTELLI_2016}"
+        ),
+        "vein_contact_deg": entry(
+            "normal", [150.0, 80.0], "degree", "assumption", "no published distribution of contact was found"
+        ),
+        "artery_share": entry(
+            "bernoulli", [0.35], "", "assumption", "share of those with contact whose artery is touched too; no series found"
+        ),
+        "artery_contact_deg": entry(
+            "normal", [100.0, 60.0], "degree", "assumption", "no published distribution of contact was found"
+        ),
         "nodes_positive": entry("bernoulli", [17 / 23], "", "by construction", f"17 of 23 operated without RLT: {PARTELLI_2018}"),
-        "liver_metastases": entry("bernoulli", [0.30], "", "by construction", f"6 of 20 treated for liver metastases: {PARTELLI_2016}"),
+        "liver_metastases": entry(
+            "bernoulli", [0.30], "", "by construction", f"6 of 20 treated for liver metastases: {PARTELLI_2016}"
+        ),
         "liver_lesion_mm": entry("lognormal", [22.0, 0.35], "mm", "assumption", nothing),
         "liver_burden_pct": entry("lognormal", [4.0, 0.8], "%", "assumption", nothing),
         "egfr_ml_min": entry("normal", [88.0, 16.0], "ml/min", "assumption", nothing),
@@ -48,20 +62,45 @@ def population() -> dict[str, object]:
         "prior_chemotherapy": entry("bernoulli", [0.05], "", "assumption", nothing),
     }
     bounds = {
-        "size_mm": [10, 200], "ki67_pct": [0.5, 90], "suv_max": [3, 200], "age_y": [18, 88], "vein_contact_deg": [10, 340],
-        "artery_contact_deg": [10, 340], "liver_lesion_mm": [10, 100], "liver_burden_pct": [0.2, 60], "egfr_ml_min": [25, 140],
-        "platelets_e9_per_l": [60, 600], "neutrophils_e9_per_l": [1, 12], "haemoglobin_g_dl": [8, 18],
+        "size_mm": [10, 200],
+        "ki67_pct": [0.5, 90],
+        "suv_max": [3, 200],
+        "age_y": [18, 88],
+        "vein_contact_deg": [10, 340],
+        "artery_contact_deg": [10, 340],
+        "liver_lesion_mm": [10, 100],
+        "liver_burden_pct": [0.2, 60],
+        "egfr_ml_min": [25, 140],
+        "platelets_e9_per_l": [60, 600],
+        "neutrophils_e9_per_l": [1, 12],
+        "haemoglobin_g_dl": [8, 18],
     }
     correlation = [
-        ["size_mm", "ki67_pct", 0.3], ["size_mm", "vein_contact_deg", 0.4], ["size_mm", "vessel_contact", 0.3],
-        ["size_mm", "nodes_positive", 0.3], ["ki67_pct", "nodes_positive", 0.2], ["ki67_pct", "liver_metastases", 0.3],
-        ["size_mm", "liver_metastases", 0.3], ["suv_max", "ki67_pct", -0.3], ["age_y", "egfr_ml_min", -0.5],
-        ["vein_contact_deg", "artery_contact_deg", 0.4], ["prior_chemotherapy", "platelets_e9_per_l", -0.2],
+        ["size_mm", "ki67_pct", 0.3],
+        ["size_mm", "vein_contact_deg", 0.4],
+        ["size_mm", "vessel_contact", 0.3],
+        ["size_mm", "nodes_positive", 0.3],
+        ["ki67_pct", "nodes_positive", 0.2],
+        ["ki67_pct", "liver_metastases", 0.3],
+        ["size_mm", "liver_metastases", 0.3],
+        ["suv_max", "ki67_pct", -0.3],
+        ["age_y", "egfr_ml_min", -0.5],
+        ["vein_contact_deg", "artery_contact_deg", 0.4],
+        ["prior_chemotherapy", "platelets_e9_per_l", -0.2],
     ]
     return {
-        "marginals": marginals, "bounds": bounds,
-        "correlation": {"pairs": correlation, "label": "assumption", "source": "rank correlations on the normal scale; no series reports them"},
-        "dose_suv_correlation": {"value": 0.5, "label": "assumption", "source": "of log dose per activity with log SUV; published values vary"},
+        "marginals": marginals,
+        "bounds": bounds,
+        "correlation": {
+            "pairs": correlation,
+            "label": "assumption",
+            "source": "rank correlations on the normal scale; no series reports them",
+        },
+        "dose_suv_correlation": {
+            "value": 0.5,
+            "label": "assumption",
+            "source": "of log dose per activity with log SUV; published values vary",
+        },
     }
 
 
@@ -85,16 +124,24 @@ def scenarios() -> dict[str, object]:
             "p_operate_borderline": value(0.80, "", "assumption", f"operated when borderline; {opinion}"),
             "dropout_per_month": value(0.005, "1/month", "assumption", f"withdrawal before surgery; {opinion}"),
             "p_new_lesion": value(0.04, "", "assumption", f"new lesion by the scan before surgery; {opinion}"),
-            "p_stop_after_toxicity": value(0.5, "", "assumption", f"treatment ends after blood toxicity of grade 3-4, else it is delayed; {opinion}"),
+            "p_stop_after_toxicity": value(
+                0.5, "", "assumption", f"treatment ends after blood toxicity of grade 3-4, else it is delayed; {opinion}"
+            ),
             "delay_weeks": value(4.0, "week", "assumption", f"delay after toxicity that does not end treatment; {opinion}"),
             "r1_hazard_ratio": value(1.5, "", "assumption", f"recurrence after R1 over R0; {opinion}"),
             "rfs5_low_ki67": value(0.90, "", "by construction", f"5-year recurrence-free survival, Ki-67 up to 5 %: {GENC_2018}"),
             "rfs5_high_ki67": value(0.55, "", "by construction", f"5-year recurrence-free survival, Ki-67 6-20 %: {GENC_2018}"),
-            "dss10_low_ki67": value(0.91, "", "by construction", f"10-year disease-specific survival, Ki-67 up to 5 %: {GENC_2018}"),
-            "dss10_high_ki67": value(0.26, "", "by construction", f"10-year disease-specific survival, Ki-67 6-20 %: {GENC_2018}"),
+            "dss10_low_ki67": value(
+                0.91, "", "by construction", f"10-year disease-specific survival, Ki-67 up to 5 %: {GENC_2018}"
+            ),
+            "dss10_high_ki67": value(
+                0.26, "", "by construction", f"10-year disease-specific survival, Ki-67 6-20 %: {GENC_2018}"
+            ),
             "pfs_median_unresected_months": value(36.0, "month", "by construction", f"median 3.0 years: {MINCZELES_2022}"),
             "os_median_unresected_months": value(66.0, "month", "by construction", f"median 5.5 years: {MINCZELES_2022}"),
-            "chemotherapy_log_volume": value(-0.35, "", "assumption", f"median log volume change of chemotherapy alone; {opinion}"),
+            "chemotherapy_log_volume": value(
+                -0.35, "", "assumption", f"median log volume change of chemotherapy alone; {opinion}"
+            ),
             "chemotherapy_log_volume_sd": value(0.6, "", "assumption", f"its spread between patients; {opinion}"),
             "qol_baseline": value(70.0, "point", "assumption", f"QL2 at baseline; {opinion}"),
             "qol_sd": value(18.0, "point", "assumption", f"its spread between patients; {opinion}"),
@@ -106,9 +153,34 @@ def scenarios() -> dict[str, object]:
     }
     note = "not causal in the evidence: a stated scenario, not an estimate"
     effects = {
-        "optimistic": {"log_or_r0": 0.7, "log_or_fistula": -1.2, "log_or_complication": -0.6, "log_hr_recurrence": -0.35, "y90_potency": 1.15},
-        "null": {"log_or_r0": 0.0, "log_or_fistula": 0.0, "log_or_complication": 0.0, "log_hr_recurrence": 0.0, "y90_potency": 1.0},
-        "pessimistic": {"log_or_r0": -0.3, "log_or_fistula": 0.3, "log_or_complication": 0.3, "log_hr_recurrence": 0.1, "y90_potency": 0.85},
+        "optimistic": {
+            "log_or_r0": 0.7,
+            "log_or_fistula": -1.2,
+            "log_or_complication": -0.6,
+            "log_hr_recurrence": -0.35,
+            "y90_potency": 1.15,
+        },
+        "model": {
+            "log_or_r0": 0.0,
+            "log_or_fistula": 0.0,
+            "log_or_complication": 0.0,
+            "log_hr_recurrence": 0.0,
+            "y90_potency": 1.0,
+        },
+        "null": {
+            "log_or_r0": 0.0,
+            "log_or_fistula": 0.0,
+            "log_or_complication": 0.0,
+            "log_hr_recurrence": 0.0,
+            "y90_potency": 1.0,
+        },
+        "pessimistic": {
+            "log_or_r0": -0.3,
+            "log_or_fistula": 0.3,
+            "log_or_complication": 0.3,
+            "log_hr_recurrence": 0.1,
+            "y90_potency": 0.85,
+        },
     }
     return {"base": base, "effects": effects, "effects_label": "assumption", "effects_note": note}
 
@@ -116,12 +188,19 @@ def scenarios() -> dict[str, object]:
 def main() -> None:
     DATA.mkdir(parents=True, exist_ok=True)
     manifest = {}
-    sources = {"population.json": "marginals with sources in the file", "scenarios.json": "rates and assumptions with sources in the file"}
+    sources = {
+        "population.json": "marginals with sources in the file",
+        "scenarios.json": "rates and assumptions with sources in the file",
+    }
     for name, content in (("population.json", population()), ("scenarios.json", scenarios())):
         text = json.dumps(content, indent=2) + "\n"
         (DATA / name).write_text(text, encoding="utf-8")
-        manifest[name] = {"licence": "Apache-2.0", "made_by": "python tools/trials/make_tables.py",
-                          "sha256": hashlib.sha256(text.encode()).hexdigest(), "source": sources[name]}
+        manifest[name] = {
+            "licence": "Apache-2.0",
+            "made_by": "python tools/trials/make_tables.py",
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "source": sources[name],
+        }
     (DATA / "MANIFEST.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ from neorlt.dicom.read import read_study
 from neorlt.imaging.measures import Diameter, RegionUptake, longest_diameter, measure_region
 from neorlt.imaging.recovery import fit_volume_recovery, measure_nema
 from neorlt.imaging.region import Region
+from neorlt.imaging.response import compare_studies
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import suv_images
 from neorlt.imaging.volume import Volume
@@ -24,8 +25,11 @@ def measure_command(
     *,
     labels: Path | None = None,
     label_names: Mapping[int, str] | Path | None = None,
+    follow_up: Path | None = None,
 ) -> dict[str, Any]:
     """Measure every lesion of a study on every PET: SUV, volume, longest and perpendicular diameter.
+
+    With ``follow_up``, a later study of the same patient, its lesions are measured too and the response is given.
 
     Returns
     -------
@@ -41,7 +45,15 @@ def measure_command(
 
     """
     study = read_study(Path(study_folder), labels=labels, label_names=label_names)
-    return measure_study(study)
+    document = measure_study(study)
+    if follow_up is not None:
+        later = read_study(Path(follow_up))
+        document["lesions"] += measure_study(later)["lesions"]
+        document["response"] = compare_studies(study, later).as_json()
+        document["response_reason"] = None
+        document["warnings"] += [f"Follow-up: {w}" for w in later.warnings]
+        document["sources"] += [f"Follow-up: {s}" for s in later.sources]
+    return document
 
 
 def measure_study(study: Study) -> dict[str, Any]:
@@ -55,6 +67,7 @@ def measure_study(study: Study) -> dict[str, Any]:
         )
     images = suv_images(study)
     rows = [row for lesion in lesions for row in _rows(lesion, images)]
+    _add_ratios(rows, study, images)
     return {
         "patient": study.patient_key,
         "lesions": rows,
@@ -63,6 +76,16 @@ def measure_study(study: Study) -> dict[str, Any]:
         "warnings": list(study.warnings),
         "sources": list(study.sources),
     }
+
+
+def _add_ratios(rows: list[dict[str, Any]], study: Study, images: tuple[Volume, ...]) -> None:
+    """Add tumour-to-liver and tumour-to-spleen ratios of the mean uptake where the study holds the organ."""
+    for organ in ("liver", "spleen"):
+        region = next((r for r in study.organs() if r.name.lower() == organ), None)
+        means = {} if region is None else {str(i.time): measure_region(i, region).mean for i in images}
+        for row in rows:
+            mean = means.get(str(row["time"]).replace("T", " "))
+            row[f"tumour_to_{organ}"] = row["suv_mean"] / mean if mean and row["suv_mean"] is not None else None
 
 
 def _rows(lesion: Region, images: tuple[Volume, ...]) -> list[dict[str, Any]]:

@@ -51,7 +51,15 @@ def raw(dataset: Dataset, keyword: str, file: str) -> Any:
 def text(dataset: Dataset, keyword: str, file: str) -> str:
     """Text value, stripped; empty where absent."""
     value = raw(dataset, keyword, file)
-    return "" if value is None else str(value).strip()
+    try:  # the text of a sequence reads every element inside it
+        return "" if value is None else str(value).strip()
+    except Exception as error:  # pydicom raises many kinds for broken bytes
+        raise InputError(
+            f"{keyword} cannot be read",
+            found=type(error).__name__,
+            where=where(file, keyword),
+            remedy="export the file again; it is damaged",
+        ) from error
 
 
 def number(dataset: Dataset, keyword: str, file: str) -> float | None:

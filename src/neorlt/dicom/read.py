@@ -148,6 +148,8 @@ def _judge(files: Scan, settings: Settings) -> _Found:
             left_out[UID(kind).name] += len(series.instances)
     for what, count in sorted(left_out.items()):
         found.warnings.append(f"{count} object{'s' if count > 1 else ''} left out: {what}.")
+    _refuse_stray(found.ct)
+    _refuse_stray([p.series for p in found.pet])
     if not (found.ct or found.pet or found.spect):
         raise InputError(
             "the study holds no image that can be used",
@@ -157,6 +159,17 @@ def _judge(files: Scan, settings: Settings) -> _Found:
             remedy="point to the folder with the images",
         )
     return found
+
+
+def _refuse_stray(series: list[Series]) -> None:
+    """Refuse a lone slice beside other series of its kind: it has lost the stack that it belongs to."""
+    alone = [s for s in series if len(s.instances) == 1]
+    if len(series) > 1 and alone:
+        raise InputError(
+            "one slice belongs to no series of the study",
+            where=where(alone[0].first.name, "SeriesInstanceUID"),
+            remedy="take the file out, or export its series again",
+        )
 
 
 def _one_time_zone(found: _Found) -> None:

@@ -114,8 +114,8 @@ def _warnings(curves: tuple[TimeActivity, ...], tias: tuple[TimeIntegratedActivi
     for curve, tia in zip(curves, tias, strict=True):
         if correct and curve.recovery < RECOVERY_FLAG:
             found.append(
-                f"{curve.name}: recovery {curve.recovery:.2f}; more than {100 * (1 - RECOVERY_FLAG):.0f} % of its activity comes from "
-                "the partial-volume correction."
+                f"{curve.name}: recovery {curve.recovery:.2f}; more than {100 * (1 - RECOVERY_FLAG):.0f} % of its activity comes "
+                "from the partial-volume correction."
             )
         for status in tia.status:
             if status is not FitStatus.OK:

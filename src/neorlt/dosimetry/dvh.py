@@ -210,7 +210,13 @@ def sharp_occupancy(region: Region, cells: Grid) -> Floats:
 
     to_region = np.linalg.inv(region.grid.affine) @ cells.affine
     value = affine_transform(
-        region.occupancy, to_region[:3, :3], offset=to_region[:3, 3], output_shape=cells.shape, order=1, mode="grid-constant", cval=0.0
+        region.occupancy,
+        to_region[:3, :3],
+        offset=to_region[:3, 3],
+        output_shape=cells.shape,
+        order=1,
+        mode="grid-constant",
+        cval=0.0,
     )
     wanted = region.volume_ml / cells.voxel_ml
     positive = value[value > 0]

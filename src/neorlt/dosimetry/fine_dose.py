@@ -1,8 +1,8 @@
 """Dose inside one region on a fine grid: what a dose–volume histogram of a small region needs.
 
 Voxels of 4–5 mm spread a region's edge over themselves; the dose falls there within a fraction of a millimetre (177Lu).
-So the region's activity is laid on cells of half a millimetre or more by its own contour, electrons are convolved there, and photons
-(which vary over centimetres) are taken from the image's voxels.
+So the region's activity is laid on cells of half a millimetre or more by its own contour, electrons are convolved there,
+and photons (which vary over centimetres) are taken from the image's voxels.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ every curve with more than n − 2 parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,7 @@ TAIL_LIMIT = 0.30
 _PROPOSALS_PER_DRAW = 2
 _T_DEGREES = 5.0
 _CHUNK = 64
+_WORKERS = 2
 
 
 def physical_half_life_h(nuclide: str) -> float:
@@ -110,15 +112,20 @@ def fit_curves(
             trapezoid_with_tail(curve, half_life_h=half_life, n_draws=n_draws, seed=seed)
             for curve, half_life in zip(curves, half_lives, strict=True)
         )
-    fits: list[TimeIntegratedActivity | None] = [None] * len(curves)
+    chunks = []
     for n_points in sorted({len(c.time_h) for c in curves}):
         members = [i for i, c in enumerate(curves) if len(c.time_h) == n_points]
-        for start in range(0, len(members), _CHUNK):
-            chunk = members[start : start + _CHUNK]
-            found = _fit_chunk(
-                [curves[i] for i in chunk], [half_lives[i] for i in chunk], [beliefs[i] for i in chunk], n_draws, seed, criterion
-            )
-            for i, fit in zip(chunk, found, strict=True):
+        chunks += [members[start : start + _CHUNK] for start in range(0, len(members), _CHUNK)]
+
+    def fit_members(members: list[int]) -> list[TimeIntegratedActivity]:
+        own = ([curves[i] for i in members], [half_lives[i] for i in members], [beliefs[i] for i in members])
+        return _fit_chunk(*own, n_draws, seed, criterion)
+
+    fits: list[TimeIntegratedActivity | None] = [None] * len(curves)
+    # numpy leaves the interpreter's lock inside its loops; draws belong to names, so the order of the work does not matter.
+    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+        for members, found in zip(chunks, pool.map(fit_members, chunks), strict=True):
+            for i, fit in zip(members, found, strict=True):
                 fits[i] = fit
     return tuple(fit for fit in fits if fit is not None)
 

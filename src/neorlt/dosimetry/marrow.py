@@ -2,7 +2,8 @@
 
 Blood-based doses of 177Lu-DOTATATE are several times lower than image-based ones (Bergsma 2016: 0.067 ± 0.007 Gy/GBq
 from blood and whole-body planar images; from vertebrae a median of 0.33 Gy a treatment,
-EJNMMI Res 2024 s13550-024-01077-7, 59 patients). Both are given side by side with that sentence; neither is corrected to the other.
+EJNMMI Res 2024 s13550-024-01077-7, 59 patients). Both are given side by side with that sentence; neither is corrected to
+the other.
 """
 
 from __future__ import annotations

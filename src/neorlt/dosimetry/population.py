@@ -26,6 +26,9 @@ LU177_HALF_LIFE_H = 6.647 * 24.0
 """To turn the effective half-lives below (for 177Lu) into biological ones; decay_checks, ICRP 107."""
 
 _SOURCE = "assumption: usual size for 177Lu-DOTATATE, see the module's notes"
+BETWEEN_LOG_SD = {"kidney": 0.35, "spleen": 0.40, "liver": 0.45, "lesion": 0.80}
+"""Log-SD between patients of the *biological* slow half-life (assumption). That of lesions is wide because a lesion that
+keeps what it took up has no finite biological half-life: the effective one then is the physical one."""
 MEDIAN_LOG_SD = 0.30
 """Log-SD of the population's own median (the hierarchy's upper level). Another centre's patients may differ: a median
 effective half-life of the kidney of 60 instead of 50 h is 0.28 in the log of the biological one."""
@@ -49,12 +52,12 @@ def _organ(effective_h: float, log_sd: float, ratio: float, uptake_h: float = 0.
 
 
 POPULATION: dict[str, CurvePrior] = {
-    "kidney": _organ(50.0, 0.35, 0.3),
-    "spleen": _organ(65.0, 0.40, 0.2),
-    "liver": _organ(65.0, 0.45, 0.3),
-    "lesion": _organ(90.0, 0.60, 0.15, uptake_h=2.0),
+    "kidney": _organ(50.0, BETWEEN_LOG_SD["kidney"], 0.3),
+    "spleen": _organ(65.0, BETWEEN_LOG_SD["spleen"], 0.2),
+    "liver": _organ(65.0, BETWEEN_LOG_SD["liver"], 0.3),
+    "lesion": _organ(90.0, BETWEEN_LOG_SD["lesion"], 0.15, uptake_h=2.0),
 }
-"""Prior per kind of region; log-SDs are of the *biological* slow half-life."""
+"""Prior per kind of region: between-patient spread and the uncertainty of the median, added."""
 
 
 def population_prior(name: str, is_lesion: bool) -> CurvePrior:

@@ -62,10 +62,11 @@ class CurvePrior:
 
 
 WEAK = CurvePrior(
-    slow_half_life_h=(120.0, 1.0),
+    slow_half_life_h=(150.0, 1.5),
     uptake_half_time_h=(2.0, 1.0),
     fast_ratio=(0.5, 1.0),
     fast_half_life_h=(10.0, 1.0),
-    source="assumption: 90 % of slow biological half-lives between 23 and 620 h, of uptake half-times between 0.4 and 10 h",
+    source="assumption: 90 % of slow biological half-lives between 13 and 1770 h (a lesion may keep all it took up), "
+    "of uptake half-times between 0.4 and 24 h",
 )
 """Weak prior of every fit that is given no other: wide enough to be overruled by three points."""

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 WINDOW = (0.75, 2.5)
 """t / T_eff within which Haenscheid's estimate is −11 … +6 % off for a mono-exponential (calculated, see the tests)."""
 
+_WHEN = "(0.75 to 2.5 effective half-lives)"
+
 
 class Validity(StrEnum):
     """Whether a single time point was taken when it can carry the estimate."""
@@ -41,8 +43,8 @@ class Validity(StrEnum):
         """What to do."""
         return {
             Validity.INSIDE: "Nothing to do.",
-            Validity.TOO_EARLY: "The dose is underestimated; image later (0.75 to 2.5 effective half-lives) or use the population model.",
-            Validity.TOO_LATE: "The dose is underestimated; image earlier (0.75 to 2.5 effective half-lives) or use the population model.",
+            Validity.TOO_EARLY: f"The dose is underestimated; image later {_WHEN} or use the population model.",
+            Validity.TOO_LATE: f"The dose is underestimated; image earlier {_WHEN} or use the population model.",
             Validity.UNKNOWN: "State the organ's usual effective half-life to have the window checked.",
         }[self]
 

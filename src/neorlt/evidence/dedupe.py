@@ -9,13 +9,14 @@ share a title; see the figures there for the counts and their exact interval.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
 
+from neorlt.core.tables import read_json
 from neorlt.evidence.records import Record, fold
 from neorlt.evidence.review.folder import ReviewFolder
 
@@ -46,10 +47,11 @@ _STOP = frozenset(
     ]
 )
 _SECONDARY = ("erratum", "correction", "corrigendum", "reply", "response", "comment", "re", "author reply", "retraction")
-_NUMERAL = re.compile(r"^(\d+|i{1,3}|iv|v|vi{0,3}|ix|x)$")
+_ROMAN = re.compile(r"^(i{1,3}|iv|vi{0,3}|ix|x)$")
 LARGEST_BLOCK = 60
 """A key shared by more records than this says nothing and is not compared pair by pair."""
 SIMILAR_TITLE = 0.9
+SIMILAR_WORD = 0.75
 SAME_ABSTRACT, OTHER_ABSTRACT = 0.7, 0.35
 
 
@@ -73,7 +75,7 @@ class Features:
     @cached_property
     def numbers(self) -> tuple[str, ...]:
         """Numbers and Roman numerals of the title: part I is not part II."""
-        return tuple(sorted(word for word in self.words if _NUMERAL.match(word)))
+        return tuple(sorted(re.findall(r"\d+", self.title) + [word for word in self.words if _ROMAN.match(word)]))
 
     @cached_property
     def secondary(self) -> str:
@@ -99,7 +101,8 @@ class Features:
     def blocks(self) -> tuple[str, ...]:
         """Keys under which possible duplicates meet."""
         record, words = self.record, self.words
-        keys = [f"t:{self.title}"] if words else []
+        keys = [f"i:{kind}:{value}" for kind, value in record.identifiers.items()]
+        keys += [f"t:{self.title}"] if words else []
         if len(words) >= 4:
             keys += [f"h:{' '.join(words[:4])}", f"e:{' '.join(words[-4:])}"]
             keys.append("s:" + " ".join(sorted(sorted(words, key=lambda w: (-len(w), w))[:3])))
@@ -126,7 +129,8 @@ def same_paper(a: Features, b: Features) -> str | None:
 
     Against: any identifier, first author (name or initial), first page, journal, number in the title, kind (paper,
     registration, erratum, reply) that both have and that differs; years more than one apart; abstracts that do not
-    match. For: each of those that agree. A near-equal title needs two more that agree, an equal one too unless it is long.
+    match. For: each of those that agree. A near-equal title needs three more that agree, an equal one two;
+    one less where the title is long.
     """
     one, other = a.record, b.record
     if one.is_registry != other.is_registry or a.secondary != b.secondary:
@@ -163,24 +167,48 @@ def same_paper(a: Features, b: Features) -> str | None:
             return None
         agree += ["abstract"] if overlap >= SAME_ABSTRACT else []
     title = _titles(a, b)
-    needed = {"equal": 1 if len(a.words) >= 8 else 2, "near": 2}.get(title or "", 99)
-    if len(agree) < needed or not set(agree) & {"first author", "first page", "abstract"}:
+    if title is None or not _enough(title, set(agree), len(a.words)):
         return None
     return f"{title} title, same {', '.join(agree)}"
 
 
+def _enough(title: str, agree: set[str], words: int) -> bool:
+    """Whether what agrees carries a merge: a person, a page or an abstract must be among it, or journal and year."""
+    if title == "near":
+        return len(agree) >= (2 if words >= 8 else 3) and bool(agree & {"first author", "first page", "abstract"})
+    if agree & {"first author", "first page", "abstract"}:
+        return len(agree) >= (1 if words >= 8 else 2)
+    return words >= 6 and {"journal", "year"} <= agree
+
+
 def _titles(a: Features, b: Features) -> str | None:
+    """``equal``, ``near`` (a typing error, a spelling, a title cut short) or None."""
     if not a.words or not b.words:
         return None
     if a.title.replace(" ", "") == b.title.replace(" ", ""):
         return "equal"
-    short, long = sorted((a.title, b.title), key=len)
-    if len(short.split()) >= 6 and long.startswith(short):
+    short, long = sorted((a, b), key=lambda item: len(item.title))
+    if len(short.words) >= 6 and long.title.startswith(short.title):
         return "near"
-    matcher = SequenceMatcher(None, short, long, autojunk=False)
-    if matcher.real_quick_ratio() < SIMILAR_TITLE or matcher.quick_ratio() < SIMILAR_TITLE:
+    matcher = SequenceMatcher(None, short.title, long.title, autojunk=False)
+    if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < SIMILAR_TITLE or matcher.ratio() < SIMILAR_TITLE:
         return None
-    return "near" if matcher.ratio() >= SIMILAR_TITLE else None
+    left, right = Counter(short.title.split()), Counter(long.title.split())
+    ours, theirs = sorted((left - right).elements()), sorted((right - left).elements())
+    if len(ours) != len(theirs):
+        if "".join(ours) == "".join(theirs):
+            return "near"
+        ours, theirs = ([word for word in words if word not in _STOP] for words in (ours, theirs))
+    # Arm A is not arm B and men are not women: words that differ must be the same word in another spelling.
+    same = len(ours) == len(theirs) and all(_same_word(x, y) for x, y in zip(ours, theirs, strict=True))
+    return "near" if same else None
+
+
+def _same_word(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    if len(long) == len(short) + 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long))):
+        return True
+    return len(short) >= 4 and SequenceMatcher(None, short, long).ratio() > SIMILAR_WORD
 
 
 def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozenset[str]] = ()) -> dict[str, tuple[str, str]]:
@@ -239,5 +267,6 @@ def dedupe(review: ReviewFolder, *, who: str = "neorlt") -> dict[str, Any]:
         "records": len(records),
         "duplicates": len(found),
         "left": len(records) - len(found),
+        "stated": read_json("evidence", "dedupe_check.json"),
         "pairs": [{"duplicate": key, "of": kept, "why": why} for key, (kept, why) in found.items()],
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from neorlt.core.errors import InputError
 from neorlt.evidence.derived import partial_response_counts
-from neorlt.evidence.pooling import PooledRate, StudyCounts, leave_one_out, pool
+from neorlt.evidence.pooling import PooledRate, StudyCounts, by_subgroup, leave_one_out, pool, regress
 from neorlt.evidence.studies import ReviewTable, Study
 
+NOT_STATED = "not stated"
 Counts = tuple[int, int, str]
 """Events, patients, and a sentence that says what was counted."""
 
@@ -75,6 +77,7 @@ class OutcomePool:
     what: dict[str, str]
     left_out: dict[str, str]
     sensitivity: dict[str, PooledRate]
+    on_activity: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain document."""
@@ -89,6 +92,8 @@ class OutcomePool:
                 for name, other in self.sensitivity.items()
             },
             "leave_one_out": leave_one_out(self.result.studies, self.result.method),
+            "by_nuclide": by_subgroup(self.result.studies, self.result.method),
+            "by_cumulative_activity": self.on_activity,
         }
 
 
@@ -150,7 +155,28 @@ def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "glmm", *, 
     ]
     if extra:
         sensitivity["with studies fixed by design"] = pool([*studies, *extra], method)
-    return OutcomePool(outcome, result, what, left_out, sensitivity)
+    return OutcomePool(outcome, result, what, left_out, sensitivity, _on_activity(table, result))
+
+
+def nuclide_of(study: Study) -> str:
+    """``90Y``, ``177Lu``, both joined by a plus, or ``not stated``."""
+    isotopes = study.fields.get("isotopes")
+    return " + ".join(isotopes) if isotopes else NOT_STATED
+
+
+def _on_activity(table: ReviewTable, result: PooledRate) -> dict[str, Any]:
+    """Meta-regression on the cumulative activity, or why there is none."""
+    activity = {}
+    for study in table.studies:
+        printed = study.fields.get("cumulative_activity_gbq") or {}
+        value = printed.get("median", None) or printed.get("mean", None) if isinstance(printed, dict) else None
+        if value is not None:
+            activity[study.name] = float(value)
+    known = [study for study in result.studies if study.study in activity]
+    try:
+        return regress(known, {"cumulative_activity_gbq": [activity[study.study] for study in known]})
+    except InputError as error:
+        return {"k": len(known), "coefficients": None, "reason": str(error)}
 
 
 def pool_review(table: ReviewTable, method: str = "glmm") -> dict[str, Any]:

@@ -36,20 +36,24 @@ def evidence_html(table: ReviewTable, flow: Flow, method: str = "glmm") -> str:
 
 
 def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, str], judged: dict[str, Any]) -> str:
-    parts = [f"<h2>{html.escape(table.question)}</h2>", _inline(drawings["prisma.svg"]), table_html(table)]
+    parts = [f"<h2>{html.escape(table.question)}</h2>", _inline(drawings["prisma.svg"], "flow"), table_html(table)]
     for key, outcome in document["outcomes"].items():
-        parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome), _inline(drawings[f"forest-{key}.svg"])]
+        parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome), _inline(drawings[f"forest-{key}.svg"], key)]
         left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in outcome["left_out"].items())
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in outcome["notes"])
         parts.append(f"<ul>{notes}</ul><details><summary>Left out, and why</summary><ul>{left}</ul></details>")
         if key == "surgery" and document["printed_crude"]:
             parts.append(_crude(document["printed_crude"]))
-    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"]), _grade(judged)]
+    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"], "map"), _grade(judged)]
     return "\n".join(parts)
 
 
-def _inline(svg: str) -> str:
-    return svg[svg.index("<svg") :]
+def _inline(svg: str, prefix: str) -> str:
+    """An SVG for the inside of a page: ids get a prefix, since several figures share one page."""
+    body = svg[svg.index("<svg") :]
+    for mark in (' id="', "url(#", 'href="#'):
+        body = body.replace(mark, f"{mark}{prefix}-")
+    return body
 
 
 def _sentence(outcome: dict[str, Any]) -> str:

@@ -28,21 +28,39 @@ class Column:
 
 def _plain(field: str) -> Callable[[Study], str | None]:
     def text(study: Study) -> str | None:
-        return _words(study.cell(field).value)
+        return _words(study.cell(field).value, field)
 
     return text
 
 
-def _words(value: Any) -> str | None:
-    """A nested value as short words; None stays None."""
+_RANGES = ("weeks", "months", "ci95", "range", "iqr", "ci")
+_SHORT = {
+    "rlt": "RLT", "pfs": "PFS", "os": "OS", "dss": "DSS", "cr": "CR", "pr": "PR", "sd": "SD", "pd": "PD", "pct": "%", "orr": "ORR",
+    "mds": "MDS", "hr": "HR", "r0": "R0", "pppd": "PPPD", "mets": "metastases", "dcr": "DCR", "g3plus": "G3+", "p": "P",
+}  # fmt: skip
+
+
+def _label(key: str) -> str:
+    return " ".join(_SHORT.get(word, word) for word in str(key).split("_"))
+
+
+def _words(value: Any, key: str = "") -> str | None:
+    """A nested value as short words; None stays None. Two whole numbers are a range or a fraction, by their key."""
     if value is None:
         return None
     if isinstance(value, Mapping):
-        parts = [f"{str(key).replace('_', ' ')} {_words(item)}" for key, item in value.items() if item is not None]
+        parts = [
+            text if name in ("text", "note") else f"{_label(name)} {text}"
+            for name, item in value.items()
+            if (text := _words(item, str(name))) is not None
+        ]
         return "; ".join(parts) or None
     if isinstance(value, list):
-        if len(value) == 2 and all(isinstance(item, int) for item in value):
+        whole = len(value) == 2 and all(isinstance(item, int | float) for item in value)
+        if whole and key.split("_")[-1] in _RANGES:
             return f"{value[0]} to {value[1]}"
+        if whole and all(isinstance(item, int) for item in value):
+            return f"{value[0]}/{value[1]}"
         return ", ".join(str(_words(item)) for item in value)
     return str(value)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.importers.ctgov import study_record
+from neorlt.evidence.loose import mapping
 from neorlt.evidence.review.folder import ReviewFolder
 from neorlt.evidence.review.store import now
 
@@ -86,7 +87,7 @@ def version_date(study: dict[str, Any]) -> str:
         InputError: the record carries no date of its version.
 
     """
-    status = study.get("protocolSection", {}).get("statusModule", {})
+    status = mapping(study, "protocolSection", "statusModule")
     for key in ("lastUpdateSubmitDate", "lastUpdatePostDateStruct"):
         value = status.get(key)
         value = value.get("date") if isinstance(value, dict) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,16 @@ def sphere_profile(r_mm: Floats, radius_mm: float, fwhm_mm: float) -> Floats:
     return np.asarray(0.5 * (erf(a) + erf(b)) - tail)
 
 
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    """Gauss–Legendre nodes and weights; they take longer to make than to use."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    return nodes, weights
+
+
 def sphere_recovery(radius_mm: float, fwhm_mm: float) -> float:
     """Mean, inside a ball of concentration 1 in a cold surrounding, after a Gaussian blur (0…1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _nodes()
     r = 0.5 * radius_mm * (nodes + 1.0)
     return float(np.sum(1.5 * weights * r**2 * sphere_profile(r, radius_mm, fwhm_mm)) / radius_mm**2)
 
@@ -189,6 +197,11 @@ def measure_spheres(
         radius = diameter / 2.0
         reach = radius + sum(BACKGROUND_MM) + 2 * max(scan.grid.spacing_mm)
         at = scan.grid.mm_to_index(np.asarray(centre))
+        if np.any(at < 0) or np.any(at > np.array(scan.grid.shape) - 1):
+            raise InputError(
+                f"the sphere of {diameter:g} mm lies outside the scan",
+                remedy="give a scan of the NEMA image-quality phantom with hot spheres, not cut off",
+            )
         half = np.ceil(reach / np.array(scan.grid.spacing_mm)).astype(int)
         box = tuple(slice(max(int(round(c)) - h, 0), int(round(c)) + h + 1) for c, h in zip(at, half, strict=True))
         values = scan.array[box].astype(np.float64)

@@ -4,51 +4,81 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core import tables
 from neorlt.core.errors import InputError
+from neorlt.nuclides.spectra import ELECTRON_MEV, BetaBranch, beta_spectrum
 
-ELECTRON_MEV = 0.51099895
-FINE_STRUCTURE = 7.2973525693e-3
-BINS = 400
-
-
-@dataclass(frozen=True)
-class BetaBranch:
-    """One beta-minus branch: endpoint in MeV, intensity per decay, unique first-forbidden or not."""
-
-    endpoint_mev: float
-    per_decay: float
-    unique: bool
+Lines = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+def _no_lines() -> Lines:
+    return as_lines(())
+
+
+def as_lines(rows: Any) -> Lines:
+    """Read-only ``(line, 2)`` array of energy in MeV and number per decay."""
+    array = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    array.setflags(write=False)
+    return array
+
+
+def _energy(lines: Lines) -> float:
+    return float((lines[:, 0] * lines[:, 1]).sum())
+
+
+@dataclass(frozen=True, eq=False)
 class Nuclide:
     """A radionuclide.
 
-    ``gamma``, ``x_ray`` and ``conversion_electron`` are ``(line, 2)`` arrays of energy in MeV and number per decay.
-    Where ``emissions_complete`` is false only the half-life is shipped (imaging nuclides): no dose is computed.
+    ``gamma``, ``x_ray``, ``conversion_electron``, ``auger`` and ``alpha`` are ``(line, 2)`` arrays of energy in MeV and
+    number per decay; ``beta_table`` likewise holds a beta spectrum that a user gave point by point. ``daughters`` are
+    names with branching ratios. Where ``emissions_complete`` is false only the half-life is shipped (imaging nuclides):
+    no dose is computed.
     """
 
     name: str
     half_life_h: float
-    daughter_z: int
     mass_number: int
-    beta_minus: tuple[BetaBranch, ...]
-    gamma: NDArray[np.float64]
-    x_ray: NDArray[np.float64]
-    conversion_electron: NDArray[np.float64]
-    auger_mev: float
-    source: str
+    beta_minus: tuple[BetaBranch, ...] = ()
+    beta_plus: tuple[BetaBranch, ...] = ()
+    beta_table: Lines = field(default_factory=_no_lines)
+    gamma: Lines = field(default_factory=_no_lines)
+    x_ray: Lines = field(default_factory=_no_lines)
+    conversion_electron: Lines = field(default_factory=_no_lines)
+    auger: Lines = field(default_factory=_no_lines)
+    alpha: Lines = field(default_factory=_no_lines)
+    daughters: tuple[tuple[str, float], ...] = ()
+    source: str = ""
     emissions_complete: bool = True
 
     def __post_init__(self) -> None:
-        if not self.half_life_h > 0:
-            raise InputError("the half-life is not above 0", where=f"nuclide {self.name}", remedy="give half_life_h in hours")
+        where = f"nuclide {self.name}"
+        if not (np.isfinite(self.half_life_h) and self.half_life_h > 0):
+            raise InputError("the half-life is not above 0", where=where, remedy="give half_life_h in hours")
+        for kind in ("beta_table", "gamma", "x_ray", "conversion_electron", "auger", "alpha"):
+            lines = getattr(self, kind)
+            if lines.ndim != 2 or lines.shape[1] != 2 or not np.all(np.isfinite(lines)) or np.any(lines < 0):
+                raise InputError(
+                    f"{kind} is not a table of energy and number per decay",
+                    where=where,
+                    remedy="give rows of [MeV, number per decay], none below 0",
+                )
+        particles = sum(b.per_decay for b in self.beta_minus + self.beta_plus)
+        particles += float(self.beta_table[:, 1].sum()) + float(self.alpha[:, 1].sum())
+        if particles > 1.005:
+            raise InputError(
+                "betas and alphas sum to more than one per decay",
+                expected="at most 1",
+                found=f"{particles:.4f}",
+                where=where,
+                remedy="scale the intensities to numbers per decay",
+            )
 
     @property
     def decay_constant_per_h(self) -> float:
@@ -57,83 +87,51 @@ class Nuclide:
 
     @property
     def beta_mev(self) -> float:
-        """Mean beta energy per decay, MeV."""
+        """Mean energy of betas of both signs per decay, MeV."""
         energy, number = self.beta_spectrum()
         return float((energy * number).sum())
 
     @property
+    def conversion_mev(self) -> float:
+        """Energy of conversion electrons per decay, MeV."""
+        return _energy(self.conversion_electron)
+
+    @property
+    def auger_mev(self) -> float:
+        """Energy of Auger and Coster-Kronig electrons per decay, MeV."""
+        return _energy(self.auger)
+
+    @property
     def electron_energy_mev(self) -> float:
         """Mean energy of all electrons per decay (beta, conversion, Auger), MeV."""
-        lines = self.conversion_electron
-        return self.beta_mev + float((lines[:, 0] * lines[:, 1]).sum()) + self.auger_mev
+        return self.beta_mev + self.conversion_mev + self.auger_mev
 
     @property
     def photon_energy_mev(self) -> float:
-        """Mean energy of gammas and X rays per decay, MeV."""
-        return float(sum((lines[:, 0] * lines[:, 1]).sum() for lines in (self.gamma, self.x_ray)))
+        """Mean energy of gammas, X rays and annihilation photons per decay, MeV."""
+        return _energy(self.photons())
 
-    def photons(self) -> NDArray[np.float64]:
-        """Gammas and X rays, ``(line, 2)``: MeV and number per decay."""
-        return np.concatenate([self.gamma, self.x_ray])
+    @property
+    def alpha_mev(self) -> float:
+        """Energy of alphas and of the recoiling nuclei per decay, MeV."""
+        return _energy(self.alpha) * self.mass_number / (self.mass_number - 4) if len(self.alpha) else 0.0
+
+    def photons(self) -> Lines:
+        """Gammas, X rays and annihilation photons, ``(line, 2)``: MeV and number per decay."""
+        positrons = sum(b.per_decay for b in self.beta_plus)
+        annihilation = as_lines([[ELECTRON_MEV, 2 * positrons]] if positrons else ())
+        return np.concatenate([self.gamma, self.x_ray, annihilation])
 
     def beta_spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Energies (MeV) and number of betas per decay in each of the bins of all branches, ``(bin,)`` each."""
-        return _beta_spectrum(self.beta_minus, self.daughter_z, self.mass_number)
+        energy, number = beta_spectrum(self.beta_minus + self.beta_plus, self.mass_number)
+        return np.concatenate([energy, self.beta_table[:, 0]]), np.concatenate([number, self.beta_table[:, 1]])
 
     def electrons(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """All electrons but Auger, ``(line,)`` each: MeV and number per decay."""
+        """All electrons, ``(line,)`` each: MeV and number per decay. Positrons slow down as electrons do."""
         energy, number = self.beta_spectrum()
-        lines = self.conversion_electron
+        lines = np.concatenate([self.conversion_electron, self.auger])
         return np.concatenate([energy, lines[:, 0]]), np.concatenate([number, lines[:, 1]])
-
-
-@functools.lru_cache(maxsize=64)
-def _beta_spectrum(branches: tuple[BetaBranch, ...], z: int, mass: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    energies, numbers = [], []
-    for branch in branches:
-        edges = np.linspace(0.0, branch.endpoint_mev, BINS + 1)
-        energy = 0.5 * (edges[1:] + edges[:-1])
-        shape = beta_shape(energy, branch.endpoint_mev, z, mass, branch.unique)
-        energies.append(energy)
-        numbers.append(branch.per_decay * shape / shape.sum())
-    if not energies:
-        return np.zeros(0), np.zeros(0)
-    return np.concatenate(energies), np.concatenate(numbers)
-
-
-def fermi_function(k: int, momentum: NDArray[np.float64], z: int, mass: int) -> NDArray[np.float64]:
-    """Generalised Fermi function F_(k-1) of a point charge at the nuclear radius (Behrens and Jänecke 1969).
-
-    ``momentum`` in units of the electron mass. k = 1 is the usual Fermi function.
-    """
-    from scipy.special import gamma, loggamma
-
-    total = np.sqrt(momentum**2 + 1)
-    az = FINE_STRUCTURE * z
-    gk = np.sqrt(k**2 - az**2)
-    y = az * total / momentum
-    radius = 1.2e-13 * mass ** (1 / 3) / 3.8615926796e-11
-    double_factorial = float(np.prod(np.arange(1, 2 * k, 2)))
-    log_gamma = 2 * np.real(loggamma(gk + 1j * y))
-    return np.asarray(
-        4.0 ** (k - 1) * 2 * k * (k + gk) * double_factorial**2 * (2 * momentum * radius) ** (2 * (gk - k))
-        * np.exp(np.pi * y + log_gamma) / gamma(1 + 2 * gk) ** 2
-    )
-
-
-def beta_shape(energy_mev: NDArray[np.float64], endpoint_mev: float, z: int, mass: int, unique: bool) -> NDArray[np.float64]:
-    """Unnormalised beta-minus spectrum at these kinetic energies; ``z`` is that of the daughter.
-
-    Allowed shape, and for unique first-forbidden branches the factor q² + λ₂ p² with λ₂ = F₁/F₀.
-    """
-    total = energy_mev / ELECTRON_MEV + 1.0
-    momentum = np.sqrt(total**2 - 1.0)
-    neutrino = (endpoint_mev - energy_mev) / ELECTRON_MEV
-    fermi = fermi_function(1, momentum, z, mass)
-    shape = momentum * total * neutrino**2 * fermi
-    if unique:
-        shape = shape * (neutrino**2 + fermi_function(2, momentum, z, mass) / fermi * momentum**2)
-    return np.asarray(np.maximum(shape, 0.0))
 
 
 def normalise_name(name: str) -> str:
@@ -148,25 +146,32 @@ def normalise_name(name: str) -> str:
 
 @functools.cache
 def _table() -> dict[str, Nuclide]:
-    def lines(rows: list[list[float]]) -> NDArray[np.float64]:
-        array = np.array(rows, dtype=np.float64).reshape(-1, 2)
-        array.setflags(write=False)
-        return array
+    def branches(rows: list[dict[str, Any]], sign: int) -> tuple[BetaBranch, ...]:
+        return tuple(BetaBranch(b["endpoint_mev"], b["per_decay"], b["unique"], sign * b["z"]) for b in rows)
 
     return {
         name: Nuclide(
-            name, row["half_life_h"], row["daughter_z"], row["mass_number"],
-            tuple(BetaBranch(b["endpoint_mev"], b["per_decay"], b["unique"]) for b in row["beta_minus"]),
-            lines(row["gamma"]), lines(row["x_ray"]), lines(row["conversion_electron"]), row["auger_mev_per_decay"], row["source"],
-            row["emissions_complete"],
+            name,
+            row["half_life_h"],
+            row["mass_number"],
+            branches(row["beta_minus"], 1),
+            branches(row["beta_plus"], -1),
+            gamma=as_lines(row["gamma"]),
+            x_ray=as_lines(row["x_ray"]),
+            conversion_electron=as_lines(row["conversion_electron"]),
+            auger=as_lines(row["auger"]),
+            alpha=as_lines(row["alpha"]),
+            daughters=tuple((n, b) for n, b in row["daughters"]),
+            source=row["source"],
+            emissions_complete=row["emissions_complete"],
         )
         for name, row in tables.read_json("nuclides", "nuclides.json").items()
     }
 
 
 def list_nuclides() -> tuple[str, ...]:
-    """Names of the nuclides that are shipped with emissions."""
-    return tuple(_table())
+    """Names of the nuclides that are known: shipped ones, then those that a user registered."""
+    return tuple(_table()) + tuple(_USER)
 
 
 def get_nuclide(name: str) -> Nuclide:
@@ -175,9 +180,31 @@ def get_nuclide(name: str) -> Nuclide:
     Raises
     ------
     InputError
-        For a nuclide that is not shipped; the message lists those that are.
+        For a nuclide that is not known; the message lists those that are.
     """
-    found = _table().get(normalise_name(name))
+    key = normalise_name(name)
+    found = _table().get(key) or _USER.get(key)
     if found is None:
-        raise InputError("unknown nuclide", expected=", ".join(_table()), found=name, remedy="use one of these")
+        raise InputError("unknown nuclide", expected=", ".join(list_nuclides()), found=name, remedy="use one of these")
     return found
+
+
+_USER: dict[str, Nuclide] = {}
+
+
+def register_nuclide(nuclide: Nuclide) -> Nuclide:
+    """Make a user's nuclide known to every function that takes a name, in this process.
+
+    Raises
+    ------
+    InputError
+        If the name is one of the shipped nuclides, or was registered before with other data.
+    """
+    if nuclide.name in _table():
+        raise InputError(
+            "a shipped nuclide cannot be replaced", found=nuclide.name, remedy="give your nuclide another name, such as 'My-177'"
+        )
+    if nuclide.name in _USER and _USER[nuclide.name] is not nuclide:
+        raise InputError("a nuclide of this name is registered already", found=nuclide.name, remedy="give it another name")
+    _USER[nuclide.name] = nuclide
+    return nuclide

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.nuclides.chains import decay_chain
 from neorlt.nuclides.kernels import PointKernel, electron_point_kernel, photon_point_kernel
 from neorlt.nuclides.nuclide import get_nuclide
 
@@ -20,13 +21,17 @@ MGY_G_PER_MEV_MBQ_S = 0.1602176634
 
 
 def s_from_energy(energy_mev: ArrayLike, mass_g: ArrayLike) -> NDArray[np.float64]:
-    """mGy per MBq·s from the energy absorbed per decay (MeV) in a mass (g)."""
+    """MGy per MBq·s from the energy absorbed per decay (MeV) in a mass (g)."""
     return np.asarray(np.asarray(energy_mev, np.float64) * MGY_G_PER_MEV_MBQ_S / np.asarray(mass_g, np.float64))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SphereSValues:
-    """S-values of spheres, each array ``(mass,)``."""
+    """S-values of spheres, each array ``(mass,)``.
+
+    ``phi_electron`` is the absorbed fraction of the emitted electron energy (bremsstrahlung counts as not absorbed);
+    ``photon_mev`` the photon energy absorbed per decay. Alphas are absorbed whole (range below 0.1 mm).
+    """
 
     nuclide: str
     mass_g: NDArray[np.float64]
@@ -44,7 +49,7 @@ def absorbed_mev(kernel: PointKernel, radius_g_per_cm2: NDArray[np.float64]) -> 
     return np.asarray((weight * e).sum(axis=1))
 
 
-def sphere_s_values(nuclide: str, mass_g: ArrayLike, density_g_per_cm3: float = 1.0) -> SphereSValues:
+def sphere_s_values(nuclide: str, mass_g: ArrayLike, density_g_per_cm3: float = 1.0, *, with_daughters: bool = False) -> SphereSValues:
     """S-values of spheres of water-like tissue.
 
     Parameters
@@ -55,6 +60,13 @@ def sphere_s_values(nuclide: str, mass_g: ArrayLike, density_g_per_cm3: float = 
         ``(mass,)`` masses, above 0 g.
     density_g_per_cm3
         Density; the kernel scales with it.
+    with_daughters
+        Whether the decays of all daughters (225Ac, 212Pb) count, per decay of the parent and in the same place.
+
+    Raises
+    ------
+    InputError
+        For masses or a density out of range, or a nuclide without emissions.
     """
     mass = np.atleast_1d(np.asarray(mass_g, dtype=np.float64))
     if np.any(~np.isfinite(mass)) or np.any(mass <= 0):
@@ -63,7 +75,13 @@ def sphere_s_values(nuclide: str, mass_g: ArrayLike, density_g_per_cm3: float = 
         raise InputError("a density is out of range", expected="0.1 to 3 g/cm3", found=f"{density_g_per_cm3:g}", remedy="give g/cm3")
     radius_cm = (3.0 * mass / (4.0 * np.pi * density_g_per_cm3)) ** (1.0 / 3.0)
     depth = radius_cm * density_g_per_cm3
-    electron = absorbed_mev(electron_point_kernel(nuclide), depth)
-    photon = absorbed_mev(photon_point_kernel(nuclide), depth)
-    emitted = get_nuclide(nuclide).electron_energy_mev
-    return SphereSValues(get_nuclide(nuclide).name, mass, radius_cm * 10.0, s_from_energy(electron + photon, mass), electron / emitted, photon)
+    chain = decay_chain(nuclide)
+    members = list(zip(chain.names, chain.decays_per_parent, strict=True)) if with_daughters else [(chain.names[0], 1.0)]
+    electron, photon, alpha, emitted = np.zeros_like(mass), np.zeros_like(mass), 0.0, 0.0
+    for name, decays in members:
+        electron += decays * absorbed_mev(electron_point_kernel(name), depth)
+        photon += decays * absorbed_mev(photon_point_kernel(name), depth)
+        alpha += decays * get_nuclide(name).alpha_mev
+        emitted += decays * get_nuclide(name).electron_energy_mev
+    phi = electron / emitted if emitted > 0 else np.ones_like(mass)
+    return SphereSValues(chain.names[0], mass, radius_cm * 10.0, s_from_energy(electron + photon + alpha, mass), phi, photon)

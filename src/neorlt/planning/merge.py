@@ -86,13 +86,14 @@ def _differ(a: Any, b: Any) -> bool:
 
 def _merge(lesion: LesionBaseline, image: ImageLesion, conflicts: list[dict[str, Any]]) -> LesionBaseline:
     for name, ours in (
-        ("longest_diameter_mm", lesion.longest_diameter_mm), ("volume_ml", lesion.volume_ml if lesion.volume_given else None),
+        ("longest_diameter_mm", lesion.longest_diameter_mm if lesion.diameter_given else None),
+        ("volume_ml", lesion.volume_ml if lesion.volume_given else None),
         ("suv_max", lesion.suv_max),
     ):
         theirs = getattr(image, name)
         if ours is not None and theirs is not None and _differ(ours, theirs):
             conflicts.append({"field": f"{lesion.id}: {name}", "image": round(theirs, 3), "file": round(ours, 3), "used": "image"})
     return replace(
-        lesion, longest_diameter_mm=image.longest_diameter_mm, volume_ml=image.volume_ml, volume_given=True,
+        lesion, longest_diameter_mm=image.longest_diameter_mm, volume_ml=image.volume_ml, volume_given=True, diameter_given=True,
         suv_max=image.suv_max if image.suv_max is not None else lesion.suv_max,
     )

@@ -42,6 +42,7 @@ class LesionBaseline:
     longest_diameter_mm: float
     volume_ml: float
     volume_given: bool = False
+    diameter_given: bool = True
     ki67_pct: float | None = None
     suv_max: float | None = None
     dose_gy: tuple[float, ...] = ()
@@ -216,6 +217,7 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
     volume = _number(row, "volume_ml", where)
     if diameter is None and volume is None:
         raise InputError("a lesion has no size", where=where, remedy="give longest_diameter_mm or volume_ml")
+    given = diameter is not None
     if diameter is None:
         assert volume is not None
         diameter = sphere_diameter_mm(volume)
@@ -244,7 +246,7 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
     )
     return LesionBaseline(
         id=name, site=_text(row, "site", where), longest_diameter_mm=diameter,
-        volume_ml=sphere_volume_ml(diameter) if volume is None else volume, volume_given=volume is not None,
+        volume_ml=sphere_volume_ml(diameter) if volume is None else volume, volume_given=volume is not None, diameter_given=given,
         ki67_pct=_number(row, "ki67_pct", where), suv_max=_number(row, "suv_max", where),
         dose_gy=tuple(float(d) for d in doses), dose_activity_gbq=activity, gy_per_gbq=per_gbq, vessels=vessels,
     )

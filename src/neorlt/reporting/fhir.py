@@ -139,21 +139,15 @@ def _lesion(writer: _Writer, lesion: Mapping[str, Any]) -> Iterator[dict[str, An
     condition: dict[str, Any] = {
         "resourceType": "Condition",
         "id": writer.name("condition", name),
-        "category": [
-            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "problem-list-item"}]}
-        ],
-        "code": _concept(
-            "Pancreatic neuroendocrine tumour" if primary else f"Metastasis of a pancreatic neuroendocrine tumour, {site}"
-        ),
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "problem-list-item"}]}],
+        "code": _concept("Pancreatic neuroendocrine tumour" if primary else f"Metastasis of a pancreatic neuroendocrine tumour, {site}"),
         "bodySite": [{"text": site}],
         "subject": writer.subject,
         "note": [{"text": f"Lesion {name}"}],
     }
     if primary:
         condition["meta"] = {"profile": [f"{MCODE}mcode-primary-cancer-condition"]}
-        condition["code"]["coding"] = [
-            {"system": ICD10CM, "code": "C25.4", "display": "Malignant neoplasm of endocrine pancreas"}
-        ]
+        condition["code"]["coding"] = [{"system": ICD10CM, "code": "C25.4", "display": "Malignant neoplasm of endocrine pancreas"}]
     yield condition
     focus = {"focus": [writer.reference("condition", name)]}
     if is_number(lesion.get("longest_diameter_mm")):

@@ -45,9 +45,7 @@ def render_report(plan: Mapping[str, Any], pictures: Sequence[Picture] = (), *, 
     """
     plan = _clean(plan)
     if not isinstance(plan, Mapping) or not any(maps(plan.get(key)) for key in ("schemes", "lesions", "organs")):
-        raise InputError(
-            "the plan document holds no scheme, lesion or organ", remedy="give the content of a plan.json that neorlt wrote"
-        )
+        raise InputError("the plan document holds no scheme, lesion or organ", remedy="give the content of a plan.json that neorlt wrote")
     template = _environment().get_template("report.html.j2")
     return template.render(_content(plan, pictures, for_paper)) + "\n"
 

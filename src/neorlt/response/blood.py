@@ -247,3 +247,40 @@ def p_grade34(course_: BloodCourse, baselines: dict[str, ArrayLike], n_replicate
     if hits:
         hits["any"] = np.any(list(hits.values()), axis=0)
     return {line: np.asarray(hit.reshape(-1, n_replicates).mean(axis=1)) for line, hit in hits.items()}
+
+
+WITHHOLD_FROM = {"platelets": 2, "neutrophils": 3, "haemoglobin": 3}
+"""CTCAE grade from which the next cycle waits (US label, read in PMC10133840 table 1): platelets until grade 0-1,
+the others until grade 0-2."""
+STOP_AFTER_WEEKS = 16.0
+"""A delay of this many weeks ends the treatment (same source)."""
+
+
+def cycle_decisions(course_: BloodCourse, baselines: dict[str, ArrayLike], n_replicates: int = 1) -> dict[str, NDArray[np.float64]]:
+    """What the label's rule says before each cycle, per draw: ``delay`` and ``stop`` ``(draw, cycle)``.
+
+    A cycle is delayed where a line's grade on its planned day calls for it, and the treatment stopped where the counts
+    do not come back within 16 weeks. Counts follow the schedule as planned: each cycle is judged as if all before it
+    had been given on time (a delayed course harms less than this says).
+    """
+    from neorlt.response.readouts import blood_grade
+
+    n_days = course_.relative.shape[2]
+    bad: NDArray[np.bool_] = np.zeros((course_.relative.shape[0], n_days), bool)
+    for line, baseline in baselines.items():
+        if line in WITHHOLD_FROM:
+            bad |= blood_grade(line, course_.counts(line, baseline)) >= WITHHOLD_FROM[line]
+    delay, stop = [], []
+    limit = int(STOP_AFTER_WEEKS * 7)
+    for day in course_.cycle_day:
+        held = bad[:, day]
+        delay.append(held)
+        stop.append(held & bad[:, day : day + limit + 1].all(axis=1))
+    shape = (-1, n_replicates, len(course_.cycle_day))
+    return {"delay": np.stack(delay, 1).reshape(shape).mean(axis=1), "stop": np.stack(stop, 1).reshape(shape).mean(axis=1)}
+
+
+def myeloid_risk() -> dict[str, Any]:
+    """Secondary myeloid neoplasm: the range of published incidences, a competing harm shown beside every scheme."""
+    table: dict[str, Any] = tables.read_json(ROOM, "myeloid.json")
+    return table

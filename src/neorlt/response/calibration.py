@@ -102,7 +102,10 @@ def make_plan(dose_gy: NDArray[np.float64], assumed: Assumptions) -> Plan:
     share[:, 1:] *= assumed.dose_shift
     last = (cycles - 1) * assumed.interval_week
     times = last[:, None] + assumed.follow_up_every_week * (1 + np.arange(assumed.n_follow_ups))
-    schedule = ScheduleArrays(week, np.zeros((1, n, assumed.max_cycles, 2)), np.ones((1, n, 2)), times)
+    schedule = ScheduleArrays(
+        week.astype(np.float32), np.zeros((1, n, assumed.max_cycles, 2), np.float32), np.ones((1, n, 2), np.float32),
+        times.astype(np.float32),
+    )
     grid, readout, _ = make_grids(schedule, n, assumed.after_cycle_d)
     readout = readout[:, : assumed.n_follow_ups]
     wide = np.zeros((n, np.shape(grid.cycle_h)[1]))
@@ -186,16 +189,15 @@ def sample_population(no_clones: bool = False) -> dict[str, Any]:
             free[name] = numpyro.sample(name, dist.HalfNormal(p[0]))
         else:
             free[name] = numpyro.sample(name, dist.Beta(p[0], p[1]))
-    # Fibrosis: the table's beta(2, 6) cut at the residual; its distribution function is 1 - (1 - x)^6 (1 + 6 x).
-    a, b = priors["fibrosis_fraction"]["parameters"]
-    if (a, b) != (2.0, 6.0):
+    # Fibrosis: the table's beta(2, 6) cut at the residual r. With phi = q r its density in q is q (1 - q r)^5 / P(r),
+    # P(r) the distribution function over 42 r^2: written so that nothing cancels as r goes to 0.
+    if tuple(priors["fibrosis_fraction"]["parameters"]) != (2.0, 6.0):
         raise ValueError("the closed form of the cut fibrosis prior belongs to beta(2, 6)")
-    q = numpyro.sample("fibrosis_q", dist.Uniform(0.0, 1.0))
+    q = numpyro.sample("fibrosis_q", dist.Beta(2.0, 1.0))
     r = free["residual_fraction"]
-    phi = q * r
-    log_cdf = jnp.log1p(-((1 - r) ** 6) * (1 + 6 * r))
-    numpyro.factor("fibrosis_prior", jnp.log(42.0 * phi) + 5 * jnp.log1p(-phi) + jnp.log(r) - log_cdf)
-    free["fibrosis_fraction"] = numpyro.deterministic("fibrosis_fraction", phi)
+    polynomial = 1 / 2 - 5 * r / 3 + 5 * r**2 / 2 - 2 * r**3 + 5 * r**4 / 6 - r**5 / 7
+    numpyro.factor("fibrosis_prior", 5 * jnp.log1p(-q * r) - jnp.log(2 * polynomial))
+    free["fibrosis_fraction"] = numpyro.deterministic("fibrosis_fraction", q * r)
     free["doubling_z"] = numpyro.sample("doubling_z", dist.Normal(0.0, 1.0))
     if no_clones:
         free["clone_ki67_ratio"] = jnp.ones_like(free["clone_ki67_ratio"])

@@ -184,6 +184,19 @@ def has_posterior() -> bool:
     return bool(manifest["model_version"] == MODEL_VERSION)
 
 
+def calibration_warnings() -> list[dict[str, str]]:
+    """Named warnings about the shipped calibration: none exists, or its chains did not meet the house's rule."""
+    if not has_posterior():
+        return [{"name": "not-calibrated", "where": "response model",
+                 "text": "No calibration is shipped: every response number rests on priors (assumptions)."}]
+    report = tables.read_json(ROOM, "posterior.json")
+    if report["converged"]:
+        return []
+    return [{"name": "calibration-not-converged", "where": "response model",
+             "text": f"The shipped calibration misses the rule for its chains (R-hat {report['rhat_max']:.3f}, smallest effective "
+                     f"sample {report['ess_min']:.0f}, {report['divergences']} divergences): refit with neorlt calibrate."}]
+
+
 def draw_parameters(
     n_draws: int = core_draws.N_DRAWS, seed: int = 0, source: Literal["default", "prior", "posterior"] = "default"
 ) -> Parameters:

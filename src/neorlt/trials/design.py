@@ -14,12 +14,24 @@ from neorlt.planning.scheme import Scheme, load_scheme
 from neorlt.trials.rules import Rule
 
 ARM_KINDS = ("rlt", "upfront-surgery", "chemotherapy")
-BINARY = ("objective_response", "disease_control", "surgery", "r0_of_enrolled", "r0_of_operable", "r0_of_resected", "complication",
-          "fistula", "operative_death", "complication_free_r0", "haematotoxicity_g34")
+BINARY = (
+    "objective_response",
+    "disease_control",
+    "surgery",
+    "r0",
+    "complication",
+    "fistula",
+    "operative_death",
+    "complication_free_r0",
+    "haematotoxicity_g34",
+)
+"""Endpoints that each enrolled patient meets or does not: who was not operated has no R0."""
 TIMES = ("recurrence_free_survival", "overall_survival")
 CONTINUOUS = ("diameter_change_pct", "qol_change_12_months")
 ENDPOINTS = BINARY + TIMES + CONTINUOUS
-SCENARIOS = ("optimistic", "null", "pessimistic")
+SCENARIOS = ("model", "optimistic", "null", "pessimistic")
+"""``model``: the response model and nothing beyond it. ``null``: the arms do not differ (one arm: the rate is ``p0``).
+``optimistic`` and ``pessimistic``: stated effects that no randomised evidence supports."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +90,44 @@ class TrialDesign:
         return sum(arm.n for arm in self.arms)
 
 
-_TOP = {"name", "seed", "n_draws", "trials_per_draw", "notes", "population", "arm", "follow_up", "test", "scenario", "values", "sizes"}
+_TOP = {
+    "name",
+    "seed",
+    "n_draws",
+    "trials_per_draw",
+    "notes",
+    "population",
+    "arm",
+    "follow_up",
+    "test",
+    "scenario",
+    "values",
+    "sizes",
+}
 
 
 def _known(row: Mapping[str, Any], keys: set[str], where: str) -> None:
     unknown = sorted(set(row) - keys)
     if unknown:
-        raise InputError("unknown key", expected=", ".join(sorted(keys)), found=", ".join(unknown), where=where,
-                         remedy="correct the spelling or remove it")
+        raise InputError(
+            "unknown key",
+            expected=", ".join(sorted(keys)),
+            found=", ".join(unknown),
+            where=where,
+            remedy="correct the spelling or remove it",
+        )
 
 
 def _number(row: Mapping[str, Any], key: str, default: float | None, low: float, high: float, where: str) -> float:
     value = row.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError(f"{key} is out of range", expected=f"a number from {low:g} to {high:g}", found=repr(value), where=where,
-                         remedy=f"give {key}")
+        raise InputError(
+            f"{key} is out of range",
+            expected=f"a number from {low:g} to {high:g}",
+            found=repr(value),
+            where=where,
+            remedy=f"give {key}",
+        )
     return float(value)
 
 
@@ -131,30 +166,48 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
     scenario = document.get("scenario", {})
     _known(scenario, {"main", "use", "effects"}, f"{where}, [scenario]")
     use = tuple(scenario.get("use", SCENARIOS))
-    main = scenario.get("main", "null")
+    main = scenario.get("main", "model")
     shipped = tables.read_json("trials", "scenarios.json")
-    effects = {name: {**shipped["effects"]["null"], **shipped["effects"].get(name, {}), **scenario.get("effects", {}).get(name, {})}
-               for name in use}
+    effects = {
+        name: {**shipped["effects"]["null"], **shipped["effects"].get(name, {}), **scenario.get("effects", {}).get(name, {})}
+        for name in use
+    }
     for name in use:
         if name not in SCENARIOS and name not in scenario.get("effects", {}):
-            raise InputError("unknown scenario", expected=", ".join(SCENARIOS), found=name, where=where, remedy="name one of these or state its effects")
+            raise InputError(
+                "unknown scenario",
+                expected=", ".join(SCENARIOS),
+                found=name,
+                where=where,
+                remedy="name one of these or state its effects",
+            )
         _known(effects[name], set(shipped["effects"]["null"]), f"{where}, [scenario.effects.{name}]")
     if main not in use:
-        raise InputError("the main scenario is not used", expected=", ".join(use), found=str(main), where=where, remedy="add it to use")
+        raise InputError(
+            "the main scenario is not used", expected=", ".join(use), found=str(main), where=where, remedy="add it to use"
+        )
     values = {key: spec["value"] for key, spec in shipped["base"]["values"].items()}
     own = document.get("values", {})
     _known(own, set(values), f"{where}, [values]")
     values.update({key: _number(own, key, None, -1000, 1000, f"{where}, [values]") for key in own})
     table = population.get("table")
     return TrialDesign(
-        name=str(document.get("name", path.stem)), arms=arms, test=_test(document.get("test", {}), arms, f"{where}, [test]"),
-        eligibility=Rule(str(population.get("eligibility", ""))), scenarios=use, main_scenario=str(main),
-        seed=int(_number(document, "seed", 1, 0, 2**31, where)), n_draws=int(_number(document, "n_draws", 1000, 10, 10000, where)),
+        name=str(document.get("name", path.stem)),
+        arms=arms,
+        test=_test(document.get("test", {}), arms, f"{where}, [test]"),
+        eligibility=Rule(str(population.get("eligibility", ""))),
+        scenarios=use,
+        main_scenario=str(main),
+        seed=int(_number(document, "seed", 1, 0, 2**31, where)),
+        n_draws=int(_number(document, "n_draws", 1000, 10, 10000, where)),
         trials_per_draw=int(_number(document, "trials_per_draw", 10, 1, 1000, where)),
-        accrual_months=_number(follow, "accrual_months", 24, 0, 240, where), follow_up_months=_number(follow, "months", 36, 1, 240, where),
+        accrual_months=_number(follow, "accrual_months", 24, 0, 240, where),
+        follow_up_months=_number(follow, "months", 36, 1, 240, where),
         restaging_weeks=_number(follow, "restaging_weeks", 12, 4, 52, where),
         table=None if table is None else str((path.parent / table).resolve()),
-        sizes=tuple(int(v) for v in document.get("sizes", [])), values=values, effects=effects,
+        sizes=tuple(int(v) for v in document.get("sizes", [])),
+        values=values,
+        effects=effects,
         notes=tuple(str(v) for v in document.get("notes", [])),
     )
 
@@ -168,8 +221,11 @@ def _arm(row: Mapping[str, Any], where: str) -> Arm:
     scheme = None
     if kind == "rlt":
         if "scheme" not in row:
-            raise InputError("an arm of radioligand therapy needs its scheme", where=where,
-                             remedy='write for example scheme = "4 x 7.4 GBq Lu-177 every 8 weeks"')
+            raise InputError(
+                "an arm of radioligand therapy needs its scheme",
+                where=where,
+                remedy='write for example scheme = "4 x 7.4 GBq Lu-177 every 8 weeks"',
+            )
         scheme = load_scheme(str(row["scheme"]))
         week = scheme.surgery_week
     else:
@@ -182,22 +238,39 @@ def _test(row: Mapping[str, Any], arms: tuple[Arm, ...], where: str) -> TrialTes
     kind = str(row.get("kind", "single-arm" if len(arms) == 1 else "score"))
     endpoint = str(row.get("endpoint", "objective_response"))
     if endpoint not in ENDPOINTS:
-        raise InputError("unknown endpoint", expected=", ".join(ENDPOINTS), found=endpoint, where=where, remedy="use one of these")
+        raise InputError(
+            "unknown endpoint", expected=", ".join(ENDPOINTS), found=endpoint, where=where, remedy="use one of these"
+        )
     fitting = {"single-arm": BINARY, "score": BINARY, "fisher": BINARY, "logrank": TIMES, "t": CONTINUOUS}
     if kind not in fitting or endpoint not in fitting[kind]:
-        raise InputError("the test does not fit the endpoint", expected=f"{kind}: {', '.join(fitting.get(kind, ()))}" if kind in fitting
-                         else ", ".join(fitting), found=f"{kind} of {endpoint}", where=where, remedy="change one of them")
+        raise InputError(
+            "the test does not fit the endpoint",
+            expected=f"{kind}: {', '.join(fitting.get(kind, ()))}" if kind in fitting else ", ".join(fitting),
+            found=f"{kind} of {endpoint}",
+            where=where,
+            remedy="change one of them",
+        )
     if (kind == "single-arm") != (len(arms) == 1):
-        raise InputError("the test does not fit the number of arms", found=f"{kind} with {len(arms)} arms", where=where,
-                         remedy="single-arm tests have one arm, all others two")
+        raise InputError(
+            "the test does not fit the number of arms",
+            found=f"{kind} with {len(arms)} arms",
+            where=where,
+            remedy="single-arm tests have one arm, all others two",
+        )
     if len(arms) > 2:
-        raise InputError("a trial has at most two arms", found=str(len(arms)), where=where, remedy="write one file for each comparison")
+        raise InputError(
+            "a trial has at most two arms", found=str(len(arms)), where=where, remedy="write one file for each comparison"
+        )
     stage1 = None
     if "r1" in row or "n1" in row:
         stage1 = (int(_number(row, "r1", None, 0, 5000, where)), int(_number(row, "n1", None, 1, 5000, where)))
     return TrialTest(
-        kind, endpoint, _number(row, "alpha", 0.05 if kind == "single-arm" else 0.025, 1e-6, 0.5, where),
-        None if kind != "single-arm" else _number(row, "p0", None, 0.0, 1.0, where), stage1,
+        kind,
+        endpoint,
+        _number(row, "alpha", 0.05 if kind == "single-arm" else 0.025, 1e-6, 0.5, where),
+        None if kind != "single-arm" else _number(row, "p0", None, 0.0, 1.0, where),
+        stage1,
         None if "cutoff" not in row else int(_number(row, "cutoff", None, 0, 5000, where)),
-        _number(row, "margin", 0.0, 0.0, 0.99, where), not bool(row.get("lower_is_better", False)),
+        _number(row, "margin", 0.0, 0.0, 0.99, where),
+        not bool(row.get("lower_is_better", False)),
     )

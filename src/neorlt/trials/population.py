@@ -21,9 +21,16 @@ FLAGS = ("male", "head", "nodes_positive", "liver_metastases", "prior_chemothera
 LEAST_SHARE = 0.002
 """A rule that fewer patients pass is taken for a mistake."""
 COHORT_COLUMNS = {
-    "size_mm": "size_before_mm", "ki67_pct": "ki67_before_pct", "age_y": "age_y", "nodes_positive": "nodes_positive",
-    "liver_metastases": "liver_metastases", "vein_deg": "smv_before_deg", "artery_deg": "sma_before_deg", "egfr_ml_min": "egfr_ml_min",
-    "platelets_e9_per_l": "platelets_e9_per_l", "haemoglobin_g_dl": "haemoglobin_g_dl",
+    "size_mm": "size_before_mm",
+    "ki67_pct": "ki67_before_pct",
+    "age_y": "age_y",
+    "nodes_positive": "nodes_positive",
+    "liver_metastases": "liver_metastases",
+    "vein_deg": "smv_before_deg",
+    "artery_deg": "sma_before_deg",
+    "egfr_ml_min": "egfr_ml_min",
+    "platelets_e9_per_l": "platelets_e9_per_l",
+    "haemoglobin_g_dl": "haemoglobin_g_dl",
 }
 
 
@@ -149,6 +156,11 @@ def enrol(n: int, rule: Rule, rng: np.random.Generator, cohort: Cohort | None = 
         kept.append({name: values[passed] for name, values in drawn.items()})
         found += len(passed)
         if screened > 2000 and found < LEAST_SHARE * screened:
-            raise InputError("hardly any virtual patient is eligible", expected=f"at least {100 * LEAST_SHARE:g} %",
-                             found=f"{found} of {screened}", where="eligibility", remedy="relax the rule or check its units")
+            raise InputError(
+                "hardly any virtual patient is eligible",
+                expected=f"at least {100 * LEAST_SHARE:g} %",
+                found=f"{found} of {screened}",
+                where="eligibility",
+                remedy="relax the rule or check its units",
+            )
     return Patients({name: np.concatenate([part[name] for part in kept]) for name in kept[0]}, screened)

@@ -14,14 +14,32 @@ from numpy.typing import NDArray
 from neorlt.core.errors import InputError
 
 QUANTITIES: dict[str, str] = {
-    "age_y": "years", "male": "1 or 0", "size_mm": "longest diameter of the primary", "ki67_pct": "%", "grade": "WHO 1-3",
-    "suv_max": "g/ml", "vein_deg": "contact with SMV or PV", "artery_deg": "contact with SMA", "head": "1 head, 0 body or tail",
-    "nodes_positive": "1 or 0", "liver_metastases": "1 or 0", "liver_burden_pct": "% of the liver", "egfr_ml_min": "ml/min",
-    "platelets_e9_per_l": "10^9/l", "neutrophils_e9_per_l": "10^9/l", "haemoglobin_g_dl": "g/dl", "prior_chemotherapy": "1 or 0",
+    "age_y": "years",
+    "male": "1 or 0",
+    "size_mm": "longest diameter of the primary",
+    "ki67_pct": "%",
+    "grade": "WHO 1-3",
+    "suv_max": "g/ml",
+    "vein_deg": "contact with SMV or PV",
+    "artery_deg": "contact with SMA",
+    "head": "1 head, 0 body or tail",
+    "nodes_positive": "1 or 0",
+    "liver_metastases": "1 or 0",
+    "liver_burden_pct": "% of the liver",
+    "egfr_ml_min": "ml/min",
+    "platelets_e9_per_l": "10^9/l",
+    "neutrophils_e9_per_l": "10^9/l",
+    "haemoglobin_g_dl": "g/dl",
+    "prior_chemotherapy": "1 or 0",
     "resectability": "0 resectable, 1 borderline, 2 locally advanced",
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
 
 
@@ -39,10 +57,15 @@ class Rule:
         try:
             return ast.parse(self.text.strip(), mode="eval").body
         except SyntaxError as error:
-            raise InputError("the eligibility rule cannot be read", found=self.text, where=f"position {error.offset}",
-                             remedy='write for example "size_mm > 40 or ki67_pct > 5"') from None
+            raise InputError(
+                "the eligibility rule cannot be read",
+                found=self.text,
+                where=f"position {error.offset}",
+                remedy='write for example "size_mm > 40 or ki67_pct > 5"',
+            ) from None
 
     def __call__(self, columns: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Which patients pass, ``(patient,)``; a missing value passes no comparison."""
         n = len(next(iter(columns.values())))
         if not self.text.strip():
             return np.ones(n, bool)
@@ -50,8 +73,13 @@ class Rule:
 
 
 def _refuse(text: str, what: str) -> InputError:
-    return InputError("the eligibility rule holds something that is not allowed", found=what, where=text,
-                      expected="comparisons of " + ", ".join(QUANTITIES) + " with numbers, joined by and, or, not", remedy="rewrite it")
+    return InputError(
+        "the eligibility rule holds something that is not allowed",
+        found=what,
+        where=text,
+        expected="comparisons of " + ", ".join(QUANTITIES) + " with numbers, joined by and, or, not",
+        remedy="rewrite it",
+    )
 
 
 def _check(node: ast.expr, text: str) -> None:

@@ -12,12 +12,16 @@ from neorlt.core.errors import InputError
 from neorlt.web.settings import Settings
 
 _BLOCK = 1 << 20
+KEPT_NAMES = frozenset({"settings.toml", "calibration.toml"})
+"""Files that mean something by their name; they stand at the top of the unpacked folder."""
 _SMALL = 1 << 20
 """Files below this unpacked size may be packed as tightly as they like."""
 
 
 def unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
     """Unpack a ZIP archive into ``folder`` as ``000001``, ``000002`` …; returns the number of files.
+
+    Only the names in :data:`KEPT_NAMES` are kept.
 
     Parameters
     ----------
@@ -56,7 +60,11 @@ def _unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
                 raise InputError("the archive holds a link or a device", remedy="pack plain files only")
             count += 1
             written = 0
-            with archive.open(entry) as source, (folder / f"{count:06d}").open("xb") as target:
+            name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
+            path = folder / (name if name in KEPT_NAMES else f"{count:06d}")
+            if path.exists():
+                raise InputError(f"the archive holds {name} twice", remedy="pack one study at a time")
+            with archive.open(entry) as source, path.open("xb") as target:
                 while block := source.read(_BLOCK):
                     written += len(block)
                     # The size that an entry states is not believed: what is written is counted.

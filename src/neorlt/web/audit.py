@@ -27,7 +27,9 @@ def append(path: Path, event: str, **fields: Any) -> dict[str, Any]:
         stream.seek(0)
         entries = _checked(stream.read())
         entry: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "event": event,
+            **fields,
             "before": entries[-1]["hash"] if entries else FIRST,
         }
         entry["hash"] = _hash(entry)

@@ -53,15 +53,25 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:
-            raise InputError("the access token is too short", expected=f"{MIN_TOKEN_LENGTH} characters or more", found=str(len(self.token)),
-                             remedy="make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'")
+            raise InputError(
+                "the access token is too short",
+                expected=f"{MIN_TOKEN_LENGTH} characters or more",
+                found=str(len(self.token)),
+                remedy="make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+            )
         if not self.on_loopback:
             if self.token is None:
-                raise InputError("the server would be open to the network without a token", where=f"host {self.host}",
-                                 remedy="listen on 127.0.0.1, or set a token in NEORLT_TOKEN")
+                raise InputError(
+                    "the server would be open to the network without a token",
+                    where=f"host {self.host}",
+                    remedy="listen on 127.0.0.1, or set a token in NEORLT_TOKEN",
+                )
             if self.certificate is None or self.key is None:
-                raise InputError("the server would send patient data unencrypted", where=f"host {self.host}",
-                                 remedy="give a certificate and its key, or listen on 127.0.0.1")
+                raise InputError(
+                    "the server would send patient data unencrypted",
+                    where=f"host {self.host}",
+                    remedy="give a certificate and its key, or listen on 127.0.0.1",
+                )
         if not 0 < self.port < 65536:
             raise InputError("the port is out of range", expected="1 to 65535", found=str(self.port), remedy="choose a free port")
 

@@ -24,8 +24,17 @@ REPLICATES = 10
 HORIZON_WEEKS = 80.0
 """Every scheme is read out over the same time, so that the compiled model is compiled once."""
 _Z90 = 1.6448536269514722
-_BASELINE = ("age_y", "sex", "weight_kg", "egfr_ml_min", "kidney_risk_factors", "platelets_e9_per_l", "neutrophils_e9_per_l",
-             "haemoglobin_g_dl", "prior_chemotherapy")
+_BASELINE = (
+    "age_y",
+    "sex",
+    "weight_kg",
+    "egfr_ml_min",
+    "kidney_risk_factors",
+    "platelets_e9_per_l",
+    "neutrophils_e9_per_l",
+    "haemoglobin_g_dl",
+    "prior_chemotherapy",
+)
 _LESION = ("id", "site", "longest_diameter_mm", "volume_ml", "ki67_pct", "suv_max")
 
 
@@ -65,7 +74,9 @@ def _world(key: str, needed: str) -> World:
     )
     kidneys = [organ for organ in plan.get("organs") or [] if "kidney" in str(organ.get("name", "")).lower() and organ.get("gy_per_gbq")]
     higher = max(kidneys, key=lambda organ: float(organ["gy_per_gbq"]["median"]), default=None)
-    return replace(world, kinetics=kinetics, kidneys=world.kidneys if higher is None else _measured(world.kidneys, higher, None, world.seed))
+    return replace(
+        world, kinetics=kinetics, kidneys=world.kidneys if higher is None else _measured(world.kidneys, higher, None, world.seed)
+    )
 
 
 def _measured(known: Kinetics, row: Mapping[str, Any], yttrium: Mapping[str, Any] | None, seed: int) -> Kinetics:

@@ -6,6 +6,7 @@ import json
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from neorlt.core.errors import NeorltError
 
@@ -21,16 +22,25 @@ def run(case: Path) -> None:
 
 
 def write_view(study_folder: Path, folder: Path) -> None:
-    """Write the first CT as ``ct.nii.gz``; the page lays the dose over it."""
+    """Write the first CT as ``ct.nii.gz`` and where each lesion lies; the page lays the dose over it and jumps there."""
     from neorlt.core.output import atomic_folder
     from neorlt.dicom.read import read_study
     from neorlt.imaging.nifti import write_nifti
+    from neorlt.imaging.planes import centre_of
 
-    images = read_study(study_folder).ct_images()
+    study = read_study(study_folder)
+    images = study.ct_images()
     if images:
         with atomic_folder(folder) as work:
             write_nifti(images[0], work / "ct.nii.gz")
+            places = {lesion.name: _right_anterior_superior(centre_of(lesion)) for lesion in study.lesions()}
+            (work / "lesions.json").write_text(json.dumps(places), encoding="utf-8")
             (work / "run.json").write_text("{}", encoding="utf-8")
+
+
+def _right_anterior_superior(place_mm: Any) -> list[float]:
+    """From DICOM's left-posterior-superior to the right-anterior-superior that NIfTI viewers use."""
+    return [-float(place_mm[0]), -float(place_mm[1]), float(place_mm[2])]
 
 
 def main() -> int:

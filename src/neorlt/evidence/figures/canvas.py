@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 
 def new_figure(width_in: float, height_in: float) -> Any:
@@ -23,4 +24,4 @@ def as_svg(figure: Any, title: str) -> str:
     stream = io.StringIO()
     with rc_context({"svg.hashsalt": "neorlt", "svg.fonttype": "none"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Title": title})
-    return stream.getvalue()
+    return stream.getvalue().replace("<svg ", f'<svg role="img" aria-label={quoteattr(title)} ', 1)

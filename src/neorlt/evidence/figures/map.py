@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from neorlt.evidence.figures.canvas import as_svg, new_figure
-from neorlt.evidence.studies import ReviewTable, Study
+from neorlt.evidence.outcomes import nuclide_of
+from neorlt.evidence.studies import ReviewTable
 
 OUTCOME_FIELDS = {
     "response": "response",
@@ -16,13 +17,6 @@ OUTCOME_FIELDS = {
     "toxicity": "toxicity",
     "survival": "survival",
 }
-NOT_STATED = "not stated"
-
-
-def nuclide_of(study: Study) -> str:
-    """``90Y``, ``177Lu``, both, or not stated."""
-    isotopes = study.fields.get("isotopes")
-    return " + ".join(isotopes) if isotopes else NOT_STATED
 
 
 def evidence_map(table: ReviewTable) -> dict[tuple[str, str], tuple[int, int]]:

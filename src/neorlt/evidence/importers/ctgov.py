@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.records import Record, find_year
+from neorlt.evidence.loose import mapping, text, texts
+from neorlt.evidence.records import Record, find_nct, find_year
 
 
-def read_ctgov_json(text: str, where: str) -> list[Record]:
+def read_ctgov_json(content: str, where: str) -> list[Record]:
     """Registry records of a JSON document.
 
     Raises:
@@ -17,38 +18,43 @@ def read_ctgov_json(text: str, where: str) -> list[Record]:
 
     """
     try:
-        document = json.loads(text)
+        document = json.loads(content)
     except json.JSONDecodeError as error:
         raise InputError(
             "the JSON is malformed", found=error.msg, where=f"{where}, line {error.lineno}", remedy="download it again"
         ) from error
-    if isinstance(document, dict) and "studies" in document:
-        studies = document["studies"]
-    else:
-        studies = document if isinstance(document, list) else [document]
+    except RecursionError as error:
+        raise InputError("the JSON is nested too deep", where=where, remedy="download it again") from error
+    studies = document
+    if isinstance(document, dict):
+        studies = document.get("studies", [document])
+    if not isinstance(studies, list):
+        raise InputError("the list of studies is no list", where=where, remedy="download it again from the v2 API or site")
     return [study_record(study, where) for study in studies]
 
 
 def study_record(study: Any, where: str) -> Record:
-    """One study of the API as a record; the whole study stays in ``extra`` for comparison of versions."""
-    try:
-        protocol = study["protocolSection"]
-        identification = protocol["identificationModule"]
-        nct = str(identification["nctId"])
-    except (KeyError, TypeError) as error:
-        raise InputError("not a ClinicalTrials.gov v2 study", where=where, remedy="export it as JSON from the v2 API or site") from error
-    status = protocol.get("statusModule", {})
-    design = protocol.get("designModule", {})
-    sponsor = protocol.get("sponsorCollaboratorsModule", {}).get("leadSponsor", {}).get("name")
+    """One study of the API as a record; the whole study stays in ``extra`` for comparison of versions.
+
+    Raises:
+        InputError: the study carries no ClinicalTrials.gov number.
+
+    """
+    protocol = mapping(study, "protocolSection")
+    identification = mapping(protocol, "identificationModule")
+    nct = find_nct(text(identification.get("nctId")))
+    if nct is None:
+        raise InputError("not a ClinicalTrials.gov v2 study", where=where, remedy="export it as JSON from the v2 API or site")
+    sponsor = text(mapping(protocol, "sponsorCollaboratorsModule", "leadSponsor").get("name"))
     return Record(
-        title=identification.get("officialTitle") or identification.get("briefTitle") or nct,
+        title=text(identification.get("officialTitle")) or text(identification.get("briefTitle")) or nct,
         source="clinicaltrials.gov",
-        abstract=protocol.get("descriptionModule", {}).get("briefSummary"),
+        abstract=text(mapping(protocol, "descriptionModule").get("briefSummary")),
         authors=(sponsor,) if sponsor else (),
-        year=find_year(status.get("startDateStruct", {}).get("date")),
+        year=find_year(text(mapping(protocol, "statusModule", "startDateStruct").get("date"))),
         journal="ClinicalTrials.gov",
         nct=nct,
         url=f"https://clinicaltrials.gov/study/{nct}",
-        kinds=tuple(design.get("phases", ())),
+        kinds=tuple(texts(mapping(protocol, "designModule").get("phases"))),
         extra={"study": study},
     )

@@ -3,16 +3,21 @@
 from neorlt.evidence.pooling.counts import StudyCounts, clopper_pearson, read_counts, wilson
 from neorlt.evidence.pooling.explore import by_subgroup, leave_one_out, regress
 from neorlt.evidence.pooling.pool import MINIMUM_SERIES, PooledRate, method_names, pool
+from neorlt.evidence.pooling.summaries import Median, Ratio, median_of_medians, pool_ratios
 
 __all__ = [
     "MINIMUM_SERIES",
+    "Median",
     "PooledRate",
+    "Ratio",
     "StudyCounts",
     "by_subgroup",
     "clopper_pearson",
     "leave_one_out",
+    "median_of_medians",
     "method_names",
     "pool",
+    "pool_ratios",
     "read_counts",
     "regress",
     "wilson",

@@ -49,6 +49,9 @@ _DESCRIPTIONS = {
 }
 
 
+_ALIASES = {"glmm-profile": "glmm", "betabinomial": "beta-binomial", "bayes-1": "bayes", "bayes-1.0": "bayes"}
+
+
 def method_names() -> tuple[str, ...]:
     """Every method name that :func:`pool` takes; two-stage names read ``transform/estimator/test``."""
     two_stage = [
@@ -153,7 +156,7 @@ def pool(studies: Sequence[StudyCounts], method: str = "glmm", *, minimum_series
         InputError: an unknown method, no study at all, or overlapping cohorts.
 
     """
-    return _pool(tuple(studies), method, minimum_series)
+    return _pool(tuple(studies), _ALIASES.get(method, method), minimum_series)
 
 
 @functools.lru_cache(maxsize=256)

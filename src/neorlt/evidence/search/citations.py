@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from neorlt.core.errors import InputError
+from neorlt.evidence.loose import mapping, mappings, text, texts
 from neorlt.evidence.records import Record, clean_doi, find_pmc, find_year
 from neorlt.evidence.search.http import Answer, Polite, ServiceError
 
@@ -40,7 +41,7 @@ class OpenAlex:
 
     def backward(self, work: dict[str, Any]) -> list[Record]:
         """Works that this one cites."""
-        ids = [str(url).rsplit("/", 1)[-1] for url in work.get("referenced_works", [])]
+        ids = [url.rsplit("/", 1)[-1] for url in texts(work.get("referenced_works"))]
         found: list[Record] = []
         for start in range(0, len(ids), ID_BATCH):
             found += self._list("openalex:" + "|".join(ids[start : start + ID_BATCH]))
@@ -48,7 +49,7 @@ class OpenAlex:
 
     def forward(self, work: dict[str, Any]) -> list[Record]:
         """Works that cite this one."""
-        return self._list(f"cites:{str(work['id']).rsplit('/', 1)[-1]}")
+        return self._list(f"cites:{(text(work.get('id')) or '').rsplit('/', 1)[-1]}")
 
     def _list(self, filter_text: str) -> list[Record]:
         found: list[Record] = []
@@ -60,47 +61,51 @@ class OpenAlex:
             if not isinstance(results, list):
                 raise ServiceError("OpenAlex", "answered without results", remedy="try again later; nothing was stored")
             found += [record for item in results if (record := openalex_record(item)) is not None]
-            cursor = (document.get("meta") or {}).get("next_cursor")
+            cursor = text(mapping(document, "meta").get("next_cursor"))
             if not cursor or not results:
                 break
         return found
 
 
-def openalex_record(work: dict[str, Any]) -> Record | None:
+def openalex_record(work: Any) -> Record | None:
     """A work of OpenAlex as a record; None for a work without title and identifier."""
-    ids = work.get("ids") or {}
-    doi = clean_doi(work.get("doi"))
-    pmid = str(ids.get("pmid") or "").rsplit("/", 1)[-1] or None
-    title = work.get("display_name") or work.get("title") or ""
+    ids, biblio = mapping(work, "ids"), mapping(work, "biblio")
+    work = mapping(work)
+    doi = clean_doi(text(work.get("doi")))
+    pmid = (text(ids.get("pmid")) or "").rsplit("/", 1)[-1] or None
+    title = text(work.get("display_name")) or text(work.get("title")) or ""
     if not title and not doi and not pmid:
         return None
-    biblio = work.get("biblio") or {}
-    pages = "-".join(str(page) for page in (biblio.get("first_page"), biblio.get("last_page")) if page)
-    source = (work.get("primary_location") or {}).get("source") or {}
-    authors = tuple((item.get("author") or {}).get("display_name") or "" for item in work.get("authorships") or [])
+    pages = "-".join(page for page in (text(biblio.get("first_page")), text(biblio.get("last_page"))) if page)
+    pmc = (text(ids.get("pmcid")) or "").rsplit("/", 1)[-1].upper().removeprefix("PMC")
+    names = (text(mapping(item, "author").get("display_name")) for item in mappings(work.get("authorships")))
+    kind = text(work.get("type"))
     return Record(
         title=title,
         source="openalex",
         abstract=_uninvert(work.get("abstract_inverted_index")),
-        authors=tuple(name for name in authors if name),
-        year=work.get("publication_year"),
-        journal=source.get("display_name"),
-        volume=biblio.get("volume"),
+        authors=tuple(name for name in names if name),
+        year=find_year(text(work.get("publication_year"))),
+        journal=text(mapping(work, "primary_location", "source").get("display_name")),
+        volume=text(biblio.get("volume")),
         pages=pages or None,
         doi=doi,
         pmid=pmid,
-        pmcid=find_pmc("PMC" + str(ids["pmcid"]).rsplit("/", 1)[-1].upper().removeprefix("PMC")) if ids.get("pmcid") else None,
-        language=work.get("language"),
-        kinds=(work["type"],) if work.get("type") else (),
-        retracted=bool(work.get("is_retracted")),
+        pmcid=find_pmc(f"PMC{pmc}") if pmc else None,
+        language=text(work.get("language")),
+        kinds=(kind,) if kind else (),
+        retracted=work.get("is_retracted") is True,
     )
 
 
-def _uninvert(index: dict[str, list[int]] | None) -> str | None:
-    if not index:
-        return None
-    placed = sorted((place, word) for word, places in index.items() for place in places)
-    return " ".join(word for _, word in placed)
+def _uninvert(index: Any) -> str | None:
+    placed = [
+        (place, word)
+        for word, places in mapping(index).items()
+        for place in (places if isinstance(places, list) else [])
+        if isinstance(place, int)
+    ]
+    return " ".join(word for _, word in sorted(placed)) or None
 
 
 class Crossref:
@@ -127,21 +132,22 @@ class Crossref:
     def backward(self, work: dict[str, Any]) -> tuple[list[Record], int]:
         """Cited works that carry a DOI or a title, and how many references carry neither."""
         found, unnamed = [], 0
-        for item in work.get("reference") or []:
-            title = item.get("article-title") or item.get("volume-title") or ""
-            doi = clean_doi(item.get("DOI"))
+        for item in mappings(work.get("reference")):
+            title = text(item.get("article-title")) or text(item.get("volume-title")) or ""
+            doi = clean_doi(text(item.get("DOI")))
             if not title and not doi:
                 unnamed += 1
                 continue
+            author = text(item.get("author"))
             found.append(
                 Record(
                     title=title,
                     source="crossref",
-                    authors=(item["author"],) if item.get("author") else (),
-                    year=find_year(item.get("year")),
-                    journal=item.get("journal-title"),
-                    volume=item.get("volume"),
-                    pages=item.get("first-page"),
+                    authors=(author,) if author else (),
+                    year=find_year(text(item.get("year"))),
+                    journal=text(item.get("journal-title")),
+                    volume=text(item.get("volume")),
+                    pages=text(item.get("first-page")),
                     doi=doi,
                 )
             )
@@ -150,10 +156,10 @@ class Crossref:
     @staticmethod
     def retraction(work: dict[str, Any]) -> str | None:
         """Why Crossref holds the work for retracted (``update-to``/``updated-by`` of a retraction), or None."""
-        for update in work.get("updated-by") or []:
-            if str(update.get("type", "")).lower() in ("retraction", "withdrawal", "removal"):
+        for update in mappings(work.get("updated-by")):
+            if (text(update.get("type")) or "").lower() in ("retraction", "withdrawal", "removal"):
                 return f"Crossref: {update['type']} by {update.get('DOI')}"
-        if any(str(title).upper().startswith("RETRACTED") for title in work.get("title") or []):
+        if any(title.upper().startswith("RETRACTED") for title in texts(work.get("title"))):
             return "Crossref: the title says that it is retracted"
         return None
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from neorlt.evidence.importers.ctgov import study_record
+from neorlt.evidence.loose import text
 from neorlt.evidence.review.folder import ReviewFolder
 from neorlt.evidence.search.http import Answer, Polite, ServiceError
 from neorlt.evidence.search.runs import open_run
@@ -73,8 +74,9 @@ def search_ctgov(review: ReviewFolder, client: ClinicalTrials, query: str) -> di
             cursor = {"token": None, "used": [], "end": False}
             continue
         if run.total is None:
-            run.set_total(int(document.get("totalCount") or len(document["studies"])), None, cursor)
-        following = document.get("nextPageToken")
+            total = document.get("totalCount")
+            run.set_total(total if isinstance(total, int) else len(document["studies"]), None, cursor)
+        following = text(document.get("nextPageToken"))
         used = [*cursor["used"], token] if token else cursor["used"]
         end = not following or not document["studies"] or following in used
         cursor = {"token": following, "used": used, "end": end}

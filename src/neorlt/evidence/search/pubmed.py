@@ -14,6 +14,7 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.evidence.importers.decoding import decode
 from neorlt.evidence.importers.pubmed_xml import read_pubmed_xml
+from neorlt.evidence.loose import mapping, text, texts
 from neorlt.evidence.review.folder import ReviewFolder
 from neorlt.evidence.search.http import Answer, Polite, ServiceError
 from neorlt.evidence.search.runs import open_run
@@ -42,6 +43,8 @@ class PubMed:
         self._http = Polite("PubMed", base_url, per_second=pace, pause_s=pause_s, secret={"api_key": api_key} if api_key else None)
         self._common = {"db": "pubmed", "tool": "neorlt"} | ({"email": email} if email else {})
         self.cap, self.batch = cap, batch
+        self.warnings: list[str] = []
+        """What the server said of the last query: phrases that it did not find and therefore left out change its meaning."""
 
     def __enter__(self) -> PubMed:
         return self
@@ -74,23 +77,38 @@ class PubMed:
         return list(dict.fromkeys(left + right)), translation
 
     def _search(self, query: str, date_from: str, date_to: str) -> tuple[int, list[str], str | None]:
-        answer = self._http.post(
-            "esearch.fcgi",
-            self._common
-            | {
-                "term": query, "retmode": "json", "retmax": str(self.cap), "datetype": "edat",
-                "mindate": date_from.replace("-", "/"), "maxdate": date_to.replace("-", "/"),
-            },
-        )  # fmt: skip
+        """Count, PMIDs (all of them where they are not over the cap) and translation; asks on while a page brings news."""
+        dates = {"mindate": date_from.replace("-", "/"), "maxdate": date_to.replace("-", "/"), "datetype": "edat"}
+        found: dict[str, None] = {}
+        count, translation = 0, None
+        while True:
+            params = {"term": query, "retmode": "json", "retmax": str(self.cap), "retstart": str(len(found)), **dates}
+            result = self._result(self._http.post("esearch.fcgi", self._common | params))
+            known = len(found)
+            if known == 0:
+                count, translation = int(result["count"]), text(result.get("querytranslation"))
+                self.warnings = [
+                    f"{kind}: {phrase}"
+                    for part in ("errorlist", "warninglist")
+                    for kind, phrases in mapping(result, part).items()
+                    for phrase in texts(phrases)
+                ]
+            found |= dict.fromkeys(str(pmid) for pmid in result["idlist"])
+            if count > self.cap or len(found) >= count or len(found) == known:
+                return count, list(found), translation
+
+    @staticmethod
+    def _result(answer: Answer) -> dict[str, Any]:
         try:
-            result = json.loads(answer.body)["esearchresult"]
+            result: dict[str, Any] = json.loads(answer.body)["esearchresult"]
             if "ERROR" in result:
                 raise ServiceError("PubMed", f"refused the query ({result['ERROR']})", remedy="check the query")
-            return int(result["count"]), [str(pmid) for pmid in result["idlist"]], result.get("querytranslation")
+            int(result["count"]), list(result["idlist"])
         except (ValueError, KeyError, TypeError) as error:
             raise ServiceError(
                 "PubMed", "answered with something else than a result", remedy="try again later; nothing was stored"
             ) from error
+        return result
 
     def fetch(self, ids: list[str]) -> Answer:
         """Raw PubMed XML of up to a few hundred PMIDs."""
@@ -106,7 +124,7 @@ def search_pubmed(review: ReviewFolder, client: PubMed, query: str, *, date_from
     run = open_run(review, "pubmed", query, options)
     if "ids" not in run.cursor:
         ids, translation = client.ids(query, date_from, date_to)
-        run.set_total(len(ids), translation, {"ids": ids, "done": 0, "missing": []})
+        run.set_total(len(ids), translation, {"ids": ids, "done": 0, "missing": [], "warnings": client.warnings})
     while run.cursor["done"] < len(run.cursor["ids"]):
         done = run.cursor["done"]
         wanted = run.cursor["ids"][done : done + client.batch]

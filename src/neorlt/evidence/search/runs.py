@@ -69,6 +69,7 @@ class Run:
             "pages": self.pages,
             "records": len(self.record_ids()),
             "missing": self.cursor.get("missing", []),
+            "warnings": self.cursor.get("warnings", []),
         }
 
     def record_ids(self) -> set[str]:

@@ -60,9 +60,7 @@ def draw_picture(picture: Picture, width_px: int = 620) -> bytes:
         share = np.clip(picture.overlay / top, 0.0, 1.0)
         # Opacity rises with the value, so that the anatomy stays visible where there is little dose.
         opacity = np.where(share > HIDDEN_BELOW, 0.30 + 0.45 * share, 0.0)
-        shown = axes.imshow(
-            picture.overlay, cmap="inferno", vmin=0.0, vmax=top, alpha=opacity, extent=extent, interpolation="nearest"
-        )
+        shown = axes.imshow(picture.overlay, cmap="inferno", vmin=0.0, vmax=top, alpha=opacity, extent=extent, interpolation="nearest")
         _draw_contours(axes, picture, width_mm, height_mm)
         _draw_letters(axes, picture.letters)
         _draw_scale(axes, width_mm, height_mm)

@@ -30,9 +30,7 @@ def dose_volume(histograms: Sequence[Mapping[str, Any]], name: str, title: str) 
         light_grid(axes)
         for index, row in enumerate(shown):
             fraction = [100 * float(value) for value in row["volume_fraction"]]
-            axes.plot(
-                row["dose_gy"], fraction, color=series(index), ls=dash(index // 8 + index % 2), label=str(row.get("name", ""))
-            )
+            axes.plot(row["dose_gy"], fraction, color=series(index), ls=dash(index // 8 + index % 2), label=str(row.get("name", "")))
         axes.set_xlim(left=0)
         axes.set_ylim(0, 102)
         axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
@@ -40,8 +38,6 @@ def dose_volume(histograms: Sequence[Mapping[str, Any]], name: str, title: str) 
         axes.set_ylabel("Volume with at least this dose", color=colour("muted"))
         axes.legend(loc="upper right", handlelength=2.6)
         said = "; ".join(
-            f"{row.get('name', '')}: half of the volume has at least {number(row['d50_gy'])} Gy"
-            for row in shown
-            if "d50_gy" in row
+            f"{row.get('name', '')}: half of the volume has at least {number(row['d50_gy'])} Gy" for row in shown if "d50_gy" in row
         )
         return to_svg(figure, name, title, said + "." if said else title)

@@ -57,9 +57,7 @@ def probability_bars(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str
             rate = matching_rate(rates, names)
             band = _ends(rate.get("ci95")) if rate is not None else None
             if rate is not None and band is not None:
-                axes.add_patch(
-                    Rectangle((100 * band[0], -0.6), 100 * (band[1] - band[0]), len(schemes) + 0.2, color=colour("tint"), lw=0)
-                )
+                axes.add_patch(Rectangle((100 * band[0], -0.6), 100 * (band[1] - band[0]), len(schemes) + 0.2, color=colour("tint"), lw=0))
                 axes.axvline(100 * float(rate["events"]) / float(rate["n"]), color=colour("rule"), lw=1, ls=(0, (4, 3)))
             for row, scheme in enumerate(schemes):
                 value, ends = scheme.get(key), _ends(scheme.get(f"{key}_ci90"))
@@ -68,9 +66,7 @@ def probability_bars(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str
                     continue
                 axes.barh(row, 100 * value, height=0.5, color=colour("bar"), zorder=2)
                 if ends is not None:
-                    axes.plot(
-                        [100 * ends[0], 100 * ends[1]], [row, row], color=colour("ink"), lw=1.4, zorder=3, solid_capstyle="butt"
-                    )
+                    axes.plot([100 * ends[0], 100 * ends[1]], [row, row], color=colour("ink"), lw=1.4, zorder=3, solid_capstyle="butt")
                     for end in ends:
                         axes.plot([100 * end, 100 * end], [row - 0.13, row + 0.13], color=colour("ink"), lw=1.4, zorder=3)
                 axes.text(104, row, percent(value), va="center", weight="bold", zorder=4)
@@ -94,9 +90,7 @@ def kidney_bed(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> 
     """Kidney BED of each scheme as median and 90 % interval against the limit; None where no scheme has one."""
     rows = [
         (row, letters[index], scheme["kidney_bed_gy"])
-        for row, (index, scheme) in enumerate(
-            (i, s) for i, s in enumerate(schemes) if interval(s.get("kidney_bed_gy")) is not None
-        )
+        for row, (index, scheme) in enumerate((i, s) for i, s in enumerate(schemes) if interval(s.get("kidney_bed_gy")) is not None)
     ]
     if not rows:
         return None
@@ -114,9 +108,7 @@ def kidney_bed(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> 
         reach = max([reach, *limits])
         if limits and min(limits) == max(limits):
             axes.axvline(limits[0], color=colour("warn"), lw=1.4, ls=(0, (5, 3)), zorder=1)
-            axes.text(
-                limits[0], -0.72, f"limit {given(limits[0])} Gy", color=colour("warn"), ha="center", va="bottom", weight="bold"
-            )
+            axes.text(limits[0], -0.72, f"limit {given(limits[0])} Gy", color=colour("warn"), ha="center", va="bottom", weight="bold")
         said = []
         for row, letter, block in rows:
             shown = interval(block)

@@ -44,9 +44,7 @@ def trajectories(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str], k
     last_week = max(track[0][-1] for _, _, track in shown)
     top = max(max(map(float, track[1].get("high") or track[1]["median"])) for _, _, track in shown)
     with drawing(f"trajectory-{key}"):
-        figure = new_figure(
-            74 + 176 * rows + 42 * (rows - 1), margins_px=(36, 10, 28, 46), gaps_px=(26, 42), grid=(rows, columns)
-        )
+        figure = new_figure(74 + 176 * rows + 42 * (rows - 1), margins_px=(36, 10, 28, 46), gaps_px=(26, 42), grid=(rows, columns))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         said = []
         for position, axes in enumerate(panels.flat):
@@ -78,9 +76,7 @@ def trajectories(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str], k
             axes.set_title(f"{letter}  {_short(times(str(scheme.get('name', ''))))}", fontsize=11.5)
             axes.set_xlim(0, last_week)
             axes.set_ylim(0, top * 1.12)
-            said.append(
-                f"{letter} {word} {number(block['median'][0])} first, {number(block['median'][-1])} at week {number(weeks[-1])}"
-            )
+            said.append(f"{letter} {word} {number(block['median'][0])} first, {number(block['median'][-1])} at week {number(weeks[-1])}")
         for axes in panels[-1]:
             axes.set_xlabel("Weeks from baseline")
         return to_svg(figure, f"trajectory-{key.replace('_', '-')}", f"{axis_title} over time by scheme", "; ".join(said) + ".")

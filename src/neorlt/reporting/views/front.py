@@ -33,8 +33,7 @@ _SEX = {"F": "female", "M": "male"}
 GLOSSARY = (
     (
         "90 % interval",
-        "The range that holds 90 of 100 runs of the model. It covers what the model knows it does not know; "
-        "not what the model lacks.",
+        "The range that holds 90 of 100 runs of the model. It covers what the model knows it does not know; not what the model lacks.",
     ),
     (
         "Objective response",

@@ -49,7 +49,7 @@ def lesions(rows: Sequence[Mapping[str, Any]]) -> RegionTable:
             (Column("Longest diameter"), [_measured(row, "longest_diameter_mm", "mm") for row in rows]),
             (Column("Volume"), [_measured(row, "volume_ml", "ml") for row in rows]),
             (Column("Ki-67"), [given_cell(row, "ki67_pct", "%") for row in rows]),
-            (Column("SUVmax"), [given_cell(row, "suv_max", "") for row in rows]),
+            (Column("SUVmax"), [_measured(row, "suv_max", "") for row in rows]),
             *_dose_columns(rows),
         ],
     )
@@ -130,7 +130,8 @@ def _where(row: Mapping[str, Any]) -> str:
     parts = [str(row["site"]).replace("-", " ")] if row.get("site") else []
     model = row.get("model")
     if model:
-        parts.append(f"{model} fit" if "exponential" in str(model) else str(model))
+        short = str(model).split(" (")[0]
+        parts.append(f"{short} fit" if "exponential" in short else short)
     if row.get("nuclide"):
         parts.append(str(row["nuclide"]))
     if row.get("dose_origin"):
@@ -144,11 +145,7 @@ def _notes(row: Mapping[str, Any]) -> tuple[str, ...]:
         if str(status.get("name", "")).lower() == "ok":
             continue
         notes.append(
-            " ".join(
-                text
-                for text in (str(status.get("sentence") or status.get("name") or ""), str(status.get("advice") or ""))
-                if text
-            )
+            " ".join(text for text in (str(status.get("sentence") or status.get("name") or ""), str(status.get("advice") or "")) if text)
         )
     for vessel in maps(row.get("vessels")):
         notes.append("Contact with " + vessel_words(vessel) + ".")
@@ -169,9 +166,7 @@ def vessel_words(vessel: Mapping[str, Any]) -> str:
 def dvh_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
     """Mean, D98, D90, D50 and D2 of each region, in Gy."""
     keys = ("mean_gy", "d98_gy", "d90_gy", "d50_gy", "d2_gy")
-    return [
-        (str(row.get("name", "")), tuple(number(row[key]) if is_number(row.get(key)) else "–" for key in keys)) for row in rows
-    ]
+    return [(str(row.get("name", "")), tuple(number(row[key]) if is_number(row.get(key)) else "–" for key in keys)) for row in rows]
 
 
 def generic(rows: Any) -> tuple[list[str], list[list[str]]] | None:

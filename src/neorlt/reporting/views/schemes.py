@@ -145,9 +145,7 @@ def _activity(scheme: Mapping[str, Any]) -> Cell:
         name = nuclide.replace("-", "\u2011")
         same = len(set(activities)) == 1
         lines.append(
-            f"{len(activities)} × {given(activities[0])} GBq {name}"
-            if same
-            else f"{joined([given(a) for a in activities])} GBq {name}"
+            f"{len(activities)} × {given(activities[0])} GBq {name}" if same else f"{joined([given(a) for a in activities])} GBq {name}"
         )
     sensitiser = scheme.get("sensitiser")
     notes = [f"with {_SENSITISERS.get(str(sensitiser), str(sensitiser))}"] if sensitiser and str(sensitiser) != "none" else []
@@ -177,10 +175,7 @@ def details(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> lis
     lesions = list(dict.fromkeys(str(name) for scheme in schemes for name in block(scheme.get("lesion_dose_gy"))))
     makers: list[tuple[Column, Callable[[Mapping[str, Any]], Cell]]] = [
         (Column("Activity given"), _activity),
-        *(
-            (Column(f"Dose to {lesion}", "all cycles together"), lambda s, lesion=lesion: _lesion_dose(s, lesion))
-            for lesion in lesions
-        ),
+        *((Column(f"Dose to {lesion}", "all cycles together"), lambda s, lesion=lesion: _lesion_dose(s, lesion)) for lesion in lesions),
         (Column("Kidney dose", "all cycles together"), lambda s: interval_cell(s, "kidney_dose_gy", "Gy")),
         (Column("Longest diameter at surgery"), lambda s: interval_cell(s, "diameter_mm_at_surgery", "mm")),
         (Column("Change of liver tumour volume"), lambda s: interval_cell(s, "liver_burden_change_pct", "%")),

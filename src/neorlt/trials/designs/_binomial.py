@@ -54,6 +54,15 @@ def pmf_table(p: float, n_max: int) -> Floats:
     return table
 
 
+def pmf_row(p: float, n: int) -> Floats:
+    """Binomial probabilities of 0 … n successes."""
+    from scipy.special import gammaln
+
+    x = np.arange(n + 1)
+    row: Floats = np.exp(gammaln(n + 1.0) - gammaln(x + 1.0) - gammaln(n - x + 1.0) + x * np.log(p) + (n - x) * np.log1p(-p))
+    return row
+
+
 @functools.lru_cache(maxsize=16)
 def sf_table(p: float, n_max: int) -> Floats:
     """``(n_max + 1, n_max + 3)`` upper tails ``P(X > k | n, p)`` at ``[n, k + 1]`` for k = −1 … n_max + 1."""
@@ -73,20 +82,3 @@ def tail(p: float, n: int, k: int) -> float:
     if k < 0:
         return 1.0
     return 0.0 if k >= n else float(bdtrc(k, n, p))
-
-
-def clopper_pearson(events: int, total: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact (Clopper–Pearson) interval of a proportion."""
-    from scipy.special import betaincinv
-
-    if not 0 <= events <= total or total <= 0:
-        raise InputError(
-            "a count is not a proportion",
-            expected="0 <= events <= total, total above 0",
-            found=f"{events}/{total}",
-            remedy="correct the counts",
-        )
-    a = (1.0 - level) / 2.0
-    low = 0.0 if events == 0 else float(betaincinv(events, total - events + 1, a))
-    high = 1.0 if events == total else float(betaincinv(events + 1, total - events, 1.0 - a))
-    return low, high

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.core.errors import InputError
-from neorlt.trials.designs._binomial import SLACK, Floats, check_rates, pmf_table, sf_table, tail
+from neorlt.trials.designs._binomial import SLACK, Floats, check_rates, pmf_row, pmf_table, sf_table, tail
 
 N_LIMIT = 1500
 """Largest trial that is searched."""
@@ -71,10 +71,13 @@ class SimonDesigns:
 
 def reject_probability(p: float, r1: int, n1: int, r: int, n: int) -> float:
     """Chance that the design calls the treatment promising at response rate ``p``: an exact sum."""
-    pmf = pmf_table(p, n)
-    sf = sf_table(p, n)
+    from scipy.special import bdtrc
+
     x = np.arange(r1 + 1, n1 + 1)
-    return float(np.sum(pmf[n1, x] * sf[n - n1, np.clip(r - x, -1, n - n1) + 1]))
+    needed = r - x
+    rest = n - n1
+    second = np.where(needed < 0, 1.0, np.where(needed >= rest, 0.0, bdtrc(np.clip(needed, 0, rest - 1), rest, p)))
+    return float(np.sum(pmf_row(p, n1)[x] * second))
 
 
 def expected_size(p: float, r1: int, n1: int, n: int) -> tuple[float, float]:
@@ -148,32 +151,42 @@ class _Search:
         en = n1[:, None] + self.sf0[n1[:, None], x[None, :] + 1] * (n - n1[:, None])
         candidate = (en < best_en) & (x[None, :] <= self.r1_max[n1][:, None])
         w0, w1 = self.pmf0[n1[:, None], x[None, :]], self.pmf1[n1[:, None], x[None, :]]
+        # Upper tails of the second stage, padded on the left so that any cut-off is a reversed slice and not a gather.
+        pad = np.ones((n1.size, x.size))
+        tail0 = np.hstack([pad, self.sf0[n - n1, : highest + 2]])
+        tail1 = np.hstack([pad, self.sf1[n - n1, : highest + 2]])
         best: tuple[float, int, int] | None = None
         for r in range(highest, -1, -1):
-            column = np.clip(r - x, -1, self.size + 1)[None, :] + 1
-            rest = (n - n1)[:, None]
-            size = _beyond(w0 * self.sf0[rest, column])
-            power = _beyond(w1 * self.sf1[rest, column])
-            allowed = candidate & (x[None, :] <= r)
-            feasible = allowed & (size <= self.alpha + SLACK) & (power >= 1.0 - self.beta - SLACK)
-            if feasible.any():
-                i, j = np.unravel_index(int(np.argmin(np.where(feasible, en, np.inf))), en.shape)
-                best = (float(en[i, j]), int(n1[i]), int(x[j]))
-                candidate &= en < best[0]
+            columns = slice(r + 2, r + 2 + x.size)
+            size = _beyond(w0 * tail0[:, columns][:, ::-1])
+            passed = candidate & (x[None, :] <= r) & (size <= self.alpha + SLACK)
+            rows = np.flatnonzero(passed.any(axis=1))
+            if rows.size:
+                power = _beyond(w1[rows] * tail1[rows, columns][:, ::-1])
+                feasible = passed[rows] & (power >= 1.0 - self.beta - SLACK)
+                if feasible.any():
+                    i, j = np.unravel_index(int(np.argmin(np.where(feasible, en[rows], np.inf))), feasible.shape)
+                    best = (float(en[rows[i], j]), int(n1[rows[i]]), int(x[j]))
+                    candidate &= en < best[0]
             # A lower cut-off only raises the size: leave out the n1 that no r1 can save.
             hopeful = np.any(candidate & (size <= self.alpha + SLACK), axis=1)
             if not hopeful.any():
                 break
             if not hopeful.all():
                 n1, en, candidate, w0, w1 = n1[hopeful], en[hopeful], candidate[hopeful], w0[hopeful], w1[hopeful]
+                tail0, tail1 = tail0[hopeful], tail1[hopeful]
         return best
 
     def cutoff(self, n: int, n1: int, r1: int) -> int:
-        """Smallest r that holds the level."""
-        for r in range(r1, n):
-            if reject_probability(self.p0, r1, n1, r, n) <= self.alpha + SLACK:
-                return r
-        raise AssertionError("a feasible design has a cut-off")
+        """Smallest r that holds the level: the size falls as r rises, so halving finds it."""
+        low, high = r1, n
+        while low < high:
+            middle = (low + high) // 2
+            if reject_probability(self.p0, r1, n1, middle, n) <= self.alpha + SLACK:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
 
 def _beyond(terms: Floats) -> Floats:
@@ -220,19 +233,19 @@ def simon(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> Simon
                 best_en = better[0]
                 found.append((n, *better))
         n += 1
-    designs = [evaluate(p0, p1, r1, n1, search.cutoff(size, n1, r1), size) for size, _, n1, r1 in found]
-    return SimonDesigns(p0, p1, alpha, beta, designs[-1], designs[0], _hull(designs), n - 1)
+    chain = tuple(evaluate(p0, p1, r1, n1, search.cutoff(size, n1, r1), size) for size, _, n1, r1 in _hull(found))
+    return SimonDesigns(p0, p1, alpha, beta, chain[-1], chain[0], chain, n - 1)
 
 
-def _hull(designs: list[TwoStage]) -> tuple[TwoStage, ...]:
-    """Designs that minimise ``w n + (1 - w) EN(p0)`` for some weight: the lower hull from minimax to optimal."""
-    hull: list[TwoStage] = []
-    for design in designs:
+def _hull(found: list[tuple[int, float, int, int]]) -> list[tuple[int, float, int, int]]:
+    """Designs (n, EN, n1, r1) that minimise ``w n + (1 - w) EN(p0)`` for some weight: the lower hull, minimax to optimal."""
+    hull: list[tuple[int, float, int, int]] = []
+    for design in found:
         while len(hull) >= 2:
             a, b = hull[-2], hull[-1]
-            if (b.en_p0 - a.en_p0) * (design.n - a.n) >= (design.en_p0 - a.en_p0) * (b.n - a.n):
+            if (b[1] - a[1]) * (design[0] - a[0]) >= (design[1] - a[1]) * (b[0] - a[0]):
                 hull.pop()
             else:
                 break
         hull.append(design)
-    return tuple(hull)
+    return hull

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neorlt.core.errors import InputError
-from neorlt.trials.designs._binomial import Floats
+from neorlt.trials.designs._binomial import Floats, pmf_row
 
 Test = Literal["score", "fisher", "boschloo"]
 
@@ -196,11 +196,7 @@ def _pmf(p: float, n: int) -> Floats:
         edge = np.zeros(n + 1)
         edge[0 if p <= 0 else n] = 1.0
         return edge
-    from scipy.special import gammaln
-
-    x = np.arange(n + 1)
-    found: Floats = np.exp(gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1) + x * np.log(p) + (n - x) * np.log1p(-p))
-    return found
+    return pmf_row(p, n)
 
 
 def exact_two_arm(

@@ -1,0 +1,130 @@
+"""Commands of the rooms beside the main road: evidence, trials, cohorts, calibration, phantoms, privacy, the page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
+
+
+def _show(document: Mapping[str, Any], as_json: bool, *keys: str) -> None:
+    """One JSON document, or the named entries a line each."""
+    from neorlt.core.manifest import to_json
+
+    if as_json:
+        sys.stdout.write(to_json(document))
+        return
+    for key in keys or tuple(document):
+        value = document.get(key)
+        rows = value if isinstance(value, list) else [value]
+        sys.stdout.write(f"{key}: {rows[0] if len(rows) == 1 else ''}\n")
+        for row in rows if len(rows) != 1 else ():
+            sys.stdout.write(f"  {row}\n")
+
+
+def recovery(study: Path, phantom: Annotated[str, typer.Option(help="nema")] = "nema", json: Json = False) -> None:
+    """Recovery coefficients and blur from a phantom scan."""
+    from neorlt.dicom.commands import recovery_command
+
+    _show(recovery_command(study, phantom=phantom), json, "phantom", "fwhm_mm", "curve")
+
+
+def deidentify(study: Path, out: Out, json: Json = False) -> None:
+    """Copy a study without what identifies the patient (PS3.15 basic profile)."""
+    from neorlt.dicom.deidentify_command import deidentify_command
+
+    _show(deidentify_command(study, out), json)
+
+
+def calibrate(
+    out: Out, sbc: Annotated[int | None, typer.Option(min=10, help="Replicates of simulation-based calibration.")] = None, json: Json = False
+) -> None:
+    """Refit the response model to the published lesions."""
+    from neorlt.response.calibrate import calibrate_command
+
+    _show(calibrate_command(out, sbc), json, "posterior_hash", "rhat_max", "ess_min", "divergences")
+
+
+def cohort(
+    table: Path, out: Out, confirm: Annotated[bool, typer.Option("--confirm", help="Responses need confirmation (RECIST 1.1).")] = False,
+    landmark_months: Annotated[float | None, typer.Option(min=0, help="Landmark for the comparison.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 1, json: Json = False,
+) -> None:
+    """Analyse a centre's own table."""
+    from neorlt.cohorts.command import cohort_command
+
+    _show(cohort_command(table, out, seed=seed, confirm=confirm, landmark_months=landmark_months), json)
+
+
+def trial(
+    design: Path, dask: Annotated[str | None, typer.Option(help="Address of a dask scheduler, tcp://…")] = None, json: Json = False
+) -> None:
+    """Run the virtual trial of a TOML file."""
+    from neorlt.trials.command import trial_command
+
+    _show(trial_command(design, dask), json, "n_simulated", "power", "assurance", "arms")
+
+
+def design(context: typer.Context, kind: str, json: Json = False) -> None:
+    """Sample size and boundaries: simon, exact, two-arm, group-sequential, survival, predictive, safety.
+
+    Options are those of the design, for example: design simon --p0 0.1 --p1 0.3 --alpha 0.1 --beta 0.1
+    """
+    from neorlt.trials.designs.command import design_command
+
+    _show(design_command(kind, **_options(context.args)), json)
+
+
+def _options(words: list[str]) -> dict[str, Any]:
+    """Read ``--name value`` pairs; numbers become numbers."""
+    from neorlt.core.errors import InputError
+
+    found: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        name = rest.pop(0)
+        name, _, value = name.partition("=")
+        if not name.startswith("--") or not (value or rest):
+            raise InputError("an option is not understood", expected="--name value", found=name, remedy="give each option with its value")
+        text = value or rest.pop(0)
+        found[name[2:].replace("-", "_")] = _number(text)
+    return found
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def serve(
+    cases: Annotated[Path, typer.Option("--cases", help="Folder for cases; made if it is absent.")] = Path("neorlt-cases"),
+    host: Annotated[str, typer.Option(help="Loopback unless a token is set in NEORLT_TOKEN.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    certificate: Annotated[Path | None, typer.Option(help="PEM certificate for TLS.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM key for TLS.")] = None,
+    plan: Annotated[list[Path] | None, typer.Option("--plan", help="Finished output folder of `neorlt plan`; may be repeated.")] = None,
+) -> None:
+    """Serve the tumour board's page."""
+    from neorlt.web.serve import serve as run
+
+    run(cases, host=host, port=port, certificate=certificate, key=key, shared=tuple(plan or ()))
+
+
+def mount(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    from neorlt.evidence.commands import evidence_app
+
+    for command in (recovery, deidentify, calibrate, cohort, trial, serve):
+        app.command()(command)
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(design)
+    app.add_typer(evidence_app, name="evidence")

@@ -1,0 +1,139 @@
+"""A nuclide from a user's TOML file.
+
+::
+
+    name = "Sm-153"
+    half_life_h = 46.5
+    source = "where the numbers come from"
+    beta_per_decay = 1.0                 # what the branches below must sum to
+    beta_mean_mev = 0.2236               # optional: what the spectrum must give, within 1 %
+    gamma = [[0.1032, 0.298]]            # [MeV, number per decay]; also x_ray, conversion_electron, auger, alpha
+    [[beta_minus]]                       # also beta_plus; or beta_table = [[MeV, number per decay], ...]
+    endpoint_mev = 0.7
+    per_decay = 1.0
+    daughter_z = 63
+    unique = false
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from neorlt.core.errors import InputError
+from neorlt.nuclides.nuclide import Nuclide, as_lines, normalise_name, register_nuclide
+from neorlt.nuclides.spectra import BetaBranch
+
+SUM_TOLERANCE = 0.005
+MEAN_TOLERANCE = 0.01
+_LINES = ("gamma", "x_ray", "conversion_electron", "auger", "alpha", "beta_table")
+_KEYS = {"name", "half_life_h", "source", "beta_per_decay", "beta_mean_mev", "beta_minus", "beta_plus", *_LINES}
+
+
+def _branches(rows: Any, sign: int, where: str) -> tuple[BetaBranch, ...]:
+    def branch(row: Any) -> BetaBranch:
+        unique = bool(row.get("unique", False))
+        return BetaBranch(float(row["endpoint_mev"]), float(row["per_decay"]), unique, sign * int(row["daughter_z"]))
+
+    try:
+        return tuple(branch(row) for row in rows)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            "a beta branch lacks a key",
+            expected="endpoint_mev, per_decay, daughter_z",
+            found=str(error),
+            where=where,
+            remedy="complete the branch",
+        ) from error
+
+
+def read_nuclide(path: str | Path) -> Nuclide:
+    """Read a nuclide from a TOML file, check it and make it known by its name.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, an unknown key, or a spectrum that does not sum to ``beta_per_decay`` or whose
+        mean energy is not ``beta_mean_mev``.
+    """
+    path = Path(path)
+    where = path.name
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError("the nuclide file cannot be read", found=str(error), where=where, remedy="give a TOML file") from error
+    if unknown := sorted(set(document) - _KEYS):
+        raise InputError(
+            "the nuclide file has an unknown key",
+            found=", ".join(unknown),
+            expected=", ".join(sorted(_KEYS)),
+            where=where,
+            remedy="correct or remove it",
+        )
+    if missing := sorted({"name", "half_life_h", "source"} - set(document)):
+        raise InputError("the nuclide file lacks a key", found=", ".join(missing), where=where, remedy="add it")
+    name = normalise_name(str(document["name"]))
+    digits = name.partition("-")[2]
+    if not digits.isdigit():
+        raise InputError(
+            "the nuclide's name holds no mass number",
+            found=str(document["name"]),
+            expected="such as Sm-153",
+            where=where,
+            remedy="name it by symbol and mass number",
+        )
+    try:
+        lines = {key: as_lines(document.get(key, ())) for key in _LINES}
+        half_life_h = float(document["half_life_h"])
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "a table of lines is not numbers", found=str(error), where=where, remedy="give rows of [MeV, number per decay]"
+        ) from error
+    nuclide = Nuclide(
+        name,
+        half_life_h,
+        int(digits),
+        _branches(document.get("beta_minus", ()), 1, where),
+        _branches(document.get("beta_plus", ()), -1, where),
+        beta_table=lines["beta_table"],
+        gamma=lines["gamma"],
+        x_ray=lines["x_ray"],
+        conversion_electron=lines["conversion_electron"],
+        auger=lines["auger"],
+        alpha=lines["alpha"],
+        source=str(document["source"]),
+    )
+    _check(nuclide, document, where)
+    return register_nuclide(nuclide)
+
+
+def _check(nuclide: Nuclide, document: dict[str, Any], where: str) -> None:
+    energy, number = nuclide.beta_spectrum()
+    total = float(number.sum())
+    if total > 0 or "beta_per_decay" in document:
+        stated = document.get("beta_per_decay")
+        if stated is None:
+            raise InputError(
+                "the file states no number of betas per decay", where=where, remedy="add beta_per_decay, what the spectrum must sum to"
+            )
+        if not abs(total - float(stated)) <= SUM_TOLERANCE * max(float(stated), 1e-9):
+            raise InputError(
+                "the beta spectrum does not sum",
+                expected=f"{float(stated):.4f} per decay",
+                found=f"{total:.4f}",
+                where=where,
+                remedy="correct the intensities or beta_per_decay",
+            )
+    if "beta_mean_mev" in document and total > 0:
+        stated, found = float(document["beta_mean_mev"]), float((energy * number).sum()) / total
+        if not abs(found / stated - 1) <= MEAN_TOLERANCE:
+            raise InputError(
+                "the mean energy of the beta spectrum is not the stated one",
+                expected=f"{stated:.4f} MeV",
+                found=f"{found:.4f} MeV",
+                where=where,
+                remedy="correct the endpoints, the table or beta_mean_mev",
+            )
+    if total == 0 and not any(len(getattr(nuclide, key)) for key in _LINES):
+        raise InputError("the nuclide emits nothing", where=where, remedy="give its betas, electrons, alphas or photons")

@@ -1,0 +1,283 @@
+"""What an arm does to the tumours of virtual patients: doses, shrinkage and vessel contact, through ``response.simulate``."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.clinic.limits import kidney_bed_limit_gy
+from neorlt.clinic.recist import Response, classify_recist
+from neorlt.core.draws import generator
+from neorlt.nuclides.nuclide import get_nuclide
+from neorlt.planning.doses import TISSUE_G_PER_ML, cycle_log_sd, energy_ratio, population
+from neorlt.planning.patient import sphere_volume_ml
+from neorlt.planning.scheme import THERAPY_NUCLIDES
+from neorlt.response import blood
+from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
+from neorlt.response.kidney import kidney_bed_gy
+from neorlt.response.parameters import SENSITISERS, Parameters
+from neorlt.response.simulate import simulate
+from neorlt.response.vessels import centre_distance_mm, contact_deg, vessel_radius_mm
+from neorlt.trials.design import Arm, TrialDesign
+from neorlt.trials.population import VESSELS, Patients, resectability_of
+
+Floats = NDArray[np.float64]
+BLOOD_REPLICATES = 8
+
+
+@dataclass(frozen=True)
+class ArmResponse:
+    """Outcome of an arm before surgery, each ``(draw, patient)``.
+
+    ``week`` is when the tumour is judged, ``contact`` the resectability class then, ``cycles`` how many were given.
+    """
+
+    week: Floats
+    response: NDArray[np.intp]
+    diameter_change_pct: Floats
+    resectability: NDArray[np.intp]
+    ki67_pct: Floats
+    cycles: NDArray[np.intp]
+    haematotoxicity: NDArray[np.bool_]
+
+
+def toxicity_probability(design: TrialDesign, arm: Arm, parameters: Parameters, seed: int) -> Floats:
+    """Chance per draw of blood toxicity of grade 3–4 under the full scheme, at the population's mean counts."""
+    if arm.scheme is None or not arm.scheme.cycles:
+        return np.zeros(parameters.n_draws)
+    cycles = arm.scheme.cycles
+    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in cycles])
+    dose, half_life = blood.marrow_dose_gy(parameters, activity, seed)
+    course = blood.blood_course(
+        parameters,
+        dose,
+        half_life,
+        [cycle.week for cycle in cycles],
+        weeks=13.0 * np.ceil((cycles[-1].week + 12) / 13),
+        seed=seed,
+        sensitiser=[SENSITISERS.index(cycle.sensitiser) for cycle in cycles],
+        n_replicates=BLOOD_REPLICATES,
+    )
+    from neorlt.trials.population import population_table
+
+    marginals = population_table()["marginals"]
+    baselines = {
+        "platelets": marginals["platelets_e9_per_l"]["parameters"][0],
+        "neutrophils": marginals["neutrophils_e9_per_l"]["parameters"][0],
+    }
+    return np.asarray(blood.p_grade34(course, baselines, BLOOD_REPLICATES)["any"], float)
+
+
+def lesions_of(patients: Patients) -> tuple[LesionArrays, NDArray[np.intp]]:
+    """Primaries of all patients, then one liver lesion for each who has them; and the patient of each lesion."""
+    liver = np.flatnonzero(patients["liver_metastases"] > 0)
+    owner = np.concatenate([np.arange(patients.n), liver])
+    diameter = np.concatenate([patients["size_mm"], patients["liver_lesion_mm"][liver]])
+    volume = np.array([sphere_volume_ml(float(d)) for d in diameter])
+    return LesionArrays(
+        volume_ml=volume,
+        ki67_pct=patients["ki67_pct"][owner],
+        is_liver=np.arange(len(owner)) >= patients.n,
+        diameter_mm=diameter,
+        patient=owner,
+    ), owner
+
+
+def _lognormal(name: str, z: Floats) -> Floats:
+    median, log_sd = population()[name]["parameters"]
+    return np.asarray(median * np.exp(log_sd * z))
+
+
+@functools.cache
+def _energy_ratios() -> tuple[Floats, Floats]:
+    """Log mass in g, and dose per decay of 90Y over 177Lu there: 48 points hold the curve within 0.1 %."""
+    mass = np.geomspace(0.01, 2000.0, 48)
+    return np.log(mass), np.array([energy_ratio(float(m)) for m in mass])
+
+
+def lesion_doses(
+    arm: Arm,
+    patients: Patients,
+    lesions: LesionArrays,
+    owner: NDArray[np.intp],
+    n_draws: int,
+    y90_potency: float,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Doses ``(draw, lesion, cycle, nuclide)`` and half-lives ``(draw, lesion, nuclide)`` under the whole scheme.
+
+    A patient's lesions share half of the spread of dose per activity, which goes with the SUV. ``y90_potency`` is a factor
+    on 90Y doses, for the scenarios: what a gray of 90Y does beside one of 177Lu is not known.
+    """
+    assert arm.scheme is not None
+    cycles = arm.scheme.cycles
+    n = len(owner)
+    own = rng.standard_normal((n_draws, n))
+    z = np.sqrt(0.5) * patients["dose_z"][owner] + np.sqrt(0.5) * own
+    lu = _lognormal("lesion_gy_per_gbq", z)
+    washout = _lognormal("lesion_washout_per_h", rng.standard_normal((n_draws, n)))
+    decay = np.array([get_nuclide(name).decay_constant_per_h for name in THERAPY_NUCLIDES])
+    rate = washout[..., None] + decay
+    mass = np.asarray(lesions.volume_ml, float) * TISSUE_G_PER_ML
+    ratio = np.interp(np.log(mass), *_energy_ratios())
+    per_gbq = np.stack([lu, lu * ratio * rate[..., 0] / rate[..., 1] * y90_potency], axis=-1)
+    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in cycles])
+    falls = np.asarray(population()["lesion_fall_per_cycle"]["parameters"], float)
+    fall = falls[np.clip(np.asarray(lesions.grade, int), 0, 2)]
+    factor = (1.0 - fall)[:, None] ** np.arange(len(cycles))
+    scatter = np.exp(cycle_log_sd() * rng.standard_normal((n_draws, n, len(cycles))))
+    dose = per_gbq[:, :, None, :] * activity * (factor * scatter)[..., None]
+    return dose, np.log(2.0) / rate
+
+
+def allowed_cycles(arm: Arm, parameters: Parameters, n_patients: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Cycles ``(draw, patient)`` until the next would take the kidneys over 40 Gy BED, by each patient's own kidney dose."""
+    assert arm.scheme is not None
+    cycles = arm.scheme.cycles
+    total = len(cycles)
+    shape = (parameters.n_draws, n_patients)
+    if not arm.dosimetry_guided:
+        return np.full(shape, total, np.intp)
+    lu = _lognormal("kidney_gy_per_gbq", rng.standard_normal(shape))
+    washout = _lognormal("kidney_washout_per_h", rng.standard_normal(shape))
+    decay = np.array([get_nuclide(name).decay_constant_per_h for name in THERAPY_NUCLIDES])
+    rate = washout[..., None] + decay
+    mass_g = float(population()["kidney_mass_g"]["parameters"][0])
+    per_gbq = np.stack([lu, lu * energy_ratio(mass_g) * rate[..., 0] / rate[..., 1]], axis=-1)
+    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in cycles])
+    dose = (per_gbq[:, :, None, :] * activity).reshape(-1, total, 2)
+    worlds = parameters.repeat(n_patients)
+    weeks = [cycle.week for cycle in cycles]
+    fits = np.zeros(dose.shape[0], np.intp)
+    for k in range(1, total + 1):
+        bed = kidney_bed_gy(worlds, dose[:, :k], (np.log(2.0) / rate).reshape(-1, 2), weeks[:k])
+        fits = np.where((bed <= kidney_bed_limit_gy()) & (fits == k - 1), k, fits)
+    return np.asarray(np.maximum(fits, 1).reshape(shape), np.intp)
+
+
+def treat(
+    design: TrialDesign, arm: Arm, patients: Patients, parameters: Parameters, p_toxicity: Floats, y90_potency: float, seed: int
+) -> ArmResponse:
+    """Treat every patient in every world ``(draw, patient)`` and judge the tumour before surgery."""
+    shape = (parameters.n_draws, patients.n)
+    if arm.kind == "upfront-surgery":
+        contact = np.stack([patients["vein_deg"], patients["artery_deg"]], axis=1)
+        classes = np.broadcast_to(resectability_of(contact, patients["head"] > 0), shape)
+        return ArmResponse(
+            np.full(shape, arm.surgery_week),
+            np.full(shape, int(Response.SD), np.intp),
+            np.zeros(shape),
+            classes,
+            np.broadcast_to(patients["ki67_pct"], shape),
+            np.zeros(shape, np.intp),
+            np.zeros(shape, bool),
+        )
+    rng = generator(seed, "trial", "treatment", arm.kind)
+    v = design.values
+    if arm.kind == "chemotherapy":
+        change = v["chemotherapy_log_volume"] + v["chemotherapy_log_volume_sd"] * rng.standard_normal(shape)
+        return _judged(
+            patients,
+            np.exp(change / 3.0),
+            np.full(shape, arm.surgery_week),
+            parameters,
+            rng,
+            np.broadcast_to(patients["ki67_pct"], shape),
+            np.zeros(shape, np.intp),
+            np.zeros(shape, bool),
+        )
+    assert arm.scheme is not None
+    cycles = arm.scheme.cycles
+    total = len(cycles)
+    toxic = rng.random(shape) < p_toxicity[:, None]
+    after = rng.integers(1, max(total, 2), shape)
+    stops = toxic & (rng.random(shape) < v["p_stop_after_toxicity"])
+    given = allowed_cycles(arm, parameters, patients.n, generator(seed, "trial", "kidney"))
+    given = np.where(stops, np.minimum(given, after), given)
+    delay = np.where(toxic & ~stops, v["delay_weeks"], 0.0)
+    start = np.array([cycle.week for cycle in cycles])
+    week = start[given - 1] + arm.scheme.surgery_weeks_after_last + delay
+    lesions, owner = lesions_of(patients)
+    dose, half_life = lesion_doses(
+        arm, patients, lesions, owner, parameters.n_draws, y90_potency, generator(seed, "trial", "dose")
+    )
+    dose = dose * (np.arange(total) < given[:, owner, None])[..., None]
+    looks = np.unique(
+        np.concatenate(
+            [start + arm.scheme.surgery_weeks_after_last, start[-1:] + arm.scheme.surgery_weeks_after_last + v["delay_weeks"]]
+        )
+    )
+    outcome = simulate(
+        parameters,
+        lesions,
+        ScheduleArrays(
+            week=start.astype(np.float32),
+            dose_gy=dose.astype(np.float32),
+            effective_half_life_h=half_life.astype(np.float32),
+            times_week=looks.astype(np.float32),
+            sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in cycles], np.intp),
+        ),
+        draw_lesion_effects(parameters, lesions, 1, seed),
+    )
+    at = np.clip(np.searchsorted(looks, week - 1e-6), 0, len(looks) - 1)
+
+    def when(values: NDArray[np.float32]) -> Floats:
+        return np.asarray(np.take_along_axis(values, at[:, owner, None], axis=2)[..., 0], float)
+
+    base = np.asarray(lesions.diameter_mm, float)
+    ratio = when(outcome.diameter_mm) / base
+    measured = when(outcome.diameter_measured_mm)
+    sums = np.zeros(shape)
+    np.add.at(sums.T, owner, measured.T)
+    before = np.zeros(patients.n)
+    np.add.at(before, owner, base)
+    return _judged(
+        patients,
+        ratio[:, : patients.n],
+        week,
+        parameters,
+        rng,
+        when(outcome.ki67_pct)[:, : patients.n],
+        given,
+        toxic,
+        sums,
+        before,
+    )
+
+
+def _judged(
+    patients: Patients,
+    ratio: Floats,
+    week: Floats,
+    parameters: Parameters,
+    rng: np.random.Generator,
+    ki67: Floats,
+    cycles: NDArray[np.intp],
+    toxic: NDArray[np.bool_],
+    sums: Floats | None = None,
+    before: Floats | None = None,
+) -> ArmResponse:
+    """RECIST class and vessel contact at the scan before surgery.
+
+    The nadir is the baseline: one scan decides. Contact follows the sphere that touches a cylinder; a scar may keep it.
+    """
+    size = patients["size_mm"]
+    total = size * ratio if sums is None else sums
+    base = size if before is None else before
+    code = np.asarray(classify_recist(total, base, base), np.intp)
+    contacts = []
+    for name, column in zip(VESSELS, ("vein_deg", "artery_deg"), strict=True):
+        baseline, radius = patients[column], vessel_radius_mm(name)
+        # A contact that a sphere this small cannot make is taken as the widest it can.
+        widest = np.rad2deg(2 * np.arcsin(np.clip(size / 2 / radius, 0, 1))) - 1e-6
+        possible = np.where(baseline > widest, np.where(size / 2 >= radius, baseline, widest), baseline)
+        distance = centre_distance_mm(possible, size / 2, radius)
+        latent = contact_deg(distance, size * ratio / 2, radius)
+        scar = rng.random(ratio.shape) < np.asarray(parameters.fibrotic_residue_probability, float)[:, None]
+        seen = np.where(scar, np.maximum(latent, baseline), latent)
+        contacts.append(np.where(baseline > 0, seen, 0.0))
+    classes = resectability_of(np.stack(contacts, axis=-1), patients["head"] > 0)
+    return ArmResponse(week, code, 100.0 * (total / base - 1.0), classes, ki67, cycles, toxic)

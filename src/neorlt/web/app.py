@@ -1,0 +1,259 @@
+"""The page's addresses. Each handler asks who is there, finds the case, and lets a room do the work."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Form, HTTPException, Request, UploadFile
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+
+from neorlt.core.errors import NeorltError
+from neorlt.core.output import write_atomic
+from neorlt.web import audit
+from neorlt.web.archive import unpack
+from neorlt.web.guard import REPORT_POLICY, Guard
+from neorlt.web.jobs import Jobs
+from neorlt.web.pages import Pages
+from neorlt.web.session import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
+from neorlt.web.settings import Settings
+from neorlt.web.store import Case, Status, Store
+
+_STATIC = Path(__file__).parent / "static"
+_MAX_PATIENT_BYTES = 256 * 1024
+_VOLUMES = {"dose": ("result", "dose/absorbed_dose_gy.nii.gz"), "ct": ("view", "ct.nii.gz")}
+_TITLE = re.compile(r"[\w .,()+-]{1,80}")
+
+
+class NotAdmittedError(Exception):
+    """The access token has not been given yet."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the server's application.
+
+    Parameters
+    ----------
+    settings
+        Where cases lie, and limits.
+    """
+    settings.root.mkdir(parents=True, exist_ok=True)
+    sessions = Sessions(settings.root, settings.token)
+    store = Store(settings)
+    jobs = Jobs(store)
+    pages = Pages()
+    css = pages.render("page.css.j2")
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        jobs.start()
+        yield
+        jobs.stop()
+
+    app = FastAPI(title="neorlt", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app.add_middleware(Guard, settings=settings)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+
+    def who(request: Request) -> Session:
+        session = sessions.read(request.cookies.get(COOKIE))
+        if session is None:
+            session = sessions.new()
+            request.state.new_session = session
+        if not session.admitted:
+            raise NotAdmittedError
+        return session
+
+    async def changing(request: Request, session: Annotated[Session, Depends(who)]) -> Session:
+        given = request.headers.get(CSRF_HEADER)
+        if given is None:
+            form = await request.form(max_files=2, max_fields=20)
+            field = form.get(CSRF_FIELD)
+            given = field if isinstance(field, str) else None
+        if not sessions.csrf_is_right(session, given):
+            raise HTTPException(403, "The form is out of date: reload the page and send it again.")
+        return session
+
+    Reader = Annotated[Session, Depends(who)]
+    Writer = Annotated[Session, Depends(changing)]
+
+    def find(name: str, session: Session, *, done: bool = False) -> Case:
+        case = store.get(name, session.owner)
+        if case is None or (done and case.status is not Status.DONE):
+            raise HTTPException(404, "There is no such case.")
+        return case
+
+    def show(template: str, session: Session | None, **content: Any) -> HTMLResponse:
+        csrf = "" if session is None else sessions.csrf(session)
+        return HTMLResponse(pages.render(template, csrf=csrf, **content))
+
+    @app.middleware("http")
+    async def keep_session(request: Request, call_next: Callable[[Request], Any]) -> Response:
+        response: Response = await call_next(request)
+        session = getattr(request.state, "new_session", None)
+        if session is not None:
+            response.set_cookie(
+                COOKIE, sessions.cookie(session), max_age=31_536_000, httponly=True, samesite="strict", secure=settings.secure
+            )
+        return response
+
+    @app.exception_handler(NotAdmittedError)
+    async def ask_for_token(request: Request, _: Exception) -> Response:
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(pages.render("login.html.j2", csrf="", wrong=False), status_code=401)
+        return JSONResponse({"error": "An access token is needed: open the page and enter it."}, status_code=401)
+
+    @app.exception_handler(HTTPException)
+    async def say(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers:
+            return HTMLResponse(pages.render("problem.html.j2", csrf="", text=str(error.detail)), status_code=error.status_code)
+        return JSONResponse({"error": error.detail}, status_code=error.status_code)
+
+    @app.get("/page.css")
+    def style() -> Response:
+        return Response(css, media_type="text/css")
+
+    @app.post("/login")
+    def login(request: Request, token: Annotated[str, Form(max_length=200)]) -> Response:
+        session = sessions.read(request.cookies.get(COOKIE)) or sessions.new()
+        admitted = sessions.admit(session, token)
+        if admitted is None:
+            return HTMLResponse(pages.render("login.html.j2", csrf="", wrong=True), status_code=401)
+        request.state.new_session = admitted
+        return RedirectResponse("/", status_code=303)
+
+    @app.get("/")
+    def cases(session: Reader) -> Response:
+        return show("cases.html.j2", session, cases=store.of(session.owner))
+
+    @app.post("/cases")
+    def create(
+        session: Writer, title: Annotated[str, Form(max_length=80)], patient: UploadFile, study: UploadFile | None = None
+    ) -> Response:
+        if not _TITLE.fullmatch(title):
+            raise HTTPException(422, "A title has letters, digits and . , ( ) + - only, up to 80 of them; never a patient's name.")
+        content = patient.file.read(_MAX_PATIENT_BYTES + 1)
+        has_study = study is not None and bool(study.size)
+        if len(content) > _MAX_PATIENT_BYTES or (not content and not has_study):
+            raise HTTPException(422, "patient.toml is missing or larger than 256 kB.")
+        case = store.create(session.owner, title)
+        store.set_status(case, Status.FAILED, "The upload did not arrive in full: send it again.")
+        (case.folder / "input").mkdir()
+        if content:
+            write_atomic(case.folder / "input" / "patient.toml", content)
+        try:
+            if study is not None and has_study:
+                unpack(study.file, case.folder / "input" / "study", settings)
+        except NeorltError as error:
+            store.set_status(case, Status.FAILED, str(error))
+            raise HTTPException(422, str(error)) from error
+        jobs.submit(case)
+        audit.append(case.trail, "uploaded", input_sha256=hashlib.sha256(content).hexdigest())
+        return RedirectResponse(f"/cases/{case.name}", status_code=303)
+
+    @app.post("/cases/{name}/again")
+    def again(name: str, session: Writer) -> Response:
+        case = find(name, session)
+        if case.owner is not None and case.status in (Status.FAILED, Status.INTERRUPTED):
+            jobs.submit(case)
+        return RedirectResponse(f"/cases/{name}", status_code=303)
+
+    @app.get("/cases/{name}")
+    def case_page(name: str, session: Reader) -> Response:
+        case = find(name, session)
+        if case.status is not Status.DONE:
+            return show("waiting.html.j2", session, case=case)
+        return show("case.html.j2", session, **pages.case(case, _volumes(case)))
+
+    @app.get("/cases/{name}/status")
+    def status(name: str, session: Reader) -> Response:
+        case = find(name, session)
+        response = show("status.html.j2", session, case=case)
+        if case.status is Status.DONE:
+            response.headers["hx-refresh"] = "true"
+        return response
+
+    @app.get("/cases/{name}/plan.json")
+    def plan(name: str, session: Reader) -> Response:
+        return FileResponse(find(name, session, done=True).result / "plan.json", media_type="application/json")
+
+    @app.get("/cases/{name}/report.html")
+    def report(name: str, session: Reader) -> Response:
+        path = find(name, session, done=True).result / "report.html"
+        return FileResponse(path, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
+
+    @app.get("/cases/{name}/report.pdf")
+    async def report_pdf(name: str, session: Reader) -> Response:
+        case = find(name, session, done=True)
+        made = case.result / "report.pdf"
+        if made.is_file():
+            return FileResponse(made, media_type="application/pdf")
+        from neorlt.reporting.pdf import render_pdf
+
+        try:
+            content = await run_in_threadpool(render_pdf, case.plan())
+        except NeorltError as error:
+            raise HTTPException(501, str(error)) from error
+        return Response(content, media_type="application/pdf")
+
+    @app.get("/cases/{name}/fhir.json")
+    def fhir(name: str, session: Reader) -> Response:
+        from neorlt.reporting.fhir import fhir_bundle
+
+        return JSONResponse(fhir_bundle(find(name, session, done=True).plan()), media_type="application/fhir+json")
+
+    @app.get("/cases/{name}/volumes/{volume}.nii.gz")
+    def volume(name: str, volume: str, session: Reader) -> Response:
+        path = _volumes(find(name, session, done=True)).get(volume)
+        if path is None:
+            raise HTTPException(404, "There is no such image.")
+        return FileResponse(path, media_type="application/gzip")
+
+    @app.post("/cases/{name}/predict")
+    def predict(
+        name: str,
+        session: Writer,
+        nuclide: Annotated[str, Form(pattern="^(Lu-177|Y-90)$")],
+        cycles: Annotated[int, Form(ge=0, le=8)],
+        activity_gbq: Annotated[float, Form(gt=0, le=12)],
+        interval_weeks: Annotated[int, Form(ge=4, le=16)],
+        surgery_weeks: Annotated[int, Form(ge=2, le=40)],
+        sensitiser: Annotated[str, Form(pattern="^(none|capecitabine|CAPTEM|5-FU)$")],
+        beside: Annotated[int, Form(ge=0, le=99)] = 0,
+    ) -> Response:
+        from neorlt.web.whatif import predict_scheme, scheme_text
+
+        case = find(name, session, done=True)
+        document = case.plan()
+        text = scheme_text(nuclide, cycles, activity_gbq, interval_weeks, surgery_weeks, sensitiser)
+        try:
+            predicted = predict_scheme(document, text)
+        except NeorltError as error:
+            raise HTTPException(422, str(error)) from error
+        return show("predicted.html.j2", session, **pages.beside(document, predicted, beside))
+
+    @app.post("/cases/{name}/sign")
+    def sign(name: str, session: Writer, signer: Annotated[str, Form(min_length=2, max_length=80)]) -> Response:
+        case = find(name, session, done=True)
+        if any(ord(char) < 32 for char in signer) or not signer.strip():
+            raise HTTPException(422, "A name has letters only.")
+        hashes = {f"{part}_sha256": hashlib.sha256((case.result / file).read_bytes()).hexdigest()
+                  for part, file in (("plan", "plan.json"), ("report", "report.html"))}  # fmt: skip
+        audit.append(case.trail, "signed", name=signer.strip(), **hashes)
+        return show("trail.html.j2", session, trail=audit.read(case.trail), case=case)
+
+    @app.get("/cases/{name}/audit.json")
+    def trail(name: str, session: Reader) -> Response:
+        return JSONResponse(audit.read(find(name, session).trail))
+
+    return app
+
+
+def _volumes(case: Case) -> dict[str, Path]:
+    places = {"result": case.result, "view": case.folder / "view"}
+    found = {name: places[place] / file for name, (place, file) in _VOLUMES.items()}
+    return {name: path for name, path in found.items() if path.is_file()}

@@ -1,0 +1,112 @@
+"""What stands before every request: host, size, and the headers that tell a browser what a page may do."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from neorlt.web.settings import Settings
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self' data: blob:; worker-src 'self' blob:; font-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Scripts come from this server only. Width and place of a bar are style attributes; NiiVue unpacks in a worker of its own."""
+
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The report carries its own style and pictures and runs no script."""
+
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # Not no-referrer: a browser would then send "Origin: null" with the page's own forms, which is what a foreign page sends too.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+
+
+class Guard:
+    """Refuses foreign host names (DNS rebinding), foreign origins and bodies over the limit; adds headers to every answer."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        started = False
+
+        async def add_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                answer = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    if name == "cache-control" and scope["path"].startswith("/static/"):
+                        continue
+                    answer.setdefault(name, value)
+                answer.setdefault("content-security-policy", PAGE_POLICY)
+                if self._settings.secure:
+                    answer.setdefault("strict-transport-security", "max-age=31536000")
+            await send(message)
+
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, add_headers)
+            return
+        received = 0
+
+        async def count() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._settings.max_upload_bytes:
+                raise TooLargeError
+            return message
+
+        try:
+            await self._app(scope, count, add_headers)
+        except TooLargeError:
+            if not started:
+                await _too_large()(scope, receive, add_headers)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
+        host = headers.get("host", "")
+        if not self._host_is_ours(host):
+            return PlainTextResponse("This server does not answer to that name.", status_code=421)
+        if scope["method"] not in ("GET", "HEAD"):
+            origin = headers.get("origin")
+            if origin is not None and urlsplit(origin).netloc != host:
+                return PlainTextResponse("The request comes from another page.", status_code=403)
+            if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+                return PlainTextResponse("The request comes from another page.", status_code=403)
+            length = headers.get("content-length", "0")
+            if not length.isdigit() or int(length) > self._settings.max_upload_bytes:
+                return _too_large()
+        return None
+
+    def _host_is_ours(self, host: str) -> bool:
+        name = urlsplit(f"//{host}").hostname
+        if self._settings.on_loopback:
+            return name in {"127.0.0.1", "localhost", "::1"}
+        # Bound elsewhere, the machine may have any name; the token and the cookie's origin protect there.
+        return bool(name)
+
+
+class TooLargeError(Exception):
+    """The body went over the limit while it was read."""
+
+
+def _too_large() -> PlainTextResponse:
+    return PlainTextResponse("The upload is larger than this server takes.", status_code=413)

@@ -1,0 +1,65 @@
+"""``neorlt serve``: start the page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from neorlt.core.errors import InputError, MissingExtraError
+from neorlt.web.settings import Settings
+
+TOKEN_VARIABLE = "NEORLT_TOKEN"
+
+
+def serve(
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    shared: tuple[Path, ...] = (),
+) -> None:
+    """Serve the tumour board's page until it is interrupted.
+
+    Parameters
+    ----------
+    root
+        Folder for cases; made if it is absent.
+    host, port
+        Where to listen. The token of a server that is not on loopback comes from the environment (``NEORLT_TOKEN``),
+        never from the command line, which other users of the machine can read.
+    certificate, key
+        PEM files for TLS.
+    shared
+        Finished output folders of ``neorlt plan`` that every session may read.
+
+    Raises
+    ------
+    MissingExtraError
+        If FastAPI or uvicorn is not installed.
+    InputError
+        If the settings are not safe, or a shared folder holds no plan.
+    """
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtraError("The tumour board's page", extra="web") from error
+    from neorlt.web.app import create_app
+
+    uvicorn.run(create_app(make_settings(root, host, port, certificate, key, shared)), host=host, port=port, log_level="warning",
+                server_header=False, ssl_certfile=None if certificate is None else str(certificate),
+                ssl_keyfile=None if key is None else str(key))  # fmt: skip
+
+
+def make_settings(root: Path, host: str, port: int, certificate: Path | None, key: Path | None, shared: tuple[Path, ...]) -> Settings:
+    """Settings from the options of the command line and the environment."""
+    named = []
+    for folder in shared:
+        if not (folder / "plan.json").is_file():
+            raise InputError("the folder holds no plan.json", where=str(folder), remedy="name an output folder of neorlt plan")
+        name = "".join(char if char.isalnum() else "-" for char in folder.resolve().name.lower())[:40] or "case"
+        named.append((name.encode("ascii", "replace").decode().replace("?", "-"), folder.resolve()))
+    return Settings(root=root, host=host, port=port, token=os.environ.get(TOKEN_VARIABLE) or None, certificate=certificate, key=key,
+                    shared=tuple(named))  # fmt: skip

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
+
+from neorlt.reporting import render_report
+from neorlt.web.app import create_app
+from neorlt.web.settings import Settings
+
+PLAN: dict[str, object] = {
+    "notice": "Research software: not a medical device, not for clinical decisions.",
+    "neorlt": "0.1.0",
+    "seed": 3,
+    "synthetic": "Invented.",
+    "generated": "2026-03-02T09:30:00+00:00",
+    "patient": {
+        "id": "shared-example",
+        "age_y": 58,
+        "sex": "F",
+        "egfr_ml_min": 85,
+        "platelets_e9_per_l": 230,
+        "neutrophils_e9_per_l": 4.1,
+        "kidney_risk_factors": [],
+        "prior_chemotherapy": False,
+    },
+    "answer": {
+        "sentences": ["One sentence about 177Lu."],
+        "resectability_baseline": {"class": "borderline resectable", "reason": "SMV", "vessels": []},
+    },
+    "schemes": [
+        {
+            "name": "4 x 177Lu",
+            "text": "4 x 7.4 GBq Lu-177 every 8 weeks",
+            "cycles": [{"week": 8 * i, "activity_gbq": {"Lu-177": 7.4}} for i in range(4)],
+            "surgery_week": 36,
+            "p_objective_response": 0.41,
+            "p_objective_response_ci90": [0.2, 0.7],
+            "p_resectable": None,
+            "reason": "no contact is given",
+            "kidney_bed_gy": {"median": 15.0, "ci90": [9.0, 24.0], "p_over_limit": 0.03, "limit_gy": 28},
+            "limited_by": "kidney BED",
+        },
+    ],
+    "lesions": [
+        {
+            "id": "primary",
+            "site": "pancreas-head",
+            "longest_diameter_mm": 45,
+            "volume_ml": 47.7,
+            "ki67_pct": 8,
+            "dose_gy": {"median": 31.0, "ci90": [24.0, 39.0]},
+            "gy_per_gbq": {"median": 4.2, "ci90": [3.3, 5.3]},
+            "effective_half_life_h": 90.0,
+            "vessels": [{"name": "SMV", "contact_deg": 220, "irregular": True}],
+        }
+    ],
+    "organs": [{"name": "kidney-left", "gy_per_gbq": {"median": 0.5, "ci90": [0.4, 0.6]}, "effective_half_life_h": 50.0}],
+    "warnings": ["Read this."],
+    "citations": [],
+    "assumptions": [{"text": "Something.", "label": "assumption"}],
+}
+"""A plan document with invented values."""
+
+
+class Browser:
+    """A client with a session of its own, as a browser would have it."""
+
+    def __init__(self, app: ASGIApp, **options: object) -> None:
+        self.client = TestClient(app, base_url="http://127.0.0.1:8000", **options)  # type: ignore[arg-type]
+        self.csrf = ""
+
+    def open(self) -> Browser:
+        answer = self.client.get("/")
+        found = re.search(r'name="csrf" value="(\w+)"', answer.text)
+        assert found
+        self.csrf = found.group(1)
+        return self
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"x-csrf-token": self.csrf}
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan") / "example"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps(PLAN), encoding="utf-8")
+    (folder / "report.html").write_text(render_report(PLAN), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, shared_folder: Path) -> Settings:
+    return Settings(
+        root=tmp_path / "root", shared=(("example", shared_folder),), max_upload_bytes=3_000_000, max_unpacked_bytes=5_000_000, max_files=50
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
+    # Jobs are tested on their own: a page test does not compute a plan.
+    monkeypatch.setattr("neorlt.web.jobs.Jobs._run", lambda self, case: ("failed", "not computed in this test"))
+    return create_app(settings)
+
+
+@pytest.fixture
+def browser(app: ASGIApp) -> Iterator[Browser]:
+    return Browser(app).open()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import concurrent.futures
+import json
+
+import pytest
+from starlette.types import ASGIApp
+
+from neorlt.web import audit, whatif
+
+from .conftest import PLAN, Browser
+
+CASE = "/cases/shared-example"
+SLIDERS = {
+    "nuclide": "Lu-177",
+    "cycles": "4",
+    "activity_gbq": "7.4",
+    "interval_weeks": "8",
+    "surgery_weeks": "12",
+    "sensitiser": "none",
+    "beside": "0",
+}
+
+
+def test_case_page_shows_answer_table_and_doors(browser: Browser) -> None:
+    text = browser.client.get(CASE).text
+    for part in (
+        "One sentence about 177Lu.",
+        "4 × 177Lu",
+        "no contact is given",
+        "SMV 220° (irregular)",
+        "Read this.",
+        "Synthetic data",
+        "What if",
+        "/report.html",
+        "/report.pdf",
+        "/fhir.json",
+        "Nobody has signed",
+    ):
+        assert part in text, part
+
+
+def test_no_page_refers_to_anything_outside(browser: Browser) -> None:
+    for address in ("/", CASE):
+        text = browser.client.get(address).text
+        assert 'src="http' not in text
+        assert "<script>" not in text
+        assert "onclick" not in text
+    for name in (
+        "htmx-2.0.11.min.js",
+        "niivue-0.69.0.js",
+        "uplot-1.6.32.iife.min.js",
+        "niivue.LICENSE.txt",
+        "htmx.LICENSE.txt",
+        "uplot.LICENSE.txt",
+    ):
+        assert browser.client.get(f"/static/vendor/{name}").status_code == 200
+
+
+def test_documents_of_a_case(browser: Browser) -> None:
+    assert browser.client.get(f"{CASE}/plan.json").json() == PLAN
+    report = browser.client.get(f"{CASE}/report.html")
+    assert report.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert "script-src" not in report.headers["content-security-policy"]
+    assert browser.client.get(f"{CASE}/fhir.json").json()["resourceType"] == "Bundle"
+    assert browser.client.get(f"{CASE}/volumes/dose.nii.gz").status_code == 404
+
+
+def test_signing_is_kept_with_name_time_and_hashes(browser: Browser) -> None:
+    answer = browser.client.post(f"{CASE}/sign", headers=browser.headers, data={"signer": "Dr <b>Example</b>"})
+    assert answer.status_code == 200
+    assert "Dr &lt;b&gt;Example&lt;/b&gt;" in answer.text
+    (entry,) = browser.client.get(f"{CASE}/audit.json").json()
+    assert entry["event"] == "signed"
+    assert len(entry["plan_sha256"]) == 64
+    assert entry["time"].endswith("+00:00")
+
+
+def test_altered_trail_is_noticed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "audit.jsonl"
+    for name in ("A", "B", "C"):
+        audit.append(path, "signed", name=name)
+    assert [entry["name"] for entry in audit.read(path)] == ["A", "B", "C"]
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + lines[2])
+    with pytest.raises(audit.AuditError, match="line 2"):
+        audit.read(path)
+    path.write_text(lines[0] + lines[1].replace('"B"', '"X"') + lines[2])
+    with pytest.raises(audit.AuditError, match="altered"):
+        audit.read(path)
+    path.write_text("".join(lines) + '{"cut by a cra')
+    assert len(audit.read(path)) == 3
+
+
+def test_slider_words_are_scheme_words() -> None:
+    assert whatif.scheme_text("Lu-177", 4, 7.4, 8, 12, "CAPTEM") == "4 x 7.4 GBq Lu-177 every 8 weeks with CAPTEM, surgery 12 weeks after"
+    assert whatif.scheme_text("Y-90", 1, 2.8, 8, 10, "none") == "1 x 2.8 GBq Y-90, surgery 10 weeks after"
+    assert whatif.scheme_text("Y-90", 0, 2.8, 8, 10, "none") == "no RLT"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("cycles", "99"), ("nuclide", "Ra-223"), ("activity_gbq", "nan"), ("surgery_weeks", "-1"), ("sensitiser", "x")]
+)
+def test_slider_out_of_range_is_refused(browser: Browser, field: str, value: str) -> None:
+    answer = browser.client.post(f"{CASE}/predict", headers=browser.headers, data={**SLIDERS, field: value})
+    assert answer.status_code == 422
+
+
+def test_slider_predicts_with_the_measured_dose(browser: Browser) -> None:
+    answer = browser.client.post(f"{CASE}/predict", headers=browser.headers, data=SLIDERS)
+    assert answer.status_code == 200, answer.text
+    assert "What if" in answer.text
+    predicted = whatif.predict_scheme(PLAN, "4 x 7.4 GBq Lu-177 every 8 weeks")
+    # 4.2 Gy/GBq, four cycles of 7.4 GBq, uptake falling by 14 % a cycle (grade 2), widened by the scatter between cycles.
+    expected = 4.2 * 7.4 * sum(0.86**i for i in range(4))
+    assert predicted["lesion_dose_gy"]["primary"]["median"] == pytest.approx(expected, rel=0.08)
+    assert 0.0 <= predicted["p_objective_response"] <= 1.0
+
+
+def test_fifty_readers_at_once_see_their_own_case(app: ASGIApp) -> None:
+    def read(number: int) -> tuple[int, int]:
+        visitor = Browser(app).open()
+        wanted = visitor.client.get(CASE)
+        plan = visitor.client.get(f"{CASE}/plan.json")
+        assert json.loads(plan.text)["patient"]["id"] == "shared-example"
+        return wanted.status_code, plan.status_code
+
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(read, range(50))) == {(200, 200)}
