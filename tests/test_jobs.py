@@ -213,7 +213,7 @@ def test_command_line_prints_one_json_document_and_warns_on_stderr(tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (("sphere", "Xx-1"), "unknown nuclide"), (("sphere", "Lu-177", "--mass-g", "one"), "list of numbers"), (("plan", "--out", "x"), "nothing"),
+    (("sphere", "Xx-1"), "nuclide"), (("sphere", "Lu-177", "--mass-g", "one"), "list of numbers"), (("plan", "--out", "x"), "nothing"),
     (("nonsense",), "No such command"), (("predict", "none.toml"), "does not exist"), (("example", "nobody", "--out", "x"), "example"),
 ])
 def test_wrong_options_end_with_2_and_one_sentence(arguments, words, tmp_path):

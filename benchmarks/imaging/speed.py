@@ -1,6 +1,6 @@
 """Time and peak memory of reading and measuring, each beside a named baseline in the same run.
 
-    python benchmarks/imaging/speed.py
+python benchmarks/imaging/speed.py
 """
 
 from __future__ import annotations

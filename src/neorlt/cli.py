@@ -69,7 +69,8 @@ def info(json: Json = False) -> None:
 
     def table(document: Mapping[str, Any]) -> None:
         _say(f"neorlt {document['version']} (Python {document['python']}). {document['notice']}")
-        _rows(["capability", "here", "needs"], [[c["name"], "yes" if c["available"] else "no", c["needs"]] for c in document["capabilities"]])
+        able = [[c["name"], "yes" if c["available"] else "no", c["needs"]] for c in document["capabilities"]]
+        _rows(["capability", "here", "needs"], able)
         _rows(["table", "SHA-256", "made by"], [[t["name"], t["sha256"][:12], t["made_by"]] for t in document["tables"]])
         _rows(["validation", "role", "verdict"], [[v["name"], v["role"], v["verdict"]] for v in document["validation"]])
 
@@ -230,7 +231,11 @@ def _floats(text: str, option: str) -> list[float]:
 
 
 @app.command()
-def sphere(nuclide: str, mass_g: Annotated[str, typer.Option("--mass-g", help="Masses, comma separated.")] = "1,10,100", json: Json = False) -> None:
+def sphere(
+    nuclide: str,
+    mass_g: Annotated[str, typer.Option("--mass-g", help="Masses in grams, comma separated.")] = "1,10,100",
+    json: Json = False,
+) -> None:
     """S-values of spheres of water."""
     from neorlt.nuclides.commands import sphere_command
 

@@ -43,7 +43,9 @@ def deidentify(study: Path, out: Out, json: Json = False) -> None:
 
 
 def calibrate(
-    out: Out, sbc: Annotated[int | None, typer.Option(min=10, help="Replicates of simulation-based calibration.")] = None, json: Json = False
+    out: Out,
+    sbc: Annotated[int | None, typer.Option(min=10, help="Replicates of simulation-based calibration.")] = None,
+    json: Json = False,
 ) -> None:
     """Refit the response model to the published lesions."""
     from neorlt.response.calibrate import calibrate_command

@@ -169,8 +169,8 @@ def dose_pictures(study: Study, result: DoseResult) -> list[Picture]:
     for lesion, plane in wanted:
         view = cut(plane, centre_of(lesion), ct[0], result.dose, outlined)
         pictures.append(
-            Picture(title=f"{lesion.name}: {plane} plane through its centre", plane=plane, ct_hu=view.ct_hu, overlay=view.overlay, unit="Gy",
-                    spacing_mm=view.spacing_mm, letters=view.letters, contours=view.contours)
+            Picture(title=f"{lesion.name}: {plane} plane through its centre", plane=plane, ct_hu=view.ct_hu, overlay=view.overlay,
+                    unit="Gy", spacing_mm=view.spacing_mm, letters=view.letters, contours=view.contours)
         )
     return pictures
 

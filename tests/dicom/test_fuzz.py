@@ -243,7 +243,7 @@ def main(count: int, report: Path) -> int:
              "| outcome | cases |", "| --- | --- |", *[f"| {k} | {v} |" for k, v in sorted(outcomes.items())], "",
              "*refused*: one sentence with what, where and the remedy. *read*: unit, activity, weight, times of PET and injection, and",
              "identity are those of the study before. *read without an object*: the file's kind was changed; it is left out by name.",
-             "The time of a SPECT stands in one object only: a change to a possible time cannot be seen and is not counted.", ""]  # fmt: skip
+             "The time of a SPECT stands in one object only: a change to a possible time is not seen and not counted.", ""]  # fmt: skip
     if failures:
         lines += ["## Failures", "", *[f"- {failure}" for failure in failures]]
     else:

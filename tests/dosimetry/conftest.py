@@ -9,10 +9,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from small_study import make_study  # noqa: E402
+from small_study import make_study
 
-from neorlt.dosimetry.commands import DoseResult, compute_doses  # noqa: E402
-from neorlt.imaging.study import Study  # noqa: E402
+from neorlt.dosimetry.commands import DoseResult, compute_doses
+from neorlt.imaging.study import Study
 
 
 @pytest.fixture(scope="session")

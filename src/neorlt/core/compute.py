@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import Any
 
 
 def cache_folder() -> Path:
@@ -17,6 +18,7 @@ def keep_compiled() -> None:
     """Let jax keep compiled functions on disk, unless the user has chosen a place already. Holds no patient data."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is None:
+        config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+        config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -3,8 +3,8 @@
 Starts are drawn voxel by voxel from the map of time-integrated activity and evenly inside each voxel; electrons and photons
 from the nuclide's own spectrum, isotropic. Cut-offs are 10 keV (electrons) and 5 keV (photons): the engine's defaults are
 too coarse for 177Lu. The engine's built-in cross-sections are those of water: lung and soft tissue differ from it by density
-only, but photons in bone are absorbed less than they should be. Auger electrons stay where they start. The engine is imported when used; its first compile takes
-minutes and is then kept in the user's cache.
+only, but photons in bone are absorbed less than they should be. Auger electrons stay where they start. The engine is
+imported when used; its first compile takes minutes and is then kept in the user's cache.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ def segment_lesion(
         ``fixed``: above ``value`` in the image's unit. ``percent``: above ``value`` (0.41, 0.5) of the maximum.
         ``adaptive``: half way between the maximum's neighbourhood and the background round the lesion, repeated until
         it stays. ``gradient``: watershed of the gradient's size; the steepest
-        place of a blurred ball lies about σ²/R inside its edge, so small lesions come out small. ``random-walker``: between the core and the
+        place of a blurred ball lies about σ²/R inside its edge, so small lesions come out small.
+        ``random-walker``: between the core and the
         surrounding (Grady 2006).
     value
         For ``fixed`` and ``percent``.

@@ -16,7 +16,7 @@ from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
 from neorlt.dosimetry.objects import Dose
 from neorlt.planning.patient import Patient
-from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare, primary_index
+from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.scheme import Scheme
 from neorlt.response.parameters import parameter_table

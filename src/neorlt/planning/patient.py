@@ -206,7 +206,7 @@ def patient_from(document: Mapping[str, Any], where: str) -> Patient:
     numbers = {key: _number(baseline, key, place) for key in sorted(_BASELINE & set(_RANGES))}
     return Patient(
         id=_text(document, "id", where), lesions=lesions, sex=sex, kidney_risk_factors=tuple(risks),
-        prior_chemotherapy=_boolean(baseline, "prior_chemotherapy", False, place), warnings=tuple(warnings), **numbers,  # type: ignore[arg-type]
+        prior_chemotherapy=_boolean(baseline, "prior_chemotherapy", False, place), warnings=tuple(warnings), **numbers,
     )
 
 

@@ -106,10 +106,10 @@ def schedule_of(world: World, scheme: Scheme, times_week: NDArray[np.float64]) -
         axis=1,
     )
     return ScheduleArrays(
-        week=np.array([cycle.week for cycle in scheme.cycles]),
-        dose_gy=doses,
-        effective_half_life_h=np.stack([kinetics.half_life_h for kinetics in world.kinetics], axis=1),
-        times_week=times_week,
+        week=np.array([cycle.week for cycle in scheme.cycles], dtype=np.float32),
+        dose_gy=doses.astype(np.float32),
+        effective_half_life_h=np.stack([kinetics.half_life_h for kinetics in world.kinetics], axis=1).astype(np.float32),
+        times_week=times_week.astype(np.float32),
         sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], dtype=np.intp),
     )
 

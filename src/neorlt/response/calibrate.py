@@ -23,8 +23,6 @@ SUMMARY = ("alpha_per_gy", "omega_alpha", "residual_fraction", "clearance_half_l
 
 def fingerprint() -> list[float]:
     """Volumes of fixed lesions under fixed parameters: a posterior belongs to a model that still gives these."""
-    import jax
-
     n = 5
     plan = calibration.make_plan(np.array([20.0, 45.0, 80.0, 150.0, 300.0]), Assumptions())
     z = {"alpha": np.linspace(-1, 1, n), "growth": np.zeros(n), "dose": np.zeros(n)}
