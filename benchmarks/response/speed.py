@@ -43,7 +43,7 @@ def daily_scan(n: int) -> Callable[[], Any]:
             cells, dead, rate = carry
             rate = jnp.where(t % 56 == 0, rate + 30.0 * 0.19, rate) * jnp.exp(-0.19)
             h = jnp.exp(0.5 * jnp.asarray(z, jnp.float32) - 0.125)
-            s = (jnp.exp(-alpha[:, None] * h * rate) * jnp.asarray(w, jnp.float32)).sum(1)
+            s = (jnp.exp(-alpha[:, None] * h * rate[:, None]) * jnp.asarray(w, jnp.float32)).sum(1)
             killed = cells * (1 - s)
             return (cells * s * 1.0015, dead * 0.985 + killed, rate), None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CURVE_POINTS = 60
 CURVE_DRAWS = 300
+HISTOGRAM_POINTS = 80
 
 
 def run_plan(
@@ -136,9 +137,15 @@ def image_blocks(study: Study, result: DoseResult) -> dict[str, Any]:
     return {
         "organs": [{"name": dose.name, **dose_fields(dose)} for dose in result.doses if dose.name in organs],
         "curves": [_curve(tia, "organ" if tia.name in organs else "lesion") for tia in result.tias],
-        "dvh": [histogram.as_json() for histogram in result.histograms],
+        "dvh": [_histogram(histogram) for histogram in result.histograms],
         "sources": list(study.sources),
     }
+
+
+def _histogram(histogram: Any) -> dict[str, Any]:
+    """Name, curve and usual numbers of one cumulative histogram."""
+    dose, fraction = histogram.curve(HISTOGRAM_POINTS)
+    return {"name": histogram.name, "dose_gy": dose.tolist(), "volume_fraction": fraction.tolist(), **histogram.as_json()}
 
 
 def _curve(tia: Any, kind: str) -> dict[str, Any]:

@@ -108,3 +108,11 @@ def test_names_in_any_usual_spelling():
 def test_impossible_beta_branches_are_refused(endpoint, per_decay):
     with pytest.raises(InputError, match="give"):
         BetaBranch(endpoint, per_decay, False, 72)
+
+
+@pytest.mark.parametrize("name", DOSE_NUCLIDES)
+def test_auger_electrons_are_listed_apart_and_counted_once(name):
+    nuclide = get_nuclide(name)
+    without, everything = (float((e * n).sum()) for e, n in (nuclide.electrons(), nuclide.electrons_and_auger()))
+    assert everything - without == pytest.approx(nuclide.auger_mev)
+    assert everything == pytest.approx(nuclide.electron_energy_mev)

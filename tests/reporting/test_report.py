@@ -167,7 +167,7 @@ def test_nadir_with_its_interval_beside_and_a_track_with_its_own_weeks() -> None
         "lesion_dose_gy": {"primary": {"median": 44.0, "ci90": [18.0, 110.0]}},
     }
     text = read(render_report({"schemes": [scheme]})).text.replace("\u00a0", " ")
-    assert "100 (36–170)" in text
+    assert "100 (40–170)" in text
     assert "11 % grade" in text
     assert "Platelets over the weeks" in text
     assert "44 Gy (18–110)" in text

@@ -323,3 +323,28 @@ def test_arms_without_radioligand_therapy_are_what_they_say() -> None:
     assert np.all(now.diameter_change_pct == 0)
     assert np.array_equal(now.resectability[0], patients["resectability"].astype(int))
     assert chemo.cycles.max() == 0
+
+
+def test_fewer_complications_and_smaller_tumours_count_as_better() -> None:
+    from scipy.stats import binom
+
+    from neorlt.trials.decide import compare
+
+    rng = np.random.default_rng(1)
+
+    def arm(rate: float, change: float) -> dict[str, Any]:
+        return {
+            "flags": {"complication": rng.random((5, 4, 30)) < rate},
+            "values": {"diameter_change_pct": rng.normal(change, 5, (5, 4, 30))},
+        }
+
+    d = design(**TWO_ARMS)
+    bad, good = arm(0.8, 0.0), arm(0.1, -30.0)
+    for endpoint in ("complication", "diameter_change_pct"):
+        better, worse = compare(d, endpoint, bad, good, 30)
+        assert better.all()
+        assert not worse.any()
+    # One arm against a rate of complications that is too high: patients without one are counted.
+    rule = single_arm_rule(design(test={"endpoint": "complication", "p0": 0.6, "alpha": 0.1}))
+    assert rule.level == pytest.approx(binom.sf(rule.r, 20, 0.4), abs=1e-12)
+    assert rule.level <= 0.1

@@ -3,7 +3,7 @@
 Starts are drawn voxel by voxel from the map of time-integrated activity and evenly inside each voxel; electrons and photons
 from the nuclide's own spectrum, isotropic. Cut-offs are 10 keV (electrons) and 5 keV (photons): the engine's defaults are
 too coarse for 177Lu. The engine's built-in cross-sections are those of water: lung and soft tissue differ from it by density
-only, but photons in bone are absorbed less than they should be. Auger electrons stay where they start. The engine is
+only, but photons in bone are absorbed less than they should be. Auger electrons and alphas stay where they start. The engine is
 imported when used; its first compile takes minutes and is then kept in the user's cache.
 """
 
@@ -174,13 +174,13 @@ def decay_products(
 
 
 def _auger_gy(tia: Volume, mass_density: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is too short or too soft to follow, deposited where it starts: Auger electrons and products below the cuts."""
+    """What is too short or too soft to follow, deposited where it starts: Auger electrons, alphas, products below the cuts."""
     from neorlt.nuclides.nuclide import get_nuclide
 
     nuclide = get_nuclide(str(tia.nuclide))
     electron_mev, electrons = nuclide.electrons()
     lines = nuclide.photons()
-    local = nuclide.auger_mev + float((electron_mev * electrons)[electron_mev <= ELECTRON_CUT_MEV].sum())
+    local = nuclide.auger_mev + nuclide.alpha_mev + float((electron_mev * electrons)[electron_mev <= ELECTRON_CUT_MEV].sum())
     local += float((lines[:, 0] * lines[:, 1])[lines[:, 0] <= PHOTON_CUT_MEV].sum())
     decays_per_ml = tia.array.astype(np.float64) * 1e6 * SECONDS_PER_HOUR
     return np.asarray(decays_per_ml * local * JOULE_PER_MEV / (mass_density * 1e-3))

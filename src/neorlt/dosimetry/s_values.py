@@ -41,14 +41,17 @@ def sphere_s_gy_per_mbq_h(nuclide: str, mass_g: float) -> float:
 
 
 def electron_self_s_gy_per_mbq_h(nuclide: str, volume_ml: float, surface_mm2: float, density_g_per_cm3: float) -> float:
-    """Electron part of a region's own S-value, Gy/(MBq·h): absorbed fraction at the sphere with its surface-to-volume ratio."""
+    """Charged part (electrons, and alphas in place) of a region's own S-value, Gy/(MBq·h).
+
+    The absorbed fraction is that of the sphere with the region's ratio of surface to volume.
+    """
     from neorlt.nuclides.nuclide import get_nuclide
     from neorlt.nuclides.spheres import s_from_energy, sphere_s_values
 
     radius_cm = min(3.0 * volume_ml / (surface_mm2 / 100.0), (3.0 * volume_ml / (4.0 * np.pi)) ** (1.0 / 3.0))
     equal_mass = 4.0 / 3.0 * np.pi * radius_cm**3 * density_g_per_cm3
     fraction = float(sphere_s_values(nuclide, equal_mass, density_g_per_cm3).phi_electron[0])
-    energy = get_nuclide(nuclide).electron_energy_mev * fraction
+    energy = get_nuclide(nuclide).electron_energy_mev * fraction + get_nuclide(nuclide).alpha_mev
     return float(s_from_energy(energy, volume_ml * density_g_per_cm3)) * GY_PER_MBQ_H
 
 

@@ -35,8 +35,8 @@ def voxel_dose(
         Density in g/cm³ on the same grid; 1.04 g/cm³ everywhere where left out. The energy that the kernel deposits in
         soft tissue is divided by the voxel's own density (floor 0.2 g/cm³).
     method
-        ``"kernel"``: convolution with the nuclide's voxel S-values; ``"local"``: electrons stop where they start,
-        photons leave.
+        ``"kernel"``: convolution with the nuclide's voxel S-values; ``"local"``: electrons and alphas stop where
+        they start, photons leave.
 
     Returns
     -------
@@ -116,13 +116,14 @@ def _dose_in_soft_tissue(tia: Volume, method: Method) -> NDArray[np.float32]:
 
 
 def local_gy_per_mbq_h_per_ml(nuclide: str) -> float:
-    """Dose of 1 MBq·h/ml in soft tissue when all electrons stop where they start."""
+    """Dose of 1 MBq·h/ml in soft tissue when all electrons and alphas stop where they start (daughters not included)."""
     from neorlt.nuclides.nuclide import get_nuclide
 
     joule_per_mev = 1.602176634e-13
     decays = 1e6 * SECONDS_PER_HOUR
     kilogram_per_ml = SOFT_TISSUE_G_PER_CM3 / 1000.0
-    return float(decays * get_nuclide(nuclide).electron_energy_mev * joule_per_mev / kilogram_per_ml)
+    found = get_nuclide(nuclide)
+    return float(decays * (found.electron_energy_mev + found.alpha_mev) * joule_per_mev / kilogram_per_ml)
 
 
 def check_kernel(kernel: Any) -> None:

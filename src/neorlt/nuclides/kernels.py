@@ -89,7 +89,7 @@ def _extrapolate(x: NDArray[np.float64], known: NDArray[np.float64], value: NDAr
 
 
 def _emitted(nuclide: Nuclide) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    energy, number = nuclide.electrons()
+    energy, number = nuclide.electrons_and_auger()
     keep = (energy > 0) & (number > 0)
     return energy[keep], number[keep]
 

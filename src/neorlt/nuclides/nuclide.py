@@ -128,10 +128,15 @@ class Nuclide:
         return np.concatenate([energy, self.beta_table[:, 0]]), np.concatenate([number, self.beta_table[:, 1]])
 
     def electrons(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """All electrons, ``(line,)`` each: MeV and number per decay. Positrons slow down as electrons do."""
+        """All electrons but Auger, ``(line,)`` each: MeV and number per decay. Positrons slow down as electrons do."""
         energy, number = self.beta_spectrum()
-        lines = np.concatenate([self.conversion_electron, self.auger])
+        lines = self.conversion_electron
         return np.concatenate([energy, lines[:, 0]]), np.concatenate([number, lines[:, 1]])
+
+    def electrons_and_auger(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """All electrons, Auger and Coster-Kronig included, ``(line,)`` each: MeV and number per decay."""
+        energy, number = self.electrons()
+        return np.concatenate([energy, self.auger[:, 0]]), np.concatenate([number, self.auger[:, 1]])
 
 
 def normalise_name(name: str) -> str:

@@ -49,7 +49,7 @@ def electron_let(nuclide: str) -> ElectronLet:
     The track average is energy lost over path length; the dose average weighs the stopping power with the energy lost.
     """
     found = get_nuclide(nuclide)
-    energy, number = found.electrons()
+    energy, number = found.electrons_and_auger()
     keep = energy > LOWEST_MEV
     energy, number = energy[keep], number[keep]
     grid = np.geomspace(LOWEST_MEV, max([2 * LOWEST_MEV, *energy]), 4000)

@@ -25,6 +25,8 @@ from neorlt.response.readouts import baseline_rates, validity_warnings
 NOTICE = "Research software: not a medical device, not for clinical decisions."
 CLASS_NAMES = {Resectability.RESECTABLE: "resectable", Resectability.BORDERLINE: "borderline resectable",
                Resectability.LOCALLY_ADVANCED: "locally advanced"}
+MEASURED = ("dose_gy", "tia_mbq_h", "gy_per_gbq", "effective_half_life_h", "recovery", "volume_ml")
+"""Keys of a region that images measure."""
 TIE = 0.90
 """Two schemes are told apart when one is better in at least this share of draws."""
 
@@ -109,19 +111,16 @@ def _baseline_class(patient: Patient) -> dict[str, Any]:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    """Whole per cent; never a certainty."""
+    return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
 def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
     """The answer in words, hedged as the draws are."""
     treated = [p for p in comparison.predictions if p.scheme.cycles]
-    sentences = []
-    baseline = _baseline_class(patient)
-    if baseline["class"] is not None:
-        contacts = ", ".join(f"{v['name']} {v['contact_deg']:.0f}°" for v in baseline["vessels"])
-        sentences.append(f"At baseline the primary is {baseline['class']} ({contacts}).")
+    sentences: list[str] = []
     if not treated:
-        return [*sentences, "No treatment is compared."]
+        return ["No treatment is compared."]
     with_class = [p for p in treated if p.p_resectable is not None]
     if with_class:
         best = max(with_class, key=lambda p: p.p_resectable.value if p.p_resectable else 0.0)
@@ -148,6 +147,10 @@ def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
     if over:
         names = ", ".join(f"{p.scheme.name} ({_percent(p.p_kidney_over_limit)})" for p in over)
         sentences.append(f"At least a 10 % chance of a kidney BED over {over[0].kidney_limit_gy:g} Gy: {names}.")
+    baseline = _baseline_class(patient)
+    if baseline["class"] is not None:
+        contacts = ", ".join(f"{v['name']} {v['contact_deg']:.0f}°" for v in baseline["vessels"])
+        sentences.append(f"At baseline the primary is {baseline['class']} ({contacts}).")
     return sentences
 
 
@@ -206,7 +209,7 @@ def dose_fields(dose: Dose) -> dict[str, Any]:
         "model": dose.tia.model,
         "method": dose.method,
         "status": [{"name": s.value, "sentence": s.sentence, "advice": s.advice} for s in dose.tia.status],
-        "labels": {"dose_gy": str(Label.MEASURED)},
+        "labels": {name: str(Label.MEASURED) for name in MEASURED} | {"bed_gy": str(Label.BY_CONSTRUCTION)},
     }
 
 

@@ -283,12 +283,20 @@ def _labels(world: World, scheme: Scheme) -> dict[str, Label]:
     tumour = Label.CALIBRATED if world.parameters.source == "posterior" and not any(
         "Y-90" in cycle.activity_gbq or cycle.sensitiser != "none" for cycle in scheme.cycles
     ) else Label.ASSUMPTION
+    derived = any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles)
+    lesion = Label.ASSUMPTION if derived else Label.BY_CONSTRUCTION
     return {
         "p_objective_response": tumour,
+        "diameter_mm_at_surgery": tumour,
+        "p_not_locally_advanced": Label.ASSUMPTION,
+        "p_downgrading": Label.ASSUMPTION,
+        "p_downgrading_sampling_only": Label.ASSUMPTION,
+        "kidney_dose_gy": Label.ASSUMPTION if derived else world.kidneys.label,
+        "lesion_dose_gy": lesion,
         "diameter_change_pct": tumour,
         "p_resectable": Label.ASSUMPTION,
         # Doses of 90Y are derived from those of 177Lu, so a scheme that holds 90Y has no measured kidney dose.
-        "kidney_bed_gy": Label.ASSUMPTION if any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles) else world.kidneys.label,
+        "kidney_bed_gy": Label.ASSUMPTION if derived else world.kidneys.label,
         "platelets_nadir": Label.BY_CONSTRUCTION,
         "neutrophils_nadir": Label.BY_CONSTRUCTION,
         "liver_burden_change_pct": tumour,

@@ -23,6 +23,8 @@ SUMMARY = ("alpha_per_gy", "omega_alpha", "residual_fraction", "clearance_half_l
 
 def fingerprint() -> list[float]:
     """Volumes of fixed lesions under fixed parameters: a posterior belongs to a model that still gives these."""
+    import jax
+
     n = 5
     plan = calibration.make_plan(np.array([20.0, 45.0, 80.0, 150.0, 300.0]), Assumptions())
     z = {"alpha": np.linspace(-1, 1, n), "growth": np.zeros(n), "dose": np.zeros(n)}
@@ -45,7 +47,7 @@ def fingerprint() -> list[float]:
     }
     cells = calibration.lesion_cells(free, z, np.array([20.0, 45.0, 80.0, 150.0, 300.0]), plan, Assumptions(), np)
     volume = np.asarray(
-        tumour.course(
+        jax.jit(tumour.course)(
             tumour.Cells(*(np.asarray(x, np.float32) for x in cells)),
             tumour.Grid(np.asarray(plan.grid.time_h, np.float32), plan.grid.segment, np.asarray(plan.grid.cycle_h, np.float32)),
         ).volume

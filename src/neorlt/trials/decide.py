@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
-from neorlt.trials.design import BINARY, TIMES, TrialDesign
+from neorlt.trials.design import BINARY, LOWER_IS_BETTER, TIMES, TrialDesign
 from neorlt.trials.designs._binomial import SLACK, tail
 from neorlt.trials.designs.simon import reject_probability
 from neorlt.trials.designs.two_arm import largest_level, rejection_region
@@ -39,6 +39,7 @@ def single_arm_rule(design: TrialDesign) -> Verdict:
     """
     test, n = design.test, design.arms[0].n
     assert test.p0 is not None
+    null = test.p0 if test.higher_is_better else 1.0 - test.p0
     if test.stage1 is not None and not 0 <= test.stage1[0] < test.stage1[1] < n:
         raise InputError(
             "stage 1 does not fit the trial",
@@ -49,11 +50,11 @@ def single_arm_rule(design: TrialDesign) -> Verdict:
     if test.cutoff is not None:
         r = test.cutoff - 1
     else:
-        r = next(k for k in range(n + 1) if tail(test.p0, n, k) <= test.alpha + SLACK)
+        r = next(k for k in range(n + 1) if tail(null, n, k) <= test.alpha + SLACK)
     if test.stage1 is None:
-        level = tail(test.p0, n, r)
+        level = tail(null, n, r)
     else:
-        level = reject_probability(min(max(test.p0, 1e-12), 1 - 1e-12), *test.stage1, max(r, test.stage1[0]), n)
+        level = reject_probability(min(max(null, 1e-12), 1 - 1e-12), *test.stage1, max(r, test.stage1[0]), n)
     return Verdict(r, n, level, test.stage1)
 
 
@@ -111,10 +112,11 @@ def compare(
     from scipy.special import ndtri, stdtrit
 
     test = design.test
-    sign = 1.0 if test.higher_is_better else -1.0
+    higher = test.higher_is_better if endpoint == test.endpoint else endpoint not in LOWER_IS_BETTER
+    sign = 1.0 if higher else -1.0
     if endpoint in BINARY:
         a, b = control["flags"][endpoint][..., :n], experimental["flags"][endpoint][..., :n]
-        if not test.higher_is_better:
+        if not higher:
             a, b = ~a, ~b
         n1, n2 = a.shape[-1], b.shape[-1]
         region, _ = two_arm_region(design, n1, n2)

@@ -28,6 +28,7 @@ BINARY = (
 """Endpoints that each enrolled patient meets or does not: who was not operated has no R0."""
 TIMES = ("recurrence_free_survival", "overall_survival")
 CONTINUOUS = ("diameter_change_pct", "qol_change_12_months")
+LOWER_IS_BETTER = frozenset({"complication", "fistula", "operative_death", "haematotoxicity_g34", "diameter_change_pct"})
 ENDPOINTS = BINARY + TIMES + CONTINUOUS
 SCENARIOS = ("model", "optimistic", "null", "pessimistic")
 """``model``: the response model and nothing beyond it. ``null``: the arms do not differ (one arm: the rate is ``p0``).
@@ -60,6 +61,7 @@ class TrialTest:
     cutoff: int | None = None
     margin: float = 0.0
     higher_is_better: bool = True
+    """Where it is false, ``p0`` is a rate of events that is too high, and patients without the event are counted."""
 
 
 @dataclass(frozen=True)
@@ -272,5 +274,5 @@ def _test(row: Mapping[str, Any], arms: tuple[Arm, ...], where: str) -> TrialTes
         stage1,
         None if "cutoff" not in row else int(_number(row, "cutoff", None, 0, 5000, where)),
         _number(row, "margin", 0.0, 0.0, 0.99, where),
-        not bool(row.get("lower_is_better", False)),
+        not bool(row.get("lower_is_better", endpoint in LOWER_IS_BETTER)),
     )
