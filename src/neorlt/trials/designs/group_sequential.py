@@ -7,6 +7,7 @@ correlation sqrt(t_i / t_j).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -109,7 +110,7 @@ def spending(kind: Kind, t: float, alpha: float, gamma: float = -4.0) -> float:
     if kind == "spending-obrien-fleming":
         return float(2.0 * ndtr(-ndtri(1.0 - alpha / 2.0) / np.sqrt(t)))
     if kind == "spending-pocock":
-        return float(alpha * np.log1p((np.e - 1.0) * t))
+        return float(alpha * np.log1p((math.e - 1.0) * t))
     if kind == "spending-hsd":
         return float(alpha * t) if gamma == 0 else float(alpha * np.expm1(-gamma * t) / np.expm1(-gamma))
     raise InputError("this boundary has no spending function", found=kind, remedy="use one of the spending kinds")
