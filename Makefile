@@ -22,8 +22,8 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml
 demo: $(VENV)/base.stamp  ## run the main job on the bundled digital patient
 	@$(BIN)/python tools/demo.py
 
-test: $(VENV)/dev.stamp  ## run the tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+test: $(VENV)/dev.stamp  ## run the tests (the slow ones run with `make validate`)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests
 
 lint: $(VENV)/dev.stamp  ## style, types, import table, table hashes
 	$(BIN)/ruff check .
@@ -38,6 +38,7 @@ bench: $(VENV)/dev.stamp  ## time, peak memory and growth, each beside its basel
 	$(BIN)/python benchmarks/run.py
 
 validate: $(VENV)/dev.stamp  ## the long proofs; their results are committed
+	$(BIN)/python -m pytest -q -m slow tests
 	$(BIN)/python validation/run.py
 
 system:  ## Debian packages that some tests need (see system-packages.txt)
