@@ -226,3 +226,8 @@ def test_study_without_lesions_cannot_be_measured(spoil) -> None:  # type: ignor
     spoil.rtstruct.unlink()
     with pytest.raises(InputError, match="no lesion to measure"):
         measure_command(spoil.folder)
+
+
+def test_the_day_of_the_injection_is_not_guessed_when_the_first_spect_is_missing(spoil) -> None:  # type: ignore[no-untyped-def]
+    spoil.spect[0].unlink()
+    assert "day of the injection is not known" in str(_refusal(spoil.folder))

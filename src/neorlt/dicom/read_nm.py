@@ -14,7 +14,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.codes import nuclide_of_item
 from neorlt.dicom.decay import average_time_s, table_half_life_s
 from neorlt.dicom.geometry import axes_of
-from neorlt.dicom.header import moment, number, numbers, parse_datetime, parse_seconds, raw, required, text, where
+from neorlt.dicom.header import moment, number, numbers, parse_date, parse_datetime, parse_seconds, raw, required, text, where
 from neorlt.dicom.pixels import decode, size
 from neorlt.dicom.real_world import activity_mapping
 from neorlt.dicom.scan import Instance
@@ -324,6 +324,7 @@ def administrations_of(spects: list[SpectObject]) -> tuple[list[Administration],
             time = midnight + timedelta(seconds=float(first.injection.seconds_of_day or 0.0))
             if time > first.time:
                 time -= timedelta(days=1)
+            _refuse_unknown_day(first)
             day = "day before" if time.date() < first.time.date() else "day of"
             notes.append(
                 f"SPECT states the time of injection without its day: the {day}"
@@ -340,6 +341,23 @@ def administrations_of(spects: list[SpectObject]) -> tuple[list[Administration],
             )
         found.append(Administration(nuclide, activity, time, agent))
     return found, notes
+
+
+def _refuse_unknown_day(first: SpectObject) -> None:
+    """Refuse where the study began days before its first SPECT: an earlier one is missing, and with it the day.
+
+    Raises
+    ------
+    InputError
+        If the Study Date (0008,0020) is earlier than the first acquisition's day.
+    """
+    began = parse_date(text(first.instance.header, "StudyDate", first.instance.name))
+    if began is not None and began < first.time.date():
+        raise InputError(
+            "the day of the injection is not known: the study began before the day of its first SPECT",
+            where=where(first.instance.name, "RadiopharmaceuticalStartTime"),
+            remedy="give the earlier SPECT too, or state injection_time with a reason under [correction] in settings.toml",
+        )
 
 
 def in_zone(spect: SpectObject, time: datetime) -> SpectObject:

@@ -19,7 +19,7 @@ from neorlt.planning.patient import Patient
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.scheme import Scheme
-from neorlt.response.parameters import parameter_table
+from neorlt.response.parameters import calibration_warnings, parameter_table
 from neorlt.response.readouts import baseline_rates, validity_warnings
 
 NOTICE = "Research software: not a medical device, not for clinical decisions."
@@ -73,7 +73,8 @@ def plan_document(
             nuclide: summarise(world.kidneys.gy_per_gbq[:, i]).as_json() for i, nuclide in enumerate(("Lu-177", "Y-90"))}},
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
-        "warnings": [*warnings, *patient.warnings, *outside, *_patient_warnings(patient)],
+        "warnings": [*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
+                     *(warning["text"] for warning in calibration_warnings())],
         "outside_validity": outside,
         "citations": [{"key": c.key, "text": c.text, "url": c.url} for c in cite(*_citations(world))],
         "label_explanations": {str(label): label.explanation for label in Label},

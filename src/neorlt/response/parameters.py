@@ -184,17 +184,23 @@ def has_posterior() -> bool:
     return bool(manifest["model_version"] == MODEL_VERSION)
 
 
+def is_calibrated() -> bool:
+    """Whether a posterior of this model version is shipped whose chains met the house's rule: only then is it the default."""
+    return has_posterior() and bool(tables.read_json(ROOM, "posterior.json")["converged"])
+
+
 def calibration_warnings() -> list[dict[str, str]]:
     """Named warnings about the shipped calibration: none exists, or its chains did not meet the house's rule."""
     if not has_posterior():
         return [{"name": "not-calibrated", "where": "response model",
                  "text": "No calibration is shipped: every response number rests on priors (assumptions)."}]
-    report = tables.read_json(ROOM, "posterior.json")
-    if report["converged"]:
+    if is_calibrated():
         return []
+    report = tables.read_json(ROOM, "posterior.json")
     return [{"name": "calibration-not-converged", "where": "response model",
              "text": f"The shipped calibration misses the rule for its chains (R-hat {report['rhat_max']:.3f}, smallest effective "
-                     f"sample {report['ess_min']:.0f}, {report['divergences']} divergences): refit with neorlt calibrate."}]
+                     f"sample {report['ess_min']:.0f}, {report['divergences']} divergences), so it is not used: "
+                     "every response number rests on priors (assumptions)."}]
 
 
 def draw_parameters(
@@ -210,7 +216,7 @@ def draw_parameters(
         Any whole number; the same seed gives the same draws.
     source
         ``"posterior"`` for the shipped calibration, ``"prior"`` for the priors alone, ``"default"`` for the
-        posterior where one is shipped.
+        posterior where one is shipped that has converged.
 
     Raises
     ------
@@ -220,7 +226,7 @@ def draw_parameters(
     if n_draws < 1:
         raise InputError("the number of draws is below 1", found=str(n_draws), remedy="ask for at least one draw")
     if source == "default":
-        source = "posterior" if has_posterior() else "prior"
+        source = "posterior" if is_calibrated() else "prior"
     if source == "posterior" and not has_posterior():
         raise InputError("no posterior of this model version is shipped", remedy="refit with: neorlt calibrate --out DIR")
     priors = read_priors()
@@ -289,7 +295,7 @@ _CALIBRATED = ("alpha_per_gy", "omega_alpha", "residual_fraction")
 
 def parameter_table(source: str | None = None) -> list[dict[str, Any]]:
     """Every parameter with its prior, unit, label and source, for reports and ``neorlt info``."""
-    source = source or ("posterior" if has_posterior() else "prior")
+    source = source or ("posterior" if is_calibrated() else "prior")
     rows = []
     for name, entry in read_priors().items():
         label = Label(entry["label"])
