@@ -7,6 +7,7 @@ per activity. Schemes differ by what they do, not by luck.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,7 +127,10 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     times = np.unique(np.concatenate([np.arange(0.0, horizon + 8.1, READOUT_STEP_WEEKS), [surgery]]))
     at = int(np.searchsorted(times, surgery))
     schedule = schedule_of(world, scheme, times)
-    outcome = simulate(world.parameters, world.lesions, schedule, world.effects)
+    # Blood and tumour do not depend on each other: side by side they compile and run in the time of one.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        blood_counts = pool.submit(_blood, world, scheme, horizon)
+        outcome = simulate(world.parameters, world.lesions, schedule, world.effects)
     primary = primary_index(patient)
     contacts = _contacts(world, outcome, primary)
     reasons: dict[str, str] = {}
@@ -135,7 +139,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     kidney_dose = cycle_doses_gy(world.kidneys, scheme)
     bed = kidney_bed_gy(world.parameters, kidney_dose, world.kidneys.half_life_h, [cycle.week for cycle in scheme.cycles])
     limit = float(kidney_bed_limit_gy(patient.kidney_risk_factors))
-    counts = _blood(world, scheme, horizon)
+    counts = blood_counts.result()
     for line, course in counts.items():
         if course is None:
             reasons[f"{line}_nadir"] = f"no baseline count of {line} is given"
