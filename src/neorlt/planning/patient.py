@@ -10,23 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from neorlt.clinic.vessels import VesselContact
 from neorlt.core.errors import InputError
-
-
-@dataclass(frozen=True)
-class Vessel:
-    """Contact of the primary with one vessel, in degrees of its circumference."""
-
-    name: str
-    contact_deg: float
-    irregular: bool = False
-    occluded: bool = False
-    reconstructible: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.contact_deg <= 360:
-            raise InputError("a vessel contact is out of range", expected="0 to 360 degrees", found=f"{self.contact_deg:g}",
-                             where=f"vessel {self.name}", remedy="give contact_deg in degrees of circumference")
 
 
 @dataclass(frozen=True)
@@ -48,7 +33,7 @@ class LesionBaseline:
     dose_gy: tuple[float, ...] = ()
     dose_activity_gbq: float | None = None
     gy_per_gbq: float | None = None
-    vessels: tuple[Vessel, ...] = ()
+    vessels: tuple[VesselContact, ...] = ()
 
     @property
     def is_liver(self) -> bool:
@@ -236,7 +221,7 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
             f"Lesion {name}: dose_gy is given without dose_activity_gbq; 7.4 GBq of 177Lu per cycle was assumed."
         )
     vessels = tuple(
-        Vessel(
+        VesselContact(
             _text(item, "name", f"{where}, vessels"),
             _required(item, "contact_deg", f"{where}, vessels"),
             *(_boolean(item, key, default, f"{where}, vessels")
