@@ -17,6 +17,7 @@ from neorlt.response.parameters import MODEL_VERSION
 
 SEED = 20261124
 N_SHIPPED = 4000
+"""At most this many draws are shipped."""
 N_SCORED = 600
 SUMMARY = ("alpha_per_gy", "omega_alpha", "residual_fraction", "clearance_half_life_d", "sigma_d", "activity_log_sd")
 
@@ -178,6 +179,7 @@ def calibrate_command(out: str | Path, sbc: int | None = None, seed: int = SEED)
     from neorlt.core.output import RUN_FILE, atomic_folder
 
     sampling.need_numpyro()
+    sampling.use_processors()
     with atomic_folder(Path(out)) as folder:
         report, content, _ = calibrate(seed)
         if sbc:

@@ -45,7 +45,9 @@ class Assumptions:
     """Factor on every dose after the first cycle's (reverse causation: with 0 only one cycle's dose is credited)."""
     after_cycle_d: tuple[float, ...] = (0.0, 3.0, 9.0, 20.0, 38.0)
     """Steps of the fit's grid after a cycle; coarser than a prediction's, the difference is tested."""
-    n_nodes: int = 8
+    fill_d: float = 56.0
+    """Longest step of the fit's grid; the difference to a prediction's is tested."""
+    n_nodes: int = 6
     """Nodes of the dose pattern in the fit; the difference to 16 is tested."""
 
 
@@ -106,7 +108,7 @@ def make_plan(dose_gy: NDArray[np.float64], assumed: Assumptions) -> Plan:
         week.astype(np.float32), np.zeros((1, n, assumed.max_cycles, 2), np.float32), np.ones((1, n, 2), np.float32),
         times.astype(np.float32),
     )
-    grid, readout, _ = make_grids(schedule, n, assumed.after_cycle_d)
+    grid, readout, _ = make_grids(schedule, n, assumed.after_cycle_d, fill_d=assumed.fill_d, pad=4)
     readout = readout[:, : assumed.n_follow_ups]
     wide = np.zeros((n, np.shape(grid.cycle_h)[1]))
     wide[:, : assumed.max_cycles] = share
@@ -204,20 +206,75 @@ def sample_population(no_clones: bool = False) -> dict[str, Any]:
     return free
 
 
-def make_model(lesions: Lesions, assumed: Assumptions, no_clones: bool = False, follow_log_volume: bool = True) -> Any:
-    """Return the numpyro model of these lesions (a function of ``y``)."""
-    plan = make_plan(lesions.dose_gy, assumed)
-    n = len(lesions.dose_gy)
+N_ALPHA = 16
+"""Nodes of a lesion's sensitivity in the fit; each carries two opposite points of growth and dose error."""
+ALPHA_REACH = 3.0
+
+
+def effect_points(n_alpha: int = N_ALPHA) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points ``(point, 3)`` of a lesion's sensitivity, growth and dose error (standard normals) and their weights.
+
+    Sensitivity, whose effect is large, has equal steps (the trapezoid converges fast for a smooth bell); growth and dose
+    error, whose effects are small, take the values -1 and 1 in opposite pairs, the pairing turned from step to step: mean
+    and variance of both are exact.
+    """
+    alpha = np.linspace(-ALPHA_REACH, ALPHA_REACH, n_alpha)
+    weight = np.exp(-0.5 * alpha**2)
+    sign = np.where(np.arange(n_alpha) % 2 == 0, 1.0, -1.0)
+    one = np.stack([alpha, np.ones(n_alpha), sign], 1)
+    points = np.stack([one, one * [1.0, -1.0, -1.0]], 1).reshape(-1, 3)
+    return points, np.repeat(weight / weight.sum() / 2, 2)
+
+
+def make_blocks(dose_gy: NDArray[np.float64], assumed: Assumptions) -> list[tuple[NDArray[np.intp], Plan]]:
+    """Lesions with short and with long courses apart, each with a grid no longer than it needs."""
+    cycles = np.round(dose_gy / assumed.dose_per_cycle_gy)
+    short = cycles <= 2
+    parts = [(np.flatnonzero(short), replace(assumed, max_cycles=min(2, assumed.max_cycles))), (np.flatnonzero(~short), assumed)]
+    return [(index, make_plan(dose_gy[index], these)) for index, these in parts if len(index)]
+
+
+def make_marginal(lesions: Lesions, assumed: Assumptions, n_alpha: int = N_ALPHA) -> Any:
+    """Return the function (population, y) -> log density ``(lesion,)`` with each lesion's own effects integrated out.
+
+    The population is a dict of numbers. The lesions' order is that of ``lesions``.
+    """
+    points, weights = effect_points(n_alpha)
+    n_points = len(points)
+    blocks = make_blocks(lesions.dose_gy, assumed)
+    order = np.argsort(np.concatenate([index for index, _ in blocks]))
+
+    def log_density(free: dict[str, Any], y: Any) -> Any:
+        import jax.numpy as jnp
+        from jax.scipy.special import logsumexp
+
+        parts = []
+        for index, plan in blocks:
+            n = len(index)
+            rows = Plan(tumour.Grid(*(np.tile(part, (n_points, 1)) for part in plan.grid)), np.tile(plan.follow_up, (n_points, 1)),
+                        np.tile(plan.share, (n_points, 1)), np.tile(plan.uncertain, n_points))
+            z = {name: jnp.asarray(np.repeat(points[:, k], n), jnp.float32) for k, name in enumerate(("alpha", "growth", "dose"))}
+            dose = jnp.asarray(np.tile(lesions.dose_gy[index], n_points), jnp.float32)
+            volumes = log_volumes(free, z, dose, rows, assumed).reshape(-1, n_points, n)
+            density = best_log_density(jnp.asarray(y)[index], volumes, free["sigma_d"])
+            parts.append(logsumexp(density + jnp.asarray(np.log(weights), jnp.float32)[:, None], axis=0))
+        return jnp.concatenate(parts)[order]
+
+    return log_density
+
+
+def make_model(lesions: Lesions, assumed: Assumptions, no_clones: bool = False) -> Any:
+    """Return the numpyro model of these lesions (a function of ``y``).
+
+    Only the population's parameters are sampled: three effects a lesion are integrated out by :func:`effect_points`, which
+    leaves a posterior of 15 dimensions without funnels.
+    """
+    log_density = make_marginal(lesions, assumed)
 
     def model(y: Any = None) -> None:
-        import jax.numpy as jnp
         import numpyro
-        import numpyro.distributions as dist
 
-        free = sample_population(no_clones)
-        z = {name: numpyro.sample(f"z_{name}", dist.Normal(0.0, 1.0).expand([n]).to_event(1)) for name in ("alpha", "growth", "dose")}
-        volumes = log_volumes(free, z, jnp.asarray(lesions.dose_gy), plan, assumed)
-        numpyro.factor("lesions", best_log_density(jnp.asarray(y), volumes, free["sigma_d"]).sum())
+        numpyro.factor("lesions", log_density(sample_population(no_clones), y).sum())
 
     return model
 

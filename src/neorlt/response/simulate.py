@@ -19,8 +19,6 @@ from neorlt.response.parameters import Parameters
 
 BATCH = 512
 """Cells that run together: small enough for a processor's cache."""
-CHUNK = 16 * BATCH
-"""Cells of one call of the compiled function; its shape never changes, so nothing is compiled twice."""
 AFTER_CYCLE_D = (0.0, 1.0, 2.5, 5.0, 8.0, 12.0, 17.0, 24.0, 32.0, 42.0, 56.0)
 """Steps after a cycle, in days: dense where cells die fast."""
 FILL_D = 28.0
@@ -30,11 +28,11 @@ PAD = 64
 
 
 def build_grid(
-    cycle_h: NDArray[np.float64], times_h: NDArray[np.float64], after_d: tuple[float, ...] = AFTER_CYCLE_D
+    cycle_h: NDArray[np.float64], times_h: NDArray[np.float64], after_d: tuple[float, ...] = AFTER_CYCLE_D, fill_d: float = FILL_D
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
     """Return (grid, segment, read-out index) for one schedule, all in hours; 0 and the read-outs are on the grid."""
     end = max(float(times_h.max(initial=0.0)), 1.0)
-    points = [np.array([0.0, end]), times_h, np.arange(0.0, end, FILL_D * 24)]
+    points = [np.array([0.0, end]), times_h, np.arange(0.0, end, fill_d * 24)]
     points += [start + np.array(after_d) * 24 for start in cycle_h]
     grid = np.unique(np.round(np.concatenate(points), 3))
     grid = grid[(grid >= 0) & (grid <= end)]
@@ -58,7 +56,7 @@ def _up(n: int, step: int) -> int:
 
 
 def make_grids(
-    schedule: ScheduleArrays, n_lesions: int, after_d: tuple[float, ...] = AFTER_CYCLE_D
+    schedule: ScheduleArrays, n_lesions: int, after_d: tuple[float, ...] = AFTER_CYCLE_D, fill_d: float = FILL_D, pad: int = PAD
 ) -> tuple[tumour.Grid, NDArray[np.intp], bool]:
     """Grid of a schedule: shared, or stacked ``(lesion, ...)`` where weeks or read-outs differ between lesions."""
     week = np.round(np.asarray(schedule.week, np.float64) * HOURS_PER_WEEK, 3)
@@ -76,9 +74,9 @@ def make_grids(
     for w, t in zip(week_rows, time_rows, strict=True):
         key = w.tobytes() + t.tobytes()
         if key not in built:
-            built[key] = build_grid(w, t, after_d)
+            built[key] = build_grid(w, t, after_d, fill_d)
         parts.append(built[key])
-    length = _up(max(len(part[0]) for part in parts), PAD)
+    length = _up(max(len(part[0]) for part in parts), pad)
     grid = np.stack([_padded(part[0], length) for part in parts])
     segment = np.stack([_padded(part[1], length) for part in parts])
     readout = _padded(np.stack([part[2] for part in parts]), _up(times.shape[-1], 4))
@@ -89,37 +87,21 @@ def make_grids(
 
 def read_batch(cells: tumour.Cells, grid: tumour.Grid, readout: Any) -> tuple[Any, ...]:
     """Run a batch and return its read-outs, each ``(cell, time)``."""
-    import jax.numpy as jnp
-
-    result = tumour.course(cells, grid)
+    result = tumour.course(cells, grid, at=readout)
     ki67 = tumour.relative_ki67(cells, result.high_clone)
     stroma = (result.fibrosis + result.unresponsive) / result.volume
-
-    def pick(x: Any) -> Any:
-        return x[readout].T if readout.ndim == 1 else jnp.take_along_axis(x, readout.T, axis=0).T
-
-    return tuple(pick(x) for x in (result.volume, ki67, stroma, result.surviving, result.viable))
+    return tuple(x.T for x in (result.volume, ki67, stroma, result.surviving, result.viable))
 
 
 @functools.cache
-def _compiled(shared: bool) -> Callable[..., Any]:
-    """The compiled chunk: batches one after another, each of a size that stays in cache."""
+def _compiled() -> Callable[..., Any]:
+    """The compiled batch. A loop over batches inside the compiled function runs three times slower than calls of it."""
     import jax
 
     from neorlt.core.compute import keep_compiled
 
     keep_compiled()
-
-    def chunk(cells: tumour.Cells, grid: tumour.Grid, readout: Any) -> Any:
-        split = jax.tree.map(lambda x: x.reshape(-1, BATCH, *x.shape[1:]), cells)
-        if shared:
-            result = jax.lax.map(lambda part: read_batch(part, grid, readout), split)
-        else:
-            rows = jax.tree.map(lambda x: x.reshape(-1, BATCH, *x.shape[1:]), (grid, readout))
-            result = jax.lax.map(lambda part: read_batch(part[0], part[1][0], part[1][1]), (split, rows))
-        return tuple(x.reshape(-1, x.shape[-1]) for x in result)
-
-    return jax.jit(chunk)
+    return jax.jit(read_batch)
 
 
 def expand(
@@ -244,23 +226,28 @@ def simulate(
 def run_cells(
     cells: tumour.Cells, grid: tumour.Grid, readout: NDArray[Any], shared: bool, n_lesions: int
 ) -> tuple[NDArray[np.float32], ...]:
-    """Run flattened cells in chunks of one shape, one chunk a processor at a time."""
+    """Run flattened cells in batches of one shape, on all processors; the result does not depend on their number."""
     n = len(cells.alpha_per_gy)
-    function = _compiled(shared)
-    lesion = np.tile(np.arange(n_lesions), n // n_lesions)
+    function = _compiled()
+    lesion = np.arange(n) % n_lesions
+    columns = [np.asarray(x) for x in cells]
+
+    def part(array: NDArray[Any], start: int) -> NDArray[Any]:
+        """One batch's rows; the last batch is filled up by repeating the last row, so that its shape is the same."""
+        rows = array[start : start + BATCH]
+        missing = BATCH - len(rows)
+        return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows
 
     def run(start: int) -> tuple[NDArray[np.float32], ...]:
-        index = np.minimum(np.arange(start, start + chunk), n - 1)
-        part = tumour.Cells(*(np.asarray(x)[index] for x in cells))
+        batch = tumour.Cells(*(part(x, start) for x in columns))
         if shared:
-            out = function(part, grid, readout)
+            out = function(batch, grid, readout)
         else:
-            rows = lesion[index]
-            out = function(part, tumour.Grid(*(np.asarray(x)[rows] for x in grid)), readout[rows])
-        return tuple(np.asarray(x)[: min(chunk, n - start)] for x in out)
+            rows = part(lesion, start)
+            out = function(batch, tumour.Grid(*(np.asarray(x)[rows] for x in grid)), readout[rows])
+        return tuple(np.asarray(x)[: n - start] for x in out)
 
-    chunk = BATCH if n <= BATCH else CHUNK
-    starts = range(0, n, chunk)
+    starts = range(0, n, BATCH)
     if len(starts) == 1:
         return run(0)
     # The compiled function lets go of the interpreter, so threads do run side by side; order is kept.

@@ -159,7 +159,8 @@ def accumulate(cells: Cells, grid: Grid) -> tuple[list[Array], dict[tuple[int, i
 
     gaps = jnp.concatenate([jnp.zeros_like(cycle_h[:1]), cycle_h[1:] - cycle_h[:-1]])
     before = jnp.concatenate([cells.potency.T[:1], cells.potency.T[:-1]])
-    _, table = jax.lax.scan(next_cycle, nothing, (gaps, before, jnp.moveaxis(cells.dose_gy, 1, 0)))
+    # Unrolled: cycles are few, and a loop's own cost would exceed what it does.
+    _, table = jax.lax.scan(next_cycle, nothing, (gaps, before, jnp.moveaxis(cells.dose_gy, 1, 0)), unroll=True)
     segment = grid.segment[:, None] if grid.segment.ndim == 1 else grid.segment.T
 
     def at_segment(rows: Array) -> Array:
@@ -212,10 +213,62 @@ def survivals(cells: Cells, a: list[Array], b: dict[tuple[int, int], Array], n_n
     return total
 
 
-def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES) -> Course:
-    """Run the lesions over the grid. Nuclides are those of the dose's last axis (1 or 2)."""
-    import jax
+BLOCK = 8
+"""Grid steps that one reference time serves in :func:`_clear`."""
+
+
+def _blocks(steps: Array) -> Array:
+    """``(step, cell)`` cut into ``(block, BLOCK, cell)``, zeros behind."""
     import jax.numpy as jnp
+
+    missing = -steps.shape[0] % BLOCK
+    return jnp.pad(steps, ((0, missing), (0, 0))).reshape(-1, BLOCK, steps.shape[1])
+
+
+def _running_sum(steps: Array) -> Array:
+    """Sum of ``(step, cell)`` up to each time of the grid, ``(step + 1, cell)``."""
+    import jax.numpy as jnp
+
+    n = steps.shape[0]
+    return jnp.asarray(np.tri(n + 1, n, -1), steps.dtype) @ steps
+
+
+def _clear(deaths: Array, clearance_per_h: Array, time_h: Array) -> Array:
+    """Dead cells on the grid, ``(time, cell)``: those of each step come evenly over it and clear exponentially.
+
+    Within a block of steps the recursion ``X' = X exp(-c dt) + new`` is a running sum of ``new exp(c t)``; blocks are
+    short, so the exponent stays small, and what is left is carried from block to block.
+    """
+    import jax.numpy as jnp
+
+    step = time_h[1:] - time_h[:-1]
+    clearance = clearance_per_h * step
+    # Deaths of a step are spread evenly over it; this share of them is left at its end.
+    stay = jnp.where(clearance > 1e-3, (1 - jnp.exp(-clearance)) / jnp.maximum(clearance, 1e-3), 1 - 0.5 * clearance)
+    ends = jnp.concatenate([time_h[1:], jnp.repeat(time_h[-1:], -step.shape[0] % BLOCK, axis=0)])
+    ends = ends.reshape(-1, BLOCK, ends.shape[1])
+    starts = jnp.concatenate([time_h[:1], ends[:-1, -1]])
+    age = jnp.minimum(clearance_per_h * (ends - starts[:, None]), 80.0)
+    kept = jnp.exp(-age)
+    local = kept * jnp.einsum("ij,bjc->bic", jnp.asarray(np.tri(BLOCK), deaths.dtype), _blocks(deaths * stay) / kept)
+    carried = [jnp.zeros_like(clearance_per_h)]
+    for i in range(local.shape[0]):
+        carried.append(local[i, -1] + kept[i, -1] * carried[-1])
+    dead = local + kept * jnp.stack(carried[:-1])[:, None]
+    return jnp.concatenate([carried[0][None], dead.reshape(-1, dead.shape[-1])[: step.shape[0]]])
+
+
+def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES, at: Array | None = None) -> Course:
+    """Run the lesions over the grid. Nuclides are those of the dose's last axis (1 or 2).
+
+    ``at`` picks times of the grid, ``(time,)`` or ``(cell, time)``: what is not read out is then not worked out either.
+    """
+    import jax.numpy as jnp
+
+    def pick(rows: Array) -> Array:
+        if at is None:
+            return rows
+        return rows[at] if at.ndim == 1 else jnp.take_along_axis(rows, at.T, axis=0)
 
     survival = survivals(cells, *accumulate(cells, grid), n_nodes)
     f, kappa, _, _ = clones(cells)
@@ -228,25 +281,13 @@ def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES) -> Course:
         g = cells.growth_per_h * kappa[k]
         grown = live * f[k] * jnp.exp(g * time_h)
         n_k = grown * survival[k]
-        untreated.append(grown)
-        viable.append(n_k)
+        untreated.append(pick(grown))
+        viable.append(pick(n_k))
         # Births of a step: growth times the mean number, (2 geometric + arithmetic)/3, near the mean of an exponential.
         mean = (2 * jnp.sqrt(n_k[:-1] * n_k[1:] + TINY) + 0.5 * (n_k[:-1] + n_k[1:])) / 3
         deaths = deaths + jnp.maximum(n_k[:-1] - n_k[1:] + g * step * mean, 0.0)
-    clearance = cells.clearance_per_h * step
-    keep = jnp.exp(-clearance)
-    # Deaths of a step are spread evenly over it; this share of them is left at its end.
-    stay = jnp.where(clearance > 1e-3, (1 - keep) / jnp.maximum(clearance, 1e-3), 1 - 0.5 * clearance)
-
-    def forward(carry: tuple[Array, Array], now: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        kept, new, share = now
-        carry = (carry[0] * kept + new * share, carry[1] + new)
-        return carry, carry
-
-    first = jnp.zeros_like(cells.alpha_per_gy)
-    _, (later, died) = jax.lax.scan(forward, (first, first), (jnp.broadcast_to(keep, stay.shape), deaths, stay))
-    dead = jnp.concatenate([first[None], later])
-    fibrosis = cells.fibrosis_fraction * jnp.concatenate([first[None], jnp.maximum(died - later, 0.0)])
+    dead = pick(_clear(deaths, cells.clearance_per_h, time_h))
+    fibrosis = cells.fibrosis_fraction * jnp.maximum(pick(_running_sum(deaths)) - dead, 0.0)
     unresponsive = (1 - live)[None]
     n_all = viable[0] + viable[1]
     mixed = viable[1] + TINY * f[1]
