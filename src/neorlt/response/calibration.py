@@ -20,6 +20,8 @@ from neorlt.response.parameters import ROOM, TUMOUR_NAMES, crossfire, dose_log_s
 VOLUME_POWER = 3.0
 """Log-SD of a volume over that of a diameter: readings of the three axes err together (assumption, cautious)."""
 N_ERROR_NODES = 7
+REACH = (-25.0, 25.0)
+"""A lesion's log sensitivity about the population's stays within this, so that single precision can hold its gradient."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def lesion_cells(free: dict[str, Any], z: dict[str, Any], dose_gy: Any, plan: Pl
 
     return tumour.Cells(
         dose_gy=(dose[:, None] * plan.share)[..., None], half_life_h=xp.full((n, 1), assumed.effective_half_life_h),
-        potency=xp.ones(plan.share.shape), alpha_per_gy=free["alpha_per_gy"] * xp.exp(free["omega_alpha"] * z["alpha"]),
+        potency=xp.ones(plan.share.shape), alpha_per_gy=free["alpha_per_gy"] * xp.exp(xp.clip(free["omega_alpha"] * z["alpha"], *REACH)),
         growth_per_h=wide(np.log(2.0) / (24.0 * doubling)), clearance_per_h=wide(np.log(2.0) / (24.0 * free["clearance_half_life_d"])),
         sigma_h=xp.broadcast_to(sigma[..., :1], (n, 1)), rho=xp.broadcast_to(own[..., :1], (n, 1)),
         **{name: wide(free[name]) for name in ("alpha_beta_gy", "repair_half_time_h", "residual_fraction", "fibrosis_fraction",

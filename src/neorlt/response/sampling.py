@@ -15,7 +15,7 @@ from neorlt.response.parameters import TUMOUR_NAMES
 N_CHAINS = 4
 N_WARMUP = 500
 N_SAMPLES = 1000
-TARGET_ACCEPT = 0.9
+TARGET_ACCEPT = 0.93
 WATCHED = (*TUMOUR_NAMES, "fibrosis_fraction", "doubling_z")
 
 

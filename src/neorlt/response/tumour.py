@@ -250,7 +250,7 @@ def _clear(deaths: Array, clearance_per_h: Array, time_h: Array) -> Array:
     starts = jnp.concatenate([time_h[:1], ends[:-1, -1]])
     age = jnp.minimum(clearance_per_h * (ends - starts[:, None]), 80.0)
     kept = jnp.exp(-age)
-    local = kept * jnp.einsum("ij,bjc->bic", jnp.asarray(np.tri(BLOCK), deaths.dtype), _blocks(deaths * stay) / kept)
+    local = kept * jnp.einsum("ij,bjc->bic", jnp.asarray(np.tri(BLOCK), deaths.dtype), _blocks(deaths * stay) * jnp.exp(age))
     carried = [jnp.zeros_like(clearance_per_h)]
     for i in range(local.shape[0]):
         carried.append(local[i, -1] + kept[i, -1] * carried[-1])
