@@ -162,6 +162,20 @@ def test_region_outside_the_image(spoil, edit) -> None:  # type: ignore[no-untyp
     assert "'primary' lies outside the image" in str(error)
 
 
+def test_a_region_file_that_is_off_by_a_slice(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    """Contours name the slices that they were drawn on: a file whose points are moved by one is not taken."""
+
+    def shift(dataset: pydicom.Dataset) -> None:
+        for drawn in dataset.ROIContourSequence:
+            for contour in drawn.ContourSequence:
+                contour.ContourData = [float(v) + (5.0 if n % 3 == 2 else 0.0) for n, v in enumerate(contour.ContourData)]
+
+    edit(spoil.rtstruct, shift)
+    error = _refusal(spoil.folder)
+    assert "off the slices" in str(error)
+    assert "+1.0 slices" in str(error)
+
+
 def test_empty_folder(tmp_path) -> None:  # type: ignore[no-untyped-def]
     assert "no DICOM file" in str(_refusal(tmp_path))
 

@@ -199,6 +199,24 @@ def test_calibration_scales_counts(spoil, edit) -> None:  # type: ignore[no-unty
     truth = stored / 1200.0 / 10.0 * 1e6 / voxel_ml
     assert got.array == pytest.approx(truth.transpose(2, 1, 0), rel=1e-5)
     assert any("calibration.toml" in s for s in read_study(spoil.folder).sources)
+    assert read_study(spoil.folder).calibration_cv == 0.03
+
+
+def test_blur_by_distance_is_read_and_overruled(spoil) -> None:  # type: ignore[no-untyped-def]
+    path = spoil.folder / "settings.toml"
+    path.write_text("[psf_by_radius]\nradius_mm = [0, 100]\nfwhm_mm = [13.0, 11.0]\naxis_mm = [5, -5]\nsd_mm = 0.3\n")
+    study = read_study(spoil.folder)
+    assert study.calibration_cv is None
+    assert study.psf_map is not None
+    assert study.psf_map.fwhm_mm == (13.0, 11.0)
+    assert study.psf_map.axis_mm == (5.0, -5.0)
+    assert study.psf_map.sd_mm == 0.3
+    assert study.psf_fwhm_mm == 12.0
+    assert read_study(spoil.folder, psf_fwhm_mm=14.0).psf_map is None
+    for bad in ("radius_mm = [0]", "radius_mm = [0]\nfwhm_mm = [true]", "radius_mm = [0]\nfwhm_mm = [12]\naxis_mm = [1]"):
+        path.write_text(f"[psf_by_radius]\n{bad}\n")
+        with pytest.raises(InputError, match="blur by distance"):
+            read_study(spoil.folder)
 
 
 def test_label_map_lies_where_seg_lies(spoil, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -230,13 +248,31 @@ def test_several_series_of_a_kind_stay_apart(spoil) -> None:  # type: ignore[no-
     assert len(read_study(spoil.folder).ct_images()) == 2
 
 
-def test_compressed_ct_reads_the_same(spoil) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("syntax", [pydicom.uid.RLELossless, pydicom.uid.JPEGLSLossless])
+def test_compressed_ct_reads_the_same(spoil, syntax) -> None:  # type: ignore[no-untyped-def]
+    """JPEG Lossless, which pydicom cannot write, is read from a real file in test_bad_input."""
     truth = read_study(spoil.folder).ct_images()[0]
     for path in spoil.ct:
         dataset = pydicom.dcmread(path)
-        dataset.compress(pydicom.uid.RLELossless)
+        dataset.compress(syntax)
         dataset.save_as(path)
     assert np.array_equal(read_study(spoil.folder).ct_images()[0].array, truth.array)
+
+
+@pytest.mark.parametrize(
+    "syntax", [pydicom.uid.ImplicitVRLittleEndian, pydicom.uid.ExplicitVRBigEndian, pydicom.uid.DeflatedExplicitVRLittleEndian]
+)
+def test_other_uncompressed_syntaxes_read_the_same(spoil, syntax) -> None:  # type: ignore[no-untyped-def]
+    truth = read_study(spoil.folder)
+    for path in (*spoil.ct, *spoil.pet, *spoil.spect):
+        dataset = pydicom.dcmread(path)
+        if syntax == pydicom.uid.ExplicitVRBigEndian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+        dataset.file_meta.TransferSyntaxUID = syntax
+        pydicom.dcmwrite(path, dataset, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian, force_encoding=True)
+    got = read_study(spoil.folder)
+    for one, other in zip(got.volumes, truth.volumes, strict=True):
+        assert np.array_equal(one.array, other.array)
 
 
 def test_other_objects_are_left_out_by_name(spoil) -> None:  # type: ignore[no-untyped-def]

@@ -9,11 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from neorlt.core.errors import InputError
+from neorlt.imaging.phantom_curves import fit_volume_recovery
 from neorlt.imaging.recovery import (
     NEMA_DIAMETERS_MM,
     PhantomScan,
     fit_blur,
-    fit_volume_recovery,
     locate_nema_spheres,
     measure_nema,
     measure_spheres,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.phantom_scan import read_phantom
 from neorlt.dicom.read import read_study
 from neorlt.imaging.measures import Diameter, RegionUptake, longest_diameter, measure_region
-from neorlt.imaging.recovery import fit_volume_recovery, measure_nema
+from neorlt.imaging.phantom_curves import fit_blur_map, fit_volume_recovery
+from neorlt.imaging.recovery import PHANTOMS, measure_nema
 from neorlt.imaging.region import Region
-from neorlt.imaging.response import compare_studies
+from neorlt.imaging.response import follow_studies
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import suv_images
+from neorlt.imaging.uptake import against_organs, normal_uptake
 from neorlt.imaging.volume import Volume
 
 
@@ -25,38 +27,67 @@ def measure_command(
     *,
     labels: Path | None = None,
     label_names: Mapping[int, str] | Path | None = None,
-    follow_up: Path | None = None,
+    follow_up: Path | Sequence[Path] = (),
+    krenning: bool = False,
 ) -> dict[str, Any]:
     """Measure every lesion of a study on every PET: SUV, volume, longest and perpendicular diameter.
 
-    With ``follow_up``, a later study of the same patient, its lesions are measured too and the response is given.
+    With ``follow_up``, one or more later studies of the same patient in order of time, their lesions are measured too and
+    the response is given: that of the last study, with those before it under ``series``.
+
+    Parameters
+    ----------
+    krenning
+        Give the Krenning scale read on PET. It was written for planar images and is only restated for PET, so it is left
+        out unless asked for; the product label's rule (at least the liver's uptake) is always given.
 
     Returns
     -------
     dict
-        ``lesions`` (one entry per lesion and PET: ``id``, ``time``, ``volume_ml``, ``longest_diameter_mm``,
-        ``perpendicular_diameter_mm``, ``slice_mm``, ``suv_max``, ``suv_mean``, ``suv_peak``, ``reason``), ``response``,
-        ``warnings``, ``sources``, ``patient``.
+        ``lesions`` (one entry per lesion and PET: ``id``, ``study``, ``time``, ``volume_ml``, ``longest_diameter_mm``,
+        ``perpendicular_diameter_mm``, ``slice_mm``, ``ends_mm``, ``suv_max``, ``suv_mean``, ``suv_peak``,
+        ``total_lesion_uptake_ml``, ``tumour_to_liver``, ``tumour_to_spleen``, ``at_least_liver``, ``krenning_score``,
+        ``reason``), ``response``, ``warnings``, ``sources``, ``patient``.
 
     Raises
     ------
     InputError
-        If the study cannot be read, or holds no lesion.
+        If a study cannot be read, or the first holds no lesion, or the studies are of different patients.
 
     """
     study = read_study(Path(study_folder), labels=labels, label_names=label_names)
-    document = measure_study(study)
-    if follow_up is not None:
-        later = read_study(Path(follow_up))
-        document["lesions"] += measure_study(later)["lesions"]
-        document["response"] = compare_studies(study, later).as_json()
-        document["response_reason"] = None
-        document["warnings"] += [f"Follow-up: {w}" for w in later.warnings]
-        document["sources"] += [f"Follow-up: {s}" for s in later.sources]
+    document = measure_study(study, krenning=krenning)
+    folders = [Path(follow_up)] if isinstance(follow_up, str | Path) else [Path(f) for f in follow_up]
+    if not folders:
+        return document
+    later = [read_study(folder) for folder in folders]
+    responses = [found.as_json() for found in follow_studies([study, *later])]
+    for number, one in enumerate(later, start=1):
+        if one.lesions():
+            document["lesions"] += [{**row, "study": number} for row in measure_study(one, krenning=krenning)["lesions"]]
+        document["warnings"] += [f"Follow-up {number}: {w}" for w in one.warnings]
+        document["sources"] += [f"Follow-up {number}: {s}" for s in one.sources]
+    document["response"] = {**responses[-1], "series": responses}
+    document["response_reason"] = None
     return document
 
 
-def measure_study(study: Study) -> dict[str, Any]:
+def response_sentences(response: Mapping[str, Any]) -> list[str]:
+    """Say a response of the measured document in words."""
+    said = []
+    for number, one in enumerate(response["series"], start=1):
+        change = "" if one["sum_change_pct"] is None else f" ({one['sum_change_pct']:+.0f} %)"
+        said.append(
+            f"Follow-up {number}: RECIST 1.1 {one['recist']}, sum {one['sum_before_mm']:.0f} to {one['sum_after_mm']:.0f} mm{change}; "
+            f"Choi {one['choi'] or 'not given: ' + str(one['choi_reason'])}; "
+            f"mRECIST {one['mrecist'] or 'not given: ' + str(one['mrecist_reason'])}."
+        )
+        said += [f"  new: {name}" for name in one["new"]] + [f"  not drawn any more: {name}" for name in one["gone"]]
+        said += [f"  {note}" for note in one["notes"]]
+    return said
+
+
+def measure_study(study: Study, *, krenning: bool = False) -> dict[str, Any]:
     """Return the document of :func:`measure_command` for a study that is read already."""
     lesions = study.lesions()
     if not lesions:
@@ -66,43 +97,36 @@ def measure_study(study: Study) -> dict[str, Any]:
             remedy="add an RTSTRUCT or SEG with the lesions, or give --regions LABELS.nii.gz with --names",
         )
     images = suv_images(study)
-    rows = [row for lesion in lesions for row in _rows(lesion, images)]
-    _add_ratios(rows, study, images)
+    sizes = {lesion.name: longest_diameter(lesion) for lesion in lesions}
+    rows = []
+    for image in images or (None,):
+        organs = {} if image is None else {name: normal_uptake(image, study, name) for name in ("liver", "spleen")}
+        for lesion in lesions:
+            uptake = None if image is None else measure_region(image, lesion)
+            row = _row(lesion, sizes[lesion.name], image, uptake, None if image is not None else "the study holds no PET")
+            rows.append(row | against_organs(uptake, organs, krenning))
+    rows.sort(key=lambda row: [lesion.name for lesion in lesions].index(row["id"]))
     return {
         "patient": study.patient_key,
         "lesions": rows,
         "response": None,
-        "response_reason": "one set of contours: response needs lesions measured in two studies",
+        "response_reason": "one set of contours: response needs lesions measured in two studies (--follow-up)",
         "warnings": list(study.warnings),
-        "sources": list(study.sources),
+        # the formula with every number used stands beside what was read
+        "sources": [*study.sources, *(note for image in images for note in image.notes if "SUVbw =" in note)],
     }
-
-
-def _add_ratios(rows: list[dict[str, Any]], study: Study, images: tuple[Volume, ...]) -> None:
-    """Add tumour-to-liver and tumour-to-spleen ratios of the mean uptake where the study holds the organ."""
-    for organ in ("liver", "spleen"):
-        region = next((r for r in study.organs() if r.name.lower() == organ), None)
-        means = {} if region is None else {str(i.time): measure_region(i, region).mean for i in images}
-        for row in rows:
-            mean = means.get(str(row["time"]).replace("T", " "))
-            row[f"tumour_to_{organ}"] = row["suv_mean"] / mean if mean and row["suv_mean"] is not None else None
-
-
-def _rows(lesion: Region, images: tuple[Volume, ...]) -> list[dict[str, Any]]:
-    size = longest_diameter(lesion)
-    if not images:
-        return [_row(lesion, size, None, None, "the study holds no PET")]
-    return [_row(lesion, size, image, measure_region(image, lesion), None) for image in images]
 
 
 def _row(lesion: Region, size: Diameter, image: Volume | None, uptake: RegionUptake | None, reason: str | None) -> dict[str, Any]:
     return {
         "id": lesion.name,
+        "study": 0,
         "time": image.time.isoformat() if image is not None and image.time is not None else None,
         "volume_ml": lesion.volume_ml,
         "longest_diameter_mm": size.longest_mm,
         "perpendicular_diameter_mm": size.perpendicular_mm,
         "slice_mm": size.slice_mm,
+        "ends_mm": [list(end) for end in size.ends_mm],
         "suv_max": None if uptake is None else uptake.maximum,
         "suv_mean": None if uptake is None else uptake.mean,
         "suv_peak": None if uptake is None else uptake.peak,
@@ -112,27 +136,42 @@ def _row(lesion: Region, size: Diameter, image: Volume | None, uptake: RegionUpt
     }
 
 
-def recovery_command(study_folder: Path, *, phantom: str = "nema") -> dict[str, Any]:
-    """Measure recovery coefficients and the blur on a scan of the NEMA image-quality phantom.
+def recovery_command(
+    study_folder: Path, *, phantom: str = "nema", also: Sequence[Path] = (), concentration: float | None = None
+) -> dict[str, Any]:
+    """Measure recovery coefficients and the blur on scans of a phantom with six hot spheres.
 
     The scan may be in any unit: contrasts are given as parts of the largest sphere's.
+
+    Parameters
+    ----------
+    phantom
+        ``nema`` (NEMA image-quality phantom) or ``jaszczak`` (sphere sizes of the Jaszczak phantom).
+    also
+        Further scans of the phantom, moved aside: with ``concentration`` they give the blur by distance from the axis.
+    concentration
+        What was filled into the spheres, in the scans' unit at their time.
 
     Returns
     -------
     dict
         ``curve`` (per sphere: ``diameter_mm``, ``volume_ml``, ``recovery``, ``relative_mean``, ``relative_max``,
-        ``fitted``), ``fwhm_mm``, ``fwhm_sd_mm``, ``volume_curve`` (the empirical curve by volume), ``phantom``.
+        ``fitted``), ``fwhm_mm`` (of the reconstruction, as ``psf_fwhm_mm`` takes it), ``fwhm_with_voxels_mm``, ``fwhm_sd_mm``,
+        ``volume_curve`` (the empirical curve by volume), ``phantom``, and
+        ``psf_by_radius``, ready for ``settings.toml``, or None with a reason.
 
     Raises
     ------
     InputError
         If the phantom is unknown, the scan cannot be read, or the spheres are not found.
     """
-    if phantom != "nema":
-        raise InputError("unknown phantom", expected="nema", found=phantom, where="--phantom", remedy="name a known phantom")
-    fit = measure_nema(read_phantom(Path(study_folder)))
+    if phantom not in PHANTOMS:
+        raise InputError("unknown phantom", expected=" or ".join(PHANTOMS), found=phantom, where="--phantom", remedy="name a known phantom")
+    fits = [measure_nema(read_phantom(Path(folder)), PHANTOMS[phantom]) for folder in (study_folder, *also)]
+    fit = fits[0]
     volumes = np.array([np.pi / 6.0 * s.diameter_mm**3 / 1000.0 for s in fit.spheres])
     by_volume = fit_volume_recovery(volumes, np.array(fit.recovery))
+    by_radius = None if concentration is None or not also else fit_blur_map(fits, concentration)
     curve = [
         {
             "diameter_mm": s.diameter_mm,
@@ -149,8 +188,13 @@ def recovery_command(study_folder: Path, *, phantom: str = "nema") -> dict[str, 
     return {
         "phantom": phantom,
         "curve": sorted(curve, key=lambda row: float(row["diameter_mm"])),
-        "fwhm_mm": fit.fwhm_mm,
+        "fwhm_mm": fit.reconstruction_fwhm_mm,
+        "fwhm_with_voxels_mm": fit.fwhm_mm,
         "fwhm_sd_mm": fit.sd_mm,
         "volume_curve": {"half_ml": by_volume.half_ml, "power": by_volume.power, "log_half_sd": by_volume.log_half_sd},
+        "psf_by_radius": None
+        if by_radius is None
+        else {"radius_mm": list(by_radius.radius_mm), "fwhm_mm": list(by_radius.fwhm_mm), "sd_mm": by_radius.sd_mm},
+        "psf_by_radius_reason": None if by_radius is not None else "needs a second scan (--also), moved aside, and --concentration",
         "note": "Gaussian blur that explains the spheres' means; walls of the spheres are not modelled.",
     }

@@ -177,9 +177,28 @@ def read_stack(
                     where=instance.name,
                     remedy="give single-frame images",
                 )
-            planes[n] = scale(start + n, stored)
+            with np.errstate(over="ignore", invalid="ignore"):
+                planes[n] = scale(start + n, stored)
+            check_finite(planes[n], instance.name)
         out[:, :, start : start + len(block)] = planes.transpose(2, 1, 0)
     return out
+
+
+def check_finite(values: NDArray[np.float32], name: str) -> None:
+    """Refuse values that scaling has driven out of range.
+
+    Raises
+    ------
+    InputError
+        If one is not finite.
+
+    """
+    if not np.all(np.isfinite(values)):
+        raise InputError(
+            "the scaled values are not finite",
+            where=where(name, "RescaleSlope"),
+            remedy="export the series again; its scale factors are damaged",
+        )
 
 
 def _blocks(instances: tuple[Instance, ...], what: str) -> Iterator[tuple[int, list[Instance]]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -20,7 +21,7 @@ from pydicom.uid import (
 )
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.header import number, text, where
+from neorlt.dicom.header import number, numbers, text, where
 from neorlt.dicom.read_ct import check_ct, read_ct, without_localizers
 from neorlt.dicom.read_labels import read_labels
 from neorlt.dicom.read_nm import SpectObject, administrations_of, in_zone, is_reconstructed, judge_nm, read_nm
@@ -28,7 +29,7 @@ from neorlt.dicom.read_pet import PetSeries, judge_pet, read_pet
 from neorlt.dicom.read_rtstruct import read_rtstruct
 from neorlt.dicom.read_seg import read_seg
 from neorlt.dicom.scan import Scan, Series, scan
-from neorlt.dicom.settings import Settings, read_settings
+from neorlt.dicom.settings import CALIBRATION, Settings, read_settings
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import inside_fraction, region_on
 from neorlt.imaging.study import Administration, Study
@@ -64,12 +65,13 @@ def read_study(
     psf_fwhm_mm: float | None = None,
     labels: Path | None = None,
     label_names: Mapping[int, str] | Path | None = None,
+    several_frames: bool = False,
 ) -> Study:
     """Read CT, PET, SPECT, structure sets, segmentations and an optional label map of one patient.
 
     All headers are judged before any pixel is decoded. Series are told apart by their identifiers and slices by their
-    positions; names of files mean nothing. ``settings.toml`` (``psf_fwhm_mm``, ``[correction]``,
-    ``[frames_of_reference]``) and ``calibration.toml`` in the folder are honoured.
+    positions; names of files mean nothing. ``settings.toml`` (``psf_fwhm_mm``, ``[psf_by_radius]``,
+    ``[correction]``, ``[frames_of_reference]``) and ``calibration.toml`` in the folder are honoured.
 
     Parameters
     ----------
@@ -79,6 +81,9 @@ def read_study(
         Blur of the SPECT; overrules the settings file.
     labels, label_names
         A NIfTI label map on the study's images, and the names of its labels (mapping or JSON file).
+    several_frames
+        Let SPECT lie in frames of reference of their own, each time point with its own session: they must then be
+        registered (:func:`neorlt.imaging.align.align_time_points`) before anything is measured on them.
 
     Raises
     ------
@@ -92,9 +97,9 @@ def read_study(
     _one_time_zone(found)
     administrations = _administrations(found)
     _read_images(found)
-    _one_frame(found, settings)
+    frame = _one_frame(found, settings, several_frames)
     _read_regions(found, labels, label_names)
-    _check_regions(found)
+    _check_regions(found, frame)
     weight = settings.weight_kg if settings.weight_kg is not None else _one_number(found_files, "PatientWeight")
     if settings.reason:
         found.warnings.append(f"Header values were corrected by settings.toml: {settings.reason}")
@@ -115,7 +120,9 @@ def read_study(
         weight_kg=weight,
         sex=_sex(found_files),
         age_y=_age(found_files),
-        psf_fwhm_mm=psf,
+        psf_fwhm_mm=psf if psf is not None or settings.psf_map is None else settings.psf_map.middle_mm,
+        psf_map=settings.psf_map if psf_fwhm_mm is None else None,
+        calibration_cv=_calibration_cv(found, settings),
         warnings=tuple(found.warnings),
         sources=tuple(found.sources),
     )
@@ -238,8 +245,8 @@ def _read_images(found: _Found) -> None:
         found.sources.append(f"CT, {len(series.instances)} slices. {' '.join(volume.notes)}")
 
 
-def _one_frame(found: _Found, settings: Settings) -> None:
-    """Refuse images of several frames of reference: their coordinates do not fit one another.
+def _one_frame(found: _Found, settings: Settings, several: bool) -> str:
+    """Return the study's frame of reference; refuse images of several: their coordinates do not fit one another.
 
     Raises
     ------
@@ -249,12 +256,18 @@ def _one_frame(found: _Found, settings: Settings) -> None:
     """
     frames = Counter(v.grid.frame_of_reference for v in found.volumes)
     if len(frames) == 1:
-        return
+        return found.volumes[0].grid.frame_of_reference
+    still = Counter(v.grid.frame_of_reference for v in found.volumes if v.modality != "NM")
+    if several and len(still) == 1:
+        frame = next(iter(still))
+        if any(v.modality == "NM" and v.grid.frame_of_reference == frame for v in found.volumes):
+            found.warnings.append(f"SPECT lie in {len(frames)} frames of reference and are registered to that of the CT.")
+            return frame
     if settings.frames_as_one:
         one = frames.most_common(1)[0][0]
         found.volumes = [replace(v, grid=replace(v.grid, frame_of_reference=one)) for v in found.volumes]
         found.warnings.append(f"{len(frames)} frames of reference were taken as one: {settings.frames_reason}")
-        return
+        return one
     raise InputError(
         "the images lie in different frames of reference",
         expected="one frame of reference (0020,0052)",
@@ -262,14 +275,16 @@ def _one_frame(found: _Found, settings: Settings) -> None:
             f"{', '.join(sorted({v.modality for v in found.volumes if v.grid.frame_of_reference == f}))} in …{f[-8:]}" for f in frames
         ),
         where="FrameOfReferenceUID (0020,0052)",
-        remedy="register the series to one another, or state under [frames_of_reference] in settings.toml that they are",
+        remedy="let SPECT of several sessions be registered with --register rigid, register the series to one another yourself,"
+        " or state under [frames_of_reference] in settings.toml that they are",
     )
 
 
 def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] | Path | None) -> None:
+    positions = _positions(found)
     for series in found.structures:
         for instance in series.instances:
-            regions, warnings = read_rtstruct(instance, found.grids)
+            regions, warnings = read_rtstruct(instance, found.grids, positions)
             found.regions.extend(regions)
             found.warnings.extend(warnings)
             found.sources.append(f"Structure set with {len(regions)} regions.")
@@ -286,9 +301,18 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
         found.sources.append(f"Label map with {len(regions)} regions.")
 
 
-def _check_regions(found: _Found) -> None:
+def _positions(found: _Found) -> dict[str, NDArray[np.float64]]:
+    """Image Position (Patient) of every CT and PET slice by its SOP Instance UID."""
+    slices = [instance for series in (*found.ct, *(p.series for p in found.pet)) for instance in series.instances]
+    return {
+        text(i.header, "SOPInstanceUID", i.name): np.array(position)
+        for i in slices
+        if (position := numbers(i.header, "ImagePositionPatient", 3, i.name)) is not None
+    }
+
+
+def _check_regions(found: _Found, frame: str) -> None:
     """Give every region the study's frame, drop copies, and refuse those outside the images."""
-    frame = found.volumes[0].grid.frame_of_reference
     known = {g.frame_of_reference for g in found.grids.values()} | {frame}
     kept: list[Region] = []
     for region in found.regions:
@@ -300,14 +324,14 @@ def _check_regions(found: _Found) -> None:
             )
         if region.grid.frame_of_reference != frame:
             region = replace(region, grid=replace(region.grid, frame_of_reference=frame))
-        _refuse_outside(region, found)
+        _refuse_outside(region, found, frame)
         kept = _add(region, kept, found.warnings)
     found.regions = kept
     _warn_twice_drawn(found)
 
 
-def _refuse_outside(region: Region, found: _Found) -> None:
-    inside = [(v, inside_fraction(region, v.grid)) for v in found.volumes]
+def _refuse_outside(region: Region, found: _Found, frame: str) -> None:
+    inside = [(v, inside_fraction(region, v.grid)) for v in found.volumes if v.grid.frame_of_reference == frame]
     if max(part for _, part in inside) < 0.5:
         raise InputError(
             f"region {region.name!r} lies outside every image",
@@ -348,6 +372,12 @@ def _warn_twice_drawn(found: _Found) -> None:
         for other in lesions[n + 1 :]:
             if dice(one, other) > SAME_LESION_DICE:
                 found.warnings.append(f"Lesions {one.name!r} and {other.name!r} are one lesion drawn twice; count it once.")
+
+
+def _calibration_cv(found: _Found, settings: Settings) -> float | None:
+    """Uncertainty of the calibration that scaled the SPECT, None where they hold a scale of their own."""
+    used = any(CALIBRATION in note for spect in found.spect for note in spect.notes)
+    return settings.calibration.relative_sd if used and settings.calibration is not None else None
 
 
 def _one_number(files: Scan, keyword: str) -> float | None:

@@ -15,7 +15,7 @@ from neorlt.dicom.codes import nuclide_of_item
 from neorlt.dicom.decay import average_time_s, table_half_life_s
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, parse_date, parse_datetime, parse_seconds, raw, required, text, where
-from neorlt.dicom.pixels import decode, size
+from neorlt.dicom.pixels import check_finite, decode, size
 from neorlt.dicom.real_world import activity_mapping
 from neorlt.dicom.scan import Instance
 from neorlt.dicom.settings import Settings
@@ -25,6 +25,8 @@ from neorlt.imaging.volume import Grid, Unit, Volume
 LEAST_MBQ, MOST_MBQ = 1.0, 1e5
 """An injected activity in MBq; this IOD states MBq (PS3.3 C.8.4.10), a number above 10⁶ is in Bq against the standard."""
 LEAST_BQ = 1e6
+ODD_TIME_S = 60.0
+"""Acquisition and series are named where they start further apart; a minute is nothing to a half-life of days."""
 
 Scaler = Callable[[NDArray[np.generic]], NDArray[np.float32]]
 
@@ -81,8 +83,20 @@ def judge_nm(instance: Instance, settings: Settings) -> SpectObject:
     )
     injection = _injection(instance, settings)
     scale, note = _scaler(instance, injection.nuclide, grid, settings)
-    time, time_note = _value_time(instance, start, injection.nuclide)
+    time, time_note, assumed = _value_time(instance, start, injection.nuclide)
+    warnings = (*warnings, *assumed, *_odd_times(instance, start))
     return SpectObject(instance, grid, order, time, injection, scale, (note, time_note), warnings)
+
+
+def _odd_times(instance: Instance, start: datetime) -> tuple[str, ...]:
+    """Say where acquisition and series state different times: the acquisition's counts, and a slip in it would not show else."""
+    series = moment(instance.header, "Series", instance.name)
+    if series is None or abs((series - start).total_seconds()) <= ODD_TIME_S:
+        return ()
+    return (
+        f"SPECT: Acquisition and Series Date and Time differ ({start:%Y-%m-%d %H:%M:%S} and {series:%Y-%m-%d %H:%M:%S}); the"
+        " acquisition's were taken, (0008,0022) and (0008,0032).",
+    )
 
 
 def _detector(instance: Instance) -> Dataset:
@@ -262,15 +276,18 @@ def _duration_s(instance: Instance) -> float | None:
     return total or None
 
 
-def _value_time(instance: Instance, start: datetime, nuclide: str) -> tuple[datetime, str]:
+def _value_time(instance: Instance, start: datetime, nuclide: str) -> tuple[datetime, str, tuple[str, ...]]:
+    """Moment that the values hold for, how it was found, and what was assumed for want of a statement."""
     corrected = raw(instance.header, "CorrectedImage", instance.name) or []
     listed = [corrected] if isinstance(corrected, str) else [str(c) for c in corrected]
     if "DECY" in listed:
-        return start, "Values hold for the start of acquisition (decay corrected)."
+        return start, "Values hold for the start of acquisition (decay corrected).", ()
     seconds, half_life = _duration_s(instance), table_half_life_s(nuclide)
     if seconds is None or half_life is None:
-        return start, "Values taken to hold for the start of acquisition; its duration is not stated."
-    return start + timedelta(seconds=average_time_s(half_life, seconds)), "Values hold for the average of the acquisition."
+        note = "Values taken to hold for the start of acquisition; its duration is not stated."
+        return start, note, (f"SPECT: {note}",)
+    assumed = "SPECT: no decay correction is stated (0028,0051); values taken to hold for the average of the acquisition."
+    return start + timedelta(seconds=average_time_s(half_life, seconds)), "Values hold for the average of the acquisition.", (assumed,)
 
 
 def read_nm(spect: SpectObject) -> Volume:
@@ -294,7 +311,9 @@ def read_nm(spect: SpectObject) -> Volume:
             where=where(spect.instance.name, "PixelData"),
             remedy="copy the file again",
         )
-    values = spect.scale(stored)[spect.frame_order]
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = spect.scale(stored)[spect.frame_order]
+    check_finite(values, spect.instance.name)
     return Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, spect.injection.nuclide, "SPECT", spect.notes)
 
 

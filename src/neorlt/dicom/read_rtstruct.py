@@ -25,13 +25,17 @@ MOST_GAP = 3
 _CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 
 
-def read_rtstruct(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[list[Region], list[str]]:
+def read_rtstruct(
+    instance: Instance, image_grids: Mapping[str, Grid], image_positions: Mapping[str, Floats] | None = None
+) -> tuple[list[Region], list[str]]:
     """Return the regions of a structure set and warnings.
 
     Parameters
     ----------
     image_grids
         Grids of the images by Series Instance UID; the referenced one gives the planes' orientation.
+    image_positions
+        Image Position (Patient) ``(3,)`` of the slices by SOP Instance UID: contours must lie on those that they name.
 
     Raises
     ------
@@ -68,6 +72,7 @@ def read_rtstruct(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[
         if not polygons:
             warnings.append(f"Structure {label!r} has no closed contour and was left out.")
             continue
+        _check_slices(drawn, name, label, grid, image_positions or {})
         kind = kind_of_roi(kinds.get(key, ""), label)
         regions.append(region_from_polygons(label, kind, polygons, grid, name, warnings))
     return regions, warnings
@@ -120,6 +125,35 @@ def _coordinates(contour: Dataset, name: str, label: str) -> Floats:
             where=where(name, "ContourData"),
             remedy="export the structure set again",
         ) from error
+
+
+def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, positions: Mapping[str, Floats]) -> None:
+    """Refuse contours that lie off the slices that they say they were drawn on: files shifted by a slice exist.
+
+    Raises
+    ------
+    InputError
+        If the middle contour lies more than half a slice off (Contour Image Sequence (3006,0016)).
+
+    """
+    normal = grid.affine[:3, 2] / np.linalg.norm(grid.affine[:3, 2])
+    off = []
+    for contour in raw(drawn, "ContourSequence", name) or []:
+        images = raw(contour, "ContourImageSequence", name) or []
+        position = positions.get(text(images[0], "ReferencedSOPInstanceUID", name)) if len(images) == 1 else None
+        points = raw(contour, "ContourData", name)
+        if position is None or points is None or len(points) < 3:
+            continue
+        off.append(float((np.array([float(v) for v in points[:3]]) - position) @ normal))
+    slices = float(np.median(off)) / grid.spacing_mm[2] if off else 0.0
+    if abs(slices) > 0.5:
+        raise InputError(
+            f"region {label!r} lies off the slices that it was drawn on",
+            expected="contours on the slices that they name",
+            found=f"an offset of {slices:+.1f} slices",
+            where=where(name, "ContourImageSequence"),
+            remedy="export the structure set again; the system that wrote it shifts contours",
+        )
 
 
 def region_from_polygons(label: str, kind: RegionKind, polygons: list[Floats], grid: Grid, where_: str, warnings: list[str]) -> Region:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.imaging.blur import BlurMap
 
 SETTINGS = "settings.toml"
 CALIBRATION = "calibration.toml"
 _ALLOWED = {
-    "": {"psf_fwhm_mm", "correction", "frames_of_reference"},
+    "": {"psf_fwhm_mm", "psf_by_radius", "correction", "frames_of_reference"},
+    "psf_by_radius": {"radius_mm", "fwhm_mm", "axis_mm", "sd_mm"},
     "correction": {"reason", "weight_kg", "injected_activity_mbq", "injection_time"},
     "frames_of_reference": {"treat_as_one", "reason"},
     "calibration": {"cps_per_mbq", "relative_sd", "nuclide", "source"},
@@ -36,6 +38,7 @@ class Settings:
     """Settings of a study folder. A correction replaces a header value and always has a reason."""
 
     psf_fwhm_mm: float | None = None
+    psf_map: BlurMap | None = None
     weight_kg: float | None = None
     injected_activity_mbq: float | None = None
     injection_time: datetime | None = None
@@ -85,6 +88,7 @@ def read_settings(folder: Path) -> Settings:
         )
     return Settings(
         psf_fwhm_mm=_positive(values, "psf_fwhm_mm", SETTINGS),
+        psf_map=_psf_map(_table(values, "psf_by_radius")),
         weight_kg=_positive(correction, "weight_kg", SETTINGS),
         injected_activity_mbq=_positive(correction, "injected_activity_mbq", SETTINGS),
         injection_time=time,
@@ -93,6 +97,25 @@ def read_settings(folder: Path) -> Settings:
         frames_reason=frames_reason,
         calibration=_calibration(folder / CALIBRATION),
     )
+
+
+def _psf_map(values: dict[str, Any]) -> BlurMap | None:
+    if not values:
+        return None
+    lists = {key: values.get(key) for key in ("radius_mm", "fwhm_mm", "axis_mm") if key in values}
+    numbers = all(
+        isinstance(v, list) and all(isinstance(x, int | float) and not isinstance(x, bool) for x in v) for v in lists.values()
+    )
+    if not numbers or "radius_mm" not in lists or "fwhm_mm" not in lists or len(values.get("axis_mm", [0.0, 0.0])) != 2:
+        raise InputError(
+            "the blur by distance cannot be read",
+            expected="radius_mm = [0, 60, 120] and fwhm_mm = [13.4, 12.8, 11.6]; axis_mm = [x, y] and sd_mm if they are known",
+            where=f"{SETTINGS}, [psf_by_radius]",
+            remedy="measure it with neorlt recovery and correct the table",
+        )
+    x, y = values.get("axis_mm", [0.0, 0.0])
+    sd = _positive(values, "sd_mm", SETTINGS)
+    return BlurMap(tuple(map(float, values["radius_mm"])), tuple(map(float, values["fwhm_mm"])), (float(x), float(y)), sd)
 
 
 def _calibration(path: Path) -> Calibration | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from pydicom.uid import CTImageStorage
 
-from neorlt.dicom.identity import Identity, make_uid
-from neorlt.dicom.writing import check_frame, new_dataset, right_handed, save, set_date_time, set_pixels, set_plane
+from neorlt.dicom.identity import Identity
+from neorlt.dicom.writing import check_frame, new_dataset, right_handed, save, series_uid_of, set_date_time, set_pixels, set_plane
 from neorlt.imaging.volume import Unit, Volume
 
 
@@ -39,7 +39,7 @@ def write_ct(
     array, grid = right_handed(volume)
     if array.min() < -32768 or array.max() > 32767:
         raise ValueError(f"values of {array.min():.0f}…{array.max():.0f} HU do not fit 16 bits")
-    series_uid = make_uid(identity.study_uid, "CT", str(series_number), description)
+    series_uid = series_uid_of(identity, "CT", series_number, description)
     moment = acquisition_time or identity.study_time
     paths = []
     for k in range(grid.shape[2]):

@@ -9,11 +9,10 @@ import numpy as np
 from pydicom.tag import Tag
 from pydicom.uid import RTDoseStorage
 
-from neorlt import __version__
 from neorlt.dicom import codes
-from neorlt.dicom.identity import Identity, make_uid
+from neorlt.dicom.identity import Identity
 from neorlt.dicom.reference import read_reference
-from neorlt.dicom.writing import MANUFACTURER, ds, new_dataset, orientation, right_handed, save, set_pixels, settle
+from neorlt.dicom.writing import ds, finish, library_head, new_dataset, orientation, right_handed, save, series_uid_of, set_pixels
 from neorlt.imaging.volume import Unit, Volume
 
 
@@ -66,14 +65,7 @@ def write_dose_parametric_map(
     parametric = hd.pm.ParametricMap(
         source_images=reference.datasets,
         pixel_array=np.ascontiguousarray(np.transpose(array, (2, 1, 0)), dtype=np.float32),
-        series_instance_uid=make_uid(identity.study_uid, "PM", str(series_number), description),
-        series_number=series_number,
-        sop_instance_uid=make_uid(identity.study_uid, "PM", str(series_number), description, "1"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name="neorlt",
-        software_versions=__version__,
-        device_serial_number="0",
+        **library_head(identity, "PM", series_number, description),
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
         voi_lut_transformations=[hd.VOILUTTransformation(window_center=top / 2.0, window_width=top)],
@@ -84,13 +76,9 @@ def write_dose_parametric_map(
         ],
         pixel_measures=hd.PixelMeasuresSequence((dy, dx), dz, dz),
         content_label="DOSE",
-        series_description=description,
     )
     parametric.BodyPartExamined = "ABDOMEN"  # an unpaired part: without it laterality would be asked for
-    settle(parametric, identity.study_time)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    parametric.save_as(path)
-    return Path(path)
+    return finish(parametric, Path(path), identity)
 
 
 def write_rtdose(
@@ -119,7 +107,7 @@ def write_rtdose(
         raise ValueError("the dose and the reference images lie in different frames of reference")
     array, grid = right_handed(volume_gy)
     dx, dy, dz = grid.spacing_mm
-    series_uid = make_uid(identity.study_uid, "RTDOSE", str(series_number), description)
+    series_uid = series_uid_of(identity, "RTDOSE", series_number, description)
     dataset = new_dataset(
         RTDoseStorage,
         identity,

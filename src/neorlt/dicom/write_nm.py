@@ -24,8 +24,8 @@ from neorlt.dicom.codes import (
     code_sequence,
 )
 from neorlt.dicom.decay import decay_factor, half_life_s
-from neorlt.dicom.identity import Identity, make_uid
-from neorlt.dicom.writing import check_frame, ds, new_dataset, orientation, right_handed, save, set_date_time, set_pixels
+from neorlt.dicom.identity import Identity
+from neorlt.dicom.writing import check_frame, ds, new_dataset, orientation, right_handed, save, series_uid_of, set_date_time, set_pixels
 from neorlt.imaging.study import Administration
 from neorlt.imaging.volume import Unit, Volume
 
@@ -69,7 +69,7 @@ def write_spect(
     if array.min() < 0:
         raise ValueError("a SPECT volume in Bq/ml must not hold negative values")
     array = array * np.float32(decay_factor(half_life_s(administration.nuclide), volume_bq_per_ml.time, acquisition_time))
-    series_uid = make_uid(identity.study_uid, "NM", str(series_number), description)
+    series_uid = series_uid_of(identity, "NM", series_number, description)
     dataset = new_dataset(
         NuclearMedicineImageStorage,
         identity,

@@ -14,8 +14,8 @@ from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from neorlt.dicom.codes import AGENT, HEADFIRST, INTRAVENOUS, RADIONUCLIDE, RECUMBENT, SUPINE, code_item, code_sequence
 from neorlt.dicom.decay import average_time_s, decay_factor, half_life_s
-from neorlt.dicom.identity import Identity, make_uid
-from neorlt.dicom.writing import check_frame, ds, new_dataset, right_handed, save, set_date_time, set_pixels, set_plane
+from neorlt.dicom.identity import Identity
+from neorlt.dicom.writing import check_frame, ds, new_dataset, right_handed, save, series_uid_of, set_date_time, set_pixels, set_plane
 from neorlt.imaging.study import Administration
 from neorlt.imaging.volume import Unit, Volume
 
@@ -64,7 +64,7 @@ def write_pet(
     }[decay_correction]
     array, grid = right_handed(volume_bq_per_ml)
     array = array * np.float32(decay_factor(half_life, volume_bq_per_ml.time, reference))
-    series_uid = make_uid(identity.study_uid, "PT", str(series_number), description)
+    series_uid = series_uid_of(identity, "PT", series_number, description)
     paths = []
     for k in range(grid.shape[2]):
         dataset = new_dataset(

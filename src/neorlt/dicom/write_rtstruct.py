@@ -11,9 +11,9 @@ from pydicom.sequence import Sequence
 from pydicom.uid import RTStructureSetStorage
 
 from neorlt.dicom.contours import trace
-from neorlt.dicom.identity import Identity, make_uid
+from neorlt.dicom.identity import Identity
 from neorlt.dicom.reference import ReferenceSeries, read_reference
-from neorlt.dicom.writing import ds, new_dataset, save, set_date_time
+from neorlt.dicom.writing import ds, new_dataset, save, series_uid_of, set_date_time
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
 
@@ -52,7 +52,7 @@ def write_rtstruct(
     if not regions:
         raise ValueError("a structure set needs at least one region")
     reference = read_reference(reference_paths)
-    series_uid = make_uid(identity.study_uid, "RTSTRUCT", str(series_number), description)
+    series_uid = series_uid_of(identity, "RTSTRUCT", series_number, description)
     dataset = new_dataset(
         RTStructureSetStorage,
         identity,

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from neorlt import __version__
 from neorlt.dicom import codes
 from neorlt.dicom.identity import Identity, make_uid
 from neorlt.dicom.reference import read_reference
-from neorlt.dicom.writing import MANUFACTURER, settle
+from neorlt.dicom.writing import finish, library_head
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
 
@@ -46,35 +45,27 @@ def write_seg(
     if not regions:
         raise ValueError("a segmentation needs at least one region")
     reference = read_reference(reference_paths, pixels=True)
-    sampled = [region_on(region, reference.grid) for region in regions]
-    for region, occupancy in zip(regions, sampled, strict=True):
+    sampled = []
+    for region in regions:
+        occupancy = region_on(region, reference.grid)
         if not np.any(occupancy >= (1.0 / 255.0 if fractional else 0.5)):
             raise ValueError(f"region {region.name!r} is empty on the grid of the reference series")
-    stack = np.stack([np.transpose(o, (2, 1, 0)) for o in sampled], axis=-1)
+        sampled.append(occupancy if fractional else (occupancy >= 0.5).astype(np.uint8))
+    # only the slices that a region reaches: a fine CT with ten regions would take gigabytes
+    reached = np.flatnonzero(np.any([one.any(axis=(0, 1)) for one in sampled], axis=0))
+    slab = slice(int(reached[0]), int(reached[-1]) + 1)
+    stack = np.stack([np.transpose(one[:, :, slab], (2, 1, 0)) for one in sampled], axis=-1)
     seg = hd.seg.Segmentation(
-        source_images=reference.datasets,
-        pixel_array=stack if fractional else (stack >= 0.5).astype(np.uint8),
+        source_images=reference.datasets[slab],
+        pixel_array=stack,
         segmentation_type="FRACTIONAL" if fractional else "BINARY",
         fractional_type="OCCUPANCY",
         segment_descriptions=[_description(n, region, path) for n, region in enumerate(regions, start=1)],
-        series_instance_uid=make_uid(identity.study_uid, "SEG", str(series_number), description),
-        series_number=series_number,
-        sop_instance_uid=make_uid(identity.study_uid, "SEG", str(series_number), description, "1"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name="neorlt",
-        software_versions=__version__,
-        device_serial_number="0",
-        series_description=description,
+        **library_head(identity, "SEG", series_number, description),
         content_label="REGIONS",
         omit_empty_frames=True,
     )
-    if seg.PatientID != identity.patient_id:
-        raise ValueError("the reference images belong to another patient than the identity")
-    settle(seg, identity.study_time)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    seg.save_as(path)
-    return Path(path)
+    return finish(seg, Path(path), identity)
 
 
 def property_codes(region: Region) -> tuple[codes.Term, codes.Term, codes.Term | None]:

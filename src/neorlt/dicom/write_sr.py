@@ -8,12 +8,12 @@ from typing import Any
 
 from pydicom import dcmread
 
-from neorlt import __version__
 from neorlt.core.errors import InputError
 from neorlt.dicom import codes
 from neorlt.dicom.identity import Identity, make_uid
 from neorlt.dicom.reference import read_reference
-from neorlt.dicom.writing import MANUFACTURER, settle
+from neorlt.dicom.sr_items import DEVICE_OBSERVER_UID
+from neorlt.dicom.writing import MANUFACTURER, finish, library_head
 
 IMAGING: codes.Term = ("363679005", "SCT", "Imaging procedure")
 MAXIMUM: codes.Term = ("56851009", "SCT", "Maximum")
@@ -74,7 +74,7 @@ def write_measurement_sr(
     observer = hd.sr.ObserverContext(
         observer_type=CodedConcept("121007", "DCM", "Device"),
         observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=make_uid("device observer", __version__), name="neorlt", manufacturer_name=MANUFACTURER, model_name="neorlt"
+            uid=DEVICE_OBSERVER_UID, name="neorlt", manufacturer_name=MANUFACTURER, model_name="neorlt"
         ),
     )
     report = hd.sr.MeasurementReport(
@@ -87,20 +87,12 @@ def write_measurement_sr(
     document = hd.sr.Comprehensive3DSR(
         evidence=[seg, *reference.datasets],
         content=report,
-        series_instance_uid=make_uid(identity.study_uid, "SR", str(series_number), description),
-        series_number=series_number,
-        sop_instance_uid=make_uid(identity.study_uid, "SR", str(series_number), description, "1"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
         is_complete=True,
         is_final=False,
-        series_description=description,
+        **library_head(identity, "SR", series_number, description),
     )
-    settle(document, identity.study_time)
     _settle_times(document, identity.study_time.strftime("%Y%m%d%H%M%S"))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    document.save_as(path)
-    return Path(path)
+    return finish(document, Path(path), identity)
 
 
 def _settle_times(dataset: Any, moment: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,46 @@ from neorlt.imaging.volume import Grid, Volume
 
 MANUFACTURER = "neorlt"
 IMPLEMENTATION_CLASS_UID = UID(make_uid("implementation class"))
+
+
+def series_uid_of(identity: Identity, kind: str, series_number: int, description: str) -> str:
+    """Series Instance UID of a written series: the same study, kind, number and description give the same."""
+    return make_uid(identity.study_uid, kind, str(series_number), description)
+
+
+def library_head(identity: Identity, kind: str, series_number: int, description: str) -> dict[str, Any]:
+    """Head of an object that highdicom builds: its series, instance and equipment (PS3.3 C.7.3.1, C.12.1, C.7.5.2).
+
+    The library takes patient and study from the images or objects that it is given; :func:`finish` checks that they are
+    the identity's.
+    """
+    return {
+        "series_instance_uid": series_uid_of(identity, kind, series_number, description),
+        "series_number": series_number,
+        "series_description": description,
+        "sop_instance_uid": make_uid(identity.study_uid, kind, str(series_number), description, "1"),
+        "instance_number": 1,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": "neorlt",
+        "software_versions": __version__,
+        "device_serial_number": "0",
+    }
+
+
+def finish(dataset: Dataset, path: Path, identity: Identity) -> Path:
+    """Check the owner of an object that highdicom built, settle its times and identifiers, write it, and return its path.
+
+    Raises
+    ------
+    ValueError
+        If the images or objects that it was built on are another patient's.
+    """
+    if dataset.PatientID != identity.patient_id:
+        raise ValueError("the reference images belong to another patient than the identity")
+    settle(dataset, identity.study_time)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path)
+    return path
 
 
 def ds(value: float) -> str:

@@ -5,6 +5,9 @@ The image is taken to be the sum of regions of even concentration, each spread b
 are the product of the matrix and the true ones, which follow by solving (Rousset, Ma and Evans 1998, J Nucl Med 39:904).
 Masks are spread on a grid finer than the image and averaged over the image's voxels, so that the matrix holds for what
 the image shows. Source and sampling masks may overlap at edges in parts of a voxel.
+
+What is not known, the blur's width and where a contour truly lies, is carried as draws of the matrix. The drawn masks
+sample the image as it is; the true ones, which spread, may lie elsewhere, so a shift moves columns and leaves rows.
 """
 
 from __future__ import annotations
@@ -16,28 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.imaging.blur import Blur, check_fwhm, widened
+from neorlt.imaging.blur import BlurMap as BlurMap
 from neorlt.imaging.region import Region, RegionKind
-from neorlt.imaging.resample import region_on, sub_grid
+from neorlt.imaging.spreading import (
+    Mask,
+    Source,
+    body_on,
+    fine_grid,
+    near,
+    settle_overlaps,
+    source_of,
+    spread,
+    spread_body,
+    to_image,
+)
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 Floats = NDArray[np.float64]
 
 BACKGROUND = "background"
-FINE_MM = 2.0
-"""Wanted voxel of the grid on which masks are spread."""
-MOST_FINE_VOXELS = 40_000_000
-"""A coarser grid is taken where the finer one would need more (float32: 160 MB an array)."""
-REACH = 3.0
-"""Masks are spread over this many standard deviations: 0.3 % of a Gaussian lies beyond on one axis."""
-SHELL_FWHM = 2.0
-"""The background is sampled within this many blurs of the other regions: nearer than that, it spills into them."""
 MOST_CONDITION = 100.0
 """Beyond it noise of 1 % becomes 100 %: the regions cannot be told apart at this blur."""
-LEAST_LEFT = 0.25
-"""A region that keeps less than this of itself after overlaps are settled is the other region drawn again."""
-SIGMA_PER_FWHM = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
-
-Blur = float | tuple[float, float, float]
+SHIFT_STEP_MM = 1.5
+"""Step of the differences from which a contour's shift is interpolated; a quarter of the usual blur's sigma."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class RegionActivities:
     ``names`` in the order of the regions given (without body regions), then ``"background"`` where it was made.
     ``corrected_mbq``, ``uncorrected_mbq`` ``(region,)``; ``recovery`` their ratio, uncorrected over corrected;
     ``transfer`` ``(region, region)``: row sees column; ``condition`` of that matrix; ``volume_ml`` what each region
-    keeps after overlaps are settled.
+    keeps after overlaps are settled. ``draws_mbq`` ``(draw, region)`` are the corrected ones with blur and contours as
+    they may be, where draws were asked for.
     """
 
     names: tuple[str, ...]
@@ -57,6 +63,7 @@ class RegionActivities:
     transfer: Floats
     condition: float
     volume_ml: Floats
+    draws_mbq: Floats | None = None
 
     def of(self, name: str) -> int:
         """Index of a region."""
@@ -64,21 +71,90 @@ class RegionActivities:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """A mask on the fine grid, cropped: ``low`` is its corner in fine voxels."""
+class Transfer:
+    """The matrix of one grid and set of regions: made once, it corrects every image on that grid.
 
-    mask: NDArray[np.float32]
-    low: NDArray[np.int_]
+    ``weights`` holds, per region, the image voxels that it fills and by how much; ``matrix`` ``(region, region)``;
+    ``draws`` ``(draw, region, region)`` or None.
+    """
+
+    names: tuple[str, ...]
+    volume_ml: Floats
+    weights: tuple[tuple[tuple[NDArray[np.intp], ...], Floats], ...]
+    matrix: Floats
+    condition: float
+    grid: Grid
+    draws: Floats | None = None
+
+    def correct(self, volume_bq_per_ml: Volume) -> RegionActivities:
+        """Return activities of the regions with and without correction.
+
+        Raises
+        ------
+        InputError
+            If the volume is not in Bq/ml or lies on another grid.
+        """
+        _check_unit(volume_bq_per_ml)
+        if not volume_bq_per_ml.grid.same_as(self.grid):
+            raise InputError("the image lies on another grid than the matrix was made for", remedy="make one for its grid")
+        observed = np.array([np.average(volume_bq_per_ml.array[where].astype(np.float64), weights=w) for where, w in self.weights])
+        true = np.linalg.solve(self.matrix, observed)
+        corrected, uncorrected = true * self.volume_ml / 1e6, observed * self.volume_ml / 1e6
+        recovery = np.divide(uncorrected, corrected, out=np.full(len(self.names), np.nan), where=corrected > 0)
+        drawn = None
+        if self.draws is not None:
+            drawn = np.linalg.solve(self.draws, np.broadcast_to(observed[:, None], (len(self.draws), len(observed), 1)))[..., 0]
+            drawn = drawn * self.volume_ml / 1e6
+        return RegionActivities(self.names, corrected, uncorrected, recovery, self.matrix, self.condition, self.volume_ml, drawn)
+
+
+@dataclass(frozen=True)
+class MatrixUncertainty:
+    """What the matrix may be wrong by: width of the blur and place of every contour (each axis), standard deviations in mm."""
+
+    fwhm_sd_mm: float
+    shift_sd_mm: float
+    n_draws: int = 400
+
+    def __post_init__(self) -> None:
+        if self.fwhm_sd_mm < 0 or self.shift_sd_mm < 0 or self.n_draws < 1:
+            raise ValueError("standard deviations must be 0 mm or more, and there must be at least one draw")
 
 
 def correct_regions(
-    volume_bq_per_ml: Volume,
+    volume_bq_per_ml: Volume, regions: Sequence[Region], psf_fwhm_mm: Blur, *, background: bool = True
+) -> RegionActivities:
+    """Return activities of regions of one image with and without correction; see :func:`build_transfer`.
+
+    Raises
+    ------
+    InputError
+        If the volume is not in Bq/ml, a region lies outside it, or the regions cannot be told apart.
+    """
+    _check_unit(volume_bq_per_ml)
+    return build_transfer(volume_bq_per_ml.grid, regions, psf_fwhm_mm, background=background).correct(volume_bq_per_ml)
+
+
+def _check_unit(volume: Volume) -> None:
+    if volume.unit is not Unit.BQ_PER_ML:
+        raise InputError(
+            "partial-volume correction needs an activity concentration",
+            expected=str(Unit.BQ_PER_ML),
+            found=str(volume.unit),
+            remedy="give the quantitative SPECT or PET",
+        )
+
+
+def build_transfer(
+    grid: Grid,
     regions: Sequence[Region],
     psf_fwhm_mm: Blur,
     *,
     background: bool = True,
-) -> RegionActivities:
-    """Return activities of regions with and without correction.
+    uncertainty: MatrixUncertainty | None = None,
+    rng: np.random.Generator | None = None,
+) -> Transfer:
+    """Make the matrix of regions on an image's grid.
 
     Lesions take precedence: what a lesion fills is taken from the organ around it. With ``background``, everything
     else — inside the body where a region of kind BODY is among ``regions`` — is one more region, sampled near the
@@ -87,186 +163,129 @@ def correct_regions(
     Parameters
     ----------
     psf_fwhm_mm
-        Full width at half maximum of the blur, mm: one number, or along the three voxel axes. It describes the
-        reconstruction before its values are averaged over voxels.
+        Full width at half maximum of the blur, mm: one number, along the three voxel axes, or by place
+        (:class:`~neorlt.imaging.blur.BlurMap`). It describes the reconstruction before its values are averaged over
+        voxels.
+    uncertainty, rng
+        Draw matrices too: the width moves everywhere alike, each contour on its own along the three axes, both normal.
 
     Raises
     ------
     InputError
-        If the volume is not in Bq/ml, a region lies outside it, or the regions cannot be told apart.
+        If a region lies outside the grid, the blur is none, or the regions cannot be told apart.
     """
-    if volume_bq_per_ml.unit is not Unit.BQ_PER_ML:
-        raise InputError(
-            "partial-volume correction needs an activity concentration",
-            expected=str(Unit.BQ_PER_ML),
-            found=str(volume_bq_per_ml.unit),
-            remedy="give the quantitative SPECT or PET",
-        )
-    blur = _blur(psf_fwhm_mm)
+    if not isinstance(psf_fwhm_mm, BlurMap):
+        check_fwhm(psf_fwhm_mm)
     wanted = [r for r in regions if r.kind is not RegionKind.BODY]
     if not wanted:
         raise InputError("there is no region to correct", remedy="give organs and lesions")
-    grid = volume_bq_per_ml.grid
-    fine, parts = _fine_grid(grid)
-    masks = _settle_overlaps(wanted, [_source(r, fine, grid) for r in wanted])
-    sampled = [_to_image(m, parts, grid.shape) for m in masks]
-    spread = [_to_image(_spread(m, blur, fine), parts, grid.shape) for m in masks]
-    volumes = [float(m.mask.sum(dtype=np.float64)) * fine.voxel_ml for m in masks]
+    fine, parts = fine_grid(grid)
+    sources = settle_overlaps(wanted, [source_of(r, fine) for r in wanted])
+    sampled = [to_image(m, parts, grid.shape) for m in sources]
     names = [r.name for r in wanted]
-    if background:
-        rest, rest_spread = _rest(regions, sampled, spread, grid, blur)
-        near = _near(sampled, grid, blur) * rest
-        if near.sum() > 0:
+    volumes = [float(m.mask.sum(dtype=np.float64)) * fine.voxel_ml for m in sources]
+    taken = np.clip(np.sum(sampled, axis=0), 0.0, 1.0)
+    body, bounded = body_on(regions, taken, grid)
+    rest: Mask | None = (body - taken).astype(np.float32) if background else None
+    weights = list(sampled)
+    if rest is not None:
+        shell = near(taken, grid, psf_fwhm_mm) * rest
+        if shell.sum() > 0:
             names.append(BACKGROUND)
             volumes.append(float(rest.sum(dtype=np.float64)) * grid.voxel_ml)
-            sampled.append(near.astype(np.float32))
-            spread.append(rest_spread)
-    transfer, observed = _means(volume_bq_per_ml, sampled, spread)
-    condition = _check_condition(transfer, names)
-    true = np.linalg.solve(transfer, observed)
-    volume_ml = np.array(volumes)
-    corrected, uncorrected = true * volume_ml / 1e6, observed * volume_ml / 1e6
-    recovery = np.divide(uncorrected, corrected, out=np.full(len(names), np.nan), where=corrected > 0)
-    return RegionActivities(tuple(names), corrected, uncorrected, recovery, transfer, condition, volume_ml)
+            weights.append(shell.astype(np.float32))
+        else:
+            rest = None
+    rows = tuple((np.nonzero(w), w[np.nonzero(w)].astype(np.float64)) for w in weights)
+    scene = _Scene(grid, fine, parts, sources, None if rest is None else body, bounded, rows)
+    images = scene.spread_sources(psf_fwhm_mm)
+    matrix = scene.matrix(images, psf_fwhm_mm)
+    condition = _check_condition(matrix, names)
+    draws = None
+    if uncertainty is not None:
+        draws = _draw(scene, images, matrix, psf_fwhm_mm, uncertainty, rng or np.random.default_rng(0))
+    return Transfer(tuple(names), np.array(volumes), rows, matrix, condition, grid, draws)
 
 
-def _blur(psf_fwhm_mm: Blur) -> Floats:
-    blur = np.broadcast_to(np.asarray(psf_fwhm_mm, dtype=np.float64), (3,))
-    if not np.all(np.isfinite(blur)) or np.any(blur <= 0) or np.any(blur > 50):
-        raise InputError(
-            "the blur must be a width in millimetres",
-            expected="above 0, at most 50",
-            found=str(psf_fwhm_mm),
-            where="psf_fwhm_mm",
-            remedy="give the full width at half maximum of the reconstruction",
-        )
-    return blur
+@dataclass(frozen=True)
+class _Scene:
+    """Masks and grids from which matrices are made; ``body`` is None where there is no background."""
+
+    grid: Grid
+    fine: Grid
+    parts: tuple[int, int, int]
+    sources: list[Source]
+    body: Mask | None
+    bounded: bool
+    rows: tuple[tuple[tuple[NDArray[np.intp], ...], Floats], ...]
+
+    def spread_sources(self, blur: Blur) -> list[Mask]:
+        """Every region alone, spread, on the image's grid."""
+        return [to_image(spread(source, blur, self.fine), self.parts, self.grid.shape) for source in self.sources]
+
+    def see(self, image: Mask) -> Floats:
+        """Mean of an image over every region ``(region,)``."""
+        return np.array([np.average(image[where].astype(np.float64), weights=w) for where, w in self.rows])
+
+    def matrix(self, images: list[Mask], blur: Blur) -> Floats:
+        """The transfer matrix; the background spreads as the body less the regions, since spreading is linear."""
+        columns = [self.see(image) for image in images]
+        if self.body is not None:
+            rest = spread_body(self.body, self.bounded, blur, self.grid) - np.sum(images, axis=0)
+            columns.append(self.see(np.clip(rest, 0.0, None)))
+        return np.column_stack(columns)
 
 
-def _fine_grid(grid: Grid) -> tuple[Grid, tuple[int, int, int]]:
-    """Split every voxel into whole parts of about 2 mm."""
-    for size in (FINE_MM, 1.5 * FINE_MM, 2 * FINE_MM, 1e9):
-        parts = tuple(max(1, int(np.ceil(s / size - 0.05))) for s in grid.spacing_mm)
-        shape = tuple(n * p for n, p in zip(grid.shape, parts, strict=True))
-        if np.prod(shape, dtype=np.float64) <= MOST_FINE_VOXELS:
-            break
-    scale = np.array([1.0 / p for p in parts])
-    affine = np.array(grid.affine)
-    affine[:3, :3] = grid.affine[:3, :3] * scale
-    affine[:3, 3] = grid.index_to_mm(-0.5 + 0.5 * scale)
-    return Grid(shape, affine, grid.frame_of_reference), parts  # type: ignore[arg-type,return-value]
+def _draw(
+    scene: _Scene, images: list[Mask], matrix: Floats, blur: Blur, uncertainty: MatrixUncertainty, rng: np.random.Generator
+) -> Floats:
+    """Matrices ``(draw, region, region)`` for normal draws of the blur's width and of every contour's place.
+
+    The matrix is taken as a second-order function of the width and of each contour's shift along each axis, from
+    differences; a column moves with its own contour, and the background's opposite to it.
+    """
+    n, count = uncertainty.n_draws, len(scene.sources)
+    # the same numbers whatever is asked for, so that one part can be switched off and the rest compared
+    width, place = rng.standard_normal(n), rng.standard_normal((n, count, 3))
+    draws = np.broadcast_to(matrix, (n, *matrix.shape)).copy()
+    if uncertainty.fwhm_sd_mm > 0:
+        step = uncertainty.fwhm_sd_mm
+        low, high = (scene.matrix(scene.spread_sources(b), b) for b in (widened(blur, -step), widened(blur, step)))
+        z = width[:, None, None]
+        draws += 0.5 * (high - low) * z + 0.5 * (high + low - 2.0 * matrix) * z**2
+    if uncertainty.shift_sd_mm > 0:
+        shift_mm = uncertainty.shift_sd_mm * place
+        for i, image in enumerate(images):
+            slope, bend = _shift_terms(scene, image)
+            change = shift_mm[:, i] @ slope + 0.5 * shift_mm[:, i] ** 2 @ bend
+            draws[:, :, i] += change
+            if scene.body is not None:
+                draws[:, :, -1] -= change
+    return draws
 
 
-def _source(region: Region, fine: Grid, image: Grid) -> _Source:
-    """A region's occupancy on the fine grid, cropped to it."""
-    filled = np.argwhere(region.occupancy > 0)
-    corners = np.array(np.meshgrid(*zip(filled.min(0) - 0.5, filled.max(0) + 0.5, strict=True), indexing="ij")).reshape(3, -1).T
-    reach = fine.mm_to_index(region.grid.index_to_mm(corners))
-    low = np.clip(np.floor(reach.min(0)).astype(int), 0, np.array(fine.shape) - 1)
-    high = np.clip(np.ceil(reach.max(0)).astype(int) + 1, low + 1, np.array(fine.shape))
-    mask = region_on(region, sub_grid(fine, low, high))
-    inside = float(mask.sum(dtype=np.float64)) * fine.voxel_ml
-    if inside < 0.5 * region.volume_ml:
-        raise InputError(
-            f"region {region.name!r} lies outside the image",
-            found=f"{100 * inside / region.volume_ml:.0f} % inside",
-            remedy="give images that hold it, or leave it out",
-        )
-    return _Source(mask, low)
+def _shift_terms(scene: _Scene, image: Mask) -> tuple[Floats, Floats]:
+    """First and second derivative ``(axis, region)`` of what every region sees when this source moves along an axis, per mm."""
+    from scipy.ndimage import shift, spline_filter
 
-
-def _settle_overlaps(regions: Sequence[Region], sources: list[_Source]) -> list[_Source]:
-    """Take from each region what a more specific one fills: lesions before organs, then the smaller before the larger."""
-    rank = sorted(range(len(regions)), key=lambda n: (regions[n].kind is not RegionKind.LESION, regions[n].volume_ml))
-    settled: list[_Source | None] = [None] * len(sources)
-    for place, n in enumerate(rank):
-        mask = sources[n].mask.copy()
-        for m in rank[:place]:
-            other = settled[m]
-            if other is not None:
-                _take_away(mask, sources[n].low, other)
-        if mask.sum(dtype=np.float64) < LEAST_LEFT * sources[n].mask.sum(dtype=np.float64):
-            raise InputError(f"region {regions[n].name!r} is filled by other regions", remedy="leave one of them out")
-        settled[n] = _Source(mask, sources[n].low)
-    return [s for s in settled if s is not None]
-
-
-def _take_away(mask: NDArray[np.float32], low: NDArray[np.int_], other: _Source) -> None:
-    """Limit ``mask`` to what ``other`` leaves free, in place."""
-    start = np.maximum(low, other.low)
-    end = np.minimum(low + mask.shape, other.low + other.mask.shape)
-    if np.any(end <= start):
-        return
-    here = tuple(slice(a, b) for a, b in zip(start - low, end - low, strict=True))
-    there = tuple(slice(a, b) for a, b in zip(start - other.low, end - other.low, strict=True))
-    np.minimum(mask[here], 1.0 - other.mask[there], out=mask[here])
-
-
-def _spread(source: _Source, blur: Floats, fine: Grid) -> _Source:
-    """Blur a mask; nothing comes back from outside the field of view."""
-    from scipy.ndimage import gaussian_filter
-
-    # the mask is a box average over its voxels, which blurs by w²/12 on each axis already
-    step = np.array(fine.spacing_mm)
-    sigma = np.sqrt(np.maximum((blur * SIGMA_PER_FWHM) ** 2 - step**2 / 12.0, 0.0)) / step
-    pad = np.ceil(REACH * sigma).astype(int)
-    low = np.maximum(source.low - pad, 0)
-    high = np.minimum(source.low + source.mask.shape + pad, fine.shape)
-    padded = np.zeros(tuple(high - low), np.float32)
-    at = source.low - low
-    padded[tuple(slice(a, a + n) for a, n in zip(at, source.mask.shape, strict=True))] = source.mask
-    return _Source(gaussian_filter(padded, sigma, mode="constant", truncate=REACH), low)
-
-
-def _to_image(source: _Source, parts: tuple[int, int, int], shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Average a fine mask over the image's voxels."""
-    start = source.low // parts
-    end = -(-(source.low + source.mask.shape) // parts)
-    whole = np.zeros(tuple((end - start) * parts), np.float32)
-    at = source.low - start * parts
-    whole[tuple(slice(a, a + n) for a, n in zip(at, source.mask.shape, strict=True))] = source.mask
-    n = end - start
-    averaged = whole.reshape(n[0], parts[0], n[1], parts[1], n[2], parts[2]).mean(axis=(1, 3, 5))
-    out = np.zeros(shape, np.float32)
-    out[tuple(slice(a, b) for a, b in zip(start, end, strict=True))] = averaged
-    return out
-
-
-def _rest(
-    regions: Sequence[Region], sampled: list[NDArray[np.float32]], spread: list[NDArray[np.float32]], grid: Grid, blur: Floats
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mask of everything else, and the same spread: spreading is linear, so it is the body's less the regions'."""
-    from scipy.ndimage import gaussian_filter
-
-    bodies = [region_on(r, grid) for r in regions if r.kind is RegionKind.BODY]
-    body = np.clip(np.sum(bodies, axis=0), 0.0, 1.0).astype(np.float32) if bodies else np.ones(grid.shape, np.float32)
-    taken = np.clip(np.sum(sampled, axis=0), 0.0, 1.0)
-    body = np.maximum(body, taken)
-    sigma = blur * SIGMA_PER_FWHM / np.array(grid.spacing_mm)
-    # without an outline the activity goes on beyond the field of view
-    body_spread = gaussian_filter(body, sigma, mode="constant" if bodies else "nearest", truncate=REACH)
-    return (body - taken).astype(np.float32), np.clip(body_spread - np.sum(spread, axis=0), 0.0, None).astype(np.float32)
-
-
-def _near(sampled: list[NDArray[np.float32]], grid: Grid, blur: Floats) -> NDArray[np.bool_]:
-    """Voxels within ``SHELL_FWHM`` blurs of a region."""
-    from scipy.ndimage import uniform_filter
-
-    any_region = np.clip(np.sum(sampled, axis=0), 0.0, 1.0)
-    width = (2 * np.ceil(SHELL_FWHM * blur / np.array(grid.spacing_mm)) + 1).astype(int)
-    return uniform_filter(any_region, tuple(width.tolist()), mode="constant") > 1e-7
-
-
-def _means(volume: Volume, sampled: list[NDArray[np.float32]], spread: list[NDArray[np.float32]]) -> tuple[Floats, Floats]:
-    count = len(sampled)
-    transfer, observed = np.zeros((count, count)), np.zeros(count)
-    for j, weight in enumerate(sampled):
-        where = np.nonzero(weight)
-        w = weight[where].astype(np.float64)
-        observed[j] = np.average(volume.array[where].astype(np.float64), weights=w)
-        for i, image in enumerate(spread):
-            transfer[j, i] = np.average(image[where].astype(np.float64), weights=w)
-    return transfer, observed
+    filled = np.argwhere(image > 1e-6)
+    low = np.maximum(filled.min(0) - 2, 0)
+    high = np.minimum(filled.max(0) + 3, image.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    coefficients = spline_filter(image[box].astype(np.float64), order=3)
+    here = scene.see(image)
+    into_index = np.linalg.inv(scene.grid.affine[:3, :3])
+    slope, bend = np.empty((3, len(here))), np.empty((3, len(here)))
+    for axis in range(3):
+        seen = []
+        for sign in (-1.0, 1.0):
+            moved = np.zeros_like(image)
+            by = into_index[:, axis] * sign * SHIFT_STEP_MM
+            moved[box] = shift(coefficients, by, order=3, mode="constant", prefilter=False)
+            seen.append(scene.see(moved))
+        slope[axis] = (seen[1] - seen[0]) / (2.0 * SHIFT_STEP_MM)
+        bend[axis] = (seen[1] + seen[0] - 2.0 * here) / SHIFT_STEP_MM**2
+    return slope, bend
 
 
 def _check_condition(transfer: Floats, names: Sequence[str]) -> float:

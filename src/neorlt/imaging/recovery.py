@@ -52,6 +52,15 @@ def sphere_recovery(radius_mm: float, fwhm_mm: float) -> float:
     return float(np.sum(1.5 * weights * r**2 * sphere_profile(r, radius_mm, fwhm_mm)) / radius_mm**2)
 
 
+def without_voxels(fwhm_mm: float, voxel_mm: tuple[float, float, float]) -> float:
+    """Take out of a sphere's apparent width what voxels add: the image's average over them, and the sphere's own mask's.
+
+    Each adds w²/12 to the variance of an axis.
+    """
+    added = 2.0 * float(np.mean(np.square(voxel_mm))) / 12.0 / SIGMA_PER_FWHM**2
+    return float(np.sqrt(max(fwhm_mm**2 - added, 0.01)))
+
+
 @dataclass(frozen=True)
 class PhantomScan:
     """Values of a phantom scan in any unit, ``(x, y, z)``, and where they lie: recovery is a ratio."""
@@ -86,17 +95,38 @@ class RecoveryFit:
     fwhm_mm: float
     sd_mm: float
     recovery: tuple[float, ...]
+    voxel_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def reconstruction_fwhm_mm(self) -> float:
+        """The blur before values were averaged over voxels: what ``psf_fwhm_mm`` states."""
+        return without_voxels(self.fwhm_mm, self.voxel_mm)
 
     def predict(self, diameter_mm: float) -> float:
         """Recovery of the mean of a sphere of this diameter."""
         return sphere_recovery(diameter_mm / 2.0, self.fwhm_mm)
 
 
-def _layout(parameters: Floats, direction: int) -> Floats:
+@dataclass(frozen=True)
+class Phantom:
+    """Six spheres at equal angles on a circle: inner diameters as they follow on it, the largest first, and its radius."""
+
+    diameters_mm: tuple[float, ...]
+    circle_mm: float
+
+
+PHANTOMS = {
+    "nema": Phantom(NEMA_DIAMETERS_MM, NEMA_CIRCLE_MM),
+    # nominal sphere sizes of the Jaszczak phantom, 1 1/4 to 3/8 inch; on NEMA's circle, as in the simulated one
+    "jaszczak": Phantom((31.8, 25.4, 19.1, 15.9, 12.7, 9.5), NEMA_CIRCLE_MM),
+}
+
+
+def _layout(parameters: Floats, direction: int, circle_mm: float = NEMA_CIRCLE_MM) -> Floats:
     """Centres ``(6, 3)`` for centre, phase and two tilts of the plane of the spheres."""
     cx, cy, cz, phase, tilt_x, tilt_y = parameters
     angles = phase + direction * np.deg2rad(60.0) * np.arange(6)
-    x, y = NEMA_CIRCLE_MM * np.cos(angles), NEMA_CIRCLE_MM * np.sin(angles)
+    x, y = circle_mm * np.cos(angles), circle_mm * np.sin(angles)
     return np.column_stack([cx + x, cy + y, cz + tilt_x * x + tilt_y * y])
 
 
@@ -107,7 +137,7 @@ def _ball_points(radius_mm: float, step_mm: float = 1.0) -> Floats:
     return np.asarray(points[np.linalg.norm(points, axis=1) <= radius_mm])
 
 
-def locate_nema_spheres(scan: PhantomScan) -> Floats:
+def locate_nema_spheres(scan: PhantomScan, phantom: Phantom = PHANTOMS["nema"]) -> Floats:
     """Return the centres ``(6, 3)`` in patient millimetres, the largest sphere first.
 
     The six centres lie on a circle at equal angles; its place, phase, direction and tilt are fitted together, so that
@@ -125,9 +155,10 @@ def locate_nema_spheres(scan: PhantomScan) -> Floats:
     edge = max(3, int(round(20.0 / scan.grid.spacing_mm[2])))
     inner[:, :, :edge] = inner[:, :, -edge:] = 0.0  # the outermost planes of a scan are noise
     # a few points of each ball count, and points all round just outside it count against them
-    balls = [_ball_points(d / 2.0, d / 5.0) for d in NEMA_DIAMETERS_MM]
+    sizes, circle = phantom.diameters_mm, phantom.circle_mm
+    balls = [_ball_points(d / 2.0, d / 5.0) for d in sizes]
     around = _directions(40)
-    shells = [around * (d / 2.0 + 9.0) for d in NEMA_DIAMETERS_MM]
+    shells = [around * (d / 2.0 + 9.0) for d in sizes]
     template = np.concatenate([*balls, *shells])
     owner = np.concatenate([np.full(len(part), n) for parts in (balls, shells) for n, part in enumerate(parts)])
     weight = np.concatenate([np.full(len(b), 1.0 / len(b)) for b in balls] + [np.full(len(s), -1.0 / len(s)) for s in shells])
@@ -136,40 +167,46 @@ def locate_nema_spheres(scan: PhantomScan) -> Floats:
         at = scan.grid.mm_to_index(centres[owner] + template)
         return float(weight @ map_coordinates(smooth, at.T, order=1, mode="constant"))
 
+    def order(centres: Floats) -> float:
+        """How much hotter larger spheres look: the wrong way round puts small balls into large spheres, which score high."""
+        at = scan.grid.mm_to_index(centres[owner] + template)
+        seen = np.bincount(owner, weight * map_coordinates(smooth, at.T, order=1, mode="constant"))
+        return float(np.sum(seen * (np.array(sizes) - np.mean(sizes))))
+
     largest = scan.grid.index_to_mm(np.array(np.unravel_index(int(_ball_mean(inner, scan.grid).argmax()), inner.shape)))
-    best, score = None, 0.0
+    best, score = None, -np.inf
     for direction in (1, -1):
         starts = []
         for phase in np.deg2rad(np.arange(0, 360, 6)):
-            centre = largest[:2] - NEMA_CIRCLE_MM * np.array([np.cos(phase), np.sin(phase)])
+            centre = largest[:2] - circle * np.array([np.cos(phase), np.sin(phase)])
             starts.append(np.array([*centre, largest[2], phase, 0.0, 0.0]))
-        start = max(starts, key=lambda p: contrast(_layout(p, direction)))
-        centres, found = _refine(contrast, start, direction)
-        if found > score:
-            best, score = centres, found
+        start = max(starts, key=lambda p: contrast(_layout(p, direction, circle)))
+        centres, found = _refine(contrast, start, direction, circle)
+        if found > 0 and order(centres) > score:
+            best, score = centres, order(centres)
     if best is None:
         raise InputError("no NEMA spheres are found", remedy="give a scan of the NEMA image-quality phantom with hot spheres")
     return best
 
 
-def _refine(contrast: Callable[[Floats], float], start: Floats, direction: int) -> tuple[Floats, float]:
+def _refine(contrast: Callable[[Floats], float], start: Floats, direction: int, circle_mm: float) -> tuple[Floats, float]:
     """Improve a layout; return its centres and contrast."""
     from scipy.optimize import minimize
 
     run: Any = minimize
     simplex = start + np.vstack([np.zeros(6), np.diag([4.0, 4.0, 4.0, 0.08, 0.03, 0.03])])
     fitted = run(
-        lambda p: -contrast(_layout(p, direction)),
+        lambda p: -contrast(_layout(p, direction, circle_mm)),
         start,
         method="Nelder-Mead",
         options={
             "initial_simplex": simplex,
             "xatol": 1e-2,
-            "fatol": 1e-4 * abs(contrast(_layout(start, direction))),
+            "fatol": 1e-4 * abs(contrast(_layout(start, direction, circle_mm))),
             "maxiter": 400,
         },
     )
-    return _layout(np.asarray(fitted.x), direction), -float(fitted.fun)
+    return _layout(np.asarray(fitted.x), direction, circle_mm), -float(fitted.fun)
 
 
 def _directions(n: int) -> Floats:
@@ -251,7 +288,7 @@ def fit_blur(diameters_mm: Floats, relative_mean: Floats, reference_mm: float = 
     return float(found.x)
 
 
-def measure_nema(scan: PhantomScan) -> RecoveryFit:
+def measure_nema(scan: PhantomScan, phantom: Phantom = PHANTOMS["nema"]) -> RecoveryFit:
     """Locate and measure the six spheres and fit the blur.
 
     Raises
@@ -259,61 +296,13 @@ def measure_nema(scan: PhantomScan) -> RecoveryFit:
     InputError
         If the spheres are not found or no blur explains them.
     """
-    spheres = measure_spheres(scan, locate_nema_spheres(scan))
+    spheres = measure_spheres(scan, locate_nema_spheres(scan, phantom), phantom.diameters_mm)
     diameters = np.array([s.diameter_mm for s in spheres])
     relative = np.array([s.relative_mean for s in spheres])
-    fwhm = fit_blur(diameters, relative)
-    others = np.array([fit_blur(np.delete(diameters, n), np.delete(relative, n)) for n in range(1, len(diameters))])
+    top_mm = float(diameters[0])
+    fwhm = fit_blur(diameters, relative, top_mm)
+    others = np.array([fit_blur(np.delete(diameters, n), np.delete(relative, n), top_mm) for n in range(1, len(diameters))])
     n = len(others)
     sd = float(np.sqrt((n - 1) / n * np.sum((others - others.mean()) ** 2)))  # jackknife
     top = sphere_recovery(diameters[0] / 2.0, fwhm)
-    return RecoveryFit(spheres, fwhm, sd, tuple(float(r * top) for r in relative))
-
-
-@dataclass(frozen=True)
-class VolumeRecovery:
-    """Recovery by volume, ``1/(1 + (half_ml/V)^power)``: the empirical alternative to the transfer matrix.
-
-    It was fitted to spheres; a region that is not round recovers less (see ``of``).
-    """
-
-    half_ml: float
-    power: float
-    log_half_sd: float
-
-    def of(self, volume_ml: float, sphericity: float = 1.0) -> float:
-        """Recovery of a region; ``sphericity`` (0…1) is the surface of a ball of its volume over the region's.
-
-        The volume is shrunk by ``sphericity³``: a region recovers like the ball of its own volume-to-surface ratio.
-        """
-        if not volume_ml > 0 or not 0 < sphericity <= 1:
-            raise ValueError("volume must be above 0 and sphericity in 0…1")
-        return float(1.0 / (1.0 + (self.half_ml / (volume_ml * sphericity**3)) ** self.power))
-
-    def draws(self, volume_ml: float, normal: Floats) -> Floats:
-        """Recovery ``(draw,)`` for standard normal draws of the curve's position."""
-        half = self.half_ml * np.exp(self.log_half_sd * np.asarray(normal))
-        return np.asarray(1.0 / (1.0 + (half / volume_ml) ** self.power))
-
-
-def fit_volume_recovery(volume_ml: Floats, recovery: Floats) -> VolumeRecovery:
-    """Fit the curve to spheres: a straight line of ``logit(recovery)`` on ``log(volume)``.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three spheres with recoveries between 0 and 1, or recovery falls with size.
-    """
-    v, r = np.asarray(volume_ml, dtype=np.float64), np.asarray(recovery, dtype=np.float64)
-    kept = (r > 0.01) & (r < 0.995)
-    if kept.sum() < 3:
-        raise InputError(
-            "a recovery curve needs three spheres between 1 % and 99 %", found=f"{int(kept.sum())}", remedy="measure more spheres"
-        )
-    x, y = np.log(v[kept]), np.log(r[kept] / (1.0 - r[kept]))
-    power, offset = np.polyfit(x, y, 1)
-    if not power > 0:
-        raise InputError("recovery falls with size", remedy="check the spheres' order and the scan")
-    residual = y - (power * x + offset)
-    sd = float(np.sqrt(np.sum(residual**2) / max(1, int(kept.sum()) - 2)) / power)
-    return VolumeRecovery(float(np.exp(-offset / power)), float(power), sd)
+    return RecoveryFit(spheres, fwhm, sd, tuple(float(r * top) for r in relative), scan.grid.spacing_mm)

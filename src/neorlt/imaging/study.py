@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from neorlt.core.errors import InputError
+from neorlt.imaging.blur import BlurMap
 from neorlt.imaging.region import Region, RegionKind
+from neorlt.imaging.viable import viable_parts
 from neorlt.imaging.volume import Unit, Volume
 
 
@@ -42,6 +45,12 @@ class Study:
         Patient's weight (0010,1030), or None.
     psf_fwhm_mm
         Blur of the SPECT as stated in the study's settings or by the user, or None.
+    psf_map
+        The same by distance from the axis of rotation, where the settings state it, or None.
+    calibration_cv
+        Relative standard deviation of the camera's calibration, where ``calibration.toml`` scaled the SPECT, or None.
+    moved
+        Per therapy image, the regions as they lie at its time, where a registration moved them one by one; else empty.
     warnings
         What a reader of the report should know about the images.
     sources
@@ -56,6 +65,9 @@ class Study:
     sex: str | None = None
     age_y: float | None = None
     psf_fwhm_mm: float | None = None
+    psf_map: BlurMap | None = None
+    calibration_cv: float | None = None
+    moved: tuple[tuple[Region, ...], ...] = ()
     warnings: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
 
@@ -82,12 +94,24 @@ class Study:
         return tuple(v for v in self.volumes if v.modality == "CT")
 
     def lesions(self) -> tuple[Region, ...]:
-        """Regions that are lesions."""
-        return tuple(r for r in self.regions if r.kind is RegionKind.LESION)
+        """Regions that are lesions; the enhancing part of one is not a lesion of its own."""
+        parts = {part.name for part in self.viable_parts().values()}
+        return tuple(r for r in self.regions if r.kind is RegionKind.LESION and r.name not in parts)
+
+    def viable_parts(self) -> dict[str, Region]:
+        """Enhancing part of each lesion that has one, by the lesion's name."""
+        return viable_parts(self.regions)
 
     def organs(self) -> tuple[Region, ...]:
         """Regions that are organs."""
         return tuple(r for r in self.regions if r.kind is RegionKind.ORGAN)
+
+    def regions_at(self, image: int, regions: Sequence[Region]) -> tuple[Region, ...]:
+        """The given regions as they lie at the time of therapy image number ``image``."""
+        if not self.moved:
+            return tuple(regions)
+        there = {region.name: region for region in self.moved[image]}
+        return tuple(there.get(region.name, region) for region in regions)
 
     def therapy_administration(self) -> Administration:
         """The injection that the SPECT images belong to.

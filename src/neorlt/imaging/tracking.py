@@ -66,3 +66,39 @@ def _by_place(before: Sequence[Region], after: Sequence[Region]) -> list[tuple[i
         if int(apart[:, j].argmin()) == i and apart[i, j] <= max(NEAR_MM, float(radius)):
             found.append((i, j))
     return found
+
+
+@dataclass(frozen=True)
+class Track:
+    """One lesion through a series of studies: its region in each, None where it is not drawn (yet, or any more)."""
+
+    name: str
+    regions: tuple[Region | None, ...]
+
+    @property
+    def first(self) -> int:
+        """Study in which it is first drawn."""
+        return next(n for n, region in enumerate(self.regions) if region is not None)
+
+
+def track_lesions(studies: Sequence[Sequence[Region]]) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    """Follow lesions through studies in order of time; returns the tracks and what a reader should know of the matches.
+
+    A lesion takes the name that it had first. One that was not drawn in between is looked for where it was last seen.
+    """
+    rows: list[list[Region | None]] = []
+    notes: list[str] = []
+    for when, lesions in enumerate(studies):
+        last = [next(r for r in reversed(row) if r is not None) for row in rows]
+        matches = match_lesions(last, lesions)
+        for row in rows:
+            row.append(None)
+        for known, now in matches.pairs:
+            rows[known][when] = lesions[now]
+        rows += [[*[None] * when, lesions[now]] for now in matches.new]
+        notes += [note for note in matches.notes if note not in notes]
+    tracks = []
+    for row in rows:
+        name = next(r.name for r in row if r is not None)
+        tracks.append(Track(name, tuple(row)))
+    return tuple(tracks), tuple(notes)

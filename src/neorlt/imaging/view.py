@@ -1,0 +1,169 @@
+"""Volumes for a viewer: small NIfTI files of every image and the dose, and what a page needs to know about them.
+
+The files are for looking, not for measuring: at most 128³ voxels, 16 bits. Measurements come from the images themselves.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neorlt.core.errors import InputError
+from neorlt.imaging.planes import centre_of
+from neorlt.imaging.study import Study
+from neorlt.imaging.suv import administration_of, suv_factor
+from neorlt.imaging.volume import Grid, Unit, Volume
+
+MAX_VOXELS = 128**3
+VIEW_FILE = "view.json"
+_TOP = 32_000
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_KINDS = {"CT": "ct", "PT": "pet", "NM": "spect", "DOSE": "dose"}
+_WEEK_H = 168.0
+
+
+def shrink(volume: Volume, max_voxels: int = MAX_VOXELS) -> Volume:
+    """Average blocks of whole voxels until at most ``max_voxels`` are left; the finest axis is merged first."""
+    factor = np.ones(3, dtype=int)
+    shape, spacing = np.array(volume.grid.shape), np.array(volume.grid.spacing_mm)
+    while np.prod(-(-shape // factor)) > max_voxels:
+        free = np.where(factor < shape, spacing * factor, np.inf)
+        factor[int(np.argmin(free))] += 1
+    if np.all(factor == 1):
+        return volume
+    padding = [(0, int(-n % f)) for n, f in zip(shape, factor, strict=True)]
+    padded = np.pad(volume.array, padding, mode="edge")
+    a, b, c = (n // f for n, f in zip(padded.shape, factor, strict=True))
+    blocks = padded.reshape(a, factor[0], b, factor[1], c, factor[2]).mean(axis=(1, 3, 5), dtype=np.float64)
+    step = np.eye(4)
+    step[:3, :3] = np.diag(factor)
+    step[:3, 3] = (factor - 1) / 2.0
+    grid = Grid((int(a), int(b), int(c)), volume.grid.affine @ step, volume.grid.frame_of_reference)
+    return Volume(blocks.astype(np.float32), grid, volume.unit, volume.modality, volume.time, volume.nuclide, volume.description)
+
+
+def write_small_nifti(volume: Volume, path: Path) -> int:
+    """Write ``.nii.gz`` with 16-bit values and a scale; returns the bytes on disk.
+
+    Fields by the NIfTI-1.1 header (nifti1.h): an sform from voxel to right-anterior-superior millimetres.
+    """
+    highest = float(np.max(np.abs(volume.array), initial=0.0))
+    # Hounsfield units are whole numbers and stand as they are; other values use the range of 16 bits.
+    slope = 1.0 if volume.unit is Unit.HU else max(highest, 1e-30) / _TOP
+    values = np.clip(np.rint(volume.array / slope), -32_768, 32_767).astype("<i2")
+    affine = _LPS_TO_RAS @ volume.grid.affine
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, *volume.grid.shape, 1, 1, 1, 1)
+    struct.pack_into("<2h", header, 70, 4, 16)  # signed short
+    struct.pack_into("<8f", header, 76, 1.0, *volume.grid.spacing_mm, 0.0, 0.0, 0.0, 0.0)
+    struct.pack_into("<3f", header, 108, 352.0, slope, 0.0)
+    struct.pack_into("<B", header, 123, 2)  # millimetres
+    text = f"neorlt {volume.unit}".encode("ascii", "replace")[:79]
+    header[148 : 148 + len(text)] = text
+    struct.pack_into("<2h", header, 252, 0, 1)  # no qform; sform in scanner coordinates
+    struct.pack_into("<12f", header, 280, *affine[:3].ravel())
+    header[344:348] = b"n+1\0"
+    content = gzip.compress(bytes(header) + values.tobytes(order="F"), compresslevel=5, mtime=0)
+    path.write_bytes(content)
+    return len(content)
+
+
+def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[str, Any]:
+    """Write every image of a study and the dose into a new folder, with ``view.json``; returns its content.
+
+    ``view.json`` lists the volumes (file, kind, title, unit, other units with their factor, week, frame, highest value, bytes),
+    the centre of each lesion in right-anterior-superior millimetres, and what happened in which week. Weeks count from the
+    first therapy, else from the first image; no date is written.
+    """
+    folder.mkdir(parents=True)
+    zero = _start(study)
+    frames: list[str] = []
+    listed: list[dict[str, Any]] = []
+    counts: dict[str, int] = {}
+    images = [*study.ct_images(), *study.pet_images(), *study.therapy_images()]
+    for volume in [*images, *([] if dose is None else [dose])]:
+        kind = _KINDS[volume.modality]
+        counts[kind] = counts.get(kind, 0) + 1
+        name = kind if kind == "dose" else f"{kind}-{counts[kind]}"
+        small = shrink(volume)
+        frame = volume.grid.frame_of_reference
+        if frame not in frames:
+            frames.append(frame)
+        listed.append(
+            {
+                "name": name, "kind": kind, "title": _title(volume, zero), "unit": _unit_word(volume.unit),
+                "other_units": _other_units(study, volume), "week": _week(volume.time, zero), "frame": frames.index(frame),
+                "highest": float(small.array.max()), "spacing_mm": [round(v, 3) for v in small.grid.spacing_mm],
+                "shape": list(small.grid.shape), "bytes": write_small_nifti(small, folder / f"{name}.nii.gz"),
+            }  # fmt: skip
+        )
+    document = {
+        "volumes": listed,
+        "lesions": {lesion.name: [round(v, 2) for v in (_LPS_TO_RAS[:3, :3] @ centre_of(lesion))] for lesion in study.lesions()},
+        "events": _events(study, zero),
+    }
+    (folder / VIEW_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return document
+
+
+def _start(study: Study) -> datetime | None:
+    nuclides = {volume.nuclide for volume in study.therapy_images()}
+    therapy = [a.time for a in study.administrations if a.nuclide in nuclides]
+    times = therapy or [volume.time for volume in study.volumes if volume.time is not None]
+    return min(times) if times else None
+
+
+def _week(time: datetime | None, zero: datetime | None) -> float | None:
+    return None if time is None or zero is None else round((time - zero).total_seconds() / 3600.0 / _WEEK_H, 3)
+
+
+def _title(volume: Volume, zero: datetime | None) -> str:
+    if volume.modality == "DOSE":
+        return "Absorbed dose"
+    if volume.modality == "CT":
+        return "CT"
+    word = "PET" if volume.modality == "PT" else "SPECT"
+    week = _week(volume.time, zero)
+    when = "" if week is None else f", {week * _WEEK_H:.0f} h" if 0 <= week < 2 else f", week {week:.0f}"
+    return f"{word} {volume.nuclide or ''}".strip() + when
+
+
+def _unit_word(unit: Unit) -> str:
+    return {Unit.SUV_BW: "SUV"}.get(unit, str(unit))
+
+
+def _other_units(study: Study, volume: Volume) -> list[dict[str, Any]]:
+    """Units that an activity image may be shown in as well: SUV where weight and injection are known."""
+    if volume.time is None or volume.unit not in (Unit.BQ_PER_ML, Unit.SUV_BW):
+        return []
+    administration = administration_of(study, volume)
+    if administration is None:
+        return []
+    try:
+        factor = suv_factor(administration, study.weight_kg, volume.time).factor
+    except InputError:
+        return []
+    if volume.unit is Unit.SUV_BW:
+        return [{"unit": "Bq/ml", "factor": 1.0 / factor}]
+    return [{"unit": "SUV", "factor": factor}]
+
+
+def _events(study: Study, zero: datetime | None) -> list[dict[str, Any]]:
+    """Injections for therapy and images in order of time, each with its week."""
+    nuclides = {volume.nuclide for volume in study.therapy_images()}
+    found = [
+        {"week": _week(a.time, zero), "kind": "therapy", "text": f"{a.activity_mbq / 1000.0:.2g} GBq {a.nuclide}"}
+        for a in study.administrations if a.nuclide in nuclides
+    ]  # fmt: skip
+    found += [
+        {"week": _week(volume.time, zero), "kind": "imaging", "text": _title(volume, zero)}
+        for volume in (*study.pet_images(), *study.therapy_images())
+    ]
+    return sorted((event for event in found if event["week"] is not None), key=lambda event: float(str(event["week"])))
