@@ -21,7 +21,7 @@ from scipy.integrate import solve_ivp
 from neorlt.dosimetry import sstr
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import TimeActivity
-from neorlt.dosimetry.voxel_dose import convolve
+from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.voxel_fit import fit_voxels
 
 LU_H = 6.647 * 24

@@ -15,6 +15,7 @@ from neorlt.dosimetry.marrow import (
 )
 from neorlt.dosimetry.pet_to_therapy import SuvReference, lesion_population, predict_from_pet
 from neorlt.dosimetry.tornado import tornado, tornado_rows
+from neorlt.dosimetry.uncertainty import DEFAULT
 
 
 def test_marrow_from_blood_by_hand() -> None:
@@ -70,4 +71,8 @@ def test_tornado_shares_add_up_and_explain_the_spread(result: DoseResult) -> Non
         total_sd = np.sqrt(sum((np.log(bar.high_gy / bar.low_gy) / 2 / 1.6448536) ** 2 for bar in bars))
         assert total_sd == pytest.approx(np.std(np.log(dose.draws_gy)), rel=0.12)
         assert all(bar.advice for bar in bars)
+        further = tornado(dose, fwhm_mm=10.0, between_cycles=True)
+        scatter = next(bar for bar in further if bar.part == "between cycles")
+        assert np.log(scatter.high_gy / scatter.low_gy) == pytest.approx(2 * 1.6448536 * DEFAULT.between_cycle_log_sd)
+        assert sum(bar.share for bar in further) == pytest.approx(1.0)
     assert set(tornado_rows(result.doses, fwhm_mm=10.0)) == {dose.name for dose in result.doses}

@@ -12,6 +12,7 @@ from neorlt.dosimetry.objects import FitStatus, TimeActivity
 from neorlt.dosimetry.population import (
     LU177_HALF_LIFE_H,
     POPULATION,
+    median_log_sd,
     population_from_curves,
     population_prior,
     prior_from_last_cycle,
@@ -42,6 +43,36 @@ def test_single_point_at_96_h_of_a_kidney_is_within_eight_percent_in_the_median(
     assert all(FitStatus.SINGLE_TIME_POINT in f.status for f in fits)
 
 
+@pytest.mark.parametrize(("organ", "time_h"), [("lesion", 24.0), ("lesion", 96.0), ("kidney", 96.0)])
+def test_a_single_point_has_the_interval_of_the_population_itself(organ: str, time_h: float) -> None:
+    # By another road: draw the population's curves, scale each through the point, and take quantiles of their integrals.
+    prior, decay, n = POPULATION[organ], np.log(2) / LU177_HALF_LIFE_H, 200_000
+    rng = np.random.default_rng(11)
+
+    def draw(belief: tuple[float, float]) -> np.ndarray:
+        return belief[0] * np.exp(belief[1] * rng.standard_normal(n))
+
+    slow = decay + np.log(2) / draw(prior.slow_half_life_h)
+    fast = slow + np.log(2) / draw(prior.fast_half_life_h)
+    rise = fast + np.log(2) / draw(prior.uptake_half_time_h)
+    q = draw(prior.fast_ratio)
+    seen = np.exp(-slow * time_h) + q * np.exp(-fast * time_h) - (1 + q) * np.exp(-rise * time_h)
+    exact = 100.0 * (1 + 0.05 * rng.standard_normal(n)) * (1 / slow + q / fast - (1 + q) / rise) / seen
+    point = np.array([100.0])
+    curves = [TimeActivity(f"{organ}-{i}", "Lu-177", 100.0, np.array([time_h]), point, 0.05 * point, point) for i in range(8)]
+    fits = fit_curves(curves, n_draws=2500, seed=5, half_life_h=[LU177_HALF_LIFE_H] * 8, priors=[prior] * 8)
+    found = np.concatenate([fit.draws_mbq_h for fit in fits])
+    assert np.quantile(found, [0.05, 0.5, 0.95]) == pytest.approx(np.quantile(exact, [0.05, 0.5, 0.95]), rel=0.025)
+
+
+def test_the_median_s_uncertainty_is_that_of_the_effective_half_life() -> None:
+    for organ, effective in (("kidney", 50.0), ("lesion", 90.0)):
+        biological = [1 / (1 / (effective * factor) - 1 / LU177_HALF_LIFE_H) for factor in (1.0, np.exp(0.2))]
+        assert median_log_sd(effective) == pytest.approx(np.log(biological[1] / biological[0]))
+        assert POPULATION[organ].knows_shape
+    assert not WEAK.knows_shape
+
+
 def test_more_points_make_the_interval_narrower() -> None:
     widths = []
     for times in ([24.0], [24.0, 96.0], [4.0, 24.0, 96.0, 168.0]):
@@ -51,9 +82,7 @@ def test_more_points_make_the_interval_narrower() -> None:
 
 
 def test_five_points_overrule_a_wrong_population() -> None:
-    fit = fit_curve(
-        _curve([4, 24, 72, 120, 168], 90.0), n_draws=500, seed=0, half_life_h=LU177_HALF_LIFE_H, prior=POPULATION["kidney"]
-    )
+    fit = fit_curve(_curve([4, 24, 72, 120, 168], 90.0), n_draws=500, seed=0, half_life_h=LU177_HALF_LIFE_H, prior=POPULATION["kidney"])
     assert np.median(fit.draws_mbq_h) == pytest.approx(100 * 90 / np.log(2), rel=0.05)
 
 

@@ -7,8 +7,9 @@ import pytest
 from scipy.ndimage import convolve as direct_convolve
 
 from neorlt.core.errors import InputError
+from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.density import density_from_ct
-from neorlt.dosimetry.voxel_dose import check_kernel, convolve, voxel_dose
+from neorlt.dosimetry.voxel_dose import check_kernel, voxel_dose
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 

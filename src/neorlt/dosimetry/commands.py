@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,9 @@ from neorlt.dosimetry.objects import Dose, FitStatus, TimeActivity, TimeIntegrat
 from neorlt.dosimetry.population import population_prior
 from neorlt.dosimetry.priors import WEAK
 from neorlt.dosimetry.region_dose import density_map, region_doses
+from neorlt.dosimetry.s_table import SValueTable, read_s_table
 from neorlt.dosimetry.tia_map import tia_map
+from neorlt.dosimetry.tornado import tornado_rows
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings
 from neorlt.dosimetry.voxel_dose import voxel_dose
 from neorlt.imaging.study import Study
@@ -27,6 +30,15 @@ from neorlt.imaging.volume import Volume
 DoseMethod = Literal["local", "kernel", "montecarlo"]
 RECOVERY_FLAG = 0.7
 """Recovery below this is flagged by name: more than 30 % of what is shown comes from the correction."""
+
+
+@dataclass(frozen=True)
+class MonteCarloOptions:
+    """How much to simulate, where, and where to keep what has been run."""
+
+    n_histories: int = 2_000_000
+    checkpoint: Path | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,11 @@ class DoseResult:
     dose: Volume
     histograms: tuple[DoseVolumeHistogram, ...]
     warnings: tuple[str, ...]
+    density: Volume | None = None
+    standard_error: Volume | None = None
+    """Statistical standard error of the voxel dose, where Monte Carlo made it."""
+    s_table: SValueTable | None = None
+    """The user's S-values, where they were used."""
 
     def citations(self) -> tuple[Citation, ...]:
         """The papers that the result stands on."""
@@ -58,6 +75,8 @@ def compute_doses(
     seed: int = 0,
     n_draws: int = core_draws.N_DRAWS,
     settings: UncertaintySettings = DEFAULT,
+    s_table: SValueTable | None = None,
+    monte_carlo: MonteCarloOptions | None = None,
 ) -> DoseResult:
     """Curves, time-integrated activity, region and voxel dose of a study.
 
@@ -73,26 +92,35 @@ def compute_doses(
         Of the joint draws.
     settings
         What each step may be wrong by.
+    s_table
+        The user's S-values: they take the place of ours for the organs that they name.
+    monte_carlo
+        Histories, checkpoint and device of ``method="montecarlo"``.
 
     Raises
     ------
     InputError
         As each step raises.
     """
-    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings)
+    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
     lesions = {region.name for region in study.lesions()}
     # One or two points do not carry a half-life: the population does, and its spread is the width of the answer.
     few = len(curves[0].time_h) < 3
     priors = [population_prior(c.name, c.name in lesions) if few else WEAK for c in curves]
     tias = fit_curves(curves, n_draws=n_draws, seed=seed, priors=priors)
-    doses = region_doses(study, tias, seed=seed, settings=settings)
+    doses = region_doses(study, tias, seed=seed, settings=settings, s_table=s_table)
     fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
     activity = tia_map(study, tias, psf_fwhm_mm=fwhm if correct else 0.0, seed=seed)
     density = density_map(study, study.therapy_images()[0])
+    standard_error = None
     if method == "montecarlo":
         from neorlt.dosimetry.monte_carlo import monte_carlo_dose
 
-        dose = monte_carlo_dose(activity, density=density, seed=seed).dose
+        options = monte_carlo or MonteCarloOptions()
+        simulated = monte_carlo_dose(
+            activity, density=density, seed=seed, n_histories=options.n_histories, checkpoint=options.checkpoint, device=options.device
+        )
+        dose, standard_error = simulated.dose, simulated.standard_error
     elif method in ("kernel", "local"):
         dose = voxel_dose(activity, density=density, method=method)
     else:
@@ -104,7 +132,9 @@ def compute_doses(
         histograms = tuple(fine.histogram() for fine in fine_doses(activity, regions, means, density=density))
     else:
         histograms = tuple(dose_volume_histogram(dose, region) for region in regions)
-    return DoseResult(curves, tias, doses, activity, dose, histograms, _warnings(curves, tias, correct))
+    return DoseResult(
+        curves, tias, doses, activity, dose, histograms, _warnings(curves, tias, correct), density, standard_error, s_table
+    )
 
 
 def _warnings(curves: tuple[TimeActivity, ...], tias: tuple[TimeIntegratedActivity, ...], correct: bool) -> tuple[str, ...]:
@@ -162,9 +192,21 @@ def dose_command(
     correct: bool = True,
     seed: int = 0,
     n_draws: int = core_draws.N_DRAWS,
+    s_values: Path | None = None,
+    s_masses: Path | None = None,
+    monte_carlo: MonteCarloOptions | None = None,
 ) -> tuple[dict[str, Any], dict[str, Volume]]:
-    """The JSON document of ``neorlt dose`` and the volumes to write (``"dose"``, ``"tia"``)."""
-    result = compute_doses(study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, seed=seed, n_draws=n_draws)
+    """The JSON document of ``neorlt dose`` and the volumes to write: ``"dose"``, ``"tia"``, and what the method adds.
+
+    That is ``"density"`` where there is a CT, and ``"dose_standard_error"`` after Monte Carlo. ``s_values`` and ``s_masses`` are files
+    for :func:`~neorlt.dosimetry.s_table.read_s_table`.
+    """
+    table = None
+    if s_values is not None:
+        table = read_s_table(s_values, nuclide=study.therapy_administration().nuclide, masses=s_masses)
+    result = compute_doses(
+        study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, seed=seed, n_draws=n_draws, s_table=table, monte_carlo=monte_carlo
+    )
     injection = study.therapy_administration()
     document = {
         "nuclide": injection.nuclide,
@@ -173,7 +215,13 @@ def dose_command(
         "corrected": correct,
         "psf_fwhm_mm": psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm,
         "regions": region_rows(result),
+        "uncertainty": tornado_rows(
+            result.doses, fwhm_mm=((psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm) or 0.0) if correct else 0.0
+        ),
         "warnings": [*study.warnings, *result.warnings],
         "citations": [citation.text for citation in result.citations()],
     }
-    return document, {"dose": result.dose, "tia": result.tia}
+    if table is not None:
+        document["s_values"] = list(table.notes)
+    extra = {"density": result.density, "dose_standard_error": result.standard_error}
+    return document, {"dose": result.dose, "tia": result.tia, **{k: v for k, v in extra.items() if v is not None}}

@@ -7,9 +7,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.objects import TimeActivity
-from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, recovery_cv, volume_cv
+from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, volume_cv
+from neorlt.imaging.blur import Blur, BlurMap
 from neorlt.imaging.region import Region
 from neorlt.imaging.resample import resample
 from neorlt.imaging.study import Study
@@ -57,6 +59,7 @@ def activity_curves(
     psf_fwhm_mm: float | None = None,
     correct: bool = True,
     settings: UncertaintySettings = DEFAULT,
+    seed: int = 0,
 ) -> tuple[TimeActivity, ...]:
     """Time–activity curve of every organ and lesion of the study.
 
@@ -65,12 +68,14 @@ def activity_curves(
     study
         With SPECT in Bq/ml, one administration and regions.
     psf_fwhm_mm
-        Blur (full width at half maximum) for the correction; the study's own where left out.
+        Blur (full width at half maximum) for the correction; the study's own where left out (by place where it states one).
     correct
         Correct for partial volume by the region-based geometric transfer matrix (Rousset 1998). Without it the sums
         over the contours are taken as they are.
     settings
-        What each step may be wrong by.
+        What each step may be wrong by. A blur that states its own standard deviation counts instead of the setting.
+    seed
+        Of the draws of blur and contours.
 
     Raises
     ------
@@ -91,7 +96,8 @@ def activity_curves(
             remedy="give --psf-fwhm-mm (measure it with `neorlt recovery`), or switch the correction off by name",
         )
     images = study.therapy_images()
-    corrected, measured, volume_ml = _activities(study, images, regions, float(fwhm or 0.0), correct)
+    blur: Blur | None = study.psf_map if psf_fwhm_mm is None and study.psf_map is not None else fwhm
+    corrected, measured, volume_ml, worlds = _activities(study, images, regions, blur if correct else None, settings, seed)
     noise = np.stack([_noise_mbq(image, regions, measured[:, t], float(fwhm or 0.0)) for t, image in enumerate(images)], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         recovery = np.where(corrected > 0, measured / corrected, 1.0)
@@ -105,11 +111,12 @@ def activity_curves(
                 "a region holds no activity", where=f"region {region.name}", remedy="check the contour and the scaling"
             )
         sd = np.hypot(settings.per_image_cv * np.maximum(corrected[i], 0.05 * scale), noise[i] / recovery[i])
-        own = np.hypot(
-            recovery_cv(region.volume_ml, float(fwhm or 0.0), settings.psf_fwhm_sd_mm) if correct else 0.0,
-            # The activity that a corrected region is given moves with its contour by what blur leaves at its edge.
-            0.5 * volume_cv(region.volume_ml, settings.contour_sd_mm),
-        )
+        # The activity that a corrected region is given moves with its contour's size by what blur leaves at its edge.
+        size_cv = 0.5 * volume_cv(region.volume_ml, settings.contour_sd_mm)
+        own_draws = None
+        if worlds is not None:
+            normal = generator(seed, "contour size", region.name).standard_normal(worlds.shape[0])
+            own_draws = worlds[:, i] * np.exp(np.log1p(size_cv) * normal)
         curves.append(
             TimeActivity(
                 name=region.name,
@@ -119,23 +126,33 @@ def activity_curves(
                 activity_mbq=corrected[i],
                 sd_mbq=sd,
                 uncorrected_mbq=measured[i],
-                shared_cv=settings.calibration_cv,
-                own_cv=float(own),
+                shared_cv=settings.calibration_cv if study.calibration_cv is None else study.calibration_cv,
+                own_cv=size_cv if own_draws is None else float(np.std(np.log(own_draws))),
+                own_draws=own_draws,
             )
         )
     return tuple(curves)
 
 
 def _activities(
-    study: Study, images: tuple[Volume, ...], regions: tuple[Region, ...], fwhm: float, correct: bool
-) -> tuple[Floats, Floats, Floats]:
-    """Corrected and measured activity ``(region, time)`` in MBq, and the regions' volumes less overlaps, ml."""
+    study: Study,
+    images: tuple[Volume, ...],
+    regions: tuple[Region, ...],
+    blur: Blur | None,
+    settings: UncertaintySettings,
+    seed: int,
+) -> tuple[Floats, Floats, Floats, Floats | None]:
+    """Corrected and measured activity ``(region, time)`` in MBq, volumes less overlaps in ml, and worlds ``(draw, region)``.
+
+    A world is a factor on a region's corrected activity for a blur and contours that may be: the draws' activity over that
+    of the matrix as stated, summed over time. Without a blur nothing is corrected and there are no worlds.
+    """
     from neorlt.dosimetry.region_dose import body_region_of
     from neorlt.dosimetry.s_values import settled_occupancies
-    from neorlt.imaging.partial_volume import correct_regions
+    from neorlt.imaging.partial_volume import MatrixUncertainty, Transfer, build_transfer
 
     n = len(regions)
-    if not correct:
+    if blur is None:
         grid = images[0].grid
         occupancies = settled_occupancies(regions, grid)
         volume = np.array([float(o.sum(dtype=np.float64)) * grid.voxel_ml for o in occupancies])
@@ -145,46 +162,83 @@ def _activities(
                 for o in occupancies
             ]
         )
-        return measured, measured, volume
+        return measured, measured, volume, None
     body = body_region_of(study, images[0].grid.frame_of_reference)
-    given = regions if body is None else (*regions, body)
-    found = [correct_regions(image, given, fwhm) for image in images]
-    corrected = np.stack([np.asarray(f.corrected_mbq)[:n] for f in found], axis=1)
-    measured = np.stack([np.asarray(f.uncorrected_mbq)[:n] for f in found], axis=1)
-    return corrected, measured, np.asarray(found[0].volume_ml)[:n]
+    own_sd = blur.sd_mm if isinstance(blur, BlurMap) else None
+    doubt = MatrixUncertainty(settings.psf_fwhm_sd_mm if own_sd is None else own_sd, settings.contour_shift_sd_mm)
+    transfers: list[Transfer] = []
+    found = []
+    for k, image in enumerate(images):
+        given = (*study.regions_at(k, regions), *(() if body is None else (body,)))
+        known = next((t for t in transfers if not study.moved and t.grid.same_as(image.grid)), None)
+        if known is None:
+            known = build_transfer(image.grid, given, blur, uncertainty=doubt, rng=generator(seed, "transfer matrix"))
+            transfers.append(known)
+        found.append(known.correct(image))
+    corrected = np.stack([f.corrected_mbq[:n] for f in found], axis=1)
+    measured = np.stack([f.uncorrected_mbq[:n] for f in found], axis=1)
+    drawn = np.sum([f.draws_mbq[:, :n] for f in found if f.draws_mbq is not None], axis=0)
+    total = corrected.sum(axis=1)
+    # a factor that a draw turns negative or doubles says only that the matrix is near its limit: it stays a factor
+    worlds = np.clip(drawn / np.where(total > 0, total, 1.0), 0.05, 20.0)
+    return corrected, measured, found[0].volume_ml[:n], worlds
 
 
 def _noise_mbq(image: Volume, regions: tuple[Region, ...], measured: Floats, fwhm: float) -> Floats:
     """Standard deviation from counting noise of each region's measured activity ``(region,)`` in MBq.
 
-    Reconstructed noise is correlated over about one blur width. In the largest region, half the variance of
-    differences between voxels one width apart is the variance of one resolution element; elsewhere it scales with the
-    concentration. A region's mean averages over its number of elements, (π/4 ln 2)^1.5 · FWHM³ each.
+    In the largest region, half the variance of differences between voxels one blur width apart is the variance of one
+    voxel, and that of neighbours tells how far noise is correlated; elsewhere the variance scales with the concentration.
+    A region's mean averages over its number of independent elements.
     """
     from neorlt.imaging.resample import region_on
 
     reference = max(regions, key=lambda region: region.volume_ml)
     occupancy = region_on(reference, image.grid) > 0.99
-    differences = []
-    for axis, spacing in enumerate(image.grid.spacing_mm):
-        lag = max(1, round(fwhm / spacing)) if fwhm else 2
-        if image.grid.shape[axis] <= lag:
-            continue
-        first = [slice(None)] * 3
-        second = [slice(None)] * 3
-        first[axis], second[axis] = slice(None, -lag), slice(lag, None)
-        both = occupancy[tuple(first)] & occupancy[tuple(second)]
-        differences.append((image.array[tuple(first)][both] - image.array[tuple(second)][both]).astype(np.float64))
-    sample = np.concatenate(differences) if differences else np.zeros(0)
-    if sample.size < 30:
+    lags = [max(1, round(fwhm / spacing)) if fwhm else 2 for spacing in image.grid.spacing_mm]
+    far = [_differences(image, occupancy, axis, lag) for axis, lag in enumerate(lags)]
+    if sum(d.size for d in far) < 30:
         return np.zeros(len(regions))
-    # The median absolute deviation leaves out edges and texture; 1.4826 makes it a standard deviation.
-    sd_element = 1.4826 * float(np.median(np.abs(sample - np.median(sample)))) / np.sqrt(2.0)
+    sd_voxel = _spread_of(np.concatenate(far)) / np.sqrt(2.0)
+    element_ml = 1.0
+    for axis, spacing in enumerate(image.grid.spacing_mm):
+        near = _differences(image, occupancy, axis, 1)
+        correlation = 1.0 - 0.5 * (_spread_of(near) / sd_voxel) ** 2 if near.size >= 30 and sd_voxel > 0 else 0.0
+        element_ml *= _element_mm(correlation, spacing, fwhm) / 10.0
     mean_reference = float(image.array[occupancy].mean())
-    element_ml = max((np.pi / (4 * np.log(2.0))) ** 1.5 * fwhm**3 / 1000.0, image.grid.voxel_ml)
     noise = np.zeros(len(regions))
     for i, region in enumerate(regions):
         concentration = max(measured[i], 0.0) * 1e6 / region.volume_ml
-        sd = sd_element * np.sqrt(concentration / max(mean_reference, 1e-12))
+        sd = sd_voxel * np.sqrt(concentration / max(mean_reference, 1e-12))
         noise[i] = sd * region.volume_ml / 1e6 / np.sqrt(max(region.volume_ml / element_ml, 1.0))
     return noise
+
+
+def _differences(image: Volume, occupancy: NDArray[np.bool_], axis: int, lag: int) -> Floats:
+    """Differences between voxels of a mask that lie ``lag`` apart along an axis."""
+    if image.grid.shape[axis] <= lag:
+        return np.zeros(0)
+    first, second = [slice(None)] * 3, [slice(None)] * 3
+    first[axis], second[axis] = slice(None, -lag), slice(lag, None)
+    both = occupancy[tuple(first)] & occupancy[tuple(second)]
+    return np.asarray(image.array[tuple(first)][both] - image.array[tuple(second)][both], dtype=np.float64)
+
+
+def _spread_of(sample: Floats) -> float:
+    """Standard deviation from the median absolute deviation, which leaves out edges and texture (factor 1.4826)."""
+    return 1.4826 * float(np.median(np.abs(sample - np.median(sample))))
+
+
+def _element_mm(correlation: float, spacing_mm: float, fwhm_mm: float) -> float:
+    """Length over which noise is one, from the correlation of neighbours: that of noise smoothed by a Gaussian.
+
+    Smoothing by s gives the correlation exp(−d²/4s²) at distance d and an element of √(4π)·s. It is at least a voxel and
+    at most that of the blur itself.
+    """
+    most = max(np.sqrt(np.pi / (2.0 * np.log(2.0))) * fwhm_mm, spacing_mm)
+    if correlation <= 0.0:
+        return spacing_mm
+    if correlation >= 1.0:
+        return float(most)
+    smoothed = spacing_mm / (2.0 * np.sqrt(-np.log(correlation)))
+    return float(np.clip(np.sqrt(4.0 * np.pi) * smoothed, spacing_mm, most))

@@ -7,16 +7,17 @@ and photons (which vary over centimetres) are taken from the image's voxels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3
-from neorlt.dosimetry.dvh import CELLS_PER_REGION, DoseVolumeHistogram, sharp_occupancy, sub_cells
+from neorlt.dosimetry.dvh import CELLS_PER_REGION, DoseVolumeHistogram, Inside, sharp_occupancy, sub_cells
 from neorlt.dosimetry.s_values import comes_first, settled_occupancies
-from neorlt.dosimetry.voxel_dose import SECONDS_PER_HOUR, convolve
+from neorlt.dosimetry.voxel_dose import SECONDS_PER_HOUR
 from neorlt.imaging.region import Region
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.volume import Grid, Volume
@@ -27,6 +28,8 @@ CELL_MM = 0.5
 MARGIN_MM = {"Lu-177": 3.0, "Y-90": 12.0}
 """Surroundings whose electrons reach into the region: the longest electron ranges (1.8 and 11 mm in water), rounded up."""
 DEFAULT_MARGIN_MM = 12.0
+OUTSIDE = 1e-3
+"""Voxels with less of the region than this are its surroundings."""
 SHARPNESS = 4
 """Power of the occupancy that weighs voxels when the concentration near an edge is carried outwards from full voxels."""
 
@@ -56,8 +59,9 @@ def photon_dose(tia: Volume) -> NDArray[np.float32]:
     """Photon part of the dose in soft tissue on the grid of a map of time-integrated activity, Gy."""
     from neorlt.nuclides.voxels import voxel_s_values
 
+    name, edges = str(tia.nuclide), tia.grid.spacing_mm
     kernels = [
-        np.asarray(voxel_s_values(str(tia.nuclide), tia.grid.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=p).s_mgy_per_mbq_s)
+        np.asarray(voxel_s_values(name, edges, SOFT_TISSUE_G_PER_CM3, photons=p, with_daughters=True).s_mgy_per_mbq_s)
         for p in (True, False)
     ]
     photons = kernels[0].copy()
@@ -73,6 +77,7 @@ def fine_doses(
     *,
     density: Volume | None = None,
     cell_mm: float | None = None,
+    contours: Mapping[str, Inside] | None = None,
 ) -> tuple[FineDose, ...]:
     """Dose in each region on its own fine grid.
 
@@ -88,6 +93,9 @@ def fine_doses(
         Density in g/cm³ on the map's grid; soft tissue where left out.
     cell_mm
         Edge of the fine cells; 0.5 mm, more for regions above 10 ml, where left out.
+    contours
+        By name of region, a function of points ``(n, 3)`` in patient millimetres that says what part (0…1) lies in it, where the
+        region is known better than by its occupancy of voxels.
     """
     photons = photon_dose(tia)
     occupancies = settled_occupancies(list(regions), tia.grid)
@@ -96,17 +104,35 @@ def fine_doses(
         # An organ is without the lesions in it.
         within = [other for other in regions if comes_first(other, region) and _touch(other, region)]
         edge = cell_mm or max(CELL_MM, (region.volume_ml * 1000.0 / CELLS_PER_REGION) ** (1.0 / 3.0))
-        found.append(_one(tia, region, within, occupancy, total, photons, density, edge))
+        found.append(_one(tia, region, within, occupancy, total, photons, density, edge, contours or {}))
     return tuple(found)
 
 
-def _without_neighbours(tia: NDArray[np.float32], occupancy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The region's own part of each voxel: less what its unfilled part would hold of the concentration round about."""
-    from scipy.ndimage import uniform_filter
+def _surroundings(tia: NDArray[np.float32], occupancy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Concentration round about the region: the map where the region is not, carried into it from whole voxels near by.
 
-    empty = (1.0 - occupancy) ** SHARPNESS
-    around = uniform_filter(tia * empty, 3, mode="nearest") / np.maximum(uniform_filter(empty, 3, mode="nearest"), 1e-3)
-    return np.maximum(tia - (1.0 - occupancy) * around, 0.0)
+    Voxels that hold part of the region say nothing of their surroundings: taken along, they would put the region's activity
+    outside of it once more.
+    """
+    from scipy.ndimage import distance_transform_edt, uniform_filter
+
+    outside = occupancy <= OUTSIDE
+    if not outside.any():
+        return np.zeros_like(tia)
+    share = uniform_filter(outside.astype(np.float32), 3, mode="nearest")
+    near = uniform_filter(np.where(outside, tia, np.float32(0.0)), 3, mode="nearest") / np.maximum(share, 1e-6)
+    known = share > 1e-6
+    index = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.asarray(np.where(outside, tia, near[tuple(index)]), dtype=np.float32)
+
+
+def _cells_in(region: Region, cells: Grid, contours: Mapping[str, Inside]) -> Floats:
+    """Part of every cell that lies in the region, by its contour where there is one."""
+    contour = contours.get(region.name)
+    if contour is None:
+        return sharp_occupancy(region, cells)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in cells.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(contour(cells.index_to_mm(index)), dtype=np.float64).reshape(cells.shape)
 
 
 def _touch(one: Region, other: Region) -> bool:
@@ -123,6 +149,7 @@ def _one(
     photons: NDArray[np.float32],
     density: Volume | None,
     edge: float,
+    contours: Mapping[str, Inside],
 ) -> FineDose:
     from scipy.ndimage import affine_transform
 
@@ -151,17 +178,18 @@ def _one(
         )
 
     # Whole cells: one that is half in would hold half the activity and count half, and lower the mean at every edge twice.
-    own = sharp_occupancy(region, cells)
+    own = _cells_in(region, cells, contours)
     for other in within:
-        own = np.minimum(own, 1.0 - sharp_occupancy(other, cells))
+        own = np.minimum(own, 1.0 - _cells_in(other, cells, contours))
     own32 = own.astype(np.float32)
     weight = occupancy**SHARPNESS
-    concentration = np.where(occupancy > 0, _without_neighbours(tia.array, occupancy) / np.maximum(occupancy, 0.05), 0.0)
+    around = _surroundings(tia.array, occupancy)
+    part = np.maximum(tia.array - (1.0 - occupancy) * around, 0.0)
+    concentration = np.where(occupancy > 0, part / np.maximum(occupancy, 0.05), 0.0)
     inside = own32 * carried(concentration.astype(np.float32) * weight) / np.maximum(carried(weight), 1e-6)
     inside *= np.float32(total_mbq_h / max(float(inside.sum(dtype=np.float64)) * cells.voxel_ml, 1e-12))
-    others = (1.0 - occupancy) ** SHARPNESS
-    outside = (1.0 - own32) * carried(tia.array * others) / np.maximum(carried(others), 1e-6)
-    kernel = voxel_s_values(str(tia.nuclide), cells.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=False)
+    outside = (1.0 - own32) * carried(around)
+    kernel = voxel_s_values(str(tia.nuclide), cells.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=False, with_daughters=True)
     scale = cells.voxel_ml * SECONDS_PER_HOUR / 1000.0
     dose = convolve(inside + outside, np.asarray(kernel.s_mgy_per_mbq_s) * scale) + carried(photons)
     if density is not None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
-from neorlt.dosimetry.exponentials import MODELS, MONO, CurveModel, evaluate, jacobian, terms
+from neorlt.dosimetry.exponentials import MODELS, MONO, TRI, CurveModel, evaluate, jacobian, terms
 from neorlt.dosimetry.objects import FitStatus, TimeActivity, TimeIntegratedActivity
 from neorlt.dosimetry.priors import WEAK, CurvePrior
 
@@ -29,10 +29,14 @@ Method = Literal["average", "trapezoid"]
 
 NEGLIGIBLE_WEIGHT = 1e-3
 """Akaike weight below which a model gets no draws (Burnham & Anderson 2002: Δ above 10 has no support)."""
+FEW_POINTS = 2
+"""Up to so many points the shape of the curve is not chosen by the points."""
 TAIL_LIMIT = 0.30
 """Part of the time-integrated activity after the last point that makes a fit ``TAIL_NOT_SAMPLED``."""
 _PROPOSALS_PER_DRAW = 2
+_LEAST_PROPOSALS = 200
 _T_DEGREES = 5.0
+_EARLIEST_PIVOT_H = 1.0
 _CHUNK = 64
 _WORKERS = 2
 
@@ -56,9 +60,7 @@ def fit_curve(
 ) -> TimeIntegratedActivity:
     """Fit one curve; see :func:`fit_curves`."""
     half_lives = None if half_life_h is None else [half_life_h]
-    return fit_curves(
-        [curve], n_draws=n_draws, seed=seed, half_life_h=half_lives, priors=[prior], method=method, criterion=criterion
-    )[0]
+    return fit_curves([curve], n_draws=n_draws, seed=seed, half_life_h=half_lives, priors=[prior], method=method, criterion=criterion)[0]
 
 
 def fit_curves(
@@ -146,11 +148,12 @@ def _fit_chunk(
     mean, prior_sd = (np.stack(part) for part in zip(*(p.moments() for p in priors), strict=True))
     mean[:, 0] = np.log(np.max(y, axis=1))
     n = y.shape[1]
-    models = [m for m in MODELS if m.n_free <= n] or [MONO]
+    models = [m for m in MODELS if m.n_free <= n] if n > FEW_POINTS else [MONO, TRI]
     fits = [_Posterior(model, time, y, sd, decay, mean, prior_sd) for model in models]
     score = np.stack([f.chi2 + 2.0 * f.model.n_free + _small_sample(f.model.n_free, n, criterion) for f in fits], axis=1)
-    if n == 1:
-        score[:] = 0.0
+    if n <= FEW_POINTS:
+        # Points this few cannot choose: an organ's population brings the whole curve, the weak prior its last part alone.
+        score = np.where(np.array([p.knows_shape for p in priors])[:, None], [np.inf, 0.0], [0.0, np.inf])
     weight = np.exp(-0.5 * (score - score.min(axis=1, keepdims=True)))
     weight[weight < NEGLIGIBLE_WEIGHT] = 0.0
     weight /= weight.sum(axis=1, keepdims=True)
@@ -164,14 +167,15 @@ def _fit_chunk(
     amplitude = np.empty((len(curves), n_draws, 3))
     rate = np.empty_like(amplitude)
     for index, posterior in enumerate(fits):
-        rows = np.flatnonzero(weight[:, index] > 0)
+        counts = (np.stack(owners) == index).sum(axis=1)
+        rows = np.flatnonzero(counts)
         if not rows.size:
             continue
-        theta = posterior.draw(rows, inflation[rows], n_draws, [rngs[r] for r in rows])
-        a, r = terms(posterior.model, theta, decay[rows][:, None])
-        for k, row in enumerate(rows):
-            mine = owners[row] == index
-            amplitude[row, mine], rate[row, mine] = a[k, mine], r[k, mine]
+        theta = posterior.draw(rows, inflation[rows], counts[rows], [rngs[r] for r in rows])
+        a, r = terms(posterior.model, theta, np.repeat(decay[rows], counts[rows]))
+        mine = np.stack([owners[row] == index for row in rows])
+        at, draw = np.nonzero(mine)
+        amplitude[rows[at], draw], rate[rows[at], draw] = a, r
     results = []
     for i, curve in enumerate(curves):
         factor = _common_factor(curve, seed, n_draws)
@@ -193,10 +197,9 @@ def _fit_chunk(
 
 
 def _common_factor(curve: TimeActivity, seed: int, n_draws: int) -> Floats:
-    """Log-normal factor (median 1) of what all points share: calibration (all regions alike) and recovery (own)."""
+    """Factor of what all points share: calibration (log-normal, all regions alike) and recovery (own)."""
     shared = core_draws.generator(seed, "calibration").standard_normal(n_draws)
-    own = core_draws.generator(seed, "recovery", curve.name).standard_normal(n_draws)
-    return np.asarray(np.exp(np.log1p(curve.shared_cv) * shared + np.log1p(curve.own_cv) * own))
+    return np.asarray(np.exp(np.log1p(curve.shared_cv) * shared) * curve.own_factor(seed, n_draws))
 
 
 def _small_sample(n_free: int, n: int, criterion: Criterion) -> float:
@@ -212,18 +215,40 @@ def _allocate(weight: Floats, n_draws: int) -> NDArray[np.intp]:
 
 
 class _Posterior:
-    """Penalised least-squares optimum of one model for many regions, and draws around it."""
+    """Penalised least-squares optimum of one model for many regions, and draws around it.
 
-    def __init__(
-        self, model: CurveModel, time: Floats, y: Floats, sd: Floats, decay: Floats, mean: Floats, prior_sd: Floats
-    ) -> None:
+    In place of the amplitude at injection the first parameter is the log of the activity at the pivot, the mean time of the
+    points. The points say how much was there then; at injection it hangs on the rate along a curved ridge (A · exp(−k t) is what
+    was seen), which draws around an optimum cannot follow: with one point they lost the long tail of the interval.
+    """
+
+    def __init__(self, model: CurveModel, time: Floats, y: Floats, sd: Floats, decay: Floats, mean: Floats, prior_sd: Floats) -> None:
         free = list(model.free)
         self.model, self.time, self.y, self.sd, self.decay = model, time, y, sd, decay
         self.mean, self.precision = mean[:, free], prior_sd[:, free] ** -2.0
+        weight = (np.maximum(y, 0.0) / sd) ** 2 + 1e-12
+        self.pivot = np.maximum((weight * time).sum(axis=1) / weight.sum(axis=1), _EARLIEST_PIVOT_H)
         self.theta = self._optimise()
-        value, slope = jacobian(model, self.theta, time, decay)
+        value, slope = self._jacobian(self.theta)
         self.chi2 = np.sum(((value - y) / sd) ** 2, axis=1)
         self.slope = slope / sd[..., None]
+
+    def at_injection(self, theta: Floats, pivot: Floats, decay: Floats) -> Floats:
+        """Parameters of :mod:`~neorlt.dosimetry.exponentials` for those of this class; ``pivot`` ``(row, ..., 1)``."""
+        unit = theta.copy()
+        unit[..., 0] = 0.0
+        shape = evaluate(self.model, unit, pivot, decay)[..., 0]
+        unit[..., 0] = theta[..., 0] - np.log(np.maximum(shape, 1e-200))
+        return unit
+
+    def _jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Activity ``(row, t)`` and its derivative ``(row, t, n_free)`` by the parameters of this class."""
+        plain = self.at_injection(theta, self.pivot[:, None], self.decay)
+        value, slope = jacobian(self.model, plain, self.time, self.decay)
+        there, lean = jacobian(self.model, plain, self.pivot[:, None], self.decay)
+        lean = lean / np.maximum(there, 1e-200)[..., None]
+        lean[..., 0] = 0.0
+        return value, slope - value[..., None] * lean
 
     def objective(self, theta: Floats, rows: NDArray[np.intp], inflation: Floats) -> Floats:
         """Minus twice the log posterior, ``(row, ...)`` for ``theta`` ``(row, ..., n_free)``."""
@@ -234,15 +259,17 @@ class _Posterior:
         sd = (self.sd[rows] * inflation[:, None]).reshape(time.shape)
         mean = self.mean[rows].reshape(len(rows), *extra, -1)
         precision = self.precision[rows].reshape(mean.shape)
-        value = evaluate(self.model, theta, time, decay)
-        return np.asarray((((value - y) / sd) ** 2).sum(-1) + (precision * (theta - mean) ** 2).sum(-1))
+        plain = self.at_injection(theta, self.pivot[rows].reshape(len(rows), *extra, 1), decay)
+        value = evaluate(self.model, plain, time, decay)
+        with np.errstate(over="ignore"):  # a proposal that far away has no weight
+            return np.asarray((((value - y) / sd) ** 2).sum(-1) + (precision * (theta - mean) ** 2).sum(-1))
 
     def _optimise(self, n_iterations: int = 60) -> Floats:
         theta = self.mean.copy()
         rows = np.arange(len(theta))
         ones = np.ones(len(theta))
         # The amplitude starts where the curve passes through the points in the weighted mean.
-        shape = evaluate(self.model, theta, self.time, self.decay)
+        shape = evaluate(self.model, self.at_injection(theta, self.pivot[:, None], self.decay), self.time, self.decay)
         weight = self.sd**-2.0
         scale = (weight * shape * self.y).sum(1) / (weight * shape * shape).sum(1)
         theta[:, 0] += np.log(np.maximum(scale, 1e-3))
@@ -250,7 +277,7 @@ class _Posterior:
         damping = np.full(len(theta), 1e-2)
         identity = np.eye(theta.shape[1])
         for _ in range(n_iterations):
-            value, slope = jacobian(self.model, theta, self.time, self.decay)
+            value, slope = self._jacobian(theta)
             slope = slope / self.sd[..., None]
             gradient = np.einsum("rtk,rt->rk", slope, (self.y - value) / self.sd) - self.precision * (theta - self.mean)
             hessian = np.einsum("rtk,rtl->rkl", slope, slope) + self.precision[:, :, None] * identity
@@ -267,28 +294,34 @@ class _Posterior:
                 break
         return theta
 
-    def draw(self, rows: NDArray[np.intp], inflation: Floats, n_draws: int, rngs: list[np.random.Generator]) -> Floats:
-        """Importance-resampled draws ``(row, n_draws, n_free)``."""
+    def draw(self, rows: NDArray[np.intp], inflation: Floats, counts: NDArray[np.intp], rngs: list[np.random.Generator]) -> Floats:
+        """Importance-resampled draws of the parameters of :mod:`~neorlt.dosimetry.exponentials`.
+
+        ``counts`` of each row, one row after the other: ``(counts.sum(), n_free)``.
+        """
         k = self.model.n_free
         slope = self.slope[rows] / inflation[:, None, None]
         information = np.einsum("rtk,rtl->rkl", slope, slope) + self.precision[rows][:, :, None] * np.eye(k)
         root = np.linalg.cholesky(np.linalg.inv(information))
-        n = _PROPOSALS_PER_DRAW * n_draws
-        normal = np.stack([rng.standard_normal((n, k)) for rng in rngs])
-        chi = np.stack([rng.chisquare(_T_DEGREES, n) for rng in rngs])
-        z = normal * np.sqrt(_T_DEGREES / chi)[..., None]
-        theta = self.theta[rows][:, None, :] + np.einsum("rkl,rnl->rnk", root, z)
+        proposals = np.maximum(_PROPOSALS_PER_DRAW * counts, _LEAST_PROPOSALS)
+        normal = [rng.standard_normal((n, k)) for rng, n in zip(rngs, proposals, strict=True)]
+        z = [u * np.sqrt(_T_DEGREES / rng.chisquare(_T_DEGREES, len(u)))[:, None] for rng, u in zip(rngs, normal, strict=True)]
+        theta = np.concatenate([self.theta[row] + u @ root[i].T for i, (row, u) in enumerate(zip(rows, z, strict=True))])
         theta = np.clip(theta, -40.0, 40.0)
-        log_weight = -0.5 * self.objective(theta, rows, inflation) + 0.5 * (_T_DEGREES + k) * np.log1p(
-            (z**2).sum(-1) / _T_DEGREES
-        )
-        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-        chosen = np.empty((len(rows), n_draws), dtype=np.intp)
-        for i, rng in enumerate(rngs):
-            edges = np.cumsum(weight[i])
-            positions = (np.arange(n_draws) + rng.random()) / n_draws * edges[-1]
-            chosen[i] = rng.permutation(np.minimum(np.searchsorted(edges, positions), n - 1))
-        return np.take_along_axis(theta, chosen[..., None], axis=1)
+        owner = np.repeat(np.arange(len(rows)), proposals)
+        square = (np.concatenate(z) ** 2).sum(axis=1)
+        log_weight = -0.5 * self.objective(theta, rows[owner], inflation[owner])
+        log_weight += 0.5 * (_T_DEGREES + k) * np.log1p(square / _T_DEGREES)
+        start = np.concatenate([[0], np.cumsum(proposals)])
+        chosen = []
+        for i, (rng, count) in enumerate(zip(rngs, counts, strict=True)):
+            own = log_weight[start[i] : start[i + 1]]
+            edges = np.cumsum(np.exp(own - own.max()))
+            positions = (np.arange(count) + rng.random()) / count * edges[-1]
+            chosen.append(start[i] + rng.permutation(np.minimum(np.searchsorted(edges, positions), len(own) - 1)))
+        keep = np.concatenate(chosen)
+        pivot, decay = self.pivot[rows][owner[keep]], self.decay[rows][owner[keep]]
+        return self.at_injection(theta[keep], pivot[:, None], decay)
 
 
 def _status(

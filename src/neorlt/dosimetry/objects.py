@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core.draws import generator
+
 
 class FitStatus(StrEnum):
     """Outcome of a time–activity fit; ``sentence`` says what it means and ``advice`` what to do."""
@@ -73,6 +75,9 @@ class TimeActivity:
     """Relative uncertainty that every region of the study shares in one world (calibration of the camera)."""
     own_cv: float = 0.0
     """Relative uncertainty that all points of this region share (recovery: blur and contour)."""
+    own_draws: NDArray[np.float64] | None = None
+    """``(n,)`` factors on all points of this region, one a world of blur and contours; the same place in every region of the
+    study is the same world. In the place of ``own_cv`` where given."""
 
     def __post_init__(self) -> None:
         n = len(self.time_h)
@@ -90,6 +95,19 @@ class TimeActivity:
             raise ValueError(f"{self.name}: the standard deviation of every point must be above 0 MBq")
         if self.shared_cv < 0 or self.own_cv < 0:
             raise ValueError(f"{self.name}: relative uncertainties must be 0 or more")
+        if self.own_draws is not None:
+            own = np.array(self.own_draws, dtype=np.float64)
+            if own.ndim != 1 or own.size == 0 or not np.all(np.isfinite(own)) or np.any(own <= 0):
+                raise ValueError(f"{self.name}: own_draws must be factors above 0 with one axis (draw)")
+            own.setflags(write=False)
+            object.__setattr__(self, "own_draws", own)
+
+    def own_factor(self, seed: int, n_draws: int) -> NDArray[np.float64]:
+        """Factor ``(n_draws,)`` of what all points of this region share alone: its recovery, by blur and contour."""
+        if self.own_draws is None:
+            return np.asarray(np.exp(np.log1p(self.own_cv) * generator(seed, "recovery", self.name).standard_normal(n_draws)))
+        # drawn by the seed alone: every region takes the same worlds
+        return np.asarray(self.own_draws[generator(seed, "recovery worlds").integers(0, self.own_draws.size, n_draws)])
 
     @property
     def recovery(self) -> float:

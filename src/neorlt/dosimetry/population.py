@@ -29,9 +29,11 @@ _SOURCE = "assumption: usual size for 177Lu-DOTATATE, see the module's notes"
 BETWEEN_LOG_SD = {"kidney": 0.35, "spleen": 0.40, "liver": 0.45, "lesion": 0.80}
 """Log-SD between patients of the *biological* slow half-life (assumption). That of lesions is wide because a lesion that
 keeps what it took up has no finite biological half-life: the effective one then is the physical one."""
-MEDIAN_LOG_SD = 0.30
-"""Log-SD of the population's own median (the hierarchy's upper level). Another centre's patients may differ: a median
-effective half-life of the kidney of 60 instead of 50 h is 0.28 in the log of the biological one."""
+MEDIAN_EFFECTIVE_LOG_SD = 0.20
+"""Log-SD of the population's own median (the hierarchy's upper level), of the *effective* half-life: another centre's
+kidneys may have 60 instead of 50 h, its lesions 110 instead of 90 h (assumption). In the log of the biological half-life,
+which the fit uses, that is 0.31 for a kidney and 0.54 for a lesion: the nearer the effective half-life is to the physical
+one, the less it says about the biological one."""
 BETWEEN_CYCLE_LOG_SD = 0.15
 """Log-SD of a patient's biological half-life from cycle to cycle (assumption)."""
 
@@ -40,12 +42,18 @@ def _biological(effective_h: float) -> float:
     return 1.0 / (1.0 / effective_h - 1.0 / LU177_HALF_LIFE_H)
 
 
+def median_log_sd(effective_h: float) -> float:
+    """Log-SD of the median biological half-life that :data:`MEDIAN_EFFECTIVE_LOG_SD` stands for."""
+    return float(np.log(_biological(np.exp(MEDIAN_EFFECTIVE_LOG_SD) * effective_h) / _biological(effective_h)))
+
+
 def _organ(effective_h: float, log_sd: float, ratio: float, uptake_h: float = 0.7) -> CurvePrior:
     return CurvePrior(
-        slow_half_life_h=(_biological(effective_h), float(np.hypot(log_sd, MEDIAN_LOG_SD))),
+        slow_half_life_h=(_biological(effective_h), float(np.hypot(log_sd, median_log_sd(effective_h)))),
         uptake_half_time_h=(uptake_h, 0.8),
         fast_ratio=(ratio, 0.8),
         fast_half_life_h=(8.0, 0.6),
+        knows_shape=True,
         label=Label.ASSUMPTION,
         source=_SOURCE,
     )

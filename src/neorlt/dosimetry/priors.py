@@ -28,6 +28,8 @@ class CurvePrior:
     fast_ratio: tuple[float, float]
     fast_half_life_h: tuple[float, float]
     amplitude_log_sd: float = 3.0
+    knows_shape: bool = False
+    """Whether uptake and fast washout are those of an organ: then one or two points get the whole curve, not its last part."""
     label: Label = Label.ASSUMPTION
     source: str = ""
 

@@ -14,12 +14,14 @@ from neorlt.dosimetry.curves import BODY_LESS_REGIONS, therapy_times_h
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3, density_from_ct
 from neorlt.dosimetry.fit import fit_curve
 from neorlt.dosimetry.objects import Dose, TimeActivity, TimeIntegratedActivity
+from neorlt.dosimetry.s_table import SValueTable, with_table
 from neorlt.dosimetry.s_values import RegionSValues, region_s_values, settled_occupancies, surface_mm2
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, volume_cv
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Volume
+from neorlt.nuclides.nuclide import get_nuclide
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +34,7 @@ def region_doses(
     n_draws: int | None = None,
     settings: UncertaintySettings = DEFAULT,
     nuclide: str | None = None,
+    s_table: SValueTable | None = None,
 ) -> tuple[Dose, ...]:
     """Mean absorbed dose of each region of ``tias``, cross-dose included.
 
@@ -53,6 +56,8 @@ def region_doses(
         Contour and S-value uncertainty.
     nuclide
         Only to be given where it differs from that of the images (a derived plan).
+    s_table
+        The user's S-values; they take the place of ours for the organs that they name.
 
     Raises
     ------
@@ -78,6 +83,12 @@ def region_doses(
     surfaces = np.array([surface_mm2(region) for region in regions])
     isotope = nuclide or tias[0].nuclide
     s = region_s_values(isotope, image.grid, occupancies, volume_ml, surfaces, density, body)
+    if s_table is not None:
+        if s_table.nuclide != get_nuclide(isotope).name:
+            raise InputError(
+                "the S-value table is of another nuclide", expected=isotope, found=s_table.nuclide, remedy="give the table of this nuclide"
+            )
+        s = with_table(s, s_table, [region.name for region in regions], volume_ml * density)
     sources = [np.asarray(tia.draws_mbq_h) for tia in tias]
     if body is not None:
         rest = rest_of_body(study, tias, seed=seed, n_draws=n)
@@ -120,7 +131,7 @@ def _assemble(
                 tia=tia,
                 draws_gy=dose,
                 bed_gy=np.asarray(bed),
-                method=s.method,
+                method=s.method_of(i),
                 injected_mbq=injected_mbq,
                 self_fraction=float(np.median(self_gy / dose)),
                 flags=tia.flags,

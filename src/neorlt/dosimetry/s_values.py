@@ -31,13 +31,19 @@ class RegionSValues:
 
     s_gy_per_mbq_h: Floats
     method: str = METHOD
+    named: tuple[str | None, ...] = ()
+    """Where a target's own S-value comes from a user's table: its name; empty where none was given."""
+
+    def method_of(self, target: int) -> str:
+        """How the S-values of one target came to be."""
+        return (self.named[target] if self.named else None) or self.method
 
 
 def sphere_s_gy_per_mbq_h(nuclide: str, mass_g: float) -> float:
     """Self S-value of a soft-tissue sphere of a mass, Gy/(MBq·h)."""
     from neorlt.nuclides.spheres import sphere_s_values
 
-    return float(sphere_s_values(nuclide, mass_g, SOFT_TISSUE_G_PER_CM3).s_mgy_per_mbq_s[0]) * GY_PER_MBQ_H
+    return float(sphere_s_values(nuclide, mass_g, SOFT_TISSUE_G_PER_CM3, with_daughters=True).s_mgy_per_mbq_s[0]) * GY_PER_MBQ_H
 
 
 def electron_self_s_gy_per_mbq_h(nuclide: str, volume_ml: float, surface_mm2: float, density_g_per_cm3: float) -> float:
@@ -45,14 +51,14 @@ def electron_self_s_gy_per_mbq_h(nuclide: str, volume_ml: float, surface_mm2: fl
 
     The absorbed fraction is that of the sphere with the region's ratio of surface to volume.
     """
-    from neorlt.nuclides.nuclide import get_nuclide
+    from neorlt.nuclides.chains import charged_mev
     from neorlt.nuclides.spheres import s_from_energy, sphere_s_values
 
     radius_cm = min(3.0 * volume_ml / (surface_mm2 / 100.0), (3.0 * volume_ml / (4.0 * np.pi)) ** (1.0 / 3.0))
     equal_mass = 4.0 / 3.0 * np.pi * radius_cm**3 * density_g_per_cm3
-    fraction = float(sphere_s_values(nuclide, equal_mass, density_g_per_cm3).phi_electron[0])
-    energy = get_nuclide(nuclide).electron_energy_mev * fraction + get_nuclide(nuclide).alpha_mev
-    return float(s_from_energy(energy, volume_ml * density_g_per_cm3)) * GY_PER_MBQ_H
+    fraction = float(sphere_s_values(nuclide, equal_mass, density_g_per_cm3, with_daughters=True).phi_electron[0])
+    electron, alpha = charged_mev(nuclide)
+    return float(s_from_energy(electron * fraction + alpha, volume_ml * density_g_per_cm3)) * GY_PER_MBQ_H
 
 
 def surface_mm2(region: Region) -> float:
@@ -158,8 +164,8 @@ def _mean_doses(nuclide: str, grid: Grid, sources: list[NDArray[np.bool_]], targ
 
     from neorlt.nuclides.voxels import voxel_s_values
 
-    electrons = voxel_s_values(nuclide, grid.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=False)
-    everything = voxel_s_values(nuclide, grid.spacing_mm, SOFT_TISSUE_G_PER_CM3)
+    electrons = voxel_s_values(nuclide, grid.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=False, with_daughters=True)
+    everything = voxel_s_values(nuclide, grid.spacing_mm, SOFT_TISSUE_G_PER_CM3, with_daughters=True)
     check_kernel(everything)
     box = _bounding_box(targets + sources)
     sources = [s[box] for s in sources]

@@ -36,10 +36,19 @@ _ADVICE = {
     "contour": "contour on a sharper image",
     "calibration": "recalibrate camera and dose calibrator against a traceable source",
     "S-value": "use Monte Carlo on the patient's CT",
+    "between cycles": "image the next cycle too: no better picture of this one tells it",
 }
 
 
-def tornado(dose: Dose, *, fwhm_mm: float, settings: UncertaintySettings = DEFAULT) -> tuple[TornadoBar, ...]:
+def _log_variance_of_own(dose: Dose) -> float:
+    """Variance of the log of what all points of the region share: blur and contour, as they were drawn."""
+    curve = dose.tia.curve
+    if curve.own_draws is not None:
+        return float(np.var(np.log(curve.own_draws)))
+    return float(np.log1p(curve.own_cv)) ** 2
+
+
+def tornado(dose: Dose, *, fwhm_mm: float, settings: UncertaintySettings = DEFAULT, between_cycles: bool = False) -> tuple[TornadoBar, ...]:
     """Bars of one region's dose, largest first.
 
     Parameters
@@ -50,21 +59,27 @@ def tornado(dose: Dose, *, fwhm_mm: float, settings: UncertaintySettings = DEFAU
         Blur that the curve was corrected with; 0 without correction.
     settings
         As given to the dose.
+    between_cycles
+        Whether the dose stands for a further cycle of the same activity, which differs by the scatter between cycles.
     """
     curve = dose.tia.curve
-    common = np.log1p(curve.shared_cv) ** 2 + np.log1p(curve.own_cv) ** 2
+    own = _log_variance_of_own(dose)
+    common = np.log1p(curve.shared_cv) ** 2 + own
     fit = max(float(np.var(np.log(dose.tia.draws_mbq_h))) - float(common), 0.0)
     blur = recovery_cv(curve.volume_ml, fwhm_mm, settings.psf_fwhm_sd_mm) if fwhm_mm > 0 else 0.0
     edge = float(np.log1p(volume_cv(curve.volume_ml, settings.contour_sd_mm)))
     # A contour moves the mass and, by half as much, the activity found in it (see curves.py): drawn independently.
-    contour = edge**2 + max(float(np.log1p(curve.own_cv)) ** 2 - float(np.log1p(blur)) ** 2, 0.0)
+    sharp = min(float(np.log1p(blur)) ** 2, own)
+    contour = edge**2 + own - sharp
     variances = {
         "curve fit and counts": fit,
-        "recovery (blur)": float(np.log1p(blur)) ** 2,
+        "recovery (blur)": sharp,
         "contour": contour,
         "calibration": float(np.log1p(curve.shared_cv)) ** 2,
         "S-value": float(np.log1p(settings.s_value_cv)) ** 2,
     }
+    if between_cycles:
+        variances["between cycles"] = settings.between_cycle_log_sd**2
     total = sum(variances.values())
     middle = float(np.median(dose.draws_gy))
     bars = [
@@ -81,7 +96,11 @@ def tornado(dose: Dose, *, fwhm_mm: float, settings: UncertaintySettings = DEFAU
 
 
 def tornado_rows(
-    doses: Sequence[Dose], *, fwhm_mm: float, settings: UncertaintySettings = DEFAULT
+    doses: Sequence[Dose], *, fwhm_mm: float, settings: UncertaintySettings = DEFAULT, between_cycles: bool = False
 ) -> dict[str, list[dict[str, Any]]]:
     """Bars of every region, for JSON and figures."""
-    return {dose.name: [bar.as_json() for bar in tornado(dose, fwhm_mm=fwhm_mm, settings=settings)] for dose in doses}
+    found = {}
+    for dose in doses:
+        bars = tornado(dose, fwhm_mm=fwhm_mm, settings=settings, between_cycles=between_cycles)
+        found[dose.name] = [bar.as_json() for bar in bars]
+    return found

@@ -34,8 +34,7 @@ def trapezoid_with_tail(
     tail = y[:, -1] / rate
     total = area + tail
     shared = core_draws.generator(seed, "calibration").standard_normal(n_draws)
-    own = core_draws.generator(seed, "recovery", curve.name).standard_normal(n_draws)
-    total = total * np.exp(np.log1p(curve.shared_cv) * shared + np.log1p(curve.own_cv) * own)
+    total = total * np.exp(np.log1p(curve.shared_cv) * shared) * curve.own_factor(seed, n_draws)
     status: list[FitStatus] = []
     if len(time) == 1:
         status.append(FitStatus.SINGLE_TIME_POINT)

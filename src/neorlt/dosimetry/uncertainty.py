@@ -27,6 +27,8 @@ class UncertaintySettings:
         How well the blur is known; its effect on each region follows from the region's size.
     contour_sd_mm
         Shift of the whole surface of a contour; its effect on volume follows from the region's size.
+    contour_shift_sd_mm
+        Place of a whole contour on each axis (registration of CT and SPECT, breathing); moves what spills in and out.
     s_value_cv
         Tables, and shape and density against the model.
     between_cycle_log_sd
@@ -37,6 +39,7 @@ class UncertaintySettings:
     per_image_cv: float = 0.04
     psf_fwhm_sd_mm: float = 0.7
     contour_sd_mm: float = 0.5
+    contour_shift_sd_mm: float = 1.0
     s_value_cv: float = 0.02
     between_cycle_log_sd: float = 0.19
 
@@ -52,6 +55,7 @@ class UncertaintySettings:
             "per_image_cv": (Label.ASSUMPTION, "size to be measured at the centre with repeated phantom scans"),
             "psf_fwhm_sd_mm": (Label.ASSUMPTION, "fit error of the blur in a phantom; `neorlt recovery` measures it"),
             "contour_sd_mm": (Label.ASSUMPTION, "half a millimetre of surface; method of Gear 2018"),
+            "contour_shift_sd_mm": (Label.ASSUMPTION, "a millimetre on each axis; to be measured at the centre"),
             "s_value_cv": (Label.CHECKED, "spheres and voxels agree with independent Monte Carlo within 1–1.5 %"),
             "between_cycle_log_sd": (Label.BY_CONSTRUCTION, "lesions of Jahn 2020, fitted for this project"),
         }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3
 from neorlt.imaging.volume import Grid, Unit, Volume
 
@@ -16,7 +17,6 @@ Method = Literal["kernel", "local"]
 MIN_ENERGY_CLOSURE = 0.995
 """A kernel that holds less than this part of the energy is refused."""
 SECONDS_PER_HOUR = 3600.0
-FFT_WORKERS = 2
 
 
 def voxel_dose(
@@ -30,7 +30,7 @@ def voxel_dose(
     Parameters
     ----------
     tia
-        One map in MBq·h/ml per nuclide, all on one grid.
+        One map in MBq·h/ml per nuclide, all on one grid. Daughters (225Ac, 212Pb) decay where their parent did.
     density
         Density in g/cm³ on the same grid; 1.04 g/cm³ everywhere where left out. The energy that the kernel deposits in
         soft tissue is divided by the voxel's own density (floor 0.2 g/cm³).
@@ -55,8 +55,8 @@ def voxel_dose(
     grid = maps[0].grid
     for one in maps:
         _check_map(one, grid)
-    total = np.zeros(grid.shape, dtype=np.float32)
-    for one in maps:
+    total = _dose_in_soft_tissue(maps[0], method)
+    for one in maps[1:]:
         total += _dose_in_soft_tissue(one, method)
     if density is not None:
         if density.unit is not Unit.G_PER_CM3:
@@ -68,7 +68,8 @@ def voxel_dose(
             )
         if not density.grid.same_as(grid):
             raise InputError("density and activity lie on different grids", remedy="resample the density to the activity's grid")
-        total *= np.float32(SOFT_TISSUE_G_PER_CM3) / np.maximum(density.array, np.float32(FLOOR_G_PER_CM3))
+        for slab, thickness in zip(total, density.array, strict=True):  # slab by slab: no second volume in memory
+            slab *= np.float32(SOFT_TISSUE_G_PER_CM3) / np.maximum(thickness, np.float32(FLOOR_G_PER_CM3))
     nuclides = " + ".join(str(one.nuclide) for one in maps)
     return Volume(
         total,
@@ -109,21 +110,20 @@ def _dose_in_soft_tissue(tia: Volume, method: Method) -> NDArray[np.float32]:
         return np.asarray(tia.array * np.float32(local_gy_per_mbq_h_per_ml(nuclide)), dtype=np.float32)
     if method != "kernel":
         raise InputError("unknown dose method", expected="kernel or local", found=method, remedy="choose one of them")
-    kernel = voxel_s_values(nuclide, tia.grid.spacing_mm, SOFT_TISSUE_G_PER_CM3)
+    kernel = voxel_s_values(nuclide, tia.grid.spacing_mm, SOFT_TISSUE_G_PER_CM3, with_daughters=True)
     check_kernel(kernel)
     scale = tia.grid.voxel_ml * SECONDS_PER_HOUR / 1000.0
     return convolve(tia.array, np.asarray(kernel.s_mgy_per_mbq_s) * scale)
 
 
 def local_gy_per_mbq_h_per_ml(nuclide: str) -> float:
-    """Dose of 1 MBq·h/ml in soft tissue when all electrons and alphas stop where they start (daughters not included)."""
-    from neorlt.nuclides.nuclide import get_nuclide
+    """Dose of 1 MBq·h/ml in soft tissue when all electrons and alphas of the chain stop where they start."""
+    from neorlt.nuclides.chains import charged_mev
 
     joule_per_mev = 1.602176634e-13
     decays = 1e6 * SECONDS_PER_HOUR
     kilogram_per_ml = SOFT_TISSUE_G_PER_CM3 / 1000.0
-    found = get_nuclide(nuclide)
-    return float(decays * (found.electron_energy_mev + found.alpha_mev) * joule_per_mev / kilogram_per_ml)
+    return float(decays * sum(charged_mev(nuclide)) * joule_per_mev / kilogram_per_ml)
 
 
 def check_kernel(kernel: Any) -> None:
@@ -141,28 +141,3 @@ def check_kernel(kernel: Any) -> None:
             found=f"{kernel.energy_closure:.2%}",
             remedy="use a wider kernel",
         )
-
-
-def convolve(image: NDArray[Any], kernel: NDArray[Any]) -> NDArray[np.float32]:
-    """Linear (not circular) convolution with a centred kernel of odd size, same size as ``image``, float32.
-
-    The transform is as long as image plus half a kernel: what wraps round never reaches the image.
-    """
-    from scipy import fft
-
-    if any(n % 2 == 0 for n in kernel.shape):
-        raise ValueError(f"the kernel needs an odd number of voxels along each axis, found {kernel.shape}")
-    half = [min((k - 1) // 2, n - 1) for k, n in zip(kernel.shape, image.shape, strict=True)]
-    middle = [(k - 1) // 2 for k in kernel.shape]
-    cut = kernel[tuple(slice(m - h, m + h + 1) for m, h in zip(middle, half, strict=True))]
-    shape = [fft.next_fast_len(n + h, real=True) for n, h in zip(image.shape, half, strict=True)]
-    spread = np.zeros(shape, dtype=np.float32)
-    index = [np.arange(-h, h + 1) % s for h, s in zip(half, shape, strict=True)]
-    spread[np.ix_(*index)] = cut
-    transfer = fft.rfftn(spread, workers=FFT_WORKERS, overwrite_x=True)
-    del spread
-    spectrum = fft.rfftn(np.asarray(image, dtype=np.float32), s=shape, workers=FFT_WORKERS)
-    spectrum *= transfer
-    del transfer
-    result = fft.irfftn(spectrum, s=shape, workers=FFT_WORKERS, overwrite_x=True)
-    return np.ascontiguousarray(result[tuple(slice(0, n) for n in image.shape)])

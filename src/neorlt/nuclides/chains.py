@@ -85,3 +85,19 @@ def chain_activity(parent: str, activity_mbq: float, time_h: ArrayLike) -> dict[
     weight = np.linalg.solve(vectors, start)
     atoms = (vectors * weight) @ np.exp(-np.outer(rate, time))
     return {name: np.maximum(rate[i] * atoms[i], 0.0) for i, name in enumerate(chain.names)}
+
+
+def emitters(parent: str) -> tuple[tuple[str, float], ...]:
+    """Every member of the chain with its decays per decay of the parent, parent first.
+
+    What a time-integrated activity of the parent stands for when no member leaves the place of its parent's decay.
+    """
+    chain = decay_chain(parent)
+    return tuple((name, float(n)) for name, n in zip(chain.names, chain.decays_per_parent, strict=True) if n > 0)
+
+
+def charged_mev(parent: str) -> tuple[float, float]:
+    """Energy of electrons and of alphas with recoils that the whole chain emits per decay of the parent, MeV."""
+    electron = sum(n * get_nuclide(name).electron_energy_mev for name, n in emitters(parent))
+    alpha = sum(n * get_nuclide(name).alpha_mev for name, n in emitters(parent))
+    return electron, alpha

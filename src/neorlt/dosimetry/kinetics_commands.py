@@ -1,0 +1,209 @@
+"""``neorlt kinetics``: doses before any image: what another amount of peptide would do, and what a baseline PET lets expect.
+
+Both are predictions, and every document says so in its first line: neither is ever shown as a measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neorlt.core import draws as core_draws
+from neorlt.core.draws import summarise
+from neorlt.core.errors import InputError
+from neorlt.core.labels import Label
+from neorlt.dosimetry import sstr
+from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
+from neorlt.dosimetry.fit import physical_half_life_h
+from neorlt.dosimetry.pet_to_therapy import NOTICE as PET_NOTICE
+from neorlt.dosimetry.pet_to_therapy import SuvReference, lesion_population, predict_from_pet
+from neorlt.dosimetry.s_values import sphere_s_gy_per_mbq_h
+
+NUCLIDES = ("Lu-177", "Y-90")
+SSTR_NOTICE = "Predicted from the receptor kinetics of nine patients (Siebinga 2023): not a measurement of this patient's dose."
+SHOWN = ("tumour", "kidneys", "spleen")
+QUESTIONS = {"peptide_ug": "µg", "activity_gbq": "GBq", "tumour_ml": "ml", "total_tumour_ml": "ml"}
+"""What can be asked, and its unit."""
+
+
+def _nuclide(name: str) -> str:
+    if name not in NUCLIDES:
+        raise InputError("this nuclide is not planned here", expected=" or ".join(NUCLIDES), found=name, remedy="use one of these")
+    return name
+
+
+def _summary(draws: Any) -> dict[str, Any]:
+    found: dict[str, Any] = summarise(np.asarray(draws, np.float64)).as_json()
+    return found
+
+
+def _doses(setting: Mapping[str, float], nuclide: str, n_draws: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Residence time and dose draws of each shown organ; the same patients in every setting of one seed."""
+    people = sstr.patients(
+        peptide_ug=setting["peptide_ug"],
+        tumour_ml=setting["tumour_ml"],
+        total_tumour_ml=max(setting["total_tumour_ml"], setting["tumour_ml"]),
+        n_draws=n_draws,
+        seed=seed,
+    )
+    kinetics = sstr.simulate(people, half_life_h=physical_half_life_h(nuclide))
+    found = {}
+    for name in SHOWN:
+        row = sstr.BOUND.index(name)
+        mass_g = float(people.volume_ml[row, 0]) * SOFT_TISSUE_G_PER_CM3
+        # Both kidneys are one compartment; each holds half, and a beta of 90Y leaves each as it leaves one.
+        one = mass_g / 2.0 if name == "kidneys" else mass_g
+        residence = kinetics.residence_h[row + 1]
+        per_gbq = residence * 1000.0 * sphere_s_gy_per_mbq_h(nuclide, one) * (one / mass_g)
+        found[name] = {"residence_h": residence, "gy_per_gbq": per_gbq, "dose_gy": per_gbq * setting["activity_gbq"]}
+    return found
+
+
+def what_if(
+    *,
+    peptide_ug: float = 150.0,
+    activity_gbq: float = 7.4,
+    tumour_ml: float = 80.0,
+    total_tumour_ml: float | None = None,
+    instead: Mapping[str, Sequence[float]] | None = None,
+    nuclide: str = "Lu-177",
+    n_draws: int = core_draws.N_DRAWS,
+    seed: int = 1,
+) -> dict[str, Any]:
+    """Dose of one cycle by the receptor model, and what changes with one input changed.
+
+    Parameters
+    ----------
+    peptide_ug, activity_gbq, tumour_ml, total_tumour_ml
+        The setting that is compared with; all tumours together are the tumour itself where left out.
+    instead
+        Other values of :data:`QUESTIONS`, each tried alone.
+    nuclide
+        ``"Lu-177"`` or ``"Y-90"``.
+    n_draws, seed
+        Virtual patients; the same ones in every setting, so that a ratio is of one patient with himself.
+
+    Returns
+    -------
+    dict
+        JSON-able: ``settings``, the first being the reference, each with residence time (h), Gy per GBq and Gy of tumour,
+        kidneys and spleen (median and 90 % interval) and, for the others, ``ratio_of_dose`` to the reference.
+
+    Raises
+    ------
+    InputError
+        For an unknown question or nuclide, or an amount that is not above 0.
+    """
+    reference = {
+        "peptide_ug": peptide_ug,
+        "activity_gbq": activity_gbq,
+        "tumour_ml": tumour_ml,
+        "total_tumour_ml": tumour_ml if total_tumour_ml is None else total_tumour_ml,
+    }
+    asked = dict(instead or {})
+    unknown = sorted(set(asked) - set(QUESTIONS))
+    if unknown:
+        raise InputError("unknown question", expected=", ".join(QUESTIONS), found=", ".join(unknown), remedy="ask one of these")
+    settings = [({}, reference)]
+    for name, values in asked.items():
+        settings += [({name: float(v)}, {**reference, name: float(v)}) for v in values]
+    if any(value <= 0 or not np.isfinite(value) for _, setting in settings for value in setting.values()):
+        raise InputError("an amount is not above 0", expected="µg, GBq and ml above 0", remedy="correct the options")
+    _nuclide(nuclide)
+    rows, base = [], _doses(reference, nuclide, n_draws, seed)
+    for changed, setting in settings:
+        doses = base if not changed else _doses(setting, nuclide, n_draws, seed)
+        row: dict[str, Any] = {"changed": changed, "setting": setting}
+        for organ, values in doses.items():
+            row[organ] = {key: _summary(draws) for key, draws in values.items()}
+            if changed:
+                row[organ]["ratio_of_dose"] = _summary(values["dose_gy"] / base[organ]["dose_gy"])
+        rows.append(row)
+    return {
+        "notice": SSTR_NOTICE,
+        "label": str(Label.ASSUMPTION),
+        "nuclide": nuclide,
+        "n_draws": n_draws,
+        "seed": seed,
+        "settings": rows,
+        "notes": [
+            "The amount of peptide does not follow the activity here: state both.",
+            "The tumour is one sphere of the stated volume. All tumours together act on the spleen alone (sink effect).",
+        ],
+    }
+
+
+def from_pet(
+    suv: Sequence[float],
+    *,
+    nuclide: str = "Lu-177",
+    volume_ml: Sequence[float] | None = None,
+    activity_gbq: float = 7.4,
+    suv_median: float | None = None,
+    suv_log_sd: float | None = None,
+    n_draws: int = core_draws.N_DRAWS,
+    seed: int = 1,
+) -> dict[str, Any]:
+    """Doses that a baseline 68Ga PET lets expect, lesion by lesion.
+
+    Parameters
+    ----------
+    suv
+        SUV of each lesion.
+    nuclide
+        ``"Lu-177"`` or ``"Y-90"``.
+    volume_ml
+        Volume of each lesion; needed for 90Y.
+    activity_gbq
+        Of one cycle.
+    suv_median, suv_log_sd
+        The centre's own distribution of SUVs; an assumption of this project where left out.
+    n_draws, seed
+        Of the draws.
+
+    Raises
+    ------
+    InputError
+        If an SUV is not above 0, or the volumes do not match.
+    """
+    values = [float(v) for v in suv]
+    if volume_ml is not None and len(volume_ml) != len(values):
+        raise InputError(
+            "SUVs and volumes do not match",
+            expected=f"{len(values)} volumes",
+            found=str(len(volume_ml)),
+            remedy="give one volume for each SUV, in the same order",
+        )
+    if not activity_gbq > 0:
+        raise InputError("the activity is not above 0", found=f"{activity_gbq:g}", remedy="give GBq above 0")
+    known = SuvReference()
+    if suv_median is not None or suv_log_sd is not None:
+        median, log_sd = suv_median or known.median, suv_log_sd or known.log_sd
+        if not (median > 0 and log_sd > 0):
+            raise InputError("the distribution of SUVs is out of range", remedy="give a median and a log-SD above 0")
+        known = SuvReference(median, log_sd, Label.MEASURED, "stated by the user")
+    prediction = predict_from_pet(values, nuclide=_nuclide(nuclide), volume_ml=volume_ml, reference=known, n_draws=n_draws, seed=seed)
+    lesions = []
+    for i, value in enumerate(values):
+        draws = np.asarray(prediction.gy_per_gbq)[:, i]
+        lesions.append(
+            {
+                "suv": value,
+                "volume_ml": None if volume_ml is None else float(volume_ml[i]),
+                "gy_per_gbq": _summary(draws),
+                "dose_gy": _summary(draws * activity_gbq),
+            }
+        )
+    return {
+        "notice": PET_NOTICE,
+        "label": str(prediction.label),
+        "nuclide": nuclide,
+        "activity_gbq": activity_gbq,
+        "r_squared": float(lesion_population()["suv_r2"]),
+        "suv_reference": {"median": known.median, "log_sd": known.log_sd, "label": str(known.label), "source": known.source},
+        "lesions": lesions,
+        "n_draws": n_draws,
+        "seed": seed,
+    }
