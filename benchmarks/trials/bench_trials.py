@@ -48,7 +48,7 @@ def main() -> None:
     quick = "--quick" in sys.argv
     timed("Simon 0.2/0.6, 0.1, 0.1: plain enumeration to n = 20", lambda: plain_simon(0.2, 0.6, 0.1, 0.1, 20))
     timed("Simon 0.2/0.6, 0.1, 0.1: search", lambda: simon(0.2, 0.6, 0.1, 0.1))
-    for p0, p1, alpha, beta in ((0.1, 0.3, 0.1, 0.1), (0.4, 0.55, 0.05, 0.1), (0.45, 0.55, 0.05, 0.1)):
+    for p0, p1, alpha, beta in ((0.1, 0.3, 0.1, 0.1), (0.4, 0.55, 0.05, 0.1), (0.45, 0.55, 0.05, 0.1), (0.5, 0.55, 0.05, 0.1)):
         timed(f"Simon {p0}/{p1}, {alpha}, {beta}: search", lambda a=p0, b=p1, c=alpha, d=beta: simon(a, b, c, d))
     single = read_design(EXAMPLES / "neolupanet.toml")
     one_by_one = dataclasses.replace(single, n_draws=20, trials_per_draw=1)

@@ -1,4 +1,5 @@
 import csv
+import inspect
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ from neorlt.core.errors import InputError
 from neorlt.trials.designs import plots
 from neorlt.trials.designs.command import KINDS, design_command
 from neorlt.trials.designs.group_sequential import Kind, crossing_probabilities, group_sequential
+from neorlt.trials.designs.pictures import PICTURES, design_pictures
 from neorlt.trials.designs.safety import safety_boundary
 from neorlt.trials.designs.simon import simon
 from neorlt.trials.designs.single_stage import single_stage
@@ -160,6 +162,10 @@ def test_every_door_answers_in_json() -> None:
     for kind, given in options.items():
         answer = json.loads(json.dumps(design_command(kind, **given)))
         assert answer["design"] == kind
+        pictures = design_pictures(kind, **given)
+        assert pictures
+        assert all("<svg" in text for text in pictures.values())
+        assert inspect.signature(PICTURES[kind]).parameters.keys() == inspect.signature(KINDS[kind]).parameters.keys()
     assert set(design_command("simon", **options["simon"])["optimal"]) == {
         "r1",
         "n1",

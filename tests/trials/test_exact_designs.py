@@ -84,6 +84,23 @@ def test_simon_takes_at_most_2_seconds() -> None:
         assert time.process_time() - start < 4.0  # 2 s on an idle machine; doubled for a shared one
 
 
+def test_a_difference_of_5_points_takes_at_most_2_seconds_too() -> None:
+    start = time.process_time()
+    found = simon(0.5, 0.55, 0.05, 0.1)
+    assert time.process_time() - start < 4.0
+    # Values of a search that leaves out nothing: every n1, r1 and r up to 1179 patients.
+    assert (found.optimal.r1, found.optimal.n1, found.optimal.r, found.optimal.n) == (195, 382, 522, 996)
+    assert (found.minimax.r1, found.minimax.n1, found.minimax.r, found.minimax.n) == (442, 843, 450, 853)
+
+
+@pytest.mark.parametrize(("p0", "p1", "alpha", "beta"), [(0.3, 0.6, 0.3, 0.4), (0.02, 0.2, 0.05, 0.5)])
+def test_odd_error_levels_find_what_a_plain_search_finds(p0: float, p1: float, alpha: float, beta: float) -> None:
+    found = designs(p0, p1, alpha, beta)
+    optimal, minimax = brute_force(p0, p1, alpha, beta, found.searched_to)
+    assert (found.optimal.r1, found.optimal.n1, found.optimal.r, found.optimal.n) == optimal
+    assert (found.minimax.r1, found.minimax.n1, found.minimax.r, found.minimax.n) == minimax
+
+
 @pytest.mark.parametrize("row", rows("single_stage_exact.csv"), ids=lambda r: f"{r['p0']}-{r['p1']}-{r['alpha']}-{r['beta']}")
 def test_single_stage_is_exact(row: dict[str, str]) -> None:
     found = single_stage(*(float(row[key]) for key in ("p0", "p1", "alpha", "beta")))

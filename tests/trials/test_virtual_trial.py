@@ -12,6 +12,7 @@ from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 from neorlt.core.tables import read_json
 from neorlt.response.parameters import draw_parameters
+from neorlt.trials.answer import assumptions
 from neorlt.trials.command import run_trial, trial_command
 from neorlt.trials.decide import logrank_z, single_arm_rule, two_arm_region
 from neorlt.trials.design import BINARY, TrialDesign, design_from, read_design
@@ -120,6 +121,44 @@ def test_result_has_the_fixed_keys_and_all_enrolled_count(single: dict[str, Any]
     total = np.array(risks["recurrence"]) + np.array(risks["death"]) + np.array(free)
     assert total == pytest.approx(np.ones(len(free)), abs=1e-9)
     assert any("Virtual trial" in note for note in single["notes"])
+
+
+def test_what_no_data_stand_behind_is_named(single: dict[str, Any], tmp_path: Path) -> None:
+    table, shipped = population_table(), read_json("trials", "scenarios.json")["base"]["values"]
+    named = {row["name"] for row in single["assumptions"]}
+    assert named >= {name for name, spec in table["marginals"].items() if spec["label"] == "assumption"}
+    assert named >= {name for name, spec in shipped.items() if spec["label"] == "assumption"}
+    assert {"correlation", "dose_suv_correlation", "suv_max"} <= named
+    assert not named & {name for name, spec in table["marginals"].items() if spec["label"] != "assumption"}
+    assert all(row["source"] for row in single["assumptions"])
+    (tmp_path / "mine.csv").write_text(
+        "patient_id,group,baseline_date,last_date,died,age_y\nA,rlt,2020-01-01,2021-01-01,no,60\nB,rlt,2020-01-01,2021-01-01,no,50",
+        encoding="utf-8",
+    )
+    own = design_from(
+        {
+            "arm": [{"name": "rlt", "n": 20, "scheme": "4 x 7.4 GBq Lu-177 every 8 weeks"}],
+            "test": {"endpoint": "r0", "p0": 0.4},
+            "population": {"table": "mine.csv"},
+            "values": {"os_median_unresected_months": 40.0},
+        },
+        tmp_path / "test.toml",
+    )
+    rows = {row["name"]: row for row in assumptions(own)}
+    assert "age_y" not in rows
+    assert "suv_max" in rows
+    assert rows["os_median_unresected_months"]["source"] == "the design file"
+
+
+def test_the_answer_says_how_many_which_endpoint_and_what_chance() -> None:
+    document = run_trial(design(**TWO_ARMS, sizes=[10, 30], scenario={"use": ["model", "null"]}))
+    said = " ".join(document["answer"])
+    best = max(document["sizes"], key=lambda row: row["p_clear_answer"])
+    words = {"r0": "R0", "diameter_change_pct": "the change of diameter"}.get(best["endpoint"], best["endpoint"].replace("_", " "))
+    assert f"{words} with {best['n_per_arm']} in each arm" in said
+    assert "A clear answer" in said
+    assert "80 % power would take about" in said or "no size would show" in said
+    assert isinstance(document["type_one_error"]["within_nominal"], bool)
 
 
 def test_the_same_seed_gives_the_same_trial_and_another_seed_another(single: dict[str, Any]) -> None:
@@ -265,6 +304,7 @@ def test_the_outcome_of_neolupanet_is_used_nowhere() -> None:
         ({"test": {"kind": "logrank", "endpoint": "r0"}}, "does not fit"),
         ({"test": {"kind": "score", "endpoint": "r0"}}, "number of arms"),
         ({"population": {"eligible": "x"}}, "unknown key"),
+        ({"follow_up": {"restaging_weeks": 12}}, "unknown key"),
         ({"colour": "red"}, "unknown key"),
         ({"scenario": {"use": ["rosy"]}}, "unknown scenario"),
         ({"scenario": {"use": ["null"], "main": "model"}}, "main scenario"),

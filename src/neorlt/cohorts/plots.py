@@ -45,7 +45,7 @@ def waterfall(rows: Sequence[Mapping[str, Any]]) -> str:
     axis.set_xticks([])
     axis.set_xlabel("patients")
     axis.set_ylabel("best change of the sum (%)")
-    axis.legend(frameon=False, fontsize=8)
+    axis.legend(frameon=False, fontsize=8, loc="upper right")
     return _svg(figure)
 
 
@@ -72,7 +72,7 @@ def curves(groups: Mapping[str, KaplanMeier], follow_up: Mapping[str, float], x_
     axis.set_xlim(left=0)
     axis.set_xlabel(x_label)
     axis.set_ylabel("alive")
-    axis.legend(frameon=False, fontsize=8)
+    axis.legend(frameon=False, fontsize=8, loc="upper right")
     return _svg(figure)
 
 
@@ -87,5 +87,5 @@ def balance(found: Mapping[str, Any]) -> str:
     axis.set_yticks(rows, found["names"])
     axis.set_xlim(left=0)
     axis.set_xlabel("absolute standardised difference")
-    axis.legend(frameon=False, fontsize=8)
+    axis.legend(frameon=False, fontsize=8, loc="upper right")
     return _svg(figure)

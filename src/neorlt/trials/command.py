@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import summarise
 from neorlt.response.parameters import draw_parameters
+from neorlt.trials.answer import answer, assumptions
 from neorlt.trials.decide import single_arm_rule, two_arm_region
 from neorlt.trials.design import BINARY, TIMES, Arm, TrialDesign, read_design
 from neorlt.trials.run import MONTHS, here, make_plan, on_dask, run_plan
@@ -52,6 +53,7 @@ def run_trial(design: TrialDesign, dask: str | None = None) -> dict[str, Any]:
         "eligibility": design.eligibility.text,
         "seed": design.seed,
         "parameters": draw_parameters(10, design.seed).source,
+        "assumptions": assumptions(design),
         "notes": [*design.notes, *ASSUMED, NOTE],
     }
     if "null" in result["scenarios"]:
@@ -68,6 +70,7 @@ def run_trial(design: TrialDesign, dask: str | None = None) -> dict[str, Any]:
             }
             for (size, endpoint), (better, worse) in main["sizes"].items()
         ]
+    document["answer"] = answer(design, document)
     return document
 
 
@@ -92,6 +95,7 @@ def _type_one(design: TrialDesign, positive: Any) -> dict[str, Any]:
         "simulated": float(positive.mean()),
         "se": _se(positive),
         "nominal": design.test.alpha,
+        "within_nominal": float(positive.mean()) <= design.test.alpha + 2.0 * _se(positive),
         "enumerated_largest": enumerated,
         "test": design.test.kind,
         "endpoint": design.test.endpoint,

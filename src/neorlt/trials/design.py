@@ -79,7 +79,6 @@ class TrialDesign:
     trials_per_draw: int = 10
     accrual_months: float = 24.0
     follow_up_months: float = 36.0
-    restaging_weeks: float = 12.0
     table: str | None = None
     sizes: tuple[int, ...] = ()
     values: Mapping[str, float] = field(default_factory=dict)
@@ -164,7 +163,7 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
     population = document.get("population", {})
     _known(population, {"eligibility", "table"}, f"{where}, [population]")
     follow = document.get("follow_up", {})
-    _known(follow, {"accrual_months", "months", "restaging_weeks"}, f"{where}, [follow_up]")
+    _known(follow, {"accrual_months", "months"}, f"{where}, [follow_up]")
     scenario = document.get("scenario", {})
     _known(scenario, {"main", "use", "effects"}, f"{where}, [scenario]")
     use = tuple(scenario.get("use", SCENARIOS))
@@ -205,7 +204,6 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
         trials_per_draw=int(_number(document, "trials_per_draw", 10, 1, 1000, where)),
         accrual_months=_number(follow, "accrual_months", 24, 0, 240, where),
         follow_up_months=_number(follow, "months", 36, 1, 240, where),
-        restaging_weeks=_number(follow, "restaging_weeks", 12, 4, 52, where),
         table=None if table is None else str((path.parent / table).resolve()),
         sizes=tuple(int(v) for v in document.get("sizes", [])),
         values=values,

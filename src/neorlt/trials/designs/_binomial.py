@@ -44,12 +44,14 @@ def pmf_table(p: float, n_max: int) -> Floats:
     """``(n_max + 1, n_max + 1)`` binomial probabilities ``P(X = x | n, p)`` at ``[n, x]``; 0 for x above n."""
     from scipy.special import gammaln
 
-    n = np.arange(n_max + 1)[:, None]
-    x = np.arange(n_max + 1)[None, :]
-    inside = x <= n
-    rest = np.where(inside, n - x, 0)
-    log = gammaln(n + 1.0) - gammaln(x + 1.0) - gammaln(rest + 1.0) + x * np.log(p) + rest * np.log1p(-p)
-    table: Floats = np.where(inside, np.exp(np.where(inside, log, 0.0)), 0.0)
+    count = np.arange(n_max + 1)
+    factorial = gammaln(count + 1.0)
+    x, n = count[None, :], count[:, None]
+    successes, failures = factorial - count * np.log(p), factorial - count * np.log1p(-p)
+    log = failures[np.maximum(n - x, 0)]
+    log += successes
+    np.subtract(factorial[:, None], log, out=log)
+    table: Floats = np.exp(log, out=np.zeros_like(log), where=x <= n)
     table.setflags(write=False)
     return table
 

@@ -16,12 +16,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.trials.designs._binomial import SLACK, Floats, check_rates, pmf_row, pmf_table, sf_table, tail
 
-N_LIMIT = 1500
+Ints = NDArray[np.intp]
+Point = tuple[int, float, int, int]
+"""n, expected size, n1, r1."""
+N_LIMIT = 2000
 """Largest trial that is searched."""
+PART = 32
+"""First-stage counts next to r1 that are summed to dismiss it."""
+NOTHING = 1e-17
+"""Probability that is left out of a sum: far below the slack of the two error levels."""
 
 
 @dataclass(frozen=True)
@@ -106,24 +114,41 @@ def evaluate(p0: float, p1: float, r1: int, n1: int, r: int, n: int) -> TwoStage
 
 
 class _Search:
-    """The search over n, with the tables that it grows."""
+    """Best designs for each n, from tables that grow.
+
+    First-stage counts are held as a band: row n1 runs over the x that matter, from ``low[n1]``, below which lies no
+    probability under p0 (nor under p1), to ``r1_max[n1]``, above which stage 1 alone has lost too much power.
+    """
 
     def __init__(self, p0: float, p1: float, alpha: float, beta: float) -> None:
         self.p0, self.p1, self.alpha, self.beta = p0, p1, alpha, beta
         self.size = 0
-        self.grow(80)
 
     def grow(self, n_max: int) -> None:
         """Make tables that reach ``n_max``."""
         if n_max <= self.size:
             return
-        self.size = max(n_max, min(2 * self.size, N_LIMIT))
-        self.pmf0, self.pmf1 = pmf_table(self.p0, self.size), pmf_table(self.p1, self.size)
-        self.sf0, self.sf1 = sf_table(self.p0, self.size), sf_table(self.p1, self.size)
+        self.size = size = min(max(n_max + 40, int(1.4 * n_max)), N_LIMIT)
+        self.pmf0, self.pmf1 = pmf_table(self.p0, size), pmf_table(self.p1, size)
+        self.sf0, self.sf1 = sf_table(self.p0, size), sf_table(self.p1, size)
         # Largest r1 that leaves enough power after stage 1, and the chance of stopping that it gives under p0.
         enough = self.sf1[:, 1:] >= 1.0 - self.beta - SLACK
         self.r1_max = enough.sum(axis=1) - 1
-        self.pet_max = np.where(self.r1_max >= 0, 1.0 - self.sf0[np.arange(self.size + 1), self.r1_max + 1], 0.0)
+        self.pet_max = np.where(self.r1_max >= 0, 1.0 - self.sf0[np.arange(size + 1), self.r1_max + 1], 0.0)
+        self.low = np.minimum((np.cumsum(self.pmf0, axis=1) < NOTHING).sum(axis=1), np.maximum(self.r1_max, 0))
+        self.width = int(np.max(self.r1_max - self.low)) + 1
+        x = self.low[:, None] + np.arange(self.width)
+        self.inside = x <= self.r1_max[:, None]
+        clipped = np.minimum(x, size)
+        self.band0 = np.where(self.inside, np.take_along_axis(self.pmf0, clipped, axis=1), 0.0)
+        self.band1 = np.where(self.inside, np.take_along_axis(self.pmf1, clipped, axis=1), 0.0)
+        self.go_on = np.take_along_axis(self.sf0, clipped + 1, axis=1)
+        # Tails in falling order of what stage 2 must bring, so that a run of rising x is a run in memory.
+        nothing, certain = np.zeros((size + 1, PART)), np.ones((size + 1, self.width))
+        tails0, tails1 = (np.hstack([nothing, sf[:, ::-1], certain]) for sf in (self.sf0, self.sf1))
+        self.tails0, self.tails1 = _windows(tails0, self.width), _windows(tails1, self.width)
+        self.parts1 = _windows(tails1, PART)
+        self.part1 = _windows(np.hstack([nothing, self.band1]), PART)
 
     def best_possible_power(self, n: int) -> float:
         """Power of the randomised Neyman–Pearson test of level alpha on n patients."""
@@ -133,49 +158,106 @@ class _Search:
         return float(self.sf1[n, r + 1] + share * self.pmf1[n, r])
 
     def bound(self, n: int) -> Floats:
-        """Least expected size that stage 1 with 1 … n − 1 patients can reach."""
+        """Least expected size that stage 1 with 1 … n − 1 patients can reach; its minimum rises with n."""
         n1 = np.arange(1, n)
         found: Floats = n1 + (1.0 - self.pet_max[1:n]) * (n - n1)
         return found
 
-    def best_for(self, n: int, best_en: float) -> tuple[float, int, int] | None:
-        """(expected size, n1, r1) of the best design on n patients that beats ``best_en``, or None."""
-        # The two-stage power is at most that of the single stage with the same cut-off.
-        highest = int(np.sum(self.sf1[n, 1 : n + 1] >= 1.0 - self.beta - SLACK)) - 1
-        n1 = np.flatnonzero(self.bound(n) < best_en) + 1
-        n1 = n1[self.r1_max[n1] >= 0]
-        if highest < 0 or n1.size == 0:
-            return None
-        # First-stage counts above the mean by nine standard deviations add less than 1e-17.
-        x = np.arange(min(int(n1[-1]), int(n1[-1] * self.p1 + 9.0 * np.sqrt(n1[-1]) / 2.0) + 1) + 1)
-        en = n1[:, None] + self.sf0[n1[:, None], x[None, :] + 1] * (n - n1[:, None])
-        candidate = (en < best_en) & (x[None, :] <= self.r1_max[n1][:, None])
-        w0, w1 = self.pmf0[n1[:, None], x[None, :]], self.pmf1[n1[:, None], x[None, :]]
-        # Upper tails of the second stage, padded on the left so that any cut-off is a reversed slice and not a gather.
-        pad = np.ones((n1.size, x.size))
-        tail0 = np.hstack([pad, self.sf0[n - n1, : highest + 2]])
-        tail1 = np.hstack([pad, self.sf1[n - n1, : highest + 2]])
-        best: tuple[float, int, int] | None = None
-        for r in range(highest, -1, -1):
-            columns = slice(r + 2, r + 2 + x.size)
-            size = _beyond(w0 * tail0[:, columns][:, ::-1])
-            passed = candidate & (x[None, :] <= r) & (size <= self.alpha + SLACK)
-            rows = np.flatnonzero(passed.any(axis=1))
-            if rows.size:
-                power = _beyond(w1[rows] * tail1[rows, columns][:, ::-1])
-                feasible = passed[rows] & (power >= 1.0 - self.beta - SLACK)
-                if feasible.any():
-                    i, j = np.unravel_index(int(np.argmin(np.where(feasible, en[rows], np.inf))), feasible.shape)
-                    best = (float(en[rows[i], j]), int(n1[rows[i]]), int(x[j]))
-                    candidate &= en < best[0]
-            # A lower cut-off only raises the size: leave out the n1 that no r1 can save.
-            hopeful = np.any(candidate & (size <= self.alpha + SLACK), axis=1)
-            if not hopeful.any():
+    def _beyond(self, tails: Any, n: int, n1: Ints, r: Any, first: Ints) -> Floats:
+        """Chance that stage 2 brings ``first``, ``first`` + 1 … responses of stage 1 over r, ``(n1, x)``."""
+        start = np.minimum(PART + self.size + 1 - r + first, tails.shape[1] - 1)
+        found: Floats = tails[n - n1, start]
+        return found
+
+    def spare(self, n: int) -> Floats:
+        """Power over the goal of a single stage on n patients, for each cut-off r: what stage 1 may cost."""
+        found: Floats = self.sf1[n, 1 : n + 1] - (1.0 - self.beta) + SLACK
+        return found
+
+    def lowest(self, n: int, n1: Ints) -> Ints:
+        """Smallest cut-off with which the widest r1 holds the level, for each n1; one too many where none does."""
+        single = self.sf0[n, 1 : n + 1]
+        highest = int((self.spare(n) >= 0).sum()) - 1
+        found = np.full(n1.size, highest + 1)
+        going = np.arange(n1.size)
+        # Going down from a cut-off that holds the level without any stopping, or from the highest that has the power.
+        for r in range(min(highest, int(np.argmax(single <= self.alpha + SLACK))), -1, -1):
+            m = n1[going]
+            saved = np.einsum("nx,nx->n", self.band0[m], self._beyond(self.tails0, n, m, r, self.low[m]))
+            going = going[single[r] - saved <= self.alpha + SLACK]
+            if going.size == 0:
                 break
-            if not hopeful.all():
-                n1, en, candidate, w0, w1 = n1[hopeful], en[hopeful], candidate[hopeful], w0[hopeful], w1[hopeful]
-                tail0, tail1 = tail0[hopeful], tail1[hopeful]
+            found[going] = r
+        return found
+
+    def best_of(self, n: int, n1: Ints, lowest: Ints, limit: float) -> tuple[float, int, int] | None:
+        """(expected size, n1, r1) of the best design with one of these n1 and an expected size below ``limit``, or None.
+
+        Stage 1 takes away power and size: those of the outcomes with r1 or fewer responses in n1 and more than r in n. For
+        one n1 and r a larger r1 stops more often, so the best r1 is the largest that leaves the power; if that one does not
+        hold the level, none does. A larger r leaves less room for r1. So the cut-offs are tried upwards from ``lowest``; an
+        n1 is done with its first success, or when its r1 stops too rarely.
+        """
+        single, spare = self.sf0[n, 1 : n + 1], self.spare(n)
+        best: tuple[float, int, int] | None = None
+        for r in range(int(lowest.min(initial=n)), int((spare >= 0).sum())):
+            turn = np.flatnonzero(lowest <= r)
+            m = n1[turn]
+            lost = np.cumsum(self.band1[m] * self._beyond(self.tails1, n, m, r, self.low[m]), axis=1)
+            last = (self.inside[m] & (lost <= spare[r])).sum(axis=1) - 1
+            en = m + self.go_on[m, np.maximum(last, 0)] * (n - m)
+            alive = (last >= 0) & (en < limit)
+            over, turn, m, last, en = turn[~alive], turn[alive], m[alive], last[alive], en[alive]
+            if m.size:
+                saved = self.band0[m] * self._beyond(self.tails0, n, m, r, self.low[m])
+                saved[np.arange(self.width) > last[:, None]] = 0.0
+                holds = single[r] - saved.sum(axis=1) <= self.alpha + SLACK
+                if holds.any():
+                    i = int(np.argmin(np.where(holds, en, np.inf)))
+                    limit = float(en[i])
+                    best = (limit, int(m[i]), int(self.low[m[i]] + last[i]))
+                    over = np.concatenate([over, turn[holds]])
+            n1, lowest = np.delete(n1, over), np.delete(lowest, over)
+            if n1.size == 0:
+                break
         return best
+
+    def best_for(self, n: int, limit: float) -> tuple[float, int, int] | None:
+        """As :meth:`best_of`, over every n1."""
+        n1 = np.flatnonzero((self.bound(n) < limit) & (self.r1_max[1:n] >= 0)) + 1
+        return self.best_of(n, n1, self.lowest(n, n1), limit)
+
+    def sweep(self, found: dict[int, Point], n: int) -> int:
+        """Add to ``found`` what lies below its lower hull at n or more patients; returns the n at which no more can.
+
+        For one n1 the cut-off that the level needs only rises with n, so what it was earlier (``needed``) bounds it from
+        below. The power that the smallest useful r1 costs at that cut-off is more than a part of its sum, over the ``PART``
+        first-stage counts next to r1: that dismisses most n1.
+        """
+        needed = np.zeros(N_LIMIT + 1, np.intp)
+        hull = _hull(found)
+        for size in range(n, N_LIMIT + 1):
+            self.grow(size)
+            if float(self.bound(size).min()) >= hull[-1][1]:
+                return size
+            if size in found:
+                continue
+            limit = float(np.interp(size, [p[0] for p in hull], [p[1] for p in hull]))
+            n1 = np.flatnonzero((self.bound(size) < limit) & (self.r1_max[1:size] >= 0)) + 1
+            n1 = n1[self._affordable(size, n1, needed[n1], limit)]
+            needed[n1] = self.lowest(size, n1)
+            better = self.best_of(size, n1, needed[n1], limit)
+            if better is not None:
+                found[size] = (size, *better)
+                hull = _hull(found)
+        raise _none(self.p0, self.p1)
+
+    def _affordable(self, n: int, n1: Ints, r: Ints, limit: float) -> NDArray[np.bool_]:
+        """Whether the smallest r1 with an expected size below ``limit`` may leave the power at cut-offs of ``r`` or more."""
+        rarely = self.go_on[n1] * (n - n1)[:, None] >= (limit - n1)[:, None]
+        first = (rarely & self.inside[n1]).sum(axis=1) - PART + 1
+        cost = self.part1[n1, PART + first] * self._beyond(self.parts1, n, n1, r, self.low[n1] + first)
+        return np.asarray(cost.sum(axis=1) <= self.spare(n)[r])
 
     def cutoff(self, n: int, n1: int, r1: int) -> int:
         """Smallest r that holds the level: the size falls as r rises, so halving finds it."""
@@ -189,11 +271,9 @@ class _Search:
         return low
 
 
-def _beyond(terms: Floats) -> Floats:
-    """Sum over first-stage counts above each column."""
-    total = np.zeros_like(terms)
-    total[:, :-1] = np.cumsum(terms[:, :0:-1], axis=1)[:, ::-1]
-    return total
+def _windows(table: Floats, width: int) -> Any:
+    """Runs of ``width`` columns of a table, ``(row, start, column)``: a view."""
+    return np.lib.stride_tricks.sliding_window_view(table, width, axis=1)
 
 
 def simon(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> SimonDesigns:
@@ -209,38 +289,60 @@ def simon(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> Simon
     Raises
     ------
     InputError
-        If the rates make no design, or it needs more than 1 500 patients.
+        If the rates make no design, or it needs more than 2 000 patients.
     """
     check_rates(p0, p1, alpha, beta)
     search = _Search(p0, p1, alpha, beta)
-    found: list[tuple[int, float, int, int]] = []
-    best_en = np.inf
-    n = 2
-    while True:
-        if n > N_LIMIT:
-            raise InputError(
-                "no two-stage design was found",
-                expected=f"at most {N_LIMIT} patients",
-                found=f"p0 = {p0:g}, p1 = {p1:g}",
-                remedy="set the two rates further apart or relax alpha and beta",
-            )
+    search.grow(min(int(1.45 * _rough_size(p0, p1, alpha, beta)), N_LIMIT))
+    first = _smallest(search)
+    found = {first[0]: first}
+    # A few sizes first: with their hull as the limit, the sweep dismisses most first stages with hardly a sum.
+    for n in range(first[0] + 1, N_LIMIT, max(1, first[0] // 16)):
         search.grow(n)
-        if found and float(search.bound(n).min()) >= best_en:
+        hull = _hull(found)
+        if float(search.bound(n).min()) >= hull[-1][1]:
             break
-        if found or search.best_possible_power(n) >= 1.0 - beta - SLACK:
-            better = search.best_for(n, best_en)
-            if better is not None:
-                best_en = better[0]
-                found.append((n, *better))
-        n += 1
+        better = search.best_for(n, hull[-1][1])
+        if better is not None:
+            found[n] = (n, *better)
+    end = search.sweep(found, first[0] + 1)
     chain = tuple(evaluate(p0, p1, r1, n1, search.cutoff(size, n1, r1), size) for size, _, n1, r1 in _hull(found))
-    return SimonDesigns(p0, p1, alpha, beta, chain[-1], chain[0], chain, n - 1)
+    return SimonDesigns(p0, p1, alpha, beta, chain[-1], chain[0], chain, max(end - 1, *found))
 
 
-def _hull(found: list[tuple[int, float, int, int]]) -> list[tuple[int, float, int, int]]:
-    """Designs (n, EN, n1, r1) that minimise ``w n + (1 - w) EN(p0)`` for some weight: the lower hull, minimax to optimal."""
-    hull: list[tuple[int, float, int, int]] = []
-    for design in found:
+def _none(p0: float, p1: float) -> InputError:
+    return InputError(
+        "no two-stage design was found",
+        expected=f"at most {N_LIMIT} patients",
+        found=f"p0 = {p0:g}, p1 = {p1:g}",
+        remedy="set the two rates further apart or relax alpha and beta",
+    )
+
+
+def _rough_size(p0: float, p1: float, alpha: float, beta: float) -> int:
+    """How large the tables are made at first: the normal approximation of a single stage. It decides nothing else."""
+    from scipy.special import ndtri
+
+    spread = ndtri(1 - alpha) * np.sqrt(p0 * (1 - p0)) + ndtri(1 - beta) * np.sqrt(p1 * (1 - p1))
+    return 20 + int((spread / (p1 - p0)) ** 2)
+
+
+def _smallest(search: _Search) -> Point:
+    """The minimax design."""
+    for n in range(2, N_LIMIT + 1):
+        search.grow(n)
+        best = search.best_for(n, np.inf) if search.best_possible_power(n) >= 1.0 - search.beta - SLACK else None
+        if best is not None:
+            return (n, *best)
+    raise _none(search.p0, search.p1)
+
+
+def _hull(found: dict[int, Point]) -> list[Point]:
+    """Designs that minimise ``w n + (1 - w) EN(p0)`` for some weight: the lower hull, minimax to optimal."""
+    hull: list[Point] = []
+    for design in sorted(found.values()):
+        if hull and design[1] >= hull[-1][1]:
+            continue
         while len(hull) >= 2:
             a, b = hull[-2], hull[-1]
             if (b[1] - a[1]) * (design[0] - a[0]) >= (design[1] - a[1]) * (b[0] - a[0]):
