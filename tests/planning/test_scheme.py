@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
+from neorlt.planning.doses import cycle_doses_gy
+from neorlt.planning.patient import patient_from
+from neorlt.planning.predict import build_world, to_kidney_limit
 from neorlt.planning.scheme import load_scheme, parse_scheme, read_scheme, standard_schemes
+from neorlt.response.kidney import kidney_bed_gy
 
 
 def test_four_cycles_every_eight_weeks():
@@ -93,3 +97,29 @@ def test_standard_comparison_counts_all_from_baseline():
     assert schemes[0].cycles == ()
     assert schemes[0].surgery_week == max(s.surgery_week for s in schemes)
     assert all(s.cycles[0].week == 0 for s in schemes[1:])
+
+
+def test_activity_per_body_surface():
+    patient = patient_from({"id": "s", "baseline": {"weight_kg": 72, "height_cm": 180},
+                            "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 20}]}, "p")
+    assert patient.body_surface_m2 == pytest.approx((72 * 180 / 3600) ** 0.5)
+    scheme = load_scheme("2 x 3.7 GBq/m2 Lu-177 every 8 weeks", patient)
+    assert scheme.cycles[0].activity_gbq["Lu-177"] == pytest.approx(3.7 * patient.body_surface_m2)
+    with pytest.raises(InputError):
+        load_scheme("2 x 3.7 GBq/m2 Lu-177 every 8 weeks")
+
+
+def test_words_to_the_kidney_limit():
+    scheme = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks to kidney limit with 10 %, surgery 8 weeks after")
+    assert scheme.kidney_p_over == 0.1 and scheme.surgery_weeks_after_last == 8 and len(scheme.cycles) == 4
+    with pytest.raises(InputError):
+        load_scheme("4 x 7.4 GBq Lu-177 every 8 weeks to kidney limit")
+
+
+def test_scheme_to_the_kidney_limit_meets_it():
+    patient = patient_from({"id": "s", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 20}]}, "p")
+    world = build_world(patient, n_draws=1000, n_replicates=1, seed=1)
+    scheme = to_kidney_limit(world, load_scheme("4 x 1 GBq Lu-177 every 8 weeks to kidney limit", patient))
+    dose = cycle_doses_gy(world.kidneys, scheme)
+    bed = kidney_bed_gy(world.parameters, dose, world.kidneys.half_life_h, [c.week for c in scheme.cycles])
+    assert (bed > 40).mean() == pytest.approx(0.05, abs=0.003)

@@ -18,6 +18,7 @@ from neorlt.dosimetry.objects import Dose
 from neorlt.planning.patient import Patient
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
+from neorlt.planning.reporting_items import reporting_items
 from neorlt.planning.scheme import Scheme
 from neorlt.response.parameters import calibration_warnings, parameter_table
 from neorlt.response.readouts import baseline_rates, validity_warnings
@@ -54,7 +55,7 @@ def plan_document(
     world = build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
     comparison = compare(world, schemes)
     outside = _outside(world, comparison)
-    return {
+    document: dict[str, Any] = {
         "notice": NOTICE,
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
         "neorlt": __version__,
@@ -80,6 +81,7 @@ def plan_document(
         "label_explanations": {str(label): label.explanation for label in Label},
         "sources": [],
     }
+    return document | {"reporting_items": reporting_items(document)}
 
 
 def _rate(rate: Any) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from neorlt.core import tables
 from neorlt.core.draws import N_DRAWS, generator, lognormal_draws
 from neorlt.core.labels import Label
+from neorlt.dosimetry.derive import derived_tia, s_value_ratio
 from neorlt.dosimetry.objects import Dose, TimeIntegratedActivity
 from neorlt.nuclides.nuclide import get_nuclide
-from neorlt.nuclides.spheres import sphere_s_values
 from neorlt.planning.patient import LesionBaseline, Patient
-from neorlt.planning.scheme import THERAPY_NUCLIDES, Scheme
+from neorlt.planning.scheme import MAX_CYCLES, THERAPY_NUCLIDES, Scheme
 
 TISSUE_G_PER_ML = 1.04
 """Density of soft tissue used where no CT speaks (ICRU 44 soft tissue: 1.05-1.06; MIRD convention 1.04)."""
@@ -61,8 +61,7 @@ class Kinetics:
 
 def energy_ratio(mass_g: float, over: str = "Y-90", under: str = "Lu-177") -> float:
     """Dose per decay of one nuclide over another in a sphere of this mass (sphere S-values)."""
-    masses = np.array([float(np.clip(mass_g, 0.01, 2000.0))])
-    return float(sphere_s_values(over, masses).s_mgy_per_mbq_s[0] / sphere_s_values(under, masses).s_mgy_per_mbq_s[0])
+    return s_value_ratio(under, over, float(np.clip(mass_g, 0.01, 2000.0)))
 
 
 def _from_washout(name: str, lu_gy_per_gbq: NDArray[np.float64], washout_per_h: NDArray[np.float64], mass_g: float, origin: str,
@@ -80,19 +79,18 @@ def exchange_decay(tia: TimeIntegratedActivity, nuclide: str) -> tuple[NDArray[n
     Returns the ratio of time-integrated activities per injected activity ``(draw,)`` and the half-life of the slowest
     term ``(draw,)`` in hours, both for ``nuclide``.
     """
-    was, now = get_nuclide(tia.nuclide).decay_constant_per_h, get_nuclide(nuclide).decay_constant_per_h
-    rate = np.maximum(tia.rate_per_h - was, 0.0) + now
-    ratio = (tia.amplitude_mbq / rate).sum(axis=1) / tia.draws_mbq_h
-    slowest = np.where(tia.amplitude_mbq > 0, rate, np.inf).min(axis=1)
-    return ratio, np.log(2) / slowest
+    exchanged = tia if nuclide == tia.nuclide else derived_tia(tia, nuclide)
+    slowest = np.where(exchanged.amplitude_mbq > 0, exchanged.rate_per_h, np.inf).min(axis=1)
+    return exchanged.draws_mbq_h / tia.draws_mbq_h, np.log(2) / slowest
 
 
 def _from_image(name: str, dose: Dose) -> Kinetics:
-    """Both nuclides from a measured dose."""
+    """Both nuclides from a measured dose; what came from other regions by photons is not carried over to the other nuclide."""
     gy, half_life = [], []
     for nuclide in THERAPY_NUCLIDES:
         ratio, t_eff = exchange_decay(dose.tia, nuclide)
-        energy = 1.0 if nuclide == dose.nuclide else energy_ratio(dose.mass_g, nuclide, dose.nuclide)
+        same = nuclide == dose.nuclide
+        energy = 1.0 if same else dose.self_fraction * energy_ratio(dose.mass_g, nuclide, dose.nuclide)
         gy.append(dose.gy_per_gbq * ratio * energy)
         half_life.append(t_eff)
     return Kinetics(name, np.stack(gy, axis=1), np.stack(half_life, axis=1), "images", Label.MEASURED, dose.nuclide)
@@ -156,10 +154,15 @@ def cycle_doses_gy(
     factor = (1.0 - fall) ** np.arange(len(scheme.cycles))
     scatter = np.ones((n_draws, len(scheme.cycles)))
     if log_sd > 0 and rng is not None:
-        scatter = np.exp(log_sd * rng.standard_normal(scatter.shape))
+        scatter = np.exp(log_sd * cycle_scatter_z(rng, n_draws)[:, : len(scheme.cycles)])
         if kinetics.origin == "images" and scatter.shape[1]:
             scatter[:, 0] = 1.0
     return np.asarray(kinetics.gy_per_gbq[:, None, :] * activity * factor[:, None] * scatter[..., None])
+
+
+def cycle_scatter_z(rng: np.random.Generator, n_draws: int) -> NDArray[np.float64]:
+    """Standard normal numbers ``(draw, MAX_CYCLES)``: schemes with fewer cycles meet the same luck in those they have."""
+    return rng.standard_normal((n_draws, MAX_CYCLES))
 
 
 def cycle_log_sd() -> float:

@@ -55,6 +55,7 @@ class Patient:
     age_y: float | None = None
     sex: str | None = None
     weight_kg: float | None = None
+    height_cm: float | None = None
     egfr_ml_min: float | None = None
     kidney_risk_factors: tuple[str, ...] = ()
     platelets_e9_per_l: float | None = None
@@ -75,6 +76,13 @@ class Patient:
     def primary(self) -> LesionBaseline | None:
         """The pancreatic primary, or None."""
         return next((lesion for lesion in self.lesions if lesion.organ == "pancreas"), None)
+
+    @property
+    def body_surface_m2(self) -> float | None:
+        """Body surface by Mosteller's formula, or None where weight or height is not known."""
+        if self.weight_kg is None or self.height_cm is None:
+            return None
+        return float(np.sqrt(self.weight_kg * self.height_cm / 3600.0))
 
     @property
     def ki67_pct(self) -> float | None:
@@ -98,6 +106,7 @@ def sphere_diameter_mm(volume_ml: float) -> float:
 _RANGES: dict[str, tuple[float, float, str]] = {
     "age_y": (0, 120, "years"),
     "weight_kg": (20, 350, "kg"),
+    "height_cm": (80, 250, "cm"),
     "egfr_ml_min": (1, 250, "ml/min"),
     "platelets_e9_per_l": (1, 2000, "10^9/l"),
     "neutrophils_e9_per_l": (0.05, 100, "10^9/l"),
@@ -111,7 +120,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "dose_activity_gbq": (0.01, 50, "GBq"),
     "contact_deg": (0, 360, "degrees"),
 }
-_BASELINE = {"age_y", "sex", "weight_kg", "egfr_ml_min", "kidney_risk_factors", "platelets_e9_per_l", "neutrophils_e9_per_l",
+_BASELINE = {"age_y", "sex", "weight_kg", "height_cm", "egfr_ml_min", "kidney_risk_factors", "platelets_e9_per_l", "neutrophils_e9_per_l",
              "lymphocytes_e9_per_l", "haemoglobin_g_dl", "prior_chemotherapy"}
 _LESION = {"id", "site", "longest_diameter_mm", "volume_ml", "ki67_pct", "suv_max", "dose_gy", "dose_activity_gbq", "gy_per_gbq",
            "vessels"}

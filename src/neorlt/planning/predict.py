@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,27 @@ def schedule_of(world: World, scheme: Scheme, times_week: NDArray[np.float64]) -
     )
 
 
+def to_kidney_limit(world: World, scheme: Scheme) -> Scheme:
+    """Scale a scheme's activities to its ``kidney_p_over``; a scheme without one stays as it is.
+
+    BED is dose plus a square of dose: in each draw one scale meets the limit, and the scheme takes the quantile of these
+    scales. No cycle exceeds 50 GBq.
+    """
+    if scheme.kidney_p_over is None or not scheme.cycles:
+        return scheme
+    dose = cycle_doses_gy(world.kidneys, scheme)
+    bed = kidney_bed_gy(world.parameters, dose, world.kidneys.half_life_h, [cycle.week for cycle in scheme.cycles])
+    linear = dose.sum(axis=(1, 2))
+    square = np.maximum(bed - linear, 1e-12)
+    limit = float(kidney_bed_limit_gy(world.patient.kidney_risk_factors))
+    scale = (np.sqrt(linear**2 + 4 * square * limit) - linear) / (2 * square)
+    factor = float(np.quantile(scale, scheme.kidney_p_over))
+    factor = min(factor, *(50.0 / activity for cycle in scheme.cycles for activity in (*cycle.activity_gbq.values(), 1.0)))
+    cycles = tuple(replace(cycle, activity_gbq={name: round(activity * factor, 3) for name, activity in cycle.activity_gbq.items()})
+                   for cycle in scheme.cycles)
+    return replace(scheme, cycles=cycles, kidney_p_over=None)
+
+
 def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Prediction:
     """Predict one scheme in a world that other schemes share.
 
@@ -122,6 +143,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     shared too.
     """
     patient, n = world.patient, world.effects.n_replicates
+    scheme = to_kidney_limit(world, scheme)
     surgery = scheme.surgery_week
     horizon = max(horizon_week, surgery)
     times = np.unique(np.concatenate([np.arange(0.0, horizon + 8.1, READOUT_STEP_WEEKS), [surgery]]))
@@ -132,7 +154,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
         blood_counts = pool.submit(_blood, world, scheme, horizon)
         outcome = simulate(world.parameters, world.lesions, schedule, world.effects)
     primary = primary_index(patient)
-    contacts = _contacts(world, outcome, primary)
+    contacts = vessel_contacts(world, outcome.diameter_mm[:, primary, :])
     reasons: dict[str, str] = {}
     response = _objective_response(world, outcome, at, reasons)
     resectable, not_advanced = _resectability(patient, contacts, at, n, reasons)
@@ -200,33 +222,37 @@ def _objective_response(world: World, outcome: Outcome, at: int, reasons: dict[s
     return Probability(objective_response(outcome, world.lesions, targets)[:, at])
 
 
-def _contacts(world: World, outcome: Outcome, primary: int) -> tuple[VesselContact, ...]:
-    lesion = world.patient.lesions[primary]
+def vessel_contacts(world: World, diameter_mm: NDArray[np.float32]) -> tuple[VesselContact, ...]:
+    """Contact of the primary with each of its vessels, given its latent diameter ``(world, time)``."""
+    lesion = world.patient.lesions[primary_index(world.patient)]
     return tuple(
-        vessel_course(world.parameters, vessel.name, vessel.contact_deg, outcome.diameter_mm[:, primary, :],
-                      lesion.longest_diameter_mm, seed=world.seed, n_replicates=world.effects.n_replicates)
+        vessel_course(world.parameters, vessel.name, vessel.contact_deg, diameter_mm, lesion.longest_diameter_mm, seed=world.seed,
+                      n_replicates=world.effects.n_replicates)
         for vessel in lesion.vessels
     )
+
+
+def resectability_course(patient: Patient, contacts: Sequence[VesselContact]) -> NDArray[np.int_]:
+    """Class of resectability of the primary by its vessel contacts, ``(world, time)`` codes of :class:`Resectability`."""
+    primary = patient.lesions[primary_index(patient)]
+    # An irregular outline is the tumour's doing: it is judged to stay only while the contact keeps its baseline extent.
+    irregular = np.stack([vessel.irregular & (contact.seen_deg >= vessel.contact_deg)
+                          for vessel, contact in zip(primary.vessels, contacts, strict=True)], axis=-1)
+    return np.asarray(resectability_code(
+        vessel_codes([vessel.name for vessel in primary.vessels]), np.stack([contact.seen_deg for contact in contacts], axis=-1),
+        irregular, np.array([vessel.occluded for vessel in primary.vessels]),
+        np.array([vessel.reconstructible for vessel in primary.vessels]), head=is_head(primary.site),
+    ))
 
 
 def _resectability(
     patient: Patient, contacts: tuple[VesselContact, ...], at: int, n_replicates: int, reasons: dict[str, str]
 ) -> tuple[Probability | None, Probability | None]:
-    primary = patient.lesions[primary_index(patient)]
     if not contacts:
         why = "no vessel contact is given for the primary (vessels = [...] in the patient file)"
         reasons["p_resectable"] = reasons["p_not_locally_advanced"] = why
         return None, None
-    degrees = np.stack([contact.seen_deg[:, at] for contact in contacts], axis=1)
-    # An irregular outline is the tumour's doing: it is judged to stay only while the contact keeps its baseline extent.
-    irregular = np.stack(
-        [vessel.irregular & (contact.seen_deg[:, at] >= vessel.contact_deg)
-         for vessel, contact in zip(primary.vessels, contacts, strict=True)], axis=1)
-    code = np.asarray(resectability_code(
-        vessel_codes([vessel.name for vessel in primary.vessels]), degrees, irregular,
-        np.array([vessel.occluded for vessel in primary.vessels]), np.array([vessel.reconstructible for vessel in primary.vessels]),
-        head=is_head(primary.site),
-    ))
+    code = resectability_course(patient, contacts)[:, at]
     return (Probability.of(code == int(Resectability.RESECTABLE), n_replicates),
             Probability.of(code != int(Resectability.LOCALLY_ADVANCED), n_replicates))
 

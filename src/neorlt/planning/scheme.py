@@ -11,20 +11,25 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neorlt.core.errors import InputError
 from neorlt.nuclides.nuclide import get_nuclide
 
+if TYPE_CHECKING:
+    from neorlt.planning.patient import Patient
+
 THERAPY_NUCLIDES = ("Lu-177", "Y-90")
 SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
+MAX_CYCLES = 12
+"""Most cycles of a scheme."""
 SURGERY_WEEKS_AFTER_LAST = 12.0
 """Weeks from the last cycle to surgery where a scheme does not say (an assumption: no source fixes it)."""
 
 _FORMS = (
     "'4 x 7.4 GBq Lu-177 every 8 weeks', cycles joined by '+', two nuclides as "
     "'3 x (3.7 GBq Lu-177 and 1.85 GBq Y-90) every 8 weeks', then optionally "
-    "'with capecitabine|CAPTEM|5-FU' and ', surgery 12 weeks after'; or 'no RLT'"
+    "'with capecitabine|CAPTEM|5-FU', 'to kidney limit' and ', surgery 12 weeks after'; activities also in GBq/m2; or 'no RLT'"
 )
 
 
@@ -95,13 +100,18 @@ class Scheme:
     surgery_weeks_after_last: float = SURGERY_WEEKS_AFTER_LAST
     watch_weeks: float | None = None
     source: str = ""
+    kidney_p_over: float | None = None
+    """Where set, all activities are scaled so that the kidney BED passes its limit with this chance."""
 
     def __post_init__(self) -> None:
+        if self.kidney_p_over is not None and not 0 < self.kidney_p_over < 1:
+            raise InputError("the chance at the kidney limit is out of range", expected="above 0 and below 1",
+                             found=f"{self.kidney_p_over:g}", remedy="write for example kidney_p_over = 0.05")
         weeks = [cycle.week for cycle in self.cycles]
         if weeks != sorted(weeks):
             raise InputError("the cycles run backwards in time", found=str(weeks), remedy="sort the cycles by week")
-        if len(self.cycles) > 12:
-            raise InputError("a scheme has too many cycles", expected="up to 12", found=str(len(self.cycles)),
+        if len(self.cycles) > MAX_CYCLES:
+            raise InputError("a scheme has too many cycles", expected=f"up to {MAX_CYCLES}", found=str(len(self.cycles)),
                              remedy="plan up to 12 cycles")
         if not 2 <= self.surgery_weeks_after_last <= 104:
             raise InputError("the gap between the last cycle and surgery is out of range", expected="2 to 104 weeks",
@@ -160,19 +170,24 @@ def _runs(cycles: tuple[Cycle, ...]) -> list[tuple[int, Cycle, float | None]]:
 
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_ACTIVITY = re.compile(rf"^\s*(?P<activity>{_NUMBER})\s*(?P<unit>GBq|MBq)\s+(?P<nuclide>[A-Za-z0-9\-\[\]]+)\s*$", re.IGNORECASE)
+_ACTIVITY = re.compile(
+    rf"^\s*(?P<activity>{_NUMBER})\s*(?P<unit>GBq|MBq)(?P<area>/m2|/m²)?\s+(?P<nuclide>[A-Za-z0-9\-\[\]]+)\s*$", re.IGNORECASE
+)
 _BLOCK = re.compile(
     rf"^\s*(?:(?P<count>\d+)\s*[x×*]\s*)?(?P<what>\(.+?\)|.+?)(?:\s+every\s+(?P<interval>{_NUMBER})\s+weeks?)?\s*$", re.IGNORECASE
 )
 _SURGERY = re.compile(rf",\s*surgery\s+(?:at\s+)?(?P<weeks>{_NUMBER})\s+weeks?\s+after(?:\s+the\s+last(?:\s+cycle)?)?\s*$", re.IGNORECASE)
 _SENSITISER = re.compile(r"\s+with\s+(?P<name>[A-Za-z0-9\-]+)\s*$", re.IGNORECASE)
+_LIMIT = re.compile(rf"\s*,?\s+to\s+(?:the\s+)?kidney\s+limit(?:\s+with\s+(?P<p>{_NUMBER})\s*%)?", re.IGNORECASE)
+KIDNEY_P_OVER = 0.05
+"""Chance of passing the kidney limit where a scheme "to kidney limit" does not say (an assumption)."""
 _NO_RLT = re.compile(rf"^\s*no\s+RLT(?:\s*(?:,|until|to)?\s*week\s*(?P<week>{_NUMBER}))?\s*$", re.IGNORECASE)
 DEFAULT_INTERVAL_WEEKS = 8.0
 """Interval where the words do not give one: that of the product label (Lutathera, 8 weeks)."""
 
 
-def parse_scheme(text: str, name: str | None = None) -> Scheme:
-    """Read a scheme from words.
+def parse_scheme(text: str, name: str | None = None, body_surface_m2: float | None = None) -> Scheme:
+    """Read a scheme from words; ``body_surface_m2`` turns activities per m² into activities.
 
     Raises
     ------
@@ -182,6 +197,10 @@ def parse_scheme(text: str, name: str | None = None) -> Scheme:
     rest = text.strip()
     if match := _NO_RLT.match(rest):
         return Scheme(name or "No RLT", (), watch_weeks=float(match["week"]) if match["week"] else None)
+    kidney_p_over = None
+    if match := _LIMIT.search(rest):
+        kidney_p_over = float(match["p"]) / 100.0 if match["p"] else KIDNEY_P_OVER
+        rest = rest[: match.start()] + rest[match.end() :]
     surgery = SURGERY_WEEKS_AFTER_LAST
     if match := _SURGERY.search(rest):
         surgery = float(match["weeks"])
@@ -213,6 +232,8 @@ def parse_scheme(text: str, name: str | None = None) -> Scheme:
             if match is None:
                 raise _not_understood(item, text)
             value = float(match["activity"]) / (1000.0 if match["unit"].lower() == "mbq" else 1.0)
+            if match["area"]:
+                value *= _surface(body_surface_m2, f"scheme {text!r}")
             nuclide = get_nuclide(match["nuclide"]).name
             if nuclide in activity:
                 raise InputError("a nuclide is given twice in one cycle", found=nuclide, where=f"scheme {text!r}",
@@ -221,8 +242,17 @@ def parse_scheme(text: str, name: str | None = None) -> Scheme:
         for _ in range(count):
             cycles.append(Cycle(week, activity, sensitiser))
             week += interval
-    scheme = Scheme(name or "scheme", tuple(cycles), surgery)
-    return scheme if name else replace(scheme, name=scheme.text)
+    scheme = Scheme(name or "scheme", tuple(cycles), surgery, kidney_p_over=kidney_p_over)
+    if name:
+        return scheme
+    return replace(scheme, name=scheme.text if kidney_p_over is None else text.strip())
+
+
+def _surface(body_surface_m2: float | None, where: str) -> float:
+    if body_surface_m2 is None:
+        raise InputError("an activity per m² needs the body surface", where=where,
+                         remedy="give weight_kg and height_cm in the patient file, or the activity in GBq")
+    return body_surface_m2
 
 
 def _not_understood(part: str, text: str) -> InputError:
@@ -230,11 +260,11 @@ def _not_understood(part: str, text: str) -> InputError:
                       remedy="write it in one of these forms, or give a TOML file")
 
 
-_KEYS = {"name", "surgery_weeks_after_last", "sensitiser", "cycle"}
-_CYCLE_KEYS = {"week", "peptide", "peptide_ug", "activity_gbq", "sensitiser"}
+_KEYS = {"name", "surgery_weeks_after_last", "sensitiser", "cycle", "kidney_p_over"}
+_CYCLE_KEYS = {"week", "peptide", "peptide_ug", "activity_gbq", "activity_gbq_per_m2", "sensitiser"}
 
 
-def read_scheme(path: Path) -> Scheme:
+def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
     """Read a scheme from a TOML file (keys in ``docs/commands.md``)."""
     path = Path(path)
     try:
@@ -252,6 +282,9 @@ def read_scheme(path: Path) -> Scheme:
     for number, row in enumerate(rows, start=1):
         where = f"{path.name}, cycle {number}"
         _refuse_unknown(set(row), _CYCLE_KEYS, where)
+        if isinstance(row.get("activity_gbq_per_m2"), dict) and "activity_gbq" not in row:
+            surface = _surface(body_surface_m2, where)
+            row = {**row, "activity_gbq": {k: v * surface for k, v in row["activity_gbq_per_m2"].items()}}
         if "week" not in row or not isinstance(row.get("activity_gbq"), dict):
             raise InputError("a cycle needs its week and activity_gbq", where=where,
                              remedy='write for example: week = 0 and activity_gbq = { "Lu-177" = 7.4 }')
@@ -268,7 +301,11 @@ def read_scheme(path: Path) -> Scheme:
     surgery = document.get("surgery_weeks_after_last", SURGERY_WEEKS_AFTER_LAST)
     if isinstance(surgery, bool) or not isinstance(surgery, int | float):
         raise InputError("surgery_weeks_after_last is not a number", found=repr(surgery), where=path.name, remedy="give weeks")
-    return Scheme(str(document.get("name", path.stem)), tuple(cycles), float(surgery))
+    p_over = document.get("kidney_p_over")
+    if p_over is not None and (isinstance(p_over, bool) or not isinstance(p_over, int | float)):
+        raise InputError("kidney_p_over is not a number", found=repr(p_over), where=path.name, remedy="write for example 0.05")
+    return Scheme(str(document.get("name", path.stem)), tuple(cycles), float(surgery),
+                  kidney_p_over=None if p_over is None else float(p_over))
 
 
 def _refuse_unknown(found: set[str], known: set[str], where: str) -> None:
@@ -278,11 +315,19 @@ def _refuse_unknown(found: set[str], known: set[str], where: str) -> None:
                          remedy="correct the spelling or remove it")
 
 
-def load_scheme(text_or_path: str) -> Scheme:
-    """Read a scheme from words or, where a file of that name exists or the text ends in ``.toml``, from TOML."""
+def load_scheme(text_or_path: str, patient: Patient | None = None) -> Scheme:
+    """Read a scheme from words, a published scheme's name or, where such a file exists or the text ends in ``.toml``, from TOML."""
+    surface = None if patient is None else patient.body_surface_m2
     if text_or_path.endswith(".toml") or Path(text_or_path).is_file():
-        return read_scheme(Path(text_or_path))
-    return parse_scheme(text_or_path)
+        scheme = read_scheme(Path(text_or_path), surface)
+    else:
+        from neorlt.planning.published import named_scheme
+
+        scheme = named_scheme(text_or_path) or parse_scheme(text_or_path, body_surface_m2=surface)
+    if patient is None and scheme.kidney_p_over is not None:
+        raise InputError("a scheme to the kidney limit needs a patient", where=f"scheme {text_or_path!r}",
+                         remedy="give activities in GBq here")
+    return scheme
 
 
 def standard_schemes() -> tuple[Scheme, ...]:

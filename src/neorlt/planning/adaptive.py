@@ -1,0 +1,285 @@
+"""The loop over cycles: new measurements re-weight the patient's possible worlds, and the rest of the schedule is judged anew.
+
+Each world (parameters, lesion, dose per activity, marrow) is weighted by how likely it makes the measurements, through
+the measurement models that the prediction uses: log-normal reading error of a diameter, of a dose, of a count.
+Worlds are then drawn again by weight (systematic resampling). Nothing is fitted outside the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.clinic.limits import STOP_RULES
+from neorlt.core.draws import generator, summarise
+from neorlt.core.errors import InputError
+from neorlt.core.labels import Label
+from neorlt.planning.decide import OBJECTIVES, RULE, Choice, choose, utility
+from neorlt.planning.evaluate import Evaluator, Floats, Outcomes
+from neorlt.planning.patient import Patient
+from neorlt.planning.predict import build_world, schedule_of
+from neorlt.planning.scheme import Scheme
+from neorlt.planning.search_space import Candidate, Limits, Weights, candidate_of
+from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update
+from neorlt.response import blood
+from neorlt.response.arrays import LesionEffects
+from neorlt.response.parameters import SENSITISERS
+from neorlt.response.readouts import blood_grade
+from neorlt.response.simulate import simulate
+
+N_PROPOSALS = 4000
+FEW = 50.0
+"""Below this effective number of worlds the measurements are called surprising."""
+DELAY_WEEKS = 4.0
+REDUCTION = 0.5
+"""Reduced activity as a share of the planned one: an assumption."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement beside what was expected of it before and after the update."""
+
+    what: str
+    unit: str
+    value: float
+    before: Floats
+    after: Floats
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"what": self.what, "unit": self.unit, "measured": self.value, "expected_before": summarise(self.before).as_json(),
+                "expected_after": summarise(self.after).as_json()}
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The remaining schedule's options before and after the update."""
+
+    patient: Patient
+    scheme: Scheme
+    given: int
+    update: Update
+    options: tuple[str, ...]
+    before: Outcomes
+    after: Outcomes
+    choice: Choice
+    measured: tuple[Measured, ...]
+    effective_worlds: float
+    n_proposals: int
+    rules: tuple[str, ...]
+    weights: Weights
+    limits: Limits
+
+
+def adapt(
+    patient: Patient, scheme: Scheme, given: int, update: Update, limits: Limits | None = None, weights: Weights | None = None, *,
+    n_proposals: int = N_PROPOSALS, seed: int = 1,
+) -> Adapted:
+    """Update the patient after ``given`` cycles of a scheme and judge what may follow.
+
+    Parameters
+    ----------
+    patient, scheme, given
+        Whom, what was planned, and how many cycles of it were given.
+    update
+        What was measured since.
+    limits, weights
+        As for the search.
+    n_proposals, seed
+        Worlds that are weighted, seed.
+
+    Raises
+    ------
+    InputError
+        If the update lies before the last given cycle, or speaks of doses that were not given.
+    """
+    if not 1 <= given <= len(scheme.cycles):
+        raise InputError("the number of cycles given does not fit the scheme", expected=f"1 to {len(scheme.cycles)}", found=str(given),
+                         where="--after", remedy="count the cycles that were given")
+    if update.week < scheme.cycles[given - 1].week:
+        raise InputError("the update lies before the last given cycle", expected=f"week {scheme.cycles[given - 1].week:g} or later",
+                         found=f"week {update.week:g}", remedy="count weeks from baseline")
+    for doses in (update.kidney_dose_gy, *(lesion.dose_gy for lesion in update.lesions)):
+        if len(doses) > given:
+            raise InputError("the update holds doses of cycles that were not given", expected=f"up to {given}", found=str(len(doses)),
+                             remedy="give one dose for each cycle given")
+    limits, weights = limits or Limits(), weights or Weights()
+    world = build_world(patient, n_draws=n_proposals, n_replicates=1, seed=seed)
+    evaluator = Evaluator(world, blood_replicates=1)
+    log_weight, seen = _likelihood(evaluator, scheme, update)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    index = _resample(weight, generator(seed, patient.id, "planning", "resample"))
+    rules = _rules(update)
+    names, candidates = _options(scheme, given, update, bool(rules))
+    before, after = evaluator(candidates), _taken(evaluator, index)(candidates)
+    return Adapted(
+        patient, scheme, given, update, names, before, after, choose(after, limits, weights),
+        tuple(Measured(what, unit, value, expected, expected[index]) for what, unit, value, expected in seen),
+        float(1.0 / np.sum(weight**2)), n_proposals, rules, weights, limits)
+
+
+def _likelihood(evaluator: Evaluator, scheme: Scheme, update: Update) -> tuple[Floats, list[tuple[str, str, float, Floats]]]:
+    """Log weight of each world, and each measurement beside its expectation ``(world,)``."""
+    world, patient = evaluator.world, evaluator.world.patient
+    total = np.zeros(world.parameters.n_draws)
+    seen: list[tuple[str, str, float, Floats]] = []
+
+    def learn(what: str, unit: str, value: float, expected: Floats, log_sd: Floats | float, shift: Floats | float = 0.0) -> None:
+        nonlocal total
+        z = (np.log(value) - np.log(np.maximum(expected, 1e-9)) - shift) / log_sd
+        total = total - 0.5 * z**2 - np.log(log_sd)
+        seen.append((what, unit, value, np.asarray(expected, np.float64)))
+
+    schedule = schedule_of(world, scheme, np.array([update.week]))
+    outcome = simulate(world.parameters, world.lesions, schedule, world.effects)
+    reader = world.parameters.sigma_d.astype(np.float64) / np.sqrt(2.0)
+    number = {lesion.id: i for i, lesion in enumerate(patient.lesions)}
+    for lesion in update.lesions:
+        i = number[lesion.id]
+        if lesion.longest_diameter_mm is not None:
+            learn(f"{lesion.id}: longest diameter", "mm", lesion.longest_diameter_mm, outcome.diameter_mm[:, i, 0].astype(np.float64),
+                  reader, -reader * world.effects.baseline_z[:, i])
+        for cycle, dose in enumerate(lesion.dose_gy):
+            learn(f"{lesion.id}: dose of cycle {cycle + 1}", "Gy", dose, schedule.dose_gy[:, i, cycle].sum(axis=-1).astype(np.float64),
+                  DOSE_LOG_SD)
+    activity = np.array([[c.activity_gbq.get("Lu-177", 0.0), c.activity_gbq.get("Y-90", 0.0)] for c in scheme.cycles])
+    for cycle, dose in enumerate(update.kidney_dose_gy):
+        learn(f"kidneys: dose of cycle {cycle + 1}", "Gy", dose, (world.kidneys.gy_per_gbq * activity[cycle]).sum(axis=1), DOSE_LOG_SD)
+    baselines = {"platelets": patient.platelets_e9_per_l, "neutrophils": patient.neutrophils_e9_per_l,
+                 "haemoglobin": patient.haemoglobin_g_dl}
+    counts = {line: value for line, value in (update.counts or {}).items() if baselines[line] is not None}
+    if counts:
+        dose = evaluator.marrow_gy_per_gbq[:, None, :] * activity
+        course = blood.blood_course(
+            world.parameters, dose, evaluator.marrow_half_life_h, [c.week for c in scheme.cycles],
+            weeks=13.0 * np.ceil((update.week + 1) / 13.0), seed=world.seed, slopes=evaluator.slopes,
+            sensitiser=[SENSITISERS.index(c.sensitiser) for c in scheme.cycles])
+        for line, value in counts.items():
+            base = baselines[line]
+            assert base is not None
+            expected = course.counts(line, base)[:, int(round(update.week * 7))].astype(np.float64)
+            learn(line, "g/dl" if line == "haemoglobin" else "10^9/l", value, expected, COUNT_LOG_SD)
+    return total, seen
+
+
+def _resample(weight: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Systematic resampling: world numbers, as many as there are weights."""
+    n = len(weight)
+    return np.minimum(np.searchsorted(np.cumsum(weight), (np.arange(n) + rng.random()) / n), n - 1).astype(np.intp)
+
+
+def _taken(evaluator: Evaluator, index: NDArray[np.intp]) -> Evaluator:
+    """The evaluator in the worlds at ``index``: everything that belongs to a world goes along."""
+    world = evaluator.world
+    effects = world.effects
+    taken = Evaluator(replace(
+        world, parameters=world.parameters.take(index),
+        effects=LesionEffects(effects.alpha_z[index], effects.growth_z[index], effects.baseline_z[index], 1, effects.seed),
+        kinetics=tuple(replace(k, gy_per_gbq=k.gy_per_gbq[index], half_life_h=k.half_life_h[index]) for k in world.kinetics),
+        kidneys=replace(world.kidneys, gy_per_gbq=world.kidneys.gy_per_gbq[index], half_life_h=world.kidneys.half_life_h[index]),
+    ), blood_replicates=1)
+    for name in ("scatter", "marrow_gy_per_gbq", "marrow_half_life_h", "slopes", "neoplasm", "reading"):
+        setattr(taken, name, getattr(evaluator, name)[index])
+    return taken
+
+
+def _rules(update: Update) -> tuple[str, ...]:
+    """What the label's rule says of the counts now; empty where the next cycle may go ahead."""
+    said = []
+    for line, value in (update.counts or {}).items():
+        grade = int(np.asarray(blood_grade(line, value)))
+        if line in blood.WITHHOLD_FROM and grade >= blood.WITHHOLD_FROM[line]:
+            rule = STOP_RULES["thrombocytopenia" if line == "platelets" else "anaemia_neutropenia"]
+            said.append(f"{line} {value:g} are of CTCAE grade {grade}: the next cycle waits (product label: {rule}).")
+    return tuple(said)
+
+
+def _options(scheme: Scheme, given: int, update: Update, withheld: bool) -> tuple[tuple[str, ...], tuple[Candidate, ...]]:
+    """What may follow: go on, wait, give less, stop earlier, stop now."""
+    planned = candidate_of(scheme)
+    weeks = planned.cycle_weeks
+    rest = len(weeks) - given
+    found: dict[str, Candidate] = {}
+    if rest and not withheld:
+        found["as planned"] = planned
+        reduced = tuple((a * REDUCTION, b * REDUCTION) if i >= given else (a, b) for i, (a, b) in enumerate(planned.activity_gbq))
+        found["half the activity from the next cycle on"] = replace(planned, activity_gbq=reduced)
+    if rest:
+        late = max(DELAY_WEEKS, update.week - weeks[given] + (DELAY_WEEKS if withheld else 0.0))
+        found[f"the next cycle {late:g} weeks later"] = replace(
+            planned, weeks=tuple(w + late if i >= given else w for i, w in enumerate(weeks)))
+    for fewer in range(1, rest):
+        if not withheld:
+            keep = len(weeks) - fewer
+            found[f"{fewer} cycle{'s' if fewer > 1 else ''} fewer"] = replace(
+                planned, activity_gbq=planned.activity_gbq[:keep], weeks=weeks[:keep])
+    last = weeks[given - 1]
+    gap = max(planned.surgery_weeks_after_last, update.week - last)
+    found["stop now, surgery"] = replace(planned, activity_gbq=planned.activity_gbq[:given], weeks=weeks[:given],
+                                         surgery_weeks_after_last=gap)
+    return tuple(found), tuple(found.values())
+
+
+def adapt_document(adapted: Adapted) -> dict[str, Any]:
+    """The document of ``neorlt adapt --json``, which the report shows as its update section."""
+    chosen = adapted.choice.chosen
+    value = {"before": utility(adapted.before, adapted.weights), "after": utility(adapted.after, adapted.weights)}
+    rows = [_option(adapted, i, value) for i in range(len(adapted.options))]
+    warnings = []
+    if adapted.effective_worlds < FEW:
+        warnings.append(f"The measurements are surprising: they leave {adapted.effective_worlds:.0f} effective of {adapted.n_proposals} "
+                        "worlds. The updated intervals are rough; look at the measurements again.")
+    return {
+        "patient": {"id": adapted.patient.id}, "scheme": adapted.scheme.text, "cycles_given": adapted.given, "week": adapted.update.week,
+        "measured": [item.as_json() for item in adapted.measured],
+        "options": rows, "chosen": rows[chosen], "rule": RULE, "rules_applied": list(adapted.rules),
+        "indistinguishable": [[adapted.options[chosen], adapted.options[i]] for i in adapted.choice.tied],
+        "changes": _changes(adapted, rows),
+        "effective_worlds": adapted.effective_worlds, "n_proposals": adapted.n_proposals, "warnings": warnings,
+        "method": "Each possible world of this patient was weighted by how likely it makes the measurements, through the model's own "
+                  "reading errors, and worlds were drawn again by weight. The update holds for this patient only.",
+        "assumptions": [
+            {"text": f"A blood count scatters from day to day with log-SD {COUNT_LOG_SD:g}, a measured dose with {DOSE_LOG_SD:g}.",
+             "label": str(Label.ASSUMPTION)},
+            {"text": f"Less activity means {100 * REDUCTION:.0f} % of the planned one.", "label": str(Label.ASSUMPTION)}],
+    }
+
+
+def _option(adapted: Adapted, i: int, value: dict[str, Floats]) -> dict[str, Any]:
+    candidate = adapted.after.candidates[i]
+    row: dict[str, Any] = {"option": adapted.options[i], "scheme": candidate.scheme().text, "surgery_week": candidate.surgery_week,
+                           "cycles": [cycle.as_json() for cycle in candidate.scheme().cycles],
+                           "chosen_minus_this": adapted.choice.differences[i].as_json()}
+    for when, outcomes in (("before", adapted.before), ("after", adapted.after)):
+        numbers: dict[str, Any] = {"utility": float(value[when][i].mean()), "kidney_bed_gy": summarise(outcomes.kidney_bed_gy[i]).as_json()}
+        for name, _, _ in OBJECTIVES:
+            draws = outcomes.kidney_over if name == "p_kidney_over" else getattr(outcomes, name)
+            if name != "surgery_week":
+                numbers[name] = None if draws is None else float(draws[i].mean())
+        row[when] = numbers
+    return row
+
+
+def _changes(adapted: Adapted, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What changed and why, in words."""
+    said = list(adapted.rules)
+    for item in adapted.measured:
+        expected = summarise(item.before)
+        where = "inside" if expected.low <= item.value <= expected.high else "above" if item.value > expected.high else "below"
+        said.append(f"{item.what}: {item.value:g} {item.unit} measured, {expected.median:.3g} expected "
+                    f"({expected.low:.3g} to {expected.high:.3g}): {where} the 90 % interval.")
+    chosen = rows[adapted.choice.chosen]
+    name = "p_resectable" if chosen["before"]["p_resectable"] is not None else "p_objective_response"
+    words = "being resectable" if name == "p_resectable" else "an objective response"
+    if chosen["before"][name] is not None:
+        said.append(f"Chance of {words} with “{chosen['option']}”: {100 * chosen['before'][name]:.0f} % before, "
+                    f"{100 * chosen['after'][name]:.0f} % after the update.")
+    said.append(f"Highest expected utility now: {chosen['option']} ({chosen['scheme']}).")
+    if adapted.choice.tied:
+        said.append(f"It cannot be told apart from: {'; '.join(adapted.options[i] for i in adapted.choice.tied)}.")
+    return said

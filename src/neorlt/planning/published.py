@@ -1,0 +1,55 @@
+"""Published schemes by name, each with its source and how that was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from neorlt.core import tables
+from neorlt.planning.scheme import Scheme, parse_scheme
+
+
+@dataclass(frozen=True)
+class PublishedScheme:
+    """A scheme that a paper describes. ``level`` says how it was read; ``note`` what had to be chosen here."""
+
+    key: str
+    scheme: Scheme
+    source: str
+    doi: str | None
+    pmid: str | None
+    registry: str | None
+    level: str
+    note: str
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"key": self.key, "name": self.scheme.name, "scheme": self.scheme.text, "source": self.source, "doi": self.doi,
+                "pmid": self.pmid, "registry": self.registry, "level": self.level, "note": self.note}
+
+
+def published_schemes() -> tuple[PublishedScheme, ...]:
+    """All published schemes. Surgery follows 12 weeks after the last cycle (an assumption: no source fixes it)."""
+    rows: dict[str, dict[str, Any]] = tables.read_json("planning", "published_schemes.json")
+    found = []
+    for key, row in rows.items():
+        parsed = parse_scheme(row["words"], row["name"])
+        cycles = tuple(replace(cycle, peptide=row["peptide"]) for cycle in parsed.cycles)
+        where = ", ".join(filter(None, (
+            row["source"], row["doi"] and f"doi {row['doi']}", row["pmid"] and f"PMID {row['pmid']}", row["registry"])))
+        found.append(PublishedScheme(key, replace(parsed, cycles=cycles, source=where), row["source"], row["doi"], row["pmid"],
+                                     row["registry"], row["level"], row["note"]))
+    return tuple(found)
+
+
+def named_scheme(name: str) -> Scheme | None:
+    """The published scheme of this name (letter case, blanks and hyphens do not matter), or None."""
+    wanted = _plain(name)
+    for published in published_schemes():
+        if wanted in (_plain(published.key), _plain(published.scheme.name)):
+            return published.scheme
+    return None
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())

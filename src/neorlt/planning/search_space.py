@@ -1,0 +1,267 @@
+"""What a search may try, what it may not exceed, and how much each outcome counts. All three are the user's to set."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core.errors import InputError
+from neorlt.planning.scheme import SENSITISERS, Cycle, Scheme
+
+ORDERS = ("Lu-177 first", "Y-90 first", "both in one cycle")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a scheme may not exceed; None sets no limit.
+
+    The defaults are conventions of this program, shown with every answer: no source fixes how much risk is too much.
+    """
+
+    p_kidney_over: float | None = 0.10
+    """Chance that the kidney BED passes its limit (40 Gy, 28 Gy with risk factors)."""
+    p_blood_grade34: float | None = 0.20
+    """Chance of CTCAE grade 3 or 4 in platelets or neutrophils."""
+    p_secondary_neoplasm: float | None = None
+    surgery_week: float | None = 52.0
+    """Latest week of surgery, counted from baseline."""
+    lu177_gbq: float | None = None
+    """Activity of 177Lu over all cycles, GBq."""
+    y90_gbq: float | None = None
+    """Activity of 90Y over all cycles, GBq."""
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            top = 1.0 if name.startswith("p_") else 1e4
+            if value is not None and not (math.isfinite(value) and 0 <= value <= top):
+                raise InputError(f"the limit {name} is out of range", expected=f"0 to {top:g}", found=f"{value:g}",
+                                 remedy="probabilities run from 0 to 1, weeks and GBq are positive")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much one whole unit of each outcome counts in the expected utility: a choice of values, not data."""
+
+    p_resectable: float = 1.0
+    p_objective_response: float = 0.5
+    tumour_removed: float = 0.5
+    """For all of the tumour's volume removed by the day of surgery."""
+    p_kidney_over: float = 0.5
+    p_blood_grade34: float = 0.5
+    p_secondary_neoplasm: float = 1.0
+    delay_per_year: float = 0.25
+    """For a year of waiting for surgery."""
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"the weight {name} is out of range", expected="0 or more", found=f"{value:g}",
+                                 remedy="harms are subtracted: give positive numbers")
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The lattice on which schemes are sought: cycles of each nuclide, order, activities, interval, gap to surgery."""
+
+    max_cycles: int = 4
+    max_activity_gbq: Mapping[str, float] = field(default_factory=lambda: {"Lu-177": 7.4, "Y-90": 3.7})
+    """Most activity in one cycle; 0 leaves a nuclide out."""
+    min_activity_gbq: Mapping[str, float] = field(default_factory=lambda: {"Lu-177": 1.9, "Y-90": 0.7})
+    step_gbq: Mapping[str, float] = field(default_factory=lambda: {"Lu-177": 0.5, "Y-90": 0.3})
+    """Activities step down from the most that is allowed."""
+    interval_weeks: tuple[float, ...] = (6.0, 8.0, 10.0, 12.0)
+    surgery_weeks_after_last: tuple[float, ...] = (6.0, 8.0, 12.0, 16.0, 20.0, 24.0)
+    orders: tuple[str, ...] = ORDERS
+    sensitiser: str = "none"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_cycles <= 12:
+            raise InputError("max_cycles is out of range", expected="1 to 12", found=str(self.max_cycles), remedy="plan 1 to 12 cycles")
+        for name in ("interval_weeks", "surgery_weeks_after_last"):
+            values = getattr(self, name)
+            if not values or any(not 2 <= value <= 52 for value in values):
+                raise InputError(f"{name} is out of range", expected="2 to 52 weeks", found=str(values), remedy="give weeks")
+            object.__setattr__(self, name, tuple(sorted(float(value) for value in values)))
+        if not self.orders or any(order not in ORDERS for order in self.orders):
+            raise InputError("unknown order of nuclides", expected=", ".join(ORDERS), found=str(self.orders), remedy="use these words")
+        if self.sensitiser not in SENSITISERS:
+            raise InputError("unknown sensitiser", expected=", ".join(SENSITISERS), found=self.sensitiser, remedy="name one of these")
+        for name in ("Lu-177", "Y-90"):
+            most = self.max_activity_gbq.get(name, 0.0)
+            if not 0 <= most <= 50 or self.step_gbq.get(name, 0.0) <= 0:
+                raise InputError("an activity of the search is out of range", expected="0 to 50 GBq, step above 0", found=f"{most:g}",
+                                 where=name, remedy="give GBq per cycle; 0 leaves the nuclide out")
+        if not any(self.max_activity_gbq.get(name, 0.0) > 0 for name in ("Lu-177", "Y-90")):
+            raise InputError("the search has no nuclide", remedy="allow Lu-177, Y-90 or both")
+
+    def levels(self, nuclide: str) -> tuple[float, ...]:
+        """Activities per cycle that are tried, GBq, ascending; empty where the nuclide is left out."""
+        most = float(self.max_activity_gbq.get(nuclide, 0.0))
+        if most <= 0:
+            return ()
+        least = min(float(self.min_activity_gbq.get(nuclide, 0.0)) or self.step_gbq[nuclide], most)
+        count = int((most - least) / self.step_gbq[nuclide] + 1e-9) + 1
+        return tuple(sorted(round(most - i * self.step_gbq[nuclide], 6) for i in range(count)))
+
+    def gene_bounds(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+        """Lowest and highest gene ``(7,)``: cycles of 177Lu, of 90Y, order, activity of each, interval, gap to surgery."""
+        most = [self.max_cycles if self.levels(name) else 0 for name in ("Lu-177", "Y-90")]
+        high = [*most, len(self.orders) - 1, *(max(len(self.levels(name)) - 1, 0) for name in ("Lu-177", "Y-90")),
+                len(self.interval_weeks) - 1, len(self.surgery_weeks_after_last) - 1]
+        return np.zeros(7, int), np.array(high, int)
+
+    def decode(self, genes: Sequence[int] | NDArray[Any]) -> Candidate:
+        """The scheme that genes stand for, in its simplest form; cycles beyond ``max_cycles`` are dropped."""
+        n_lu, n_y, order_at, a_lu, a_y, interval_at, gap_at = (int(gene) for gene in genes)
+        lu, y = self.levels("Lu-177"), self.levels("Y-90")
+        lu_gbq = lu[a_lu] if lu else 0.0
+        y_gbq = y[a_y] if y else 0.0
+        order = self.orders[order_at]
+        if order == "both in one cycle":
+            cycles = [(lu_gbq if i < n_lu else 0.0, y_gbq if i < n_y else 0.0) for i in range(max(n_lu, n_y))]
+        elif order == "Lu-177 first":
+            cycles = [(lu_gbq, 0.0)] * n_lu + [(0.0, y_gbq)] * n_y
+        else:
+            cycles = [(0.0, y_gbq)] * n_y + [(lu_gbq, 0.0)] * n_lu
+        cycles = cycles[: self.max_cycles]
+        interval = self.interval_weeks[interval_at] if len(cycles) > 1 else self.interval_weeks[0]
+        return Candidate(tuple(cycles), interval, self.surgery_weeks_after_last[gap_at], self.sensitiser)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One scheme of the search: activities per cycle (177Lu, 90Y) in GBq, weeks from the last cycle to surgery.
+
+    Cycles stand at equal intervals unless ``weeks`` names their weeks.
+    """
+
+    activity_gbq: tuple[tuple[float, float], ...]
+    interval_weeks: float
+    surgery_weeks_after_last: float
+    sensitiser: str = "none"
+    weeks: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.weeks is not None and len(self.weeks) != len(self.activity_gbq):
+            raise ValueError(f"{len(self.activity_gbq)} cycles need as many weeks, found {len(self.weeks)}")
+
+    @property
+    def cycle_weeks(self) -> tuple[float, ...]:
+        """Week of each cycle from baseline."""
+        return self.weeks if self.weeks is not None else tuple(i * self.interval_weeks for i in range(len(self.activity_gbq)))
+
+    @property
+    def schedule(self) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...], str]:
+        """What is given and when, without the surgery: candidates that share it share their simulation."""
+        return self.activity_gbq, self.cycle_weeks, self.sensitiser
+
+    @property
+    def surgery_week(self) -> float:
+        """Week of surgery from baseline."""
+        return (self.cycle_weeks[-1] if self.activity_gbq else 0.0) + self.surgery_weeks_after_last
+
+    def scheme(self, name: str | None = None, source: str = "") -> Scheme:
+        """The scheme as the rest of the house knows it; its name is its words unless given."""
+        cycles = tuple(
+            Cycle(week, {n: a for n, a in zip(("Lu-177", "Y-90"), pair, strict=True) if a > 0}, self.sensitiser)
+            for week, pair in zip(self.cycle_weeks, self.activity_gbq, strict=True)
+        )
+        if not cycles:
+            return Scheme(name or f"No RLT, surgery in week {self.surgery_week:g}", (), watch_weeks=self.surgery_week, source=source)
+        scheme = Scheme(name or "scheme", cycles, self.surgery_weeks_after_last, source=source)
+        return scheme if name else dataclasses.replace(scheme, name=scheme.text)
+
+
+def candidate_of(scheme: Scheme) -> Candidate:
+    """A scheme as the search sees it; cycles may stand at any week, one sensitiser serves all."""
+    pairs = tuple((cycle.activity_gbq.get("Lu-177", 0.0), cycle.activity_gbq.get("Y-90", 0.0)) for cycle in scheme.cycles)
+    if not pairs:
+        return Candidate((), 8.0, scheme.surgery_week)
+    return Candidate(pairs, 8.0, scheme.surgery_weeks_after_last, scheme.sensitiser, tuple(cycle.week for cycle in scheme.cycles))
+
+
+def read_limits(texts: Sequence[str]) -> tuple[Limits, Weights, SearchSpace]:
+    """Read limits, weights and the space from ``name=value`` pairs with commas between, or from a TOML file.
+
+    A TOML file has the tables ``[limits]``, ``[weights]`` and ``[space]``; a plain pair sets a limit, and
+    ``weights.NAME=…`` or ``space.NAME=…`` one of the others. ``none`` takes a limit away. Later texts win.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or a value that is not understood, with the names that are known.
+    """
+    found: dict[str, dict[str, Any]] = {"limits": {}, "weights": {}, "space": {}}
+    for text in texts:
+        if text.endswith(".toml"):
+            for part, values in _toml(Path(text)).items():
+                found[part].update(values)
+            continue
+        for pair in filter(None, (item.strip() for item in text.split(","))):
+            name, equals, value = pair.partition("=")
+            part, _, key = name.strip().rpartition(".")
+            if not equals or (part or "limits") not in found:
+                raise InputError("a limit is not understood", expected="name=value", found=pair, where="--limits",
+                                 remedy="write for example p_kidney_over=0.05,surgery_week=40")
+            found[part or "limits"][key] = _value(value.strip(), pair)
+    return (_build(Limits, found["limits"], "limits"), _build(Weights, found["weights"], "weights"),
+            _build(SearchSpace, found["space"], "space"))
+
+
+def _value(text: str, pair: str) -> Any:
+    if text.lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError("a limit is not a number", found=pair, where="--limits", remedy="give a number or none") from error
+
+
+def _toml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError("the limits file does not exist", where=path.name, remedy="check the path after --limits") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the limits file is not valid TOML ({error})", where=path.name, remedy="correct it") from error
+    unknown = sorted(set(document) - {"limits", "weights", "space"})
+    if unknown or not all(isinstance(value, dict) for value in document.values()):
+        raise InputError("unknown table in the limits file", expected="[limits], [weights], [space]", found=", ".join(unknown) or "a value",
+                         where=path.name, remedy="move the keys into one of these tables")
+    return {part: {key: None if value == "none" else value for key, value in values.items()} for part, values in document.items()}
+
+
+def _build(kind: type[Any], values: Mapping[str, Any], part: str) -> Any:
+    known = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise InputError(f"unknown name in {part}", expected=", ".join(known), found=", ".join(unknown), where="--limits",
+                         remedy="correct the spelling or remove it")
+    ready: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, list):
+            value = tuple(value)
+        elif isinstance(value, dict):
+            value = {**getattr(kind(), name), **value}
+        elif name == "max_cycles" and value is not None:
+            value = int(value)
+        elif name in ("interval_weeks", "surgery_weeks_after_last") and value is not None:
+            value = (float(value),)
+        if value is None and kind is not Limits:
+            raise InputError(f"{part}.{name} needs a value", where="--limits", remedy="give a number")
+        ready[name] = value
+    try:
+        return kind(**ready)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"a value in {part} is not understood", found=str(dict(values)), where="--limits",
+                         remedy="see docs/commands.md for the forms") from error

@@ -1,0 +1,113 @@
+"""What new images and laboratory values say after some cycles: the file, its checks, and the weight it gives to each world."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neorlt.core.errors import InputError
+from neorlt.planning.patient import Patient
+
+COUNT_LOG_SD = 0.15
+"""Day-to-day scatter of a blood count, log-SD: an assumption."""
+DOSE_LOG_SD = 0.20
+"""Uncertainty of a measured dose: that of the population table (an assumption; published 0.14 to 1.02)."""
+_KEYS = {"week", "lesion", "platelets_e9_per_l", "neutrophils_e9_per_l", "haemoglobin_g_dl", "kidney_dose_gy"}
+_LESION = {"id", "longest_diameter_mm", "dose_gy"}
+_RANGES = {"week": (0.0, 200.0), "platelets_e9_per_l": (1, 2000), "neutrophils_e9_per_l": (0.05, 100), "haemoglobin_g_dl": (3, 25),
+           "longest_diameter_mm": (1, 400)}
+
+
+@dataclass(frozen=True)
+class LesionUpdate:
+    """New measurements of one lesion: size at the update's week, dose of each cycle measured so far."""
+
+    id: str
+    longest_diameter_mm: float | None = None
+    dose_gy: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Update:
+    """New measurements, taken ``week`` weeks after baseline."""
+
+    week: float
+    lesions: tuple[LesionUpdate, ...] = ()
+    counts: Mapping[str, float] | None = None
+    """Baseline line name (``platelets``, ``neutrophils``, ``haemoglobin``) to the count now."""
+    kidney_dose_gy: tuple[float, ...] = ()
+    """Absorbed dose of the kidneys in each cycle measured so far."""
+
+
+def read_update(path: Path, patient: Patient) -> Update:
+    """Read ``update.toml``: ``week``, counts, ``kidney_dose_gy = [...]``, and ``[[lesion]]`` with ``id``, ``longest_diameter_mm``,
+    ``dose_gy = [...]``.
+
+    Raises
+    ------
+    InputError
+        For an unknown key or lesion, a value out of range, or a file that says nothing new.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError("the update file does not exist", where=Path(path).name, remedy="check the path after --updates") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the update file is not valid TOML ({error})", where=Path(path).name, remedy="correct it") from error
+    return update_from(document, patient, Path(path).name)
+
+
+def update_from(document: Mapping[str, Any], patient: Patient, where: str = "update") -> Update:
+    """Build an update from the parsed TOML document."""
+    _known(document, _KEYS, where)
+    known = {lesion.id for lesion in patient.lesions}
+    week = _number(document, "week", where)
+    if week is None:
+        raise InputError("the update has no week", where=where, remedy="add week = weeks after baseline at which it was measured")
+    lesions = []
+    rows = document.get("lesion", [])
+    for row in rows if isinstance(rows, list) else [rows]:
+        _known(row, _LESION, f"{where}, lesion")
+        if row.get("id") not in known:
+            raise InputError("the update names a lesion that the patient does not have", expected=", ".join(sorted(known)),
+                             found=repr(row.get("id")), where=where, remedy="use the ids of patient.toml")
+        lesions.append(LesionUpdate(row["id"], _number(row, "longest_diameter_mm", where), _doses(row, "dose_gy", where)))
+    counts = {}
+    for key in ("platelets_e9_per_l", "neutrophils_e9_per_l", "haemoglobin_g_dl"):
+        value = _number(document, key, where)
+        if value is not None:
+            counts[key.split("_")[0]] = value
+    update = Update(week, tuple(lesions), counts, _doses(document, "kidney_dose_gy", where))
+    if not (counts or update.kidney_dose_gy or any(item.longest_diameter_mm or item.dose_gy for item in lesions)):
+        raise InputError("the update holds nothing new", where=where, remedy="give a size, a dose or a count")
+    return update
+
+
+def _known(row: Any, keys: set[str], where: str) -> None:
+    if not isinstance(row, Mapping):
+        raise InputError("a table was expected", found=repr(row), where=where, remedy="see docs/commands.md for update.toml")
+    unknown = sorted(set(row) - keys)
+    if unknown:
+        raise InputError("unknown key", expected=", ".join(sorted(keys)), found=", ".join(unknown), where=where,
+                         remedy="correct the spelling or remove it")
+
+
+def _number(row: Mapping[str, Any], key: str, where: str) -> float | None:
+    if key not in row:
+        return None
+    low, high = _RANGES[key]
+    value = row[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{key} is out of range", expected=f"{low:g} to {high:g}", found=repr(value), where=where, remedy="correct it")
+    return float(value)
+
+
+def _doses(row: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
+    value = row.get(key, [])
+    if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, int | float) or not 0 < v <= 2000 for v in value):
+        raise InputError(f"{key} is not a list of doses", expected="numbers above 0 and up to 2000 Gy", found=repr(value), where=where,
+                         remedy="write one dose a cycle, for example dose_gy = [30, 28]")
+    return tuple(float(v) for v in value)

@@ -1,0 +1,65 @@
+"""Who benefits: indices known on paper, and gains that behave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neorlt.core.manifest import to_json
+from neorlt.planning.benefit import FEATURES, benefit_document, benefit_of, dose_per_gbq, sobol_indices, who_benefits
+from neorlt.planning.scheme import parse_scheme
+
+pytest.importorskip("SALib", reason="extra search is not installed")
+SCHEME = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks")
+
+
+def test_ishigami_indices_are_those_of_the_paper():
+    """Ishigami, a = 7, b = 0.1: variances in closed form (Saltelli 2008)."""
+    a, b, pi = 7.0, 0.1, np.pi
+    v1, v2 = 0.5 * (1 + b * pi**4 / 5) ** 2, a**2 / 8
+    v13 = b**2 * pi**8 * (1 / 18 - 1 / 50)
+    whole = v1 + v2 + v13
+
+    def ishigami(x):
+        return np.sin(x[:, 0]) + a * np.sin(x[:, 1]) ** 2 + b * x[:, 2] ** 4 * np.sin(x[:, 0])
+
+    _, _, first, total = sobol_indices(ishigami, [[-pi, pi]] * 3, 2048, seed=1)
+    assert first[0, :, 0] == pytest.approx([v1 / whole, v2 / whole, 0.0], abs=0.04)
+    assert total[0, :, 0] == pytest.approx([(v1 + v13) / whole, v2 / whole, v13 / whole], abs=0.04)
+
+
+def test_a_constant_has_no_index():
+    _, _, first, total = sobol_indices(lambda x: np.ones(len(x)), [[0, 1]] * 2, 32)
+    assert not first.any() and not total.any()
+
+
+def patients(**changed):
+    base = {"longest_diameter_mm": 45.0, "ki67_pct": 8.0, "gy_per_gbq": 0.5, "vein_deg": 220.0, "artery_deg": 60.0}
+    return np.array([[(base | changed)[key] for key, *_ in FEATURES]])
+
+
+def test_already_resectable_patients_gain_nothing():
+    gain, removed = benefit_of(SCHEME, patients(vein_deg=0.0, artery_deg=0.0), 30)
+    assert gain[0] == 0 and 0 < removed[0] < 1
+
+
+def test_more_dose_removes_more():
+    removed = [benefit_of(SCHEME, patients(gy_per_gbq=q), 30)[1][0] for q in (0.05, 0.5, 0.95)]
+    assert removed[0] < removed[1] < removed[2]
+
+
+def test_company_does_not_change_a_patient():
+    both = np.concatenate([patients(), patients(ki67_pct=15.0)])
+    assert benefit_of(SCHEME, both, 20)[1][0] == pytest.approx(benefit_of(SCHEME, both[:1], 20)[1][0], abs=1e-6)
+
+
+def test_dose_runs_over_the_published_spread():
+    assert dose_per_gbq(np.array(0.5)) == pytest.approx(3.142)
+    assert np.log(dose_per_gbq(np.array(1.0)) / 3.142) == pytest.approx(1.96 * 0.54, rel=1e-3)
+
+
+def test_document():
+    document = benefit_document(who_benefits(SCHEME, n_base=16, n_draws=16))
+    to_json(document)
+    assert [row["feature"] for row in document["features"]] == [feature[0] for feature in FEATURES]
+    assert document["answer"]["sentences"] and document["assumptions"]
