@@ -116,3 +116,17 @@ def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
 @pytest.fixture
 def browser(app: ASGIApp) -> Iterator[Browser]:
     return Browser(app).open()
+
+
+@pytest.fixture(scope="session")
+def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished plan with images, of the small synthetic patient; computed once."""
+    from neorlt.jobs import run_plan
+
+    from .small import write_small
+
+    folder = tmp_path_factory.mktemp("small")
+    study, patient = write_small(folder)
+    schemes = [f"{cycles} x 7.4 GBq Lu-177 every 8 weeks" for cycles in (2, 4)]
+    run_plan(study, patient, folder / "example", schemes=schemes, n_draws=100)
+    return folder / "example"

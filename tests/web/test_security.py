@@ -205,3 +205,66 @@ def test_with_a_token_nothing_is_shown_before_it_is_given(tmp_path: Path, shared
 
 def test_the_secret_is_readable_by_its_owner_only(app: ASGIApp, settings: Settings) -> None:
     assert stat.S_IMODE((settings.root / ".secret").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "path", ["/view.json", "/fhir.json", "/report.pdf", "/volumes/dose.nii.gz", "/plan.json", "/report.html", "/audit.json", "/status", ""]
+)
+def test_every_door_of_a_foreign_case_is_closed(app: ASGIApp, settings: Settings, path: str) -> None:
+    from neorlt.web.store import Status, Store
+
+    mine, other = Browser(app).open(), Browser(app).open()
+    address = _create(mine)
+    name = address.rsplit("/", 1)[1]
+    store = Store(settings)
+    owner = next(case for case in store._all() if case.name == name)
+    store.set_status(owner, Status.DONE)
+    assert other.client.get(address + path).status_code == 404
+    sliders = {"nuclide": "Lu-177", "cycles": "2", "activity_gbq": "7", "interval_weeks": "8", "surgery_weeks": "12", "sensitiser": "none"}
+    assert other.client.post(f"{address}/predict", headers=other.headers, data=sliders).status_code == 404
+    other.client.post(f"{address}/again", headers=other.headers)
+    found = store.get(name, owner.owner or "")
+    assert found is not None
+    assert found.status is Status.DONE
+
+
+def test_over_tls_the_cookie_is_secure_and_the_browser_is_told_to_stay(tmp_path: Path) -> None:
+    import os
+    import shutil
+    import signal
+    import ssl
+    import subprocess
+    import sys
+
+    import httpx
+
+    from .live import free_port, wait_for_port
+
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed (apt-get install openssl)")
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-out", str(certificate), "-keyout", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from neorlt.cli import main; main()", "serve", "--cases", str(tmp_path / "root"), "--port", str(port),
+         "--certificate", str(certificate), "--key", str(key)], env={**os.environ, "NEORLT_TOKEN": TOKEN},
+    )  # fmt: skip
+    try:
+        wait_for_port(port, process)
+        trusted = ssl.create_default_context(cafile=certificate)
+        with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, timeout=60) as client:
+            assert client.get("/", headers={"accept": "text/html"}).status_code == 401
+            answer = client.post("/login", data={"token": TOKEN}, follow_redirects=False)
+            assert answer.status_code == 303
+            assert "secure" in answer.headers["set-cookie"].lower()
+            assert client.get("/").headers["strict-transport-security"].startswith("max-age=")
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"http://127.0.0.1:{port}/", timeout=20)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    # The token is not among what other users of the machine can read.
+    assert TOKEN not in " ".join(map(str, process.args))  # type: ignore[arg-type]

@@ -10,22 +10,24 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Form, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.concurrency import run_in_threadpool
 
 from neorlt.core.errors import NeorltError
 from neorlt.core.output import write_atomic
 from neorlt.web import audit
 from neorlt.web.archive import unpack
+from neorlt.web.evidence import FILES, Evidence
 from neorlt.web.guard import REPORT_POLICY, Guard
 from neorlt.web.jobs import Jobs
-from neorlt.web.pages import Pages
+from neorlt.web.pages import Pages, other_scheme, view_of
+from neorlt.web.paper import make_pdf
+from neorlt.web.predictor import Predictor, PredictorError, SchemeError
 from neorlt.web.session import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
 from neorlt.web.settings import Settings
 from neorlt.web.store import Case, Status, Store
+from neorlt.web.whatif import scheme_text
 
 _STATIC = Path(__file__).parent / "static"
 _MAX_PATIENT_BYTES = 256 * 1024
-_VOLUMES = {"dose": ("result", "dose/absorbed_dose_gy.nii.gz"), "ct": ("view", "ct.nii.gz")}
 _TITLE = re.compile(r"[\w .,()+-]{1,80}")
 
 
@@ -46,6 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
     store = Store(settings)
     jobs = Jobs(store)
     pages = Pages()
+    predictor = Predictor()
+    evidence = Evidence(settings.root)
     css = pages.render("page.css.j2")
 
     @asynccontextmanager
@@ -53,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs.start()
         yield
         jobs.stop()
+        predictor.stop()
 
     app = FastAPI(title="neorlt", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.add_middleware(Guard, settings=settings)
@@ -109,7 +114,10 @@ def create_app(settings: Settings) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def say(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers:
+        if "hx-request" in request.headers:
+            # A part of the page is swapped: a whole page inside it would be wrong.
+            return HTMLResponse(pages.render("part_problem.html.j2", text=str(error.detail)), status_code=error.status_code)
+        if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(pages.render("problem.html.j2", csrf="", text=str(error.detail)), status_code=error.status_code)
         return JSONResponse({"error": error.detail}, status_code=error.status_code)
 
@@ -129,6 +137,23 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/")
     def cases(session: Reader) -> Response:
         return show("cases.html.j2", session, cases=store.of(session.owner))
+
+    @app.get("/evidence")
+    def evidence_page(session: Reader) -> Response:
+        made = evidence.is_made
+        content = {"body": evidence.fragment(), "summary": evidence.summary()} if made else {"body": None}
+        return show("evidence.html.j2", session, **content)
+
+    @app.get("/evidence/{name}")
+    def evidence_file(name: str, session: Reader) -> Response:
+        try:
+            if name == "body":
+                return show("evidence_body.html.j2", session, body=evidence.fragment(), summary=evidence.summary())
+            if name in FILES:
+                return FileResponse(evidence.file(name), media_type=FILES[name])
+        except NeorltError as error:
+            raise HTTPException(500, str(error)) from error
+        raise HTTPException(404, "There is no such file.")
 
     @app.post("/cases")
     def create(
@@ -167,7 +192,7 @@ def create_app(settings: Settings) -> FastAPI:
         case = find(name, session)
         if case.status is not Status.DONE:
             return show("waiting.html.j2", session, case=case)
-        return show("case.html.j2", session, **pages.case(case, _volumes(case)))
+        return show("case.html.j2", session, **pages.case(case))
 
     @app.get("/cases/{name}/status")
     def status(name: str, session: Reader) -> Response:
@@ -187,15 +212,13 @@ def create_app(settings: Settings) -> FastAPI:
         return FileResponse(path, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
 
     @app.get("/cases/{name}/report.pdf")
-    async def report_pdf(name: str, session: Reader) -> Response:
+    def report_pdf(name: str, session: Reader) -> Response:
         case = find(name, session, done=True)
         made = case.result / "report.pdf"
         if made.is_file():
             return FileResponse(made, media_type="application/pdf")
-        from neorlt.reporting.pdf import render_pdf
-
         try:
-            content = await run_in_threadpool(render_pdf, case.plan())
+            content = make_pdf(case.result / "plan.json")
         except NeorltError as error:
             raise HTTPException(501, str(error)) from error
         return Response(content, media_type="application/pdf")
@@ -208,10 +231,17 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/cases/{name}/volumes/{volume}.nii.gz")
     def volume(name: str, volume: str, session: Reader) -> Response:
-        path = _volumes(find(name, session, done=True)).get(volume)
-        if path is None:
+        case = find(name, session, done=True)
+        # Only what the view lists is served: a name in the address is compared, never joined to a path.
+        listed = {str(row["name"]) for row in view_of(case)["volumes"]}
+        path = case.view / f"{volume}.nii.gz" if volume in listed else None
+        if path is None or not path.is_file():
             raise HTTPException(404, "There is no such image.")
         return FileResponse(path, media_type="application/gzip")
+
+    @app.get("/cases/{name}/view.json")
+    def view(name: str, session: Reader) -> Response:
+        return JSONResponse(view_of(find(name, session, done=True)))
 
     @app.post("/cases/{name}/predict")
     def predict(
@@ -225,16 +255,16 @@ def create_app(settings: Settings) -> FastAPI:
         sensitiser: Annotated[str, Form(pattern="^(none|capecitabine|CAPTEM|5-FU)$")],
         beside: Annotated[int, Form(ge=0, le=99)] = 0,
     ) -> Response:
-        from neorlt.web.whatif import predict_scheme, scheme_text
-
         case = find(name, session, done=True)
         document = case.plan()
         text = scheme_text(nuclide, cycles, activity_gbq, interval_weeks, surgery_weeks, sensitiser)
         try:
-            predicted = predict_scheme(document, text)
-        except NeorltError as error:
+            found = predictor.compare(document, text, other_scheme(document, beside))
+        except SchemeError as error:
             raise HTTPException(422, str(error)) from error
-        return show("predicted.html.j2", session, **pages.beside(document, predicted, beside))
+        except PredictorError as error:
+            raise HTTPException(503, str(error)) from error
+        return show("predicted.html.j2", session, **pages.beside(document, found, beside))
 
     @app.post("/cases/{name}/sign")
     def sign(name: str, session: Writer, signer: Annotated[str, Form(min_length=2, max_length=80)]) -> Response:
@@ -252,8 +282,3 @@ def create_app(settings: Settings) -> FastAPI:
 
     return app
 
-
-def _volumes(case: Case) -> dict[str, Path]:
-    places = {"result": case.result, "view": case.folder / "view"}
-    found = {name: places[place] / file for name, (place, file) in _VOLUMES.items()}
-    return {name: path for name, path in found.items() if path.is_file()}

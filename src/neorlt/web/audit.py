@@ -25,7 +25,12 @@ def append(path: Path, event: str, **fields: Any) -> dict[str, Any]:
     with path.open("a+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(0)
-        entries = _checked(stream.read())
+        content = stream.read()
+        entries = _checked(content)
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            # A crash cut the last entry before it was acknowledged; the next one must not be joined to its rest.
+            stream.truncate(whole)
         entry: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "event": event,

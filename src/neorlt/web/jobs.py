@@ -11,6 +11,7 @@ import threading
 from neorlt.web.store import Case, Status, Store
 
 TIMEOUT_S = 1800.0
+WORKER = (sys.executable, "-m", "neorlt.web.worker")
 
 
 class Jobs:
@@ -50,13 +51,14 @@ class Jobs:
             self._store.set_status(case, status, message)
 
     def _run(self, case: Case) -> tuple[Status, str]:
-        command = [sys.executable, "-m", "neorlt.web.worker", str(case.folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        command = [*WORKER, str(case.folder)]
+        # The worker ends when its standard input does: a server that is killed leaves no job behind that writes later.
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, stdin=subprocess.PIPE)
         try:
-            out, _ = self._process.communicate(timeout=TIMEOUT_S)
+            out = _wait(self._process, TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
             return Status.FAILED, "It took longer than half an hour and was stopped."
         if self._process.returncode == 0:
             return Status.DONE, ""
@@ -66,3 +68,18 @@ class Jobs:
             return Status.FAILED, str(json.loads(out.strip().splitlines()[-1])["error"])
         except (ValueError, KeyError, IndexError):
             return Status.FAILED, "An unforeseen error ended the job; the details stand in error.txt of the case's folder."
+
+
+def _wait(process: subprocess.Popen[str], timeout_s: float) -> str:
+    """What the process writes until it ends; its standard input stays open all that time."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    said: list[str] = []
+    reader = threading.Thread(target=lambda stream: said.append(stream.read()), args=(process.stdout,), daemon=True)
+    reader.start()
+    try:
+        process.wait(timeout=timeout_s)
+    finally:
+        process.stdin.close()
+    reader.join(timeout=10)
+    return "".join(said)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
@@ -17,6 +18,11 @@ from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
 from neorlt.web import audit
 from neorlt.web.store import Case
+from neorlt.web.whatif import DRAWS, REPLICATES
+
+TIE = 0.9
+"""Two schemes of which neither is better in this share of the draws cannot be told apart; the plan uses the same share."""
+_VOLUME_NAME = re.compile(r"[a-z]+(-\d+)?")
 
 
 class Pages:
@@ -38,7 +44,7 @@ class Pages:
         """Fill a template."""
         return self._environment.get_template(template).render(**content)
 
-    def case(self, case: Case, volumes: Mapping[str, Path]) -> dict[str, Any]:
+    def case(self, case: Case) -> dict[str, Any]:
         """Content of a finished case's page."""
         plan = case.plan()
         schemes = maps(plan.get("schemes"))
@@ -47,7 +53,9 @@ class Pages:
         answer = block(plan.get("answer"))
         baseline = block(answer.get("resectability_baseline"))
         lesion_rows = maps(plan.get("lesions"))
+        view = view_of(case)
         return {
+            **panes(view),
             "case": case,
             "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
             "patient_id": str(block(plan.get("patient")).get("id") or "patient"),
@@ -58,13 +66,14 @@ class Pages:
             "vessels": [regions.vessel_words(vessel) for vessel in maps(baseline.get("vessels"))],
             "columns": columns,
             "rows": rows,
-            "timeline": _timeline(schemes, letters),
+            "timeline": timeline(schemes, letters, view["events"]),
             "lesions": regions.lesions(lesion_rows),
-            "places": lesion_places(case),
             "organs": regions.organs(maps(plan.get("organs")) or regions.kidneys_as_organ(block(plan.get("kidneys")))),
             "has_curves": bool(maps(plan.get("curves"))),
             "has_dvh": bool(maps(plan.get("dvh"))),
-            "volumes": sorted(volumes),
+            "draws": DRAWS,
+            "replicates": REPLICATES,
+            "plan_draws": plan.get("n_draws") or 1000,
             "assumptions": [
                 {"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
                 for row in maps(plan.get("assumptions"))
@@ -75,37 +84,122 @@ class Pages:
             "trail": audit.read(case.trail),
         }
 
-    def beside(self, plan: Mapping[str, Any], predicted: Mapping[str, Any], index: int) -> dict[str, Any]:
-        """Content of the slider's answer: the new scheme beside one of the plan."""
-        schemes = maps(plan.get("schemes"))
-        other = schemes[min(index, len(schemes) - 1)] if schemes else predicted
-        letters = ["?", scheme_views.letters_for(len(schemes) or 1)[min(index, max(len(schemes) - 1, 0))]]
-        columns, rows = scheme_views.opening([predicted, other], letters)
-        from neorlt.web.whatif import DRAWS
+    def beside(self, plan: Mapping[str, Any], found: Mapping[str, Any], index: int) -> dict[str, Any]:
+        """Content of the slider's answer: the new scheme beside one of the plan, predicted in the same draws."""
+        letters, schemes = ["?"], [found["predicted"]]
+        if found["other"] is not None:
+            schemes.append(found["other"])
+            letters.append(scheme_views.letters_for(index + 1)[index])
+        columns, rows = scheme_views.opening(schemes, letters)
+        return {
+            "columns": columns,
+            "rows": rows,
+            "text": times(str(found["predicted"].get("text", ""))),
+            "draws": DRAWS,
+            "verdict": verdict(found["paired"], letters[-1]),
+            "lines": json.dumps([line for scheme in schemes if (line := _line(scheme))]),
+        }
 
-        return {"columns": columns, "rows": rows, "text": times(str(predicted.get("text", ""))), "draws": DRAWS}
+
+def other_scheme(plan: Mapping[str, Any], index: int) -> Mapping[str, Any] | None:
+    """The scheme of the plan with this number, or None."""
+    schemes = maps(plan.get("schemes"))
+    return schemes[index] if index < len(schemes) else None
 
 
-def lesion_places(case: Case) -> dict[str, list[float]]:
-    """Centre of each lesion in millimetres, right-anterior-superior, for the viewer to jump to; empty without images."""
-    path = case.folder / "view" / "lesions.json"
-    places: dict[str, list[float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return places
+def verdict(paired: Mapping[str, Any] | None, letter: str) -> str | None:
+    """One sentence on two schemes: which has the higher chance of response, or that they cannot be told apart."""
+    if paired is None:
+        return None
+    low, high = (100 * float(end) for end in paired["difference"]["ci90"])
+    better = float(paired["p_better"])
+    if low == high == 0.0:
+        return f"This scheme and {letter} have the same chance of response in every draw."
+    shift = f"{low:+.0f} to {high:+.0f} percentage points of objective response, 90 % interval".replace("-", "\u2212")
+    if 1 - TIE < better < TIE:
+        return f"By response, this scheme and {letter} cannot be told apart ({shift})."
+    word = "higher" if better > 0.5 else "lower"
+    return f"This scheme has the {word} chance of response than {letter} in {100 * max(better, 1 - better):.0f} % of the draws ({shift})."
 
 
-def _timeline(schemes: list[Mapping[str, Any]], letters: list[str]) -> dict[str, Any]:
-    """Places of cycles and surgery on a common axis of weeks, as percentages of its length."""
+def _line(scheme: Mapping[str, Any]) -> dict[str, Any] | None:
+    course = block(scheme.get("trajectory"))
+    diameter = block(course.get("diameter_mm"))
+    if not course.get("week") or not diameter:
+        return None
+    # What grows beyond every number is not drawn.
+    kept = [i for i in range(len(course["week"])) if all(math.isfinite(diameter[key][i]) for key in ("median", "low", "high"))]
+    kept = [i for i in kept if course["week"][i] <= float(scheme.get("surgery_week") or 0.0) + 4.0]
+    return {
+        "name": str(scheme.get("name", "")),
+        "week": [course["week"][i] for i in kept],
+        **{key: [round(diameter[key][i], 2) for i in kept] for key in ("median", "low", "high")},
+    }
+
+
+def view_of(case: Case) -> dict[str, Any]:
+    """What the viewer has: ``volumes``, ``lesions`` (places) and ``events``; all empty without images."""
+    path = case.view / "view.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    volumes = [row for row in found.get("volumes", []) if _VOLUME_NAME.fullmatch(str(row.get("name", "")))]
+    return {"volumes": volumes, "lesions": found.get("lesions", {}), "events": found.get("events", [])}
+
+
+def panes(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Which images the two panes open with: the earliest PET (else SPECT) on the left, the last image after it or the dose."""
+    rows = maps(view.get("volumes"))
+    under = [row for row in rows if row["kind"] == "ct"]
+    images = sorted((row for row in rows if row["kind"] in ("pet", "spect")), key=lambda row: float(row["week"] or 0.0))
+    dose = [row for row in rows if row["kind"] == "dose"]
+    first = next(iter(images or dose), None)
+    later_pet = [row for row in images[1:] if row["kind"] == "pet" and first is not None and row["week"] != first["week"]]
+    after = next(iter(later_pet[-1:] or dose or images[-1:]), None)
+
+    def pane(row: Mapping[str, Any] | None) -> dict[str, str]:
+        same = [ct for ct in under if row is None or ct["frame"] == row["frame"]] or under
+        return {"under": str(same[0]["name"]) if same else "", "over": str(row["name"]) if row else ""}
+
+    total = sum(int(row["bytes"]) for row in rows)
+    voxels = max((math.prod(row["shape"]) for row in rows), default=0)
+    return {
+        "view": view,
+        "first": pane(first),
+        "second": pane(after),
+        "view_size": f"{total / 1e6:.1f} MB" if total > 1e6 else f"{total / 1e3:.0f} kB",
+        "view_voxels": f"{voxels / 1e3:.0f} thousand",
+    }
+
+
+def timeline(schemes: list[Mapping[str, Any]], letters: list[str], events: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Places of images, cycles and surgery on a common axis of weeks, as percentages of its length."""
     last = max((float(scheme.get("surgery_week") or 0.0) for scheme in schemes), default=1.0)
-    end = max(last, 1.0) * 1.04
+    begin = min([0.0, *(float(event["week"]) for event in events)])
+    end = max(last, 1.0, *(float(event["week"]) for event in events)) + 1.5
+    begin -= 0.5 if begin < 0 else 0.0
+
+    def place(week: float) -> float:
+        return round(100 * (week - begin) / (end - begin), 2)
+
     lines = []
+    if events:
+        marks = [(place(float(event["week"])), _event_class(event), float(event["week"])) for event in events]
+        words = "; ".join(f"week {float(event['week']):.1f}: {event['text']}" for event in events)
+        lines.append({"letter": "", "name": "Done so far", "marks": marks, "words": f"{words}."})
     for letter, scheme in zip(letters, schemes, strict=True):
         cycles = [
-            (round(100 * float(cycle["week"]) / end, 2), "y" if "Y-90" in block(cycle.get("activity_gbq")) else "lu", float(cycle["week"]))
+            (place(float(cycle["week"])), "y" if "Y-90" in block(cycle.get("activity_gbq")) else "lu", float(cycle["week"]))
             for cycle in maps(scheme.get("cycles"))
         ]
-        surgery = round(100 * float(scheme.get("surgery_week") or 0.0) / end, 2) if scheme.get("cycles") else None
         words = ", ".join(f"week {week:g}" for _, _, week in cycles) or "no cycle"
-        lines.append({"letter": letter, "name": times(str(scheme.get("name", ""))), "cycles": cycles, "surgery": surgery,
-                      "words": f"Cycles: {words}. Surgery: week {scheme.get('surgery_week')}."})  # fmt: skip
+        surgery = float(scheme.get("surgery_week") or 0.0)
+        marks = [*cycles, (place(surgery), "surgery", surgery)] if cycles else cycles
+        lines.append({"letter": letter, "name": times(str(scheme.get("name", ""))), "marks": marks,
+                      "words": f"Cycles: {words}. Surgery: week {surgery:g}."})  # fmt: skip
     step = 8 if end < 90 else 16
-    return {"lines": lines, "ticks": [(round(100 * week / end, 2), week) for week in range(0, int(end) + 1, step)]}
+    return {"lines": lines, "ticks": [(place(week), week) for week in range(0, int(end) + 1, step)]}
+
+
+def _event_class(event: Mapping[str, Any]) -> str:
+    if event["kind"] != "therapy":
+        return "image"
+    return "y" if "Y-90" in str(event["text"]) else "lu"

@@ -48,8 +48,9 @@ def serve(
         raise MissingExtraError("The tumour board's page", extra="web") from error
     from neorlt.web.app import create_app
 
+    # A browser that comes back after some seconds finds its connection open, not closed under its request.
     uvicorn.run(create_app(make_settings(root, host, port, certificate, key, shared)), host=host, port=port, log_level="warning",
-                server_header=False, ssl_certfile=None if certificate is None else str(certificate),
+                server_header=False, timeout_keep_alive=75, ssl_certfile=None if certificate is None else str(certificate),
                 ssl_keyfile=None if key is None else str(key))  # fmt: skip
 
 

@@ -6,17 +6,22 @@ server's folder, readable by its owner only. Cases belong to the identifier, so 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from neorlt.core.errors import InputError
 
 COOKIE = "neorlt_session"
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf-token"
 SECRET_FILE = ".secret"
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,19 @@ class Sessions:
 
 def _read_or_make_secret(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(handle, "wb") as stream:
-        secret = secrets.token_bytes(32)
-        stream.write(secret)
-        stream.flush()
-        os.fsync(stream.fileno())
+    if not path.is_file():
+        # Written aside and linked: a crash leaves no empty secret, and of two servers that start at once one wins.
+        handle, name = tempfile.mkstemp(prefix=f"{SECRET_FILE}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(secrets.token_bytes(SECRET_BYTES))
+                stream.flush()
+                os.fsync(stream.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(name, path)
+        finally:
+            os.unlink(name)
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES:
+        raise InputError("the server's secret is damaged", where=str(path), remedy="remove the file; every session then starts anew")
     return secret

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,6 +63,11 @@ class Case:
         return self.folder if self.owner is None else self.folder / "result"
 
     @property
+    def view(self) -> Path:
+        """Folder of the small volumes that the page shows, with ``view.json``; absent without images."""
+        return self.result / "view"
+
+    @property
     def trail(self) -> Path:
         """The audit trail."""
         return (self.trail_folder or self.folder) / "audit.jsonl"
@@ -114,6 +120,9 @@ class Store:
         """At start: jobs that ran when the server stopped are interrupted; returns those that still wait, to be queued again."""
         waiting = []
         for case in self._all():
+            for left in case.folder.glob(".result.*"):
+                # What a job had written before the server was killed; a result is whole or absent.
+                shutil.rmtree(left, ignore_errors=True)
             if case.status is Status.RUNNING:
                 self.set_status(case, Status.INTERRUPTED)
             elif case.status is Status.QUEUED:

@@ -1,8 +1,10 @@
 """The sliders: one more scheme for a finished case, in under a second.
 
-The patient is rebuilt from the plan document. Measured doses come back as log-normal draws with the document's median
-and 90 % interval; the full draws stay with the job. The number of draws is small, so the answer is coarse, and the
-page says so.
+The scheme goes through the same response model as the plan (:func:`neorlt.planning.predict.predict`), with fewer draws
+of the parameters and fewer replicates; nothing is interpolated or approximated by another model. One thing differs: the
+patient is rebuilt from the plan document, so measured doses are log-normal draws with the document's median and 90 %
+interval (the job's own draws are not kept). The scheme beside it is predicted anew in the same draws, so that the two
+differ by what they do and not by luck.
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from neorlt.core.errors import InputError
+
 if TYPE_CHECKING:
     from neorlt.planning.doses import Kinetics
     from neorlt.planning.predict import World
+    from neorlt.planning.prediction import Prediction
+    from neorlt.planning.scheme import Scheme
 
 DRAWS = 200
 REPLICATES = 10
-HORIZON_WEEKS = 80.0
-"""Every scheme is read out over the same time, so that the compiled model is compiled once."""
+HORIZON_WEEKS = (48.0, 64.0, 80.0)
+"""Schemes are read out to the first of these weeks that holds their surgery, so that the model is compiled for few shapes only."""
 _Z90 = 1.6448536269514722
 _BASELINE = (
     "age_y",
@@ -44,15 +50,86 @@ def predict_scheme(plan: Mapping[str, Any], text: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the scheme is not understood.
+        If the scheme is not understood, or its surgery is later than the sliders read out.
     """
-    from neorlt.planning.predict import predict
+    return compare_schemes(plan, text, None)["predicted"]  # type: ignore[no-any-return]
+
+
+def compare_schemes(plan: Mapping[str, Any], text: str, beside: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Predict a scheme in words and, in the same draws, the one beside it (an entry of the plan's ``schemes``).
+
+    Returns
+    -------
+    dict
+        ``predicted`` and ``other`` (entries of ``schemes``; ``other`` is None where nothing stands beside) and ``paired``:
+        ``difference`` of the chance of objective response (median and ``ci90`` over the paired draws) and
+        ``p_better``, the share of draws in which the first is better (ties count half); None where there is no response
+        to compare.
+
+    Raises
+    ------
+    InputError
+        As :func:`predict_scheme`.
+    """
     from neorlt.planning.scheme import parse_scheme
 
     scheme = parse_scheme(text, "What if")
+    if scheme.surgery_week > HORIZON_WEEKS[-1]:
+        raise InputError(
+            "surgery would be later than the sliders read out", expected=f"week {HORIZON_WEEKS[-1]:g} or earlier",
+            found=f"week {scheme.surgery_week:g}", remedy="choose fewer cycles or shorter intervals",
+        )  # fmt: skip
+    other = None if not beside else scheme_of(beside)
+    last = max(scheme.surgery_week, other.surgery_week if other else 0.0)
+    # Both over the same time: then both get the same scatter of readings.
+    horizon = next((week for week in HORIZON_WEEKS if last <= week), last)
+    identity = _identity(plan)
+    first = _predict(*identity, _words(scheme), horizon)
+    if other is None:
+        return {"predicted": first.as_json(), "other": None, "paired": None}
+    second = _predict(*identity, _words(other), horizon)
+    return {"predicted": first.as_json(), "other": second.as_json(), "paired": _paired(first, second)}
+
+
+def _words(scheme: Scheme) -> str:
+    return json.dumps(
+        {"name": scheme.name, "cycles": [cycle.as_json() for cycle in scheme.cycles], "surgery_week": scheme.surgery_week}, sort_keys=True
+    )
+
+
+def _paired(first: Prediction, second: Prediction) -> dict[str, Any] | None:
+    from neorlt.core.draws import summarise
+
+    if first.p_objective_response is None or second.p_objective_response is None:
+        return None
+    difference = first.p_objective_response.draws - second.p_objective_response.draws
+    better = float(((difference > 0) + 0.5 * (difference == 0)).mean())
+    return {"difference": summarise(difference).as_json(), "p_better": better}
+
+
+def _identity(plan: Mapping[str, Any]) -> tuple[str, str]:
     needed = json.dumps({key: plan.get(key) for key in ("patient", "lesions", "organs", "seed")}, sort_keys=True)
-    key = hashlib.sha256(needed.encode()).hexdigest()
-    return predict(_world(key, needed), scheme, HORIZON_WEEKS).as_json()
+    return hashlib.sha256(needed.encode()).hexdigest(), needed
+
+
+@functools.lru_cache(maxsize=64)
+def _predict(key: str, needed: str, entry: str, horizon_weeks: float) -> Prediction:
+    from neorlt.planning.predict import predict
+
+    return predict(_world(key, needed), scheme_of(json.loads(entry)), horizon_weeks)
+
+
+def scheme_of(entry: Mapping[str, Any]) -> Scheme:
+    """The scheme of an entry of ``schemes``: its cycles and the week of surgery."""
+    from neorlt.planning.scheme import Cycle, Scheme
+
+    cycles = tuple(
+        Cycle(float(cycle["week"]), dict(cycle["activity_gbq"]), str(cycle.get("sensitiser") or "none"))
+        for cycle in entry.get("cycles") or []
+    )
+    surgery = float(entry["surgery_week"])
+    name = str(entry.get("name") or "scheme")
+    return Scheme(name, cycles, surgery - cycles[-1].week) if cycles else Scheme(name, (), watch_weeks=surgery)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,0 +1,230 @@
+// Two linked panes: an image or the dose over the CT in three planes, beside its projection.
+import { letters, paint, placeBehind, project, readVolume } from "/static/mip.js";
+
+const PLANES = { axial: [0, "R", "L", "A", "P"], coronal: [1, "R", "L", "H", "F"], sagittal: [2, "A", "P", "H", "F"] };
+const QUARTERS = { axial: [0, 0, 0.5, 0.5], coronal: [0.5, 0, 0.5, 0.5], sagittal: [0, 0.5, 0.5, 0.5], mip: [0.5, 0.5, 0.5, 0.5] };
+// Dark red over orange to white; low values let the CT through, so that nothing is blackened.
+const FUSED = { R: [60, 130, 200, 240, 252, 255], G: [10, 20, 60, 130, 200, 255], B: [90, 100, 60, 30, 60, 210], A: [0, 90, 190, 235, 255, 255], I: [0, 40, 100, 160, 215, 255] };
+const WINDOWS = { soft: [-135, 215], lung: [-1350, 150], bone: [-450, 1050] };
+const number = (value) => (Math.abs(value) >= 1000 ? value.toLocaleString("en", { maximumFractionDigits: 0 }) : Number(value.toPrecision(3)).toString());
+
+export async function start(root) {
+  const said = document.getElementById("viewer-said");
+  try {
+    const [view, library] = await Promise.all([fetch(`/cases/${root.dataset.case}/view.json`).then((r) => r.json()), import("/static/vendor/niivue-0.69.0.js")]);
+    const panes = [];
+    for (const element of root.querySelectorAll(".pane")) panes.push(await new Pane(element, root.dataset.case, view, library, said).open());
+    link(root, panes);
+    for (const button of document.querySelectorAll(".jump")) {
+      button.addEventListener("click", () => {
+        panes[0].jump(button.dataset.place.split(" ").map(Number));
+        panes[1]?.jump(button.dataset.place.split(" ").map(Number));
+        root.scrollIntoView({ block: "start" });
+        panes[0].canvas.focus({ preventScroll: true });
+        said.textContent = `The cross is on ${button.dataset.name}.`;
+      });
+    }
+    root.dataset.ready = "true";
+  } catch (error) {
+    said.textContent = `The images cannot be shown here (${error.message}): a browser with WebGL 2 is needed. The report to print holds pictures.`;
+  }
+}
+
+function link(root, panes) {
+  const linked = document.getElementById("linked"), second = document.getElementById("second"), plane = document.getElementById("plane");
+  const apart = () => new Set(panes.map((pane) => pane.frame())).size > 1;
+  const arrange = () => { for (const pane of panes) pane.arrange(plane.value); };
+  let busy = false;
+  panes.forEach((pane) => {
+    pane.moved = (place) => {
+      if (busy || !linked?.checked || apart()) return;
+      busy = true;
+      for (const other of panes) if (other !== pane) other.jump(place);
+      busy = false;
+    };
+    pane.changed = () => { document.getElementById("apart").hidden = !apart(); };
+    pane.changed();
+  });
+  second?.addEventListener("input", () => { root.classList.toggle("single", !second.checked); arrange(); });
+  if (second && matchMedia("(max-width: 900px)").matches) { second.checked = false; root.classList.add("single"); }
+  plane.addEventListener("input", arrange);
+  addEventListener("resize", arrange);
+  arrange();
+}
+
+class Pane {
+  constructor(element, name, view, library, said) {
+    Object.assign(this, { element, name, view, library, said, changed: () => {}, moved: () => {}, degrees: 0, serial: 0 });
+    this.canvas = element.querySelector("canvas.planes");
+    this.mip = element.querySelector("canvas.mip");
+    this.part = (key) => element.querySelector(`[data-part=${key}]`);
+    this.over = null;
+  }
+
+  async open() {
+    const { Niivue, DRAG_MODE } = this.library;
+    this.viewer = new Niivue({
+      isRadiologicalConvention: true, sagittalNoseLeft: true, isOrientationTextVisible: false, isColorbar: false, backColor: [0, 0, 0, 1], crosshairWidth: 1.2, crosshairWidthUnit: "mm",
+      crosshairColor: [0.35, 0.85, 1, 0.9], dragAndDropEnabled: false, logLevel: "error", dragMode: DRAG_MODE?.contrast ?? 1, viewModeHotKey: "", clipPlaneHotKey: "", show3Dcrosshair: false,
+      tileMargin: 0, loadingText: "",
+    });
+    this.viewer.addColormap("fused", FUSED);
+    await this.viewer.attachToCanvas(this.canvas);
+    this.viewer.onLocationChange = (data) => this.tell(data);
+    for (const key of ["under", "over"]) this.part(key).addEventListener("input", () => this.load());
+    this.part("unit").addEventListener("input", () => this.unitChanged());
+    this.part("top").addEventListener("input", () => this.scale());
+    this.part("opacity").addEventListener("input", () => this.fade());
+    this.part("window").addEventListener("input", () => this.window());
+    this.part("turn").addEventListener("input", () => this.turn());
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.mip.addEventListener("click", (event) => this.pick(event));
+    await this.load();
+    return this;
+  }
+
+  row(key) { return this.view.volumes.find((row) => row.name === this.part(key).value) ?? null; }
+  frame() { return (this.row("under") ?? this.row("over")).frame; }
+  url(row) { return `/cases/${this.name}/volumes/${row.name}.nii.gz`; }
+
+  async load() {
+    const serial = ++this.serial, under = this.row("under"), over = this.row("over"), place = this.place;
+    this.projected = over ?? under;
+    const list = [];
+    if (under) list.push({ url: this.url(under), colormap: "gray", cal_min: -135, cal_max: 215 });
+    if (over) list.push({ url: this.url(over), colormap: "fused", opacity: under ? 0.6 : 1 });
+    const [, projection] = await Promise.all([this.viewer.loadVolumes(list), readVolume(this.url(this.projected))]);
+    if (serial !== this.serial) return;
+    this.projection = projection;
+    this.over = over ? this.viewer.volumes.length - 1 : -1;
+    const units = over ? [{ unit: over.unit, factor: 1 }, ...over.other_units] : [];
+    if (over?.kind === "pet") units.sort((a, b) => (b.unit === "SUV") - (a.unit === "SUV"));
+    this.part("unit").replaceChildren(...units.map((one) => Object.assign(document.createElement("option"), { value: one.factor, textContent: one.unit })));
+    for (const key of ["unit", "top", "opacity"]) this.part(key).disabled = !over;
+    this.unitChanged();
+    this.window();
+    this.fade();
+    this.turn();
+    this.jump(place ?? this.firstPlace());
+    this.changed();
+  }
+
+  firstPlace() { return Object.values(this.view.lesions)[0] ?? this.viewer.frac2mm([0.5, 0.5, 0.5]).slice(0, 3); }
+  factor() { return Number(this.part("unit").value || 1); }
+
+  unitChanged() {
+    const over = this.row("over"), top = this.part("top");
+    if (over) {
+      const highest = over.highest * this.factor(), step = 10 ** Math.floor(Math.log10(Math.max(highest, 1e-9) / 100));
+      Object.assign(top, { min: step, max: Math.ceil(highest / step) * step, step });
+      top.value = 0.7 * highest;
+    }
+    this.scale();
+  }
+
+  scale() {
+    const over = this.row("over"), ramp = this.part("ramp"), top = Number(this.part("top").value), unit = this.part("unit").selectedOptions[0]?.textContent ?? "HU";
+    const lut = this.viewer.colormap(over ? "fused" : "gray");
+    if (over) {
+      const volume = this.viewer.volumes[this.over];
+      volume.cal_max = top / this.factor();
+      volume.cal_min = 0.06 * volume.cal_max;
+      this.limits = [volume.cal_min, volume.cal_max];
+      this.viewer.updateGLVolume();
+      this.part("top-shown").textContent = `${number(top)} ${unit}`;
+    } else { this.limits = [-300, 400]; }
+    const context = ramp.getContext("2d");
+    for (let x = 0; x < ramp.width; x++) {
+      const q = 4 * Math.round((255 * x) / (ramp.width - 1));
+      const light = lut[q + 3] / 255;
+      context.fillStyle = `rgb(${lut[q] * light} ${lut[q + 1] * light} ${lut[q + 2] * light})`;
+      context.fillRect(x, 0, 1, ramp.height);
+    }
+    this.part("low").textContent = over ? number(0.06 * top) : "-300";
+    this.part("high").textContent = over ? `${number(top)} ${unit}` : "400 HU";
+    this.paintProjection();
+  }
+
+  window() {
+    if (!this.row("under")) return;
+    [this.viewer.volumes[0].cal_min, this.viewer.volumes[0].cal_max] = WINDOWS[this.part("window").value];
+    this.viewer.updateGLVolume();
+  }
+
+  fade() {
+    const percent = Number(this.part("opacity").value);
+    this.part("opacity-shown").textContent = `${percent} %`;
+    if (this.over >= 0) this.viewer.setOpacity(this.over, percent / 100);
+  }
+
+  turn() {
+    this.degrees = Number(this.part("turn").value);
+    this.part("turn-shown").textContent = `${this.degrees}°`;
+    this.picture = project(this.projection, this.degrees);
+    const [left, right] = letters(this.picture.right), box = this.part("mip-box");
+    box.querySelector(".mark.left").textContent = left;
+    box.querySelector(".mark.right").textContent = right;
+    this.paintProjection();
+  }
+
+  paintProjection() {
+    if (this.picture && this.limits) paint(this.mip, this.picture, this.viewer.colormap(this.row("over") ? "fused" : "gray"), ...this.limits);
+  }
+
+  pick(event) {
+    const box = this.mip.getBoundingClientRect(), fit = Math.min(box.width / this.mip.width, box.height / this.mip.height);
+    const column = Math.floor((event.clientX - box.left - (box.width - fit * this.mip.width) / 2) / fit);
+    const row = Math.floor((event.clientY - box.top - (box.height - fit * this.mip.height) / 2) / fit);
+    if (column >= 0 && row >= 0 && column < this.mip.width && row < this.mip.height) this.jump(placeBehind(this.picture, column, row));
+  }
+
+  jump(place) {
+    this.viewer.scene.crosshairPos = this.viewer.mm2frac(place);
+    this.viewer.drawScene();
+    this.viewer.createOnLocationChange();
+  }
+
+  tell(data) {
+    this.place = [data.mm[0], data.mm[1], data.mm[2]];
+    this.moved(this.place);
+    const under = this.row("under"), over = this.row("over"), words = [];
+    data.values.forEach((value, i) => {
+      if (i === 0 && under) words.push(`CT ${number(value.value)} HU`);
+      else if (over) words.push(`${over.title} ${number(value.value * this.factor())} ${this.part("unit").selectedOptions[0].textContent}`);
+    });
+    const [x, y, z] = this.place.map((v) => Math.round(v));
+    this.part("read").textContent = `At ${Math.abs(x)} mm ${x < 0 ? "left" : "right"}, ${Math.abs(y)} mm ${y < 0 ? "back" : "front"}, ${Math.abs(z)} mm ${z < 0 ? "down" : "up"}: ${words.join(", ")}`;
+  }
+
+  key(event) {
+    const move = { ArrowLeft: [2, 0, 0], ArrowRight: [-2, 0, 0], ArrowUp: [0, 2, 0], ArrowDown: [0, -2, 0], PageUp: [0, 0, 2], PageDown: [0, 0, -2] }[event.key];
+    if (!move || !this.place) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.jump(this.place.map((v, i) => v + move[i]));
+  }
+
+  arrange(shown) {
+    const tiles = shown === "multi" ? Object.entries(QUARTERS) : [[shown, [0, 0, 1, 1]]];
+    const planes = tiles.filter(([name]) => name in PLANES);
+    this.canvas.style.visibility = planes.length ? "visible" : "hidden";
+    if (planes.length) this.viewer.setCustomLayout(planes.map(([name, position]) => ({ sliceType: PLANES[name][0], position })));
+    const stage = this.part("stage");
+    for (const old of stage.querySelectorAll(".tile")) old.remove();
+    for (const [name, [left, top, width, height]] of planes) {
+      const tile = document.createElement("div");
+      tile.className = "tile";
+      tile.dataset.plane = name;
+      Object.assign(tile.style, { left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * width}%`, height: `${100 * height}%` });
+      ["left", "right", "head", "foot"].forEach((side, i) => {
+        tile.append(Object.assign(document.createElement("span"), { className: `mark ${side}`, textContent: PLANES[name][1 + i] }));
+      });
+      stage.append(tile);
+    }
+    const box = this.part("mip-box"), place = tiles.find(([name]) => name === "mip")?.[1];
+    box.hidden = !place;
+    if (place) Object.assign(box.style, { left: `${100 * place[0]}%`, top: `${100 * place[1]}%`, width: `${100 * place[2]}%`, height: `${100 * place[3]}%` });
+    this.viewer.resizeListener?.();
+    this.viewer.drawScene();
+  }
+}

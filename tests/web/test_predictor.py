@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from neorlt.planning.scheme import parse_scheme
+from neorlt.web import whatif
+from neorlt.web.pages import other_scheme, timeline, verdict
+from neorlt.web.predictor import Predictor, SchemeError, answer
+
+from .conftest import PLAN
+
+
+@pytest.fixture
+def predictor() -> Predictor:
+    return Predictor()
+
+
+def test_what_cannot_be_understood_comes_back_as_a_sentence(predictor: Predictor) -> None:
+    try:
+        with pytest.raises(SchemeError, match="not understood"):
+            predictor.compare(PLAN, "some scheme", None)
+        first = predictor.pid
+        with pytest.raises(SchemeError, match="later than the sliders read out"):
+            predictor.compare(PLAN, "8 x 7.4 GBq Lu-177 every 16 weeks", None)
+        assert predictor.pid == first
+    finally:
+        predictor.stop()
+
+
+def test_killed_process_is_started_anew(predictor: Predictor) -> None:
+    try:
+        with pytest.raises(SchemeError):
+            predictor.compare(PLAN, "nonsense", None)
+        first = predictor.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        for _ in range(100):
+            if predictor.pid is None:
+                break
+            time.sleep(0.02)
+        with pytest.raises(SchemeError):
+            predictor.compare(PLAN, "nonsense", None)
+        assert predictor.pid not in (None, first)
+    finally:
+        predictor.stop()
+
+
+def test_process_ends_when_nobody_asks() -> None:
+    predictor = Predictor(idle_s=0.2)
+    with pytest.raises(SchemeError):
+        predictor.compare(PLAN, "nonsense", None)
+    deadline = time.monotonic() + 20
+    while predictor.pid is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert predictor.pid is None
+
+
+def test_same_scheme_twice_is_the_same_in_every_draw() -> None:
+    text = "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after"
+    beside = {"name": "as given", "cycles": PLAN["schemes"][0]["cycles"], "surgery_week": 36}  # type: ignore[index]
+    found = whatif.compare_schemes(PLAN, text, beside)
+    assert found["paired"]["p_better"] == 0.5
+    assert found["paired"]["difference"]["ci90"] == [0.0, 0.0]
+    assert found["predicted"]["p_objective_response"] == found["other"]["p_objective_response"]
+
+
+def test_more_activity_is_never_worse_in_common_draws() -> None:
+    # Same weeks, twice the activity: in paired draws response can only rise; with independent draws it would not.
+    beside = {"name": "half", "cycles": [{"week": 8 * i, "activity_gbq": {"Lu-177": 3.7}} for i in range(4)], "surgery_week": 36}
+    found = whatif.compare_schemes(PLAN, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
+    assert found["paired"]["difference"]["ci90"][0] >= 0.0
+    assert found["paired"]["p_better"] > 0.5
+
+
+def test_a_move_costs_less_than_a_second_of_processor_time() -> None:
+    # Processor time of every thread: on a free machine the answer is there no later than that, however busy this one is.
+    beside = PLAN["schemes"][0]  # type: ignore[index]
+    whatif.compare_schemes(PLAN, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
+    for weeks in (9, 10, 11):
+        start = time.process_time()
+        whatif.compare_schemes(PLAN, f"4 x 7.4 GBq Lu-177 every {weeks} weeks, surgery 12 weeks after", beside)
+        assert time.process_time() - start < 1.0
+
+
+def test_scheme_of_an_entry_is_the_scheme_it_came_from() -> None:
+    for text in ("no RLT", "2 x 7.4 GBq Lu-177 every 8 weeks + 2 x 2.8 GBq Y-90 every 8 weeks with CAPTEM, surgery 10 weeks after"):
+        scheme = parse_scheme(text, "name")
+        entry = {"name": "name", "cycles": [cycle.as_json() for cycle in scheme.cycles], "surgery_week": scheme.surgery_week}
+        back = whatif.scheme_of(entry)
+        assert back.cycles == scheme.cycles
+        assert back.surgery_week == scheme.surgery_week
+
+
+def test_model_that_runs_away_is_a_sentence_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> object:
+        raise ValueError("draws hold values that are not finite")
+
+    monkeypatch.setattr("neorlt.web.whatif.compare_schemes", fail)
+    assert "cannot follow this scheme" in answer('{"plan": {}, "text": "x", "beside": null}')["error"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "said"),
+    [
+        (-0.1, 0.3, 0.7, "cannot be told apart"),
+        (0.05, 0.3, 0.97, "has the higher chance"),
+        (-0.3, -0.02, 0.04, "has the lower chance"),
+        (0.0, 0.0, 0.5, "the same chance of response in every draw"),
+    ],
+)
+def test_verdict_says_which_is_better_only_when_the_draws_do(low: float, high: float, better: float, said: str) -> None:
+    text = verdict({"difference": {"median": 0.1, "ci90": [low, high]}, "p_better": better}, "B")
+    assert text is not None
+    assert said in text
+    assert verdict(None, "B") is None
+
+
+def test_other_scheme_outside_the_plan_is_none() -> None:
+    assert other_scheme(PLAN, 0) is not None
+    assert other_scheme(PLAN, 1) is None
+
+
+def test_timeline_places_images_cycles_and_surgery_on_one_axis() -> None:
+    events = [{"week": -2.0, "kind": "imaging", "text": "PET"}, {"week": 0.0, "kind": "therapy", "text": "7.4 GBq Lu-177"}]
+    found = timeline(PLAN["schemes"], ["A"], events)  # type: ignore[arg-type]
+    done, scheme = found["lines"]
+    assert [mark[1] for mark in done["marks"]] == ["image", "lu"]
+    assert [mark[1] for mark in scheme["marks"]] == ["lu"] * 4 + ["surgery"]
+    assert done["marks"][1][0] == scheme["marks"][0][0]
+    places = [mark[0] for line in found["lines"] for mark in line["marks"]]
+    assert all(0.0 <= place <= 100.0 for place in places)
+    # Equal steps of weeks are equal steps on the axis.
+    steps = {round(b[0] - a[0], 1) for a, b in zip(scheme["marks"][:3], scheme["marks"][1:4], strict=True)}
+    assert len(steps) == 1

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from neorlt.web.app import create_app
+from neorlt.web.pages import panes, view_of
+from neorlt.web.settings import Settings
+from neorlt.web.store import Case, Status
+
+from .conftest import PLAN, Browser
+
+CASE = "/cases/shared-example"
+
+
+def _row(name: str, kind: str, week: float | None, frame: int = 0) -> dict[str, object]:
+    return {
+        "name": name, "kind": kind, "title": name, "unit": "Gy", "other_units": [], "week": week, "frame": frame, "highest": 1.0,
+        "spacing_mm": [1, 1, 1], "shape": [2, 2, 2], "bytes": 10,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Browser:
+    folder = tmp_path / "example"
+    (folder / "view").mkdir(parents=True)
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+    (folder / "report.html").write_text("x")
+    rows = [_row("ct-1", "ct", None), _row("dose", "dose", None), _row("../../plan", "pet", 0.0), _row("gone-1", "pet", 0.0)]
+    places = {"volumes": rows, "lesions": {"primary": [1.0, 2.0, 3.0]}, "events": []}
+    (folder / "view" / "view.json").write_text(json.dumps(places))
+    for name in ("ct-1", "dose", "secret"):
+        (folder / "view" / f"{name}.nii.gz").write_bytes(name.encode())
+    return Browser(create_app(Settings(tmp_path / "root", shared=(("example", folder),)))).open()
+
+
+def test_only_listed_volumes_are_served(visitor: Browser) -> None:
+    assert visitor.client.get(f"{CASE}/volumes/ct-1.nii.gz").content == b"ct-1"
+    for name in ("secret", "gone-1", "nothing", "view", "..%2f..%2fplan"):
+        assert visitor.client.get(f"{CASE}/volumes/{name}.nii.gz").status_code == 404
+
+
+def test_names_that_lead_elsewhere_are_dropped(visitor: Browser) -> None:
+    names = [row["name"] for row in visitor.client.get(f"{CASE}/view.json").json()["volumes"]]
+    assert names == ["ct-1", "dose", "gone-1"]
+
+
+def test_page_has_panes_units_and_a_button_for_each_lesion(visitor: Browser) -> None:
+    text = visitor.client.get(CASE).text
+    assert text.count('class="pane"') == 2
+    assert 'data-place="1.0 2.0 3.0"' in text
+    assert "data-part=\"unit\"" in text
+
+
+def test_page_without_images_has_no_viewer(browser: Browser) -> None:
+    text = browser.client.get(CASE).text
+    assert 'id="viewer"' not in text
+    assert browser.client.get(f"{CASE}/view.json").json() == {"volumes": [], "lesions": {}, "events": []}
+
+
+def test_panes_open_with_baseline_and_what_came_after() -> None:
+    images = [_row("pet-1", "pet", -2.0), _row("pet-2", "pet", 30.0), _row("spect-1", "spect", 0.2)]
+    rows = [_row("ct-1", "ct", None), *images, _row("dose", "dose", None)]
+    found = panes({"volumes": rows})
+    assert found["first"] == {"under": "ct-1", "over": "pet-1"}
+    assert found["second"] == {"under": "ct-1", "over": "pet-2"}
+    without_follow_up = panes({"volumes": [row for row in rows if row["name"] != "pet-2"]})
+    assert without_follow_up["second"] == {"under": "ct-1", "over": "dose"}
+
+
+def test_each_pane_takes_the_ct_of_its_own_frame() -> None:
+    rows = [_row("ct-1", "ct", None), _row("ct-2", "ct", None, 1), _row("pet-1", "pet", -2.0), _row("pet-2", "pet", 30.0, 1)]
+    found = panes({"volumes": rows})
+    assert (found["first"]["under"], found["second"]["under"]) == ("ct-1", "ct-2")
+
+
+def test_view_of_a_case_without_one_is_empty(tmp_path: Path) -> None:
+    case = Case("a" * 32, tmp_path, "me", "t", "", Status.DONE)
+    assert view_of(case) == {"volumes": [], "lesions": {}, "events": []}
