@@ -31,6 +31,7 @@ Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
 Draws = Annotated[int, typer.Option(min=50, max=20000, help="Number of joint draws.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a result lies outside a stated validity window.")]
+Register = Annotated[str, typer.Option("--register", help="Time points: check (stop if apart), rigid, regions, or off.")]
 PsfFwhm = Annotated[float | None, typer.Option("--psf-fwhm-mm", min=0, max=40, help="Blur of the SPECT, full width at half maximum.")]
 
 
@@ -98,6 +99,8 @@ def plan(
     names: Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")] = None,
     psf_fwhm_mm: PsfFwhm = None,
     no_partial_volume: Annotated[bool, typer.Option("--no-partial-volume", help="Leave blur uncorrected, to see its bias.")] = False,
+    register: Register = "check",
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too (extra pdf).")] = False,
     draws: Draws = 1000,
     seed: Seed = 1,
     strict: Strict = False,
@@ -108,27 +111,41 @@ def plan(
 
     document = run_plan(
         study, patient, out, schemes=scheme or [], labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
-        partial_volume=not no_partial_volume, n_draws=draws, seed=seed,
+        partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed, pdf=pdf,
     )
     _finish(document, json, strict, report=Path(out) / "report.html")
 
 
 @app.command()
 def predict(
-    patient: Annotated[Path, typer.Argument(help="patient.toml")],
-    scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Scheme in words or a TOML file; may be repeated.")] = None,
+    patient: Annotated[Path | None, typer.Argument(help="patient.toml")] = None,
+    scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Words, a TOML file or a published name; repeatable.")] = None,
+    list_schemes: Annotated[bool, typer.Option("--list-schemes", help="List the published schemes with their sources.")] = False,
     draws: Draws = 1000,
     seed: Seed = 1,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Predict without images: response, risk and trajectory of one or more schemes."""
+    if list_schemes:
+        from neorlt.planning.published import published_schemes
+
+        found = {"published": [row.as_json() for row in published_schemes()]}
+        _show(found, json, lambda d: _rows(
+            ["name", "scheme", "source", "doi", "PMID", "note"],
+            [[r["key"], r["scheme"], r["source"], r["doi"] or "-", r["pmid"] or "-", r["note"]] for r in d["published"]]))
+        return
+    if patient is None:
+        from neorlt.core.errors import InputError
+
+        raise InputError("no patient file is given", remedy="give patient.toml, or --list-schemes")
     from neorlt.planning.document import plan_document
     from neorlt.planning.patient import read_patient
     from neorlt.planning.scheme import load_scheme, standard_schemes
 
-    schemes = tuple(load_scheme(text) for text in scheme) if scheme else standard_schemes()
-    _finish(plan_document(read_patient(patient), schemes, n_draws=draws, seed=seed), json, strict)
+    known = read_patient(patient)
+    schemes = tuple(load_scheme(text, known) for text in scheme) if scheme else standard_schemes()
+    _finish(plan_document(known, schemes, n_draws=draws, seed=seed), json, strict)
 
 
 def _finish(document: Mapping[str, Any], as_json: bool, strict: bool, report: Path | None = None) -> None:
@@ -171,6 +188,8 @@ def measure(
     study: Path,
     labels: Annotated[Path | None, typer.Option("--regions", help="NIfTI label map with the regions.")] = None,
     names: Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")] = None,
+    follow_up: Annotated[list[Path] | None, typer.Option("--follow-up", help="A later study; repeat it, in order of time.")] = None,
+    krenning: Annotated[bool, typer.Option("--krenning", help="Give the Krenning scale read on PET (an assumption).")] = False,
     json: Json = False,
 ) -> None:
     """SUV and size of every lesion, per time point, and the response between them."""
@@ -186,7 +205,13 @@ def measure(
             for row in document["lesions"]
         ])
 
-    _show(measure_command(study, labels=labels, label_names=names), json, table)
+        if document["response"] is not None:
+            from neorlt.dicom.commands import response_sentences
+
+            for sentence in response_sentences(document["response"]):
+                _say(sentence)
+
+    _show(measure_command(study, labels=labels, label_names=names, follow_up=follow_up or (), krenning=krenning), json, table)
 
 
 @app.command()
@@ -198,6 +223,15 @@ def dose(
     names: Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")] = None,
     psf_fwhm_mm: PsfFwhm = None,
     no_partial_volume: Annotated[bool, typer.Option("--no-partial-volume", help="Leave blur uncorrected, to see its bias.")] = False,
+    s_values: Annotated[
+        Path | None, typer.Option("--s-values", help="CSV of S-values that you have (OpenDose, MIRDcalc, OLINDA): used for its organs.")
+    ] = None,
+    s_masses: Annotated[Path | None, typer.Option("--s-masses", help="CSV organ,mass_g where the S-values hold no masses.")] = None,
+    histories: Annotated[int, typer.Option(min=1000, help="Monte Carlo: electrons and photons to follow.")] = 2_000_000,
+    checkpoint: Annotated[Path | None, typer.Option(help="Monte Carlo: file to keep and resume a run by.")] = None,
+    device: Annotated[str, typer.Option(help="Monte Carlo: cpu or cuda:0.")] = "cpu",
+    export_gate: Annotated[bool, typer.Option("--export-gate", help="Write the case as a GATE 10 simulation, OUT/gate.")] = False,
+    register: Register = "check",
     draws: Draws = 1000,
     seed: Seed = 1,
     json: Json = False,
@@ -214,7 +248,8 @@ def dose(
         ])
 
     document = run_dose(study, out, method=method, labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
-                        partial_volume=not no_partial_volume, n_draws=draws, seed=seed)
+                        partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
+                        s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate)
     for text in document["warnings"]:
         _warn(text)
     _show(document, json, table)
@@ -234,12 +269,14 @@ def _floats(text: str, option: str) -> list[float]:
 def sphere(
     nuclide: str,
     mass_g: Annotated[str, typer.Option("--mass-g", help="Masses in grams, comma separated.")] = "1,10,100",
+    daughters: Annotated[bool, typer.Option("--daughters", help="Count the decays of all daughters too, in place.")] = False,
+    nuclide_file: Annotated[Path | None, typer.Option("--nuclide-file", help="TOML file of a nuclide of your own.")] = None,
     json: Json = False,
 ) -> None:
     """S-values of spheres of water."""
     from neorlt.nuclides.commands import sphere_command
 
-    _show(sphere_command(nuclide, _floats(mass_g, "--mass-g")), json, lambda d: _rows(
+    _show(sphere_command(nuclide, _floats(mass_g, "--mass-g"), with_daughters=daughters, nuclide_file=nuclide_file), json, lambda d: _rows(
         ["mass g", "S mGy/(MBq s)", "absorbed electron fraction"],
         [[f"{s['mass_g']:g}", f"{s['s_mgy_per_mbq_s']:.4g}", f"{s['phi_electron']:.4f}"] for s in d["spheres"]]))
 
@@ -249,6 +286,9 @@ def kernel(
     nuclide: str,
     voxel_mm: Annotated[str, typer.Option("--voxel-mm", help="One edge, or three with commas between.")],
     density: Annotated[float, typer.Option("--density", help="g/cm3")] = 1.04,
+    medium: Annotated[str, typer.Option(help="water or soft-tissue")] = "water",
+    daughters: Annotated[bool, typer.Option("--daughters", help="Count the decays of all daughters too, in place.")] = False,
+    nuclide_file: Annotated[Path | None, typer.Option("--nuclide-file", help="TOML file of a nuclide of your own.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the JSON document to this file.")] = None,
     json: Json = False,
 ) -> None:
@@ -258,7 +298,8 @@ def kernel(
     from neorlt.nuclides.commands import kernel_command
 
     edges = _floats(voxel_mm, "--voxel-mm")
-    document = kernel_command(nuclide, edges[0] if len(edges) == 1 else tuple(edges), density)
+    document = kernel_command(nuclide, edges[0] if len(edges) == 1 else tuple(edges), density, medium=medium, with_daughters=daughters,
+                              nuclide_file=nuclide_file)
     if out is not None:
         write_atomic(out, to_json(document))
     values = document["s_mgy_per_mbq_s"]

@@ -28,11 +28,46 @@ def _show(document: Mapping[str, Any], as_json: bool, *keys: str) -> None:
             sys.stdout.write(f"  {row}\n")
 
 
-def recovery(study: Path, phantom: Annotated[str, typer.Option(help="nema")] = "nema", json: Json = False) -> None:
-    """Recovery coefficients and blur from a phantom scan."""
+def recovery(
+    study: Path,
+    phantom: Annotated[str, typer.Option(help="nema or jaszczak")] = "nema",
+    also: Annotated[list[Path] | None, typer.Option("--also", help="Another scan, the phantom moved aside; may be repeated.")] = None,
+    concentration: Annotated[float | None, typer.Option(help="Filled into the spheres, in the scan's unit.")] = None,
+    json: Json = False,
+) -> None:
+    """Recovery coefficients and blur from scans of a phantom."""
     from neorlt.dicom.commands import recovery_command
 
-    _show(recovery_command(study, phantom=phantom), json, "phantom", "fwhm_mm", "curve")
+    document = recovery_command(study, phantom=phantom, also=also or (), concentration=concentration)
+    _show(document, json, "phantom", "fwhm_mm", "curve", "psf_by_radius")
+
+
+def crossfire(
+    diameter_mm: Annotated[str, typer.Option("--diameter-mm", help="Diameters of spherical lesions, comma separated.")] = "2,5,10,20,60",
+    nuclides: Annotated[str, typer.Option(help="Nuclides to compare, the first is the reference.")] = "Lu-177,Y-90",
+    json: Json = False,
+) -> None:
+    """Answer "90Y or 177Lu for this lesion?": absorbed fraction, range, dose rate, LET and the price in the kidney."""
+    from neorlt.core.errors import InputError
+    from neorlt.nuclides.commands import crossfire_command
+
+    try:
+        diameters = [float(part) for part in diameter_mm.split(",")]
+    except ValueError as error:
+        raise InputError("a diameter is not a number", found=diameter_mm, where="--diameter-mm", remedy="write for example 5,20") from error
+    document = crossfire_command(diameters, [name.strip() for name in nuclides.split(",")])
+    if json:
+        _show(document, True)
+        return
+    for lesion in document["lesions"]:
+        sys.stdout.write(f"{lesion['diameter_mm']:g} mm\n")
+        for row in lesion["nuclides"]:
+            sys.stdout.write(
+                f"  {row['nuclide']:7s} electron energy kept {100 * row['absorbed_fraction']:3.0f} %  R90 {row['r90_mm']:.2g} mm  "
+                f"rim/centre {row['edge_to_centre']:.2f}  dose rate {row['dose_rate_mgy_per_h_per_mbq']:.3g} mGy/h per MBq  "
+                f"LET {row['let_track_kev_per_um']:.2f} keV/um  kidney Gy per tumour Gy {row['kidney_gy_per_tumour_gy_over_first']:.2f}\n"
+            )
+    sys.stdout.write(document["let"] + "\nKidney Gy per tumour Gy: relative to the first nuclide; " + document["label"] + ".\n")
 
 
 def deidentify(study: Path, out: Out, json: Json = False) -> None:
@@ -70,17 +105,28 @@ def trial(
     """Run the virtual trial of a TOML file."""
     from neorlt.trials.command import trial_command
 
-    _show(trial_command(design, dask), json, "n_simulated", "power", "assurance", "arms")
+    _show(trial_command(design, dask), json, "n_simulated", "power", "assurance", "answer", "type_one_error", "assumptions", "notes")
 
 
-def design(context: typer.Context, kind: str, json: Json = False) -> None:
+def design(
+    context: typer.Context,
+    kind: str,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for pictures of the operating characteristics.")] = None,
+    json: Json = False,
+) -> None:
     """Sample size and boundaries: simon, exact, two-arm, group-sequential, survival, predictive, safety.
 
     Options are those of the design, for example: design simon --p0 0.1 --p1 0.3 --alpha 0.1 --beta 0.1
     """
     from neorlt.trials.designs.command import design_command
 
-    _show(design_command(kind, **_options(context.args)), json)
+    options = _options(context.args)
+    document = design_command(kind, **options)
+    if plots is not None:
+        from neorlt.trials.designs.pictures import write_pictures
+
+        write_pictures(plots, document, **options)
+    _show(document, json)
 
 
 def _options(words: list[str]) -> dict[str, Any]:
@@ -124,9 +170,15 @@ def serve(
 
 def mount(app: typer.Typer) -> None:
     """Add these commands to the command line."""
+    from neorlt.cli_choice import mount as mount_choice
+    from neorlt.dicom.pacs_app import pacs_app
+    from neorlt.dosimetry.kinetics_app import kinetics_app
     from neorlt.evidence.commands import evidence_app
 
-    for command in (recovery, deidentify, calibrate, cohort, trial, serve):
+    for command in (recovery, crossfire, deidentify, calibrate, cohort, trial, serve):
         app.command()(command)
     app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(design)
+    mount_choice(app)
     app.add_typer(evidence_app, name="evidence")
+    app.add_typer(pacs_app, name="pacs")
+    app.add_typer(kinetics_app, name="kinetics")

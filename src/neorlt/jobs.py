@@ -13,8 +13,10 @@ from neorlt.core.manifest import build_manifest, to_json
 from neorlt.core.output import atomic_folder
 
 if TYPE_CHECKING:
+    from neorlt.dicom.write_dose_sr import RegionDoseRow
     from neorlt.dosimetry.commands import DoseResult
     from neorlt.imaging.study import Study
+    from neorlt.imaging.volume import Volume
     from neorlt.reporting.picture import Picture
 
 CURVE_POINTS = 60
@@ -24,33 +26,39 @@ HISTOGRAM_POINTS = 80
 
 def run_plan(
     study_folder: Path | None, patient_file: Path | None, out: Path, *, schemes: Sequence[str] = (), labels: Path | None = None,
-    label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, n_draws: int = 1000, seed: int = 1,
+    label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
+    n_draws: int = 1000, seed: int = 1, pdf: bool = False,
 ) -> dict[str, Any]:
-    """Read, measure, predict, compare, and write ``report.html``, ``plan.json``, ``run.json`` and the dose volumes.
+    """Read, measure, predict, compare, and write the report.
+
+    The folder gets ``report.html``, ``plan.json``, ``run.json``, ``fhir.json``, the tables of ``steps/``, the dose volumes and
+    the page's ``view/``; with ``pdf`` also ``report.pdf``.
 
     Returns the plan document. Nothing is left in ``out`` if a step fails.
     """
     from neorlt.planning.document import plan_document
+    from neorlt.planning.exports import write_steps
     from neorlt.planning.patient import read_patient
+    from neorlt.planning.reporting_items import reporting_items
     from neorlt.planning.scheme import load_scheme, standard_schemes
+    from neorlt.reporting.fhir import fhir_bundle
     from neorlt.reporting.report import render_report
 
     if study_folder is None and patient_file is None:
         raise InputError("there is nothing to plan from", remedy="give a study folder, --patient patient.toml, or both")
     patient = read_patient(patient_file) if patient_file is not None else None
-    chosen = tuple(load_scheme(text) for text in schemes) if schemes else standard_schemes()
+    chosen = tuple(load_scheme(text, patient) for text in schemes) if schemes else standard_schemes()
     with atomic_folder(out) as work:
         pictures: list[Picture] = []
         if study_folder is None:
             assert patient is not None
             document = plan_document(patient, chosen, synthetic=_synthetic(patient.id), n_draws=n_draws, seed=seed)
         else:
-            from neorlt.dicom.read import read_study
             from neorlt.dosimetry.commands import compute_doses
+            from neorlt.imaging.view import write_view
             from neorlt.planning.merge import merge_patient
 
-            study = read_study(study_folder, psf_fwhm_mm=psf_fwhm_mm, labels=labels, label_names=label_names)
-            _need_regions(study)
+            study, alignment = _read(study_folder, psf_fwhm_mm, labels, label_names, register)
             result = compute_doses(study, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws)
             merged = merge_patient(patient, study, image_lesions(study))
             by_name = {dose.name: dose for dose in result.doses}
@@ -61,42 +69,78 @@ def run_plan(
                 conflicts=merged.conflicts, warnings=[*merged.warnings, *study.warnings, *result.warnings],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)), n_draws=n_draws, seed=seed,
             )
-            document |= image_blocks(study, result)
+            document |= image_blocks(study, result) | {"registration": alignment}
             pictures = dose_pictures(study, result)
-            write_volumes(study, result, work, study_folder)
+            document["warnings"] += write_volumes(study, result.dose, result.tia, dose_rows(study, result), work, study_folder, "kernel")
+            write_view(study, work / "view", result.dose)
+            document["reporting_items"] = reporting_items(document)
         document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}
+        write_steps(document, work / "steps")
+        (work / "fhir.json").write_text(to_json(fhir_bundle(document)), encoding="utf-8")
+        if pdf:
+            from neorlt.reporting.pdf import render_pdf
+
+            (work / "report.pdf").write_bytes(render_pdf(document, pictures))
         (work / "plan.json").write_text(to_json(document), encoding="utf-8")
         (work / "report.html").write_text(render_report(document, pictures), encoding="utf-8")
         inputs = [path for path in (study_folder, patient_file) if path is not None]
-        options = {"schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "n_draws": n_draws}
+        options = {
+            "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register,
+            "n_draws": n_draws,
+        }
         (work / "run.json").write_text(to_json(build_manifest("plan", inputs=inputs, options=options, seed=seed)), encoding="utf-8")
     return document
 
 
 def run_dose(
     study_folder: Path, out: Path, *, method: str = "kernel", labels: Path | None = None, label_names: Path | None = None,
-    psf_fwhm_mm: float | None = None, partial_volume: bool = True, n_draws: int = 1000, seed: int = 1,
+    psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check", n_draws: int = 1000, seed: int = 1,
+    s_values: Path | None = None, s_masses: Path | None = None, histories: int = 2_000_000, checkpoint: Path | None = None,
+    device: str = "cpu", gate: bool = False,
 ) -> dict[str, Any]:
-    """Write ``dose.json``, ``run.json`` and the dose volumes; returns the document."""
-    from neorlt.dicom.read import read_study
-    from neorlt.dosimetry.commands import dose_command
+    """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document."""
+    from neorlt.dosimetry.commands import MonteCarloOptions, dose_command
+    from neorlt.dosimetry.gate_export import export_gate
     from neorlt.imaging.nifti import write_nifti
 
     if method not in ("local", "kernel", "montecarlo"):
         raise InputError("unknown dose method", expected="local, kernel or montecarlo", found=method, remedy="choose one of them")
-    study = read_study(study_folder, psf_fwhm_mm=psf_fwhm_mm, labels=labels, label_names=label_names)
-    _need_regions(study)
+    study, alignment = _read(study_folder, psf_fwhm_mm, labels, label_names, register)
     document, volumes = dose_command(
         study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws,  # type: ignore[arg-type]
+        s_values=s_values, s_masses=s_masses, monte_carlo=MonteCarloOptions(histories, checkpoint, device),
     )
+    document["registration"] = alignment
     with atomic_folder(out) as work:
         for name, volume in volumes.items():
             write_nifti(volume, work / f"{name}.nii.gz")
+        document["warnings"] += write_dicom(study, volumes["dose"], _rows_of(study, document), work / "dicom", study_folder, method)
+        if gate:
+            export_gate(volumes["tia"], work / "gate", density=volumes.get("density"), seed=seed)
         (work / "dose.json").write_text(to_json(document), encoding="utf-8")
-        options = {"method": method, "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "n_draws": n_draws}
+        options = {
+            "method": method, "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
+        }
         (work / "run.json").write_text(
             to_json(build_manifest("dose", inputs=[study_folder], options=options, seed=seed)), encoding="utf-8")
     return document
+
+
+def _read(
+    folder: Path, psf_fwhm_mm: float | None, labels: Path | None, label_names: Path | None, register: str
+) -> tuple[Study, list[dict[str, object]]]:
+    """Read a study with regions and see to it that its time points lie on one another."""
+    from dataclasses import replace
+
+    from neorlt.dicom.read import read_study
+    from neorlt.imaging.align import align_time_points
+
+    moved = register in ("rigid", "regions")
+    study = read_study(folder, psf_fwhm_mm=psf_fwhm_mm, labels=labels, label_names=label_names, several_frames=moved)
+    _need_regions(study)
+    study, found = align_time_points(study, register)
+    shown = [one.sentence for one in found if one.applied or one.note or one.shift_mm > one.error_mm]
+    return replace(study, warnings=(*study.warnings, *shown)), [one.as_json() for one in found]
 
 
 def _synthetic(*texts: str) -> str | None:
@@ -131,13 +175,17 @@ def image_lesions(study: Study) -> list[Any]:
 
 def image_blocks(study: Study, result: DoseResult) -> dict[str, Any]:
     """The blocks of the plan document that only images can fill: organs, curves, histograms, sources."""
+    from neorlt.dosimetry.tornado import tornado_rows
     from neorlt.planning.document import dose_fields
 
+    # A curve that nobody corrected carries no error of the blur.
+    corrected = any(abs(dose.tia.curve.recovery - 1.0) > 1e-9 for dose in result.doses)
     organs = {region.name for region in study.organs()}
     return {
         "organs": [{"name": dose.name, **dose_fields(dose)} for dose in result.doses if dose.name in organs],
         "curves": [_curve(tia, "organ" if tia.name in organs else "lesion") for tia in result.tias],
         "dvh": [_histogram(histogram) for histogram in result.histograms],
+        "uncertainty": tornado_rows(result.doses, fwhm_mm=(study.psf_fwhm_mm or 0.0) if corrected else 0.0, between_cycles=True),
         "sources": list(study.sources),
     }
 
@@ -182,19 +230,55 @@ def dose_pictures(study: Study, result: DoseResult) -> list[Picture]:
     return pictures
 
 
-def write_volumes(study: Study, result: DoseResult, work: Path, study_folder: Path) -> None:
-    """Absorbed dose as NIfTI, DICOM Parametric Map and 16-bit RT Dose, all of the same patient and frame of reference."""
-    from neorlt.dicom.owner import find_owner
-    from neorlt.dicom.write_dose import write_dose_parametric_map, write_rtdose
+def write_volumes(
+    study: Study, dose: Volume, tia: Volume, rows: Sequence[RegionDoseRow], work: Path, study_folder: Path, method: str
+) -> list[str]:
+    """Write NIfTI volumes and every DICOM object of the result to ``work/dose``; returns what a reader should know of them."""
     from neorlt.imaging.nifti import write_nifti
 
     folder = work / "dose"
     folder.mkdir()
-    write_nifti(result.dose, folder / "absorbed_dose_gy.nii.gz")
-    write_nifti(result.tia, folder / "time_integrated_activity_mbq_h_per_ml.nii.gz")
-    owner = find_owner(study_folder, result.dose.grid.frame_of_reference)
+    write_nifti(dose, folder / "absorbed_dose_gy.nii.gz")
+    write_nifti(tia, folder / "time_integrated_activity_mbq_h_per_ml.nii.gz")
+    return write_dicom(study, dose, rows, folder, study_folder, method)
+
+
+def write_dicom(
+    study: Study, dose: Volume, rows: Sequence[RegionDoseRow], folder: Path, study_folder: Path, method: str
+) -> list[str]:
+    """Write every DICOM object of a result, filed under the study's patient.
+
+    Returns what a reader should know of objects that could not be written.
+    """
+    from neorlt.dicom.commands import measure_study
+    from neorlt.dicom.export import write_results
+    from neorlt.dicom.owner import find_owner
+
+    owner = find_owner(study_folder, dose.grid.frame_of_reference)
     if owner is None:
-        # Without a CT or PET there is no series that a DICOM dose could refer to: the NIfTI volumes stand alone.
-        return
-    write_dose_parametric_map(result.dose, owner.paths, folder / "absorbed_dose_parametric_map.dcm", owner.identity, series_number=901)
-    write_rtdose(result.dose, owner.paths, folder / "absorbed_dose_rtdose.dcm", owner.identity, series_number=902)
+        return ["The study has no CT or PET that DICOM results could refer to: the NIfTI volumes stand alone."]
+    lesions = measure_study(study)["lesions"] if study.lesions() else []
+    words = {"kernel": "voxel kernels and sphere S-values", "local": "local deposition", "montecarlo": "Monte Carlo transport"}
+    return write_results(study, dose, rows, lesions, folder, owner, words[method])
+
+
+def _rows_of(study: Study, document: dict[str, Any]) -> list[RegionDoseRow]:
+    """Dose of every region of the document of ``dose``, as the reports state it."""
+    from neorlt.dicom.write_dose_sr import RegionDoseRow
+
+    kinds = {region.name: region.kind for region in study.regions}
+    return [
+        RegionDoseRow(row["name"], kinds[row["name"]], row["mass_g"], row["dose_gy"]["mean"], row["dose_gy"]["sd"])
+        for row in document["regions"]
+    ]
+
+
+def dose_rows(study: Study, result: DoseResult) -> list[RegionDoseRow]:
+    """Dose of every region as the reports state it."""
+    from neorlt.dicom.write_dose_sr import RegionDoseRow
+
+    kinds = {region.name: region.kind for region in study.regions}
+    return [
+        RegionDoseRow(dose.name, kinds[dose.name], dose.mass_g, float(np.mean(dose.draws_gy)), float(np.std(dose.draws_gy)))
+        for dose in result.doses
+    ]

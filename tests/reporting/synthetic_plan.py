@@ -345,6 +345,12 @@ def synthetic_plan() -> dict[str, Any]:
             _histogram("liver", 2.1, 0.3),
             _histogram("spleen", 5.2, 0.2),
         ],
+        "uncertainty": {
+            "primary": [
+                {"part": "contour", "low_gy": 18.0, "high_gy": 30.0, "share": 0.6, "advice": "contour on a sharper image"},
+                {"part": "S-value", "low_gy": 22.5, "high_gy": 24.0, "share": 0.004, "advice": "use Monte Carlo on the patient's CT"},
+            ]
+        },
         "cross_dose": [{"from": "liver", "to": "kidney-right", "dose_gy": 0.021}],
         "assumptions": [
             {"text": "Uptake falls by 14 % from cycle to cycle (grade 2).", "label": "by construction"},

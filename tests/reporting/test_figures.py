@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neorlt.reporting.figures import curves, dose_picture, dvh, schemes, trajectory
+from neorlt.reporting.figures import curves, dose_picture, dvh, schemes, tornado, trajectory
 from neorlt.reporting.figures.palette import DARK, LIGHT
 from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.picture import Picture
@@ -101,6 +101,16 @@ def test_figures_without_data_are_absent() -> None:
     assert trajectory.trajectories(bare, ["A"], "diameter_mm") is None
     assert trajectory.waiting({"week": [1], "p_2mm_more": [0.5]}) is None
     assert dvh.dose_volume([{"name": "x", "mean_gy": 1.0}], "d", "t") is None
+
+
+def test_tornado_has_a_bar_for_each_part_and_says_them() -> None:
+    name, bars = next(iter(synthetic_plan()["uncertainty"].items()))
+    text = tornado.tornado_bars(name, bars, "tornado-0")
+    assert text is not None
+    words = "".join(_svg(text).itertext())
+    for part in ("contour", "S-value", "What the dose of primary hangs on", "18 to 30 Gy", "60"):
+        assert part in words, part
+    assert tornado.tornado_bars("x", [{"part": "contour"}], "tornado-1") is None
 
 
 def _marker(row: int, column: int, **more: object) -> Picture:

@@ -85,6 +85,7 @@ def test_sections_stand_in_the_order_in_which_a_board_reads(page: Page) -> None:
         "organs",
         "conflicts",
         "curves",
+        "uncertainty",
         "pictures",
         "dvh",
         "assumed",

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neorlt.core.errors import InputError
-from neorlt.reporting.figures import curves, dose_picture, dvh, schemes, trajectory
+from neorlt.reporting.figures import choice, curves, dose_picture, dvh, schemes, tornado, trajectory
 from neorlt.reporting.figures.palette import DARK, LIGHT
 from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.picture import Picture
 from neorlt.reporting.rounding import given, prose, times
+from neorlt.reporting.views import choice as choice_views
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
@@ -130,6 +131,14 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
             }
             for i, row in enumerate(curve_rows)
         ],
+        "uncertainty": [
+            {
+                "name": str(name),
+                "svg": svg(tornado.tornado_bars(str(name), maps(bars), f"tornado-{i}")),
+                "advice": str(maps(bars)[0].get("advice") or "") if maps(bars) else "",
+            }
+            for i, (name, bars) in enumerate(block(plan.get("uncertainty")).items())
+        ],
         "pictures": [
             {
                 "title": _clean(picture.title),
@@ -154,6 +163,9 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
         "sources": texts(plan.get("sources")),
         "glossary": front.GLOSSARY,
         "run": front.run_facts(plan),
+        "search": choice_views.search_section(block(plan.get("search"))),
+        "figure_search": svg(choice.benefit_against_harm(block(plan.get("search")))) if plan.get("search") else None,
+        "update": choice_views.update_section(block(plan.get("update"))),
         "reporting_items": [(str(row.get("item", "")), given(row.get("value"))) for row in maps(plan.get("reporting_items"))],
         "version": re.sub(r"[^\w.+-]", "", str(plan.get("neorlt") or "")),
         "light": LIGHT,

@@ -1,0 +1,153 @@
+"""Figures of the response model's calibration: what the data taught it, how well it predicts what it has not seen.
+
+They read the report that ``neorlt calibrate`` writes (``posterior.json``), never the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.reporting.figures.palette import LIGHT
+from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
+
+LABELS = {
+    "alpha_per_gy": "effective sensitivity α (1/Gy)",
+    "omega_alpha": "spread of α between lesions (log-SD)",
+    "residual_fraction": "what stays when all cells are dead",
+    "clearance_half_life_d": "clearance of dead cells, T½ (days)",
+    "activity_log_sd": "unevenness of activity (log-SD)",
+    "sigma_d": "measuring error of a diameter (log-SD)",
+    "eta": "sensitivity against Ki-67, exponent",
+    "nu": "uptake against Ki-67, exponent",
+}
+LOG_AXIS = ("alpha_per_gy", "clearance_half_life_d")
+
+
+def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[str, NDArray[Any]]) -> str:
+    """Return densities of the main parameters before and after the data, as SVG.
+
+    Parameters
+    ----------
+    prior, posterior
+        Draws ``(draw,)`` by parameter name.
+
+    """
+    with drawing("prior-posterior"):
+        figure = new_figure(430, grid=(2, 4), margins_px=(16, 16, 34, 46), gaps_px=(22, 74))
+        axes = np.ravel(figure.subplots(2, 4))
+        for axis, (name, label) in zip(axes, LABELS.items(), strict=True):
+            before, after = (np.asarray(x[name], np.float64) for x in (prior, posterior))
+            turn = np.log10 if name in LOG_AXIS else np.asarray
+            low, high = np.quantile(turn(before), [0.005, 0.995])
+            bins = np.linspace(low, high, 41)
+            for values, colour, style in ((before, LIGHT["muted"], "--"), (after, LIGHT["ink"], "-")):
+                count, _ = np.histogram(turn(values), bins, density=True)
+                centre = (bins[1:] + bins[:-1]) / 2
+                x = 10**centre if name in LOG_AXIS else centre
+                axis.plot(x, count, color=colour, linestyle=style)
+            if name in LOG_AXIS:
+                axis.set_xscale("log")
+            axis.set_yticks([])
+            axis.spines["left"].set_visible(False)
+            axis.set_title(label.replace(" (", "\n("), fontsize=10, fontweight="normal", pad=4)
+        axes[0].plot([], [], color=LIGHT["muted"], linestyle="--", label="prior")
+        axes[0].plot([], [], color=LIGHT["ink"], label="posterior")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=2)
+        return to_svg(figure, "prior-posterior", "What 23 lesions taught the model",
+                      "Densities of eight parameters before (dashed) and after (solid) the fit.")
+
+
+def draw_left_out(report: Mapping[str, Any]) -> str:
+    """Return each lesion with the 90 % interval predicted without it, against its dose, as SVG.
+
+    Parameters
+    ----------
+    report
+        Content of ``posterior.json``; reads ``predictive``.
+
+    """
+    rows: Sequence[Mapping[str, Any]] = report["predictive"]["lesions"]
+    inside = int(report["predictive"]["n_inside_90"])
+    with drawing("left-out"):
+        figure = new_figure(330, margins_px=(70, 16, 34, 50))
+        axis = figure.subplots()
+        for row in rows:
+            low, high = row["loo90_pct"]
+            axis.plot([row["dose_gy"]] * 2, [low, high], color=LIGHT["rule"], linewidth=5, solid_capstyle="butt")
+            axis.plot(row["dose_gy"], row["seen_pct"], "o" if row["inside"] else "X", color=LIGHT["ink"])
+        axis.axhline(0, color=LIGHT["muted"], linewidth=0.8)
+        axis.set_xscale("log")
+        axis.set_xticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
+        axis.minorticks_off()
+        axis.set_xlabel("dose to the lesion until best response (Gy)")
+        axis.set_ylabel("change of volume (%)")
+        axis.set_title(f"{inside} of {len(rows)} lesions lie in the 90 % interval predicted without them", pad=8)
+        light_grid(axis)
+        return to_svg(figure, "left-out", "Lesions predicted without themselves",
+                      "Bars: 90 % interval; dots: seen inside it; crosses: seen outside it.")
+
+
+def draw_pit(report: Mapping[str, Any]) -> str:
+    """Return the empirical distribution of the probability integral transform with its band, as SVG.
+
+    The band holds 90 % of the curves of a model that is right (independent uniform values; pointwise, from the binomial).
+
+    Parameters
+    ----------
+    report
+        Content of ``posterior.json``; reads ``predictive``.
+
+    """
+    from scipy.stats import binom
+
+    pit = np.sort(np.asarray(report["predictive"]["pit"], np.float64))
+    n = len(pit)
+    grid = np.linspace(0, 1, 201)
+    with drawing("pit"):
+        figure = new_figure(330, 420, margins_px=(56, 16, 34, 50))
+        axis = figure.subplots()
+        axis.fill_between(grid, binom.ppf(0.05, n, grid) / n, binom.ppf(0.95, n, grid) / n, color=LIGHT["line"], step="mid")
+        axis.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=0.8)
+        axis.step(np.concatenate([[0], pit, [1]]), np.concatenate([[0], np.arange(1, n + 1) / n, [1]]), where="post", color=LIGHT["ink"])
+        axis.set_xlabel("predicted probability of less than was seen")
+        axis.set_ylabel("share of lesions")
+        axis.set_title("Leave-one-out PIT", pad=8)
+        return to_svg(figure, "pit", "Probability integral transform",
+                      "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
+
+
+def draw_sbc(ranks: Mapping[str, Sequence[int]], n_ranked: int = 99, n_bins: int = 10) -> str:
+    """Return rank histograms of simulation-based calibration with the 99 % band of a uniform rank, as SVG.
+
+    Parameters
+    ----------
+    ranks
+        Ranks 0 to ``n_ranked`` of the truth among the draws, by parameter.
+    n_ranked, n_bins
+        Draws that were ranked against; bins of the histograms.
+
+    """
+    from scipy.stats import binom
+
+    names = list(ranks)
+    columns = 5
+    rows = -(-len(names) // columns)
+    with drawing("sbc"):
+        figure = new_figure(34 + 118 * rows, grid=(rows, columns), margins_px=(16, 16, 28, 16), gaps_px=(16, 38))
+        axes = np.ravel(figure.subplots(rows, columns))
+        for axis in axes[len(names) :]:
+            axis.set_visible(False)
+        for axis, name in zip(axes, names, strict=False):
+            counts = np.histogram(ranks[name], n_bins, (0, n_ranked + 1))[0]
+            band = binom.ppf([0.005, 0.995], len(ranks[name]), 1 / n_bins)
+            axis.axhspan(band[0], band[1], color=LIGHT["line"])
+            axis.step(np.arange(n_bins + 1), np.append(counts, counts[-1]), where="post", color=LIGHT["ink"])
+            axis.set_ylim(0, max(band[1], counts.max()) * 1.25)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.set_title(name, fontsize=9.5, fontweight="normal", pad=3)
+        return to_svg(figure, "sbc", "Simulation-based calibration", "Ranks of the truth among posterior draws; flat is right.")

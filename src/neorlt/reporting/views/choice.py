@@ -1,0 +1,94 @@
+"""Tables of the choice: the schemes of a search, and the schedule before and after an update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neorlt.reporting.rounding import fixed, interval, is_number, number, percent, prose, times
+from neorlt.reporting.views.cells import block, maps, texts
+
+Table = tuple[list[str], list[list[str]]]
+MAX_ROWS = 12
+
+
+def _chance(value: Any) -> str:
+    return percent(value) or "–"
+
+
+def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the report shows of a search; None without one."""
+    if not search:
+        return None
+    chosen = block(search.get("chosen"))
+    tied = set(texts(search.get("tied_with_chosen")))
+    seen: dict[str, Mapping[str, Any]] = {str(chosen.get("name")): chosen}
+    for row in [*maps(search.get("references")), *maps(search.get("front"))[:MAX_ROWS]]:
+        seen.setdefault(str(row.get("name")), row)
+    heads = ["Scheme", "Resectable", "Response", "Tumour left", "Kidney over limit", "Blood grade 3–4", "Second neoplasm", "Surgery, week",
+             "Utility (90 % interval)", "Against the first"]
+    body = []
+    for name, row in seen.items():
+        values = {key: block(value).get("mean") for key, value in block(row.get("objectives")).items()}
+        utility = block(row.get("utility"))
+        ends = utility.get("ci90") or [None, None]
+        verdict = "the choice" if row is chosen else "cannot be told apart" if name in tied else str(
+            block(row.get("chosen_minus_this")).get("verdict") or "–")
+        if row is not chosen and row.get("within_limits") is False:
+            verdict += "; passes a limit"
+        body.append([
+            times(name), *(_chance(values.get(key)) for key in ("p_resectable", "p_objective_response", "tumour_left", "p_kidney_over",
+                                                                "p_blood_grade34", "p_secondary_neoplasm")),
+            number(row.get("surgery_week")), _span(utility.get("mean"), ends), verdict])
+    limits = block(search.get("limits"))
+    weights = block(search.get("weights"))
+    return {
+        "sentences": [prose(text) for text in texts(block(search.get("answer")).get("sentences"))],
+        "heads": heads, "body": body, "rule": str(search.get("rule") or ""),
+        "limits": "; ".join(f"{_words(key)} {number(value)}" for key, value in limits.items() if is_number(value)),
+        "weights": "; ".join(f"{_words(key)} {number(value)}" for key, value in weights.items()),
+        "size": f"{search.get('n_screened')} schemes were screened on {search.get('n_screen_draws')} common draws, "
+                f"{search.get('n_full')} went through the full model on {search.get('n_draws')}.",
+        "assumptions": [{"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
+                        for row in maps(search.get("assumptions"))],
+    }
+
+
+def _words(key: str) -> str:
+    return key.removeprefix("p_").replace("_gbq", " (GBq)").replace("_gy", " (Gy)").replace("_", " ")
+
+
+def _span(mean: Any, ends: Any) -> str:
+    if not is_number(mean):
+        return "–"
+    if not all(map(is_number, ends)):
+        return fixed(mean, 2)
+    return f"{fixed(mean, 2)} ({fixed(ends[0], 2)} to {fixed(ends[1], 2)})"
+
+
+def update_section(update: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the report shows of an update between cycles; None without one."""
+    if not update:
+        return None
+    measured = []
+    for row in maps(update.get("measured")):
+        before, after = (interval(row.get(key)) for key in ("expected_before", "expected_after"))
+        measured.append([str(row.get("what")), f"{number(row.get('measured'), 3)} {row.get('unit', '')}",
+                         *(f"{value[0]} ({value[1]})" if value else "–" for value in (before, after))])
+    options = []
+    for row in maps(update.get("options")):
+        cells = [times(str(row.get("option"))), times(str(row.get("scheme")))]
+        for key in ("p_resectable", "p_objective_response", "p_kidney_over", "p_blood_grade34"):
+            cells.append(f"{_chance(block(row.get('before')).get(key))} → {_chance(block(row.get('after')).get(key))}")
+        cells.append(str(block(row.get("chosen_minus_this")).get("verdict") or "–")
+                     if row.get("option") != block(update.get("chosen")).get("option") else "the choice")
+        options.append(cells)
+    return {
+        "title": f"Update after cycle {update.get('cycles_given')} (week {number(update.get('week'))})",
+        "changes": [prose(text) for text in texts(update.get("changes"))],
+        "measured": (["Measured", "Value", "Expected before", "Expected after"], measured),
+        "options": (["What may follow", "Scheme", "Resectable", "Response", "Kidney over limit", "Blood grade 3–4", "Against the first"],
+                    options),
+        "method": str(update.get("method") or ""), "rule": str(update.get("rule") or ""),
+        "warnings": texts(update.get("warnings")),
+    }
