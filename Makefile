@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test system lint bench docs validate wheel lock hooks clean
+.PHONY: demo test system lint audit-online bench docs validate wheel lock hooks clean
 
 # One stamp a set of packages: base for the demo, all for tests and development.
 $(VENV)/base.stamp: requirements.lock pyproject.toml
@@ -30,6 +30,11 @@ lint: $(VENV)/dev.stamp  ## style, types, import table, table hashes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/hash_tables.py --check
+	$(BIN)/python tools/audit_dependencies.py
+
+audit-online: $(VENV)/dev.stamp  ## known vulnerabilities of the locked packages (needs a network)
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip_audit -r requirements-dev.lock --disable-pip --require-hashes
 
 docs: $(VENV)/dev.stamp  ## run every example of the gallery
 	$(BIN)/python tools/run_docs.py

@@ -22,7 +22,7 @@ _CAPABILITIES = (
     ("trials on a dask cluster", ("distributed",), "neorlt[dask]"),
     ("PACS", ("pynetdicom", "dicomweb_client"), "neorlt[pacs]"),
     ("PDF report", ("weasyprint",), "neorlt[pdf] and Debian's pango"),
-    ("living evidence", ("httpx", "defusedxml", "rispy", "sklearn"), "neorlt[evidence]"),
+    ("living evidence", ("httpx", "defusedxml", "sklearn"), "neorlt[evidence]"),
     ("tumour board page", ("fastapi", "uvicorn"), "neorlt[web]"),
 )
 

@@ -63,7 +63,23 @@ def test_commands_have_their_keys():
     assert kernel["s_mgy_per_mbq_s"]["0,0,0"] > kernel["s_mgy_per_mbq_s"]["0,0,1"] > kernel["s_mgy_per_mbq_s"]["0,1,1"]
     assert kernel["energy_closure"] == pytest.approx(1.0, abs=0.005)
     assert kernel_command("Y-90", (2.0, 3.0, 4.0), 1.0)["voxel_mm"] == [2.0, 3.0, 4.0]
-    assert len(crossfire_command([10.0, 20.0])["lesions"]) == 2
+    crossfire = crossfire_command([10.0, 20.0])
+    assert [row["diameter_mm"] for row in crossfire["lesions"]] == [10.0, 20.0]
+    ratios = [[n["kidney_gy_per_tumour_gy_over_first"] for n in row["nuclides"]] for row in crossfire["lesions"]]
+    assert [r[0] for r in ratios] == pytest.approx([1.0, 1.0])
+    assert ratios[0][1] > ratios[1][1] > 1
+    assert "assumption" in crossfire["label"]
+    assert kernel_command("Y-90", 4.8, 1.04, medium="soft-tissue")["s_mgy_per_mbq_s"]["0,0,0"] < kernel["s_mgy_per_mbq_s"]["0,0,0"]
+
+
+def test_a_user_s_nuclide_and_daughters_reach_the_commands(tmp_path):
+    path = tmp_path / "alpha.toml"
+    path.write_text('name = "Qq-250"\nhalf_life_h = 5.0\nsource = "invented"\nalpha = [[6.0, 1.0]]\n')
+    row = sphere_command("Qq-250", [10.0], nuclide_file=path)["spheres"][0]
+    assert row["s_mgy_per_mbq_s"] == pytest.approx(0.1602177 * 6.0 * 250 / 246 / 10.0, rel=1e-4)
+    alone, chain = (sphere_command("Pb-212", [10.0], with_daughters=d) for d in (False, True))
+    assert chain["spheres"][0]["s_mgy_per_mbq_s"] > 20 * alone["spheres"][0]["s_mgy_per_mbq_s"]
+    assert chain["decays_per_parent"]["Po-212"] == pytest.approx(0.6406, abs=0.002)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, float("nan")])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.nuclides.nuclide import get_nuclide, list_nuclides, normalise_name
+from neorlt.nuclides.nuclide import get_nuclide, line_origins, list_nuclides, normalise_name
 from neorlt.nuclides.spectra import BetaBranch, beta_shape, beta_spectrum
 
 DOSE_NUCLIDES = ("Lu-177", "Y-90", "Ga-68", "In-111", "Cu-64", "Tb-161", "I-131")
@@ -96,6 +96,22 @@ def test_every_nuclide_is_named_with_its_source():
         nuclide = get_nuclide(name)
         assert "ENSDF" in nuclide.source
         assert nuclide.decay_constant_per_h * nuclide.half_life_h == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("name", list_nuclides())
+def test_every_line_names_its_origin(name):
+    nuclide, origins = get_nuclide(name), line_origins(name)
+    if not nuclide.emissions_complete:
+        return
+    for kind in ("beta_minus", "beta_plus", "gamma", "x_ray", "conversion_electron", "auger", "alpha"):
+        assert len(origins[kind]) == len(getattr(nuclide, kind)), kind
+        assert all(any(source in origin for source in ("ENSDF", "xraydb", "EADL97", "binding energies")) for origin in origins[kind])
+    if name == "Lu-177":
+        assert "ENSDF Hf177: 208.366 keV from the 321.316 keV level" in origins["gamma"]
+
+
+def test_a_nuclide_of_the_user_has_no_shipped_origins():
+    assert line_origins("Xx-1") == {}
 
 
 def test_names_in_any_usual_spelling():

@@ -73,6 +73,12 @@ def test_dose_list_in_the_patient_file_sets_the_dose():
     assert np.median(kinetics.gy_per_gbq[:, 0]) == pytest.approx(30.0 / 7.4, rel=0.02)
 
 
+def test_rules_of_the_label_are_asked_before_each_cycle(comparison):
+    none, four = comparison.predictions[0], comparison.predictions[2]
+    assert none.cycle_rules == () and [rule["week"] for rule in four.cycle_rules] == [0, 8, 16, 24]
+    assert four.cycle_rules[0]["p_delay"] == 0 and all(0 <= r["p_stop"] <= r["p_delay"] <= 1 for r in four.cycle_rules)
+
+
 def test_no_treatment_only_grows(comparison):
     none = comparison.predictions[0]
     assert none.diameter_change_pct.low > 0

@@ -1,7 +1,7 @@
 """Schemes in words and TOML are one object, and what is not understood is refused with the forms that are."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
@@ -50,6 +50,7 @@ def test_what_is_not_understood_is_refused_with_a_remedy(text):
     assert caught.value.remedy
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_ends_in_anything_but_a_scheme_or_a_named_error(text):
     try:
@@ -58,6 +59,7 @@ def test_no_text_ends_in_anything_but_a_scheme_or_a_named_error(text):
         assert error.remedy
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.sampled_from([3.7, 5.55, 7.4]), st.sampled_from([6, 8, 10]), st.integers(4, 20),
        st.sampled_from(["", " with CAPTEM", " with capecitabine", " with 5-FU"]))
 def test_words_of_a_scheme_read_back_as_the_same_scheme(n, activity, interval, surgery, tail):

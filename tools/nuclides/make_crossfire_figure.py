@@ -42,6 +42,7 @@ def main() -> int:
     right.legend(fontsize=8)
     for axis in (left, right):
         axis.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+        axis.minorticks_off()
     figure.savefig(OUT, dpi=110, metadata={"Software": None})
     return 0
 

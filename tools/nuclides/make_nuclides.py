@@ -78,14 +78,15 @@ def eadl_yields(z: int) -> dict[str, tuple[float, dict[str, float]]]:
     return out
 
 
-def relax(element: str, vacancies: dict[str, float]) -> tuple[list[list[float]], list[list[float]]]:
-    """X-ray lines and Auger lines [(MeV, per decay)] of these vacancies per decay."""
+def relax(element: str, vacancies: dict[str, float]) -> tuple[list[list], list[list]]:
+    """X-ray lines and Auger lines [MeV, per decay, origin] of these vacancies per decay."""
     edges, lines = xraydb.xray_edges(element), xraydb.xray_lines(element)
     yields = eadl_yields(xraydb.atomic_number(element))
     left = dict(vacancies)
     energy = sum(n * edges[s].energy for s, n in left.items()) / 1e6
     photons: dict[float, float] = {}
-    auger: list[list[float]] = []
+    named: dict[float, str] = {}
+    auger: list[list] = []
     for shell in sorted(edges, key=lambda s: -edges[s].energy):
         n = left.pop(shell, 0.0)
         if n <= 0:
@@ -94,10 +95,11 @@ def relax(element: str, vacancies: dict[str, float]) -> tuple[list[list[float]],
         moves = {target: f for target, f in moves.items() if target in edges}
         for target, f in moves.items():
             left[target] = left.get(target, 0.0) + n * f
-        group = [line for line in lines.values() if line.initial_level == shell]
-        total = sum(line.intensity for line in group)
+        group = [(label, line) for label, line in lines.items() if line.initial_level == shell]
+        total = sum(line.intensity for _, line in group)
         radiative = n * omega if total else 0.0
-        for line in group:
+        for label, line in group:
+            named.setdefault(line.energy / 1e6, f"{element} {label}: strength xraydb, yield of {shell} {'EADL97' if shell in yields else 'xraydb'}")
             share = radiative * line.intensity / total
             photons[line.energy / 1e6] = photons.get(line.energy / 1e6, 0.0) + share
             ends = [e for e in edges if e.startswith(line.final_level.split(",")[0][:2])]
@@ -106,18 +108,18 @@ def relax(element: str, vacancies: dict[str, float]) -> tuple[list[list[float]],
         nonradiative = max(0.0, n * (1 - sum(moves.values())) - radiative)
         if shell == "K":
             # Two L vacancies in proportion to the electrons there (2 : 2 : 4).
-            auger.append([edges["K"].energy / 1e6 - 2 * mean_edge_mev(edges, "L"), nonradiative])
+            auger.append([edges["K"].energy / 1e6 - 2 * mean_edge_mev(edges, "L"), nonradiative, f"{element} KLL: EADL97"])
             for sub, weight in (("L1", 0.25), ("L2", 0.25), ("L3", 0.5)):
                 if sub in edges:
                     left[sub] = left.get(sub, 0.0) + 2 * nonradiative * weight
         elif shell in SHELLS["L"]:
             line_energy = edges[shell].energy / 1e6 - 2 * mean_edge_mev(edges, "M")
             if line_energy > OUTER_MEV:
-                auger.append([line_energy, nonradiative])
-    outer = energy - sum(e * n for e, n in photons.items()) - sum(e * n for e, n in auger)
+                auger.append([line_energy, nonradiative, f"{element} {shell}MM: EADL97"])
+    outer = energy - sum(e * n for e, n in photons.items()) - sum(a[0] * a[1] for a in auger)
     if outer > 0:
-        auger.append([OUTER_MEV, outer / OUTER_MEV])
-    return [[e, n] for e, n in sorted(photons.items()) if n > 1e-9], [a for a in auger if a[1] > 1e-9]
+        auger.append([OUTER_MEV, outer / OUTER_MEV, f"{element} outer shells: what the binding energies leave"])
+    return [[e, n, named[e]] for e, n in sorted(photons.items()) if n > 1e-9], [a for a in auger if a[1] > 1e-9]
 
 
 def coefficients(gamma: dict, edges: dict) -> dict[str, float]:
@@ -163,6 +165,12 @@ def read_mode(stem: str) -> dict:
         for sub in subs:
             vacancies[sub] = vacancies.get(sub, 0.0) + n / len(subs)
 
+    def fed(level: dict) -> str:
+        return f"ENSDF {document['parentID']}: to the {level['levelEnergy']:.6g} keV level of {document['daughterID']}"
+
+    def left(level: dict, gamma: dict) -> str:
+        return f"ENSDF {document['daughterID']}: {gamma['gammaEnergy']:.6g} keV from the {level['levelEnergy']:.6g} keV level"
+
     captures = []
     isomers = {level["levelIndex"] for level in document["levelScheme"] if lives_apart(level)}
     for level in document["levelScheme"]:
@@ -170,7 +178,7 @@ def read_mode(stem: str) -> dict:
             if beta["betaMinusIntensity"]:
                 out["beta_minus"].append({
                     "endpoint_mev": (q_kev - level["levelEnergy"]) / 1e3, "per_decay": beta["betaMinusIntensity"],
-                    "unique": beta["forbiddennessDegree"] == "1UF", "z": z,
+                    "unique": beta["forbiddennessDegree"] == "1UF", "z": z, "origin": fed(level),
                 })
                 weight += beta["betaMinusIntensity"]
         for beta in level.get("betaPlusDecay") or []:
@@ -178,7 +186,7 @@ def read_mode(stem: str) -> dict:
             positron, capture = beta["betaPlusIntensity"] or 0.0, beta["electronCaptureIntensity"] or 0.0
             if positron and beta["endPointBetaPlusEnergy"]:
                 out["beta_plus"].append({"endpoint_mev": (q_kev - level["levelEnergy"]) / 1e3 - 2 * ELECTRON_MEV, "per_decay": positron,
-                                         "unique": False, "z": z})
+                                         "unique": False, "z": z, "origin": fed(level)})
             shells = (beta["calculatedAtomicShellElectronCaptureFractions"] or [{}])[0]
             fraction = {s: shells.get(f"calculatedElectronCaptureFractionAtomicShell{s}") or 0.0 for s in ("K", "L")}
             share = sum(fraction.values())
@@ -192,7 +200,7 @@ def read_mode(stem: str) -> dict:
             weight += max(total, positron + capture)
         for alpha in level.get("alphaDecay") or []:
             if alpha["alphaIntensity"] and alpha["alphaEnergy"]:
-                out["alpha"].append([alpha["alphaEnergy"] / 1e3, alpha["alphaIntensity"]])
+                out["alpha"].append([alpha["alphaEnergy"] / 1e3, alpha["alphaIntensity"], fed(level)])
                 weight += alpha["alphaIntensity"]
         for gamma in level.get("gammaDecay") or []:
             per = (gamma["gammaIntensity"] or 0.0) * photon_norm / 100.0
@@ -201,17 +209,19 @@ def read_mode(stem: str) -> dict:
                 continue
             if gamma["multipolarity"] == "E0":
                 # An E0 transition emits no photon: its energy leaves as a K conversion electron.
-                out["conversion_electron"].append([energy - mean_edge_mev(edges, "K"), per])
+                out["conversion_electron"].append([energy - mean_edge_mev(edges, "K"), per, f"{left(level, gamma)}, E0"])
                 hole("K", per)
                 continue
-            out["gamma"].append([energy, per])
+            out["gamma"].append([energy, per, left(level, gamma)])
             for shell, alpha_coefficient in coefficients(gamma, edges).items():
-                out["conversion_electron"].append([energy - mean_edge_mev(edges, shell), per * alpha_coefficient])
+                out["conversion_electron"].append(
+                    [energy - mean_edge_mev(edges, shell), per * alpha_coefficient, f"{left(level, gamma)}, {shell} shell, alpha {alpha_coefficient:.4g}"]
+                )
                 hole(shell, per * alpha_coefficient)
     scale = branch / weight
     for beta in out["beta_minus"] + out["beta_plus"]:
         beta["per_decay"] *= scale
-    out["alpha"] = [[e, n * scale] for e, n in out["alpha"]]
+    out["alpha"] = [[e, n * scale, origin] for e, n, origin in out["alpha"]]
     for shell, n in captures:
         if family(edges, shell):
             hole(shell, n * scale)
@@ -240,11 +250,14 @@ def read(name: str) -> dict:
     }
     for key, floor in (("gamma", 1e-7), ("conversion_electron", 1e-9), ("alpha", 1e-9)):
         merged[key] = [row for row in merged[key] if row[1] > floor]
+    lines = ("alpha", "gamma", "x_ray", "conversion_electron", "auger")
+    origin = {key: [row[2] for row in merged[key]] for key in lines}
+    merged |= {key: [row[:2] for row in merged[key]] for key in lines}
     return rounded({
         "half_life_h": half["halfLifeBest"] * SECONDS[half["unitHalfLifeBest"]] / 3600,
         "mass_number": document["parentAtomicMass"], "emissions_complete": True,
         "daughters": [mode["branch"] for mode in modes],
-        **merged,
+        **merged, "origin": origin,
         "source": f"ENSDF decay data of {document['parentID']} (paceENSDF {paceENSDF.__version__}); "
                   "atomic data: xraydb (Elam 2002), EADL97",
     })
@@ -254,6 +267,7 @@ def half_life_only(name: str) -> dict:
     document = json.loads((DATA / f"j_input_{HALF_LIFE_ONLY[name]}_0keV.json").read_text())
     half = document["parentDecay"][0]["halfLife"][0]
     empty = {k: [] for k in ("beta_minus", "beta_plus", "alpha", "gamma", "x_ray", "conversion_electron", "auger", "daughters")}
+    empty |= {"origin": {}}
     return rounded({
         "half_life_h": half["halfLifeBest"] * SECONDS[half["unitHalfLifeBest"]] / 3600,
         "mass_number": document["parentAtomicMass"], "emissions_complete": False, **empty,

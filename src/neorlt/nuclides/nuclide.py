@@ -194,6 +194,18 @@ def get_nuclide(name: str) -> Nuclide:
     return found
 
 
+def line_origins(name: str) -> dict[str, tuple[str, ...]]:
+    """Where each line of a shipped nuclide comes from, in the order of its arrays and branches.
+
+    Keys are those of :class:`Nuclide` (``beta_minus``, ``gamma``, ``auger`` and so on); a nuclide of the user has none.
+    """
+    row = tables.read_json("nuclides", "nuclides.json").get(normalise_name(name))
+    if row is None:
+        return {}
+    lines = {key: tuple(origins) for key, origins in row["origin"].items()}
+    return lines | {key: tuple(branch["origin"] for branch in row[key]) for key in ("beta_minus", "beta_plus")}
+
+
 _USER: dict[str, Nuclide] = {}
 
 

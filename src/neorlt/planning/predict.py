@@ -161,7 +161,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     kidney_dose = cycle_doses_gy(world.kidneys, scheme)
     bed = kidney_bed_gy(world.parameters, kidney_dose, world.kidneys.half_life_h, [cycle.week for cycle in scheme.cycles])
     limit = float(kidney_bed_limit_gy(patient.kidney_risk_factors))
-    counts = blood_counts.result()
+    counts, rules = blood_counts.result()
     for line, course in counts.items():
         if course is None:
             reasons[f"{line}_nadir"] = f"no baseline count of {line} is given"
@@ -200,6 +200,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
         doses_derived=any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles),
         labels=_labels(world, scheme),
         reasons=reasons,
+        cycle_rules=rules,
     )
 
 
@@ -276,8 +277,13 @@ def _grade(
     return summarise(change.ki67_counted_pct), float(change.lower.mean()), float(change.null_lower.mean())
 
 
-def _blood(world: World, scheme: Scheme, horizon_week: float) -> dict[str, BloodCourse | None]:
-    """Platelets and neutrophils to a quarter of a year after surgery; None where the baseline count is not given."""
+def _blood(
+    world: World, scheme: Scheme, horizon_week: float
+) -> tuple[dict[str, BloodCourse | None], tuple[Mapping[str, float], ...]]:
+    """Platelets and neutrophils to a quarter of a year after surgery, and what the label's rule says before each cycle.
+
+    A line is None where its baseline count is not given.
+    """
     patient, n = world.patient, BLOOD_REPLICATES
     activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in NUCLIDES] for cycle in scheme.cycles]).reshape(-1, len(NUCLIDES))
     dose, half_life = blood.marrow_dose_gy(world.parameters, activity, world.seed)
@@ -296,7 +302,15 @@ def _blood(world: World, scheme: Scheme, horizon_week: float) -> dict[str, Blood
         counts = course.counts(line, baseline)[:, ::7]
         found[line] = BloodCourse(summarise(lowest * baseline), float(np.median(day)) / 7.0, float(grade34.mean()),
                                   np.arange(counts.shape[1], dtype=np.float64), np.median(counts, axis=0).astype(np.float64))
-    return found
+    baselines = {"platelets": patient.platelets_e9_per_l, "neutrophils": patient.neutrophils_e9_per_l,
+                 "haemoglobin": patient.haemoglobin_g_dl}
+    known = {line: baseline for line, baseline in baselines.items() if baseline is not None}
+    if not known or not scheme.cycles:
+        return found, ()
+    decided = blood.cycle_decisions(course, dict(known), n)
+    return found, tuple(
+        {"week": cycle.week, "p_delay": float(decided["delay"][:, i].mean()), "p_stop": float(decided["stop"][:, i].mean())}
+        for i, cycle in enumerate(scheme.cycles))
 
 
 def _limited_by(scheme: Scheme, p_over: float, counts: Mapping[str, BloodCourse | None], limit_gy: float) -> str:

@@ -92,6 +92,8 @@ class Prediction:
     doses_derived: bool
     labels: Mapping[str, Label]
     reasons: Mapping[str, str]
+    cycle_rules: tuple[Mapping[str, float], ...] = ()
+    """For each cycle: its week, and the chance that the product label's rule on counts delays it or ends the treatment."""
 
     def as_json(self) -> dict[str, Any]:
         """One entry of ``schemes`` in ``plan.json``."""
@@ -128,6 +130,7 @@ class Prediction:
             "stroma_pct": self.stroma_pct.as_json(),
             "contact_deg": [{"vessel": name, **value.as_json()} for name, value in self.contact_deg.items()],
             "lesion_dose_gy": {name: value.as_json() for name, value in self.lesion_dose_gy.items()},
+            "cycle_rules": [dict(rule) for rule in self.cycle_rules],
             "limited_by": self.limited_by,
             "doses_derived": self.doses_derived,
             "labels": {name: str(label) for name, label in self.labels.items()},
