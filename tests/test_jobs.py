@@ -111,7 +111,11 @@ def test_plan_writes_report_plan_run_and_dose_volumes(plan):
 
 def test_plan_holds_the_fixed_keys(plan):
     document, _ = plan
-    assert set(document) >= {"patient", "lesions", "organs", "schemes", "warnings"}
+    assert set(document) >= {"patient", "lesions", "organs", "schemes", "warnings", "uncertainty"}
+    assert set(document["uncertainty"]) == {row["name"] for row in (*document["organs"], *document["curves"])}
+    for bars in document["uncertainty"].values():
+        assert sum(bar["share"] for bar in bars) == pytest.approx(1.0)
+        assert "between cycles" in {bar["part"] for bar in bars}
     assert len(document["schemes"]) >= 6
     for scheme in document["schemes"]:
         assert set(scheme) >= {"name", "cycles", "p_objective_response", "p_resectable", "diameter_change_pct", "kidney_bed_gy",

@@ -19,9 +19,9 @@ from scipy import fft
 from scipy.integrate import solve_ivp
 
 from neorlt.dosimetry import sstr
+from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import TimeActivity
-from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.voxel_fit import fit_voxels
 
 LU_H = 6.647 * 24

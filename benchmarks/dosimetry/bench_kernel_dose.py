@@ -74,7 +74,8 @@ def row(work: str, name: str, repeats: int) -> dict[str, float]:
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     walls, cpus = (values[1:] or values for values in (walls, cpus))
-    return {"wall_s": round(min(walls), 3), "cpu_s": round(min(cpus), 3), "peak_mb": round(peak_mb() - start), "process_mb": round(peak_mb())}
+    peak = peak_mb()
+    return {"wall_s": round(min(walls), 3), "cpu_s": round(min(cpus), 3), "peak_mb": round(peak - start), "process_mb": round(peak)}
 
 
 def monte_carlo() -> dict[str, Any]:

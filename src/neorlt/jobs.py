@@ -120,9 +120,11 @@ def run_dose(
         (work / "dose.json").write_text(to_json(document), encoding="utf-8")
         options = {
             "method": method, "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
+            "histories": histories if method == "montecarlo" else None, "device": device if method == "montecarlo" else None, "gate": gate,
         }
+        files = [path for path in (study_folder, s_values, s_masses) if path is not None]
         (work / "run.json").write_text(
-            to_json(build_manifest("dose", inputs=[study_folder], options=options, seed=seed)), encoding="utf-8")
+            to_json(build_manifest("dose", inputs=files, options=options, seed=seed)), encoding="utf-8")
     return document
 
 
@@ -257,9 +259,15 @@ def write_dicom(
     owner = find_owner(study_folder, dose.grid.frame_of_reference)
     if owner is None:
         return ["The study has no CT or PET that DICOM results could refer to: the NIfTI volumes stand alone."]
-    lesions = measure_study(study)["lesions"] if study.lesions() else []
+    notes: list[str] = []
+    lesions: list[dict[str, Any]] = []
+    try:
+        lesions = measure_study(study)["lesions"] if study.lesions() else []
+    except InputError as error:
+        # a PET that does not hold a lesion must not cost the dose
+        notes.append(f"No measurement report was written: {error}")
     words = {"kernel": "voxel kernels and sphere S-values", "local": "local deposition", "montecarlo": "Monte Carlo transport"}
-    return write_results(study, dose, rows, lesions, folder, owner, words[method])
+    return [*notes, *write_results(study, dose, rows, lesions, folder, owner, words[method])]
 
 
 def _rows_of(study: Study, document: dict[str, Any]) -> list[RegionDoseRow]:

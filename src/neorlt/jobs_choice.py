@@ -28,7 +28,10 @@ def run_optimise(
     document = optimise_document(found)
     if out is not None:
         options = {"limits": list(limit_texts), "candidates": n_screen, "screen_draws": n_screen_draws, "best": n_full, "draws": n_draws}
-        _write(out, "optimise", document, patient, shown_schemes(found), {"search": document}, [patient_file], options, n_draws, seed)
+        # The report's answer is the search's answer; its section then need not repeat it.
+        extra = {"search": document | {"answer": {"sentences": []}}}
+        _write(out, "optimise", document, patient, shown_schemes(found), extra, document["answer"]["sentences"], [patient_file], options,
+               n_draws, seed)
     return document
 
 
@@ -50,7 +53,9 @@ def run_adapt(
                                     n_proposals=n_proposals, seed=seed))
     if out is not None:
         options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": n_proposals}
-        _write(out, "adapt", document, patient, (scheme,), {"update": document}, [patient_file, update_file], options, 1000, seed)
+        conclusions = document["changes"][len(document["measured"]) + len(document["rules_applied"]):]
+        _write(out, "adapt", document, patient, (scheme,), {"update": document}, [*document["rules_applied"], *conclusions],
+               [patient_file, update_file], options, 1000, seed)
     return document
 
 
@@ -71,14 +76,16 @@ def run_benefit(scheme_text: str, out: Path | None = None, *, n_base: int = 256,
 
 
 def _write(
-    out: Path, name: str, document: dict[str, Any], patient: Any, schemes: Sequence[Any], extra: dict[str, Any], inputs: Sequence[Path],
-    options: dict[str, Any], n_draws: int, seed: int,
+    out: Path, name: str, document: dict[str, Any], patient: Any, schemes: Sequence[Any], extra: dict[str, Any],
+    sentences: Sequence[str], inputs: Sequence[Path], options: dict[str, Any], n_draws: int, seed: int,
 ) -> None:
     from neorlt.planning.document import plan_document
     from neorlt.reporting.report import render_report
 
     synthetic = SYNTHETIC if "synthetic" in patient.id.lower() else None
     plan = plan_document(patient, schemes, synthetic=synthetic, n_draws=n_draws, seed=seed) | extra
+    plan["answer"] = plan["answer"] | {"sentences": list(sentences)}
+    plan["warnings"] = list(dict.fromkeys([*plan["warnings"], *document.get("warnings", ())]))
     plan["run"] = {"command": name, "seed": seed, "n_draws": n_draws}
     with atomic_folder(out) as work:
         (work / f"{name}.json").write_text(to_json(document), encoding="utf-8")

@@ -28,6 +28,43 @@ def test_convolution_equals_direct_sum_without_wrap_round(shape: tuple[int, ...]
     assert convolve(image.astype(np.float32), weights) == pytest.approx(expected, rel=2e-5, abs=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [((20, 17, 23), (5, 7, 3)), ((6, 9, 4), (15,) * 3), ((1, 5, 8), (3,) * 3), ((1, 1, 1), (1, 1, 1)), ((40, 3, 2), (1, 5, 1))],
+)
+def test_a_kernel_that_mirrors_itself_takes_the_short_way_to_the_same_sum(shape: tuple[int, ...], kernel: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    image, weights = rng.random(shape), rng.random(kernel)
+    for axis in range(3):
+        weights = weights + np.flip(weights, axis)
+    expected = direct_convolve(image, weights, mode="constant", cval=0.0)
+    assert convolve(image.astype(np.float32), weights) == pytest.approx(expected, rel=2e-5, abs=2e-5)
+
+
+def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    image = rng.random((30, 20, 26), dtype=np.float32)
+    weights = np.ones((9, 9, 9))
+    whole = convolve(image, weights)
+    monkeypatch.setattr("neorlt.dosimetry.convolution.BLOCK_BYTES", 20_000)
+    assert convolve(image, weights) == pytest.approx(whole, rel=1e-5)
+
+
+def test_mixed_nuclides_add_up_and_thin_tissue_gets_more() -> None:
+    array = np.zeros((12, 12, 12))
+    array[6, 6, 6] = 5.0
+    one, two = (_volume(array, nuclide=n) for n in ("Lu-177", "Y-90"))
+    density = _volume(np.where(np.arange(12)[:, None, None] < 6, 0.52, 1.04) * np.ones((12, 12, 12)), Unit.G_PER_CM3, None)
+    both = voxel_dose([one, two], density=density).array
+    assert both == pytest.approx(voxel_dose(one, density=density).array + voxel_dose(two, density=density).array, rel=1e-5, abs=1e-7)
+    plain = voxel_dose([one, two]).array
+    assert both[:6] == pytest.approx(2 * plain[:6], rel=1e-5)
+    assert both[6:] == pytest.approx(plain[6:], rel=1e-5)
+    for method in ("kernel", "local"):
+        chain = voxel_dose(_volume(array, nuclide="Ac-225"), method=method).array.sum()  # type: ignore[arg-type]
+        assert chain * 1.04 * 0.064 == pytest.approx(5.0 * 0.064 * 3.6e9 * (27.99 + 0.69) * 1.602e-13 * 1e3, rel=0.02)
+
+
 def test_convolution_is_linear_and_symmetric() -> None:
     rng = np.random.default_rng(1)
     weights = rng.random((7, 7, 7))

@@ -56,18 +56,30 @@ def test_cut_fibrosis_prior_stays_below_the_residual():
     assert phi.mean() == pytest.approx(expected, rel=0.01)
 
 
-def test_the_fit_grid_is_close_to_the_prediction_grid():
-    """The fit's coarser steps and 8 nodes against 16 nodes on a fine grid."""
-    rng = np.random.default_rng(3)
-    dose = (22.0, 45.0, 80.0, 160.0, 460.0)
-    z = {name: rng.standard_normal(5) for name in ("alpha", "growth", "dose")}
-    fine = Assumptions(after_cycle_d=tuple(np.arange(0.0, 57.0, 4.0).tolist()), n_nodes=16)
-    worst = 0.0
-    for i in range(12):
-        truth = {name: float(value[0]) for name, value in sbc.draw_truth(np.random.default_rng(i)).items()}
-        coarse_v, fine_v = (np.exp(np.asarray(sbc._compiled(dose, x)(truth, z))) for x in (Assumptions(), fine))
-        worst = max(worst, float(np.abs(coarse_v - fine_v).max()))
-    assert worst < 0.02
+@shipped
+def test_the_fit_s_quadrature_costs_nothing():
+    found = tables.read_json("response", "posterior.json")["quadrature"]
+    assert found["effective_share"] > 0.9 and found["pareto_k"] < 0.7
+
+
+def test_effects_are_integrated_as_a_million_lesions_would():
+    """The fit's 32 points against plain Monte Carlo over lesions, one population."""
+    import jax.numpy as jnp
+
+    lesions = calibration.read_lesions("7A")
+    free = {"alpha_per_gy": 0.03, "omega_alpha": 0.8, "alpha_beta_gy": 10.0, "repair_half_time_h": 1.5, "residual_fraction": 0.12,
+            "clearance_half_life_d": 45.0, "eta": 0.1, "nu": -0.2, "clone_fraction": 0.3, "clone_ki67_ratio": 3.0,
+            "activity_log_sd": 0.6, "patch_diameter_mm": 2.0, "sigma_d": 0.12, "fibrosis_fraction": 0.05, "doubling_z": 0.0}
+    found = np.asarray(calibration.make_marginal(lesions, Assumptions())(free, np.asarray(lesions.log_volume, np.float32)))
+    rng = np.random.default_rng(4)
+    n = 4096
+    plan = calibration.make_plan(lesions.dose_gy, Assumptions())
+    one = {name: np.full(1, value, np.float32) for name, value in free.items()}
+    volumes = calibration.simulate_best(one, lesions.dose_gy, Assumptions(), rng, n)[0]
+    density = np.asarray(calibration.best_log_density(jnp.asarray(lesions.log_volume), jnp.asarray(np.moveaxis(volumes, 1, 0)), 0.12))
+    truth = np.log(np.exp(density).mean(axis=0))
+    assert plan.follow_up.shape == (23, 4)
+    np.testing.assert_allclose(found, truth, atol=0.1)
 
 
 def test_psis_loo_matches_exact_leave_one_out():
@@ -128,3 +140,33 @@ def test_posterior_differs_from_the_prior_where_data_speak():
     prior, posterior = (draw_parameters(2000, 1, source) for source in ("prior", "posterior"))
     spread = [np.ptp(np.quantile(np.log(p.alpha_per_gy), [0.05, 0.95])) for p in (prior, posterior)]
     assert spread[1] < 0.8 * spread[0]
+
+
+@shipped
+def test_the_stacked_change_is_a_mixture_by_the_weights():
+    from neorlt.response.stacking import read_weights, stacked_change
+
+    weights = read_weights()
+    assert sum(weights.values()) == pytest.approx(1.0, abs=1e-3)
+    n = 20_000
+    never = np.full(n, -99.0)
+    found = stacked_change(np.full(n, 120.0), never, seed=3)
+    assert np.mean(found == -99.0) == pytest.approx(weights["mechanistic"], abs=0.02)
+    simple = found[found > -99.0]
+    report = tables.read_json("response", "posterior.json")
+    best = max((name for name in weights if name != "mechanistic"), key=weights.__getitem__)
+    draws = {name: np.array(values) for name, values in report["comparison"]["draws"][best].items()}
+    if best == "dose-dependent spread" and weights[best] > 0.9:
+        expected = np.mean(draws["mu"] + draws["slope"] * np.log(1.2))
+        assert np.median(simple) == pytest.approx(expected, abs=0.05)
+
+
+@shipped
+def test_the_report_is_told_when_a_simpler_model_predicts_better():
+    from neorlt.response.stacking import simpler_model_sentence
+
+    comparison = tables.read_json("response", "posterior.json")["comparison"]
+    told = simpler_model_sentence()
+    assert (told is None) == (comparison["best"] == "mechanistic")
+    if told:
+        assert comparison["best"] in told and "23" in told

@@ -36,7 +36,8 @@ def main() -> int:
     left.legend()
     ratios = [ratio(k, t) for k in (60.0, 100.0) for t in (200.0, np.inf)]
     right.fill_between(diameter, np.min(ratios, axis=0), np.max(ratios, axis=0), color="0.85", lw=0, label="other wash-out (assumed)")
-    right.semilogx(diameter, ratio(KIDNEY_BIOLOGICAL_HALF_LIFE_H, TUMOUR_BIOLOGICAL_HALF_LIFE_H), color="k", label="75 h kidney, 250 h tumour")
+    middle = ratio(KIDNEY_BIOLOGICAL_HALF_LIFE_H, TUMOUR_BIOLOGICAL_HALF_LIFE_H)
+    right.semilogx(diameter, middle, color="k", label="75 h kidney, 250 h tumour")
     right.axhline(1, color="0.5", ls=":")
     right.set(xlabel="diameter of the lesion, mm", ylabel="kidney Gy per tumour Gy,\n90Y over 177Lu", ylim=(0, None), xscale="log")
     right.legend(fontsize=8)

@@ -99,7 +99,8 @@ def relax(element: str, vacancies: dict[str, float]) -> tuple[list[list], list[l
         total = sum(line.intensity for _, line in group)
         radiative = n * omega if total else 0.0
         for label, line in group:
-            named.setdefault(line.energy / 1e6, f"{element} {label}: strength xraydb, yield of {shell} {'EADL97' if shell in yields else 'xraydb'}")
+            of_yield = "EADL97" if shell in yields else "xraydb"
+            named.setdefault(line.energy / 1e6, f"{element} {label}: strength xraydb, yield of {shell} {of_yield}")
             share = radiative * line.intensity / total
             photons[line.energy / 1e6] = photons.get(line.energy / 1e6, 0.0) + share
             ends = [e for e in edges if e.startswith(line.final_level.split(",")[0][:2])]
@@ -214,9 +215,8 @@ def read_mode(stem: str) -> dict:
                 continue
             out["gamma"].append([energy, per, left(level, gamma)])
             for shell, alpha_coefficient in coefficients(gamma, edges).items():
-                out["conversion_electron"].append(
-                    [energy - mean_edge_mev(edges, shell), per * alpha_coefficient, f"{left(level, gamma)}, {shell} shell, alpha {alpha_coefficient:.4g}"]
-                )
+                origin = f"{left(level, gamma)}, {shell} shell, alpha {alpha_coefficient:.4g}"
+                out["conversion_electron"].append([energy - mean_edge_mev(edges, shell), per * alpha_coefficient, origin])
                 hole(shell, per * alpha_coefficient)
     scale = branch / weight
     for beta in out["beta_minus"] + out["beta_plus"]:

@@ -5,7 +5,8 @@ rates) is found by a damped Gauss–Newton iteration that runs over all regions 
 around that optimum in log-parameter space and are resampled by importance, so that skewed posteriors stay skewed.
 Models are averaged with Akaike weights. The points' standard deviations are known, so the criterion is
 χ² + 2k; ``criterion="aicc"`` adds the small-sample term for an unknown variance (Hurvich & Tsai 1989), which rules out
-every curve with more than n − 2 parameters.
+every curve with more than n − 2 parameters. One or two points choose nothing: a prior that knows the organ's shape brings the
+whole curve, any other the mono-exponential.
 """
 
 from __future__ import annotations

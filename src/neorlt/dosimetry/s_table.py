@@ -73,7 +73,7 @@ class SValueTable:
         reference = float(self.mass_g[i])
         charged = min(value, _charged_self(self.nuclide, reference))
         ratio = reference / target_mass_g
-        return charged * ratio + (value - charged) * ratio ** (2.0 / 3.0)
+        return float(charged * ratio + (value - charged) * ratio ** (2.0 / 3.0))
 
 
 def _charged_self(nuclide: str, mass_g: float) -> float:

@@ -24,6 +24,7 @@ TRUST_MM = 5.0
 MOST_VOLUME_CHANGE = 0.10
 """A field that changes a lesion's volume by more is rejected: response is read from that volume."""
 SEED = 20260302
+COARSE_SAMPLES, FINE_SAMPLES = 25_000, 45_000
 MASKS = 3
 """Registrations from different samples and starts; their spread is the estimate of error."""
 
@@ -175,8 +176,10 @@ def register_rigid(
         method: Any = itk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(40)
         method.SetMetricSamplingStrategy(method.RANDOM)
-        small = still.GetNumberOfPixels() < 200_000
-        parts = [0.4] if coarse else [0.9 if small else 0.2, 0.5 if small else 0.08]
+        count = float(still.GetNumberOfPixels())
+        # of every second voxel on each axis, then of all: more samples than these cost time and tell no more
+        first = min(0.9, COARSE_SAMPLES * 8.0 / count)
+        parts = [first] if coarse else [max(first, 0.2), min(0.5, max(FINE_SAMPLES / count, 0.02))]
         method.SetMetricSamplingPercentagePerLevel(parts, SEED + repeat)
         method.SetInterpolator(itk.sitkLinear)
         method.SetOptimizerAsRegularStepGradientDescent(2.0, 0.01, 80, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6)

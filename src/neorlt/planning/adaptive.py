@@ -33,7 +33,7 @@ from neorlt.response.simulate import simulate
 
 N_PROPOSALS = 4000
 FEW = 50.0
-"""Below this effective number of worlds the measurements are called surprising."""
+"""Below this effective number of worlds the update is called rough."""
 DELAY_WEEKS = 4.0
 REDUCTION = 0.5
 """Reduced activity as a share of the planned one: an assumption."""
@@ -230,10 +230,11 @@ def adapt_document(adapted: Adapted) -> dict[str, Any]:
     chosen = adapted.choice.chosen
     value = {"before": utility(adapted.before, adapted.weights), "after": utility(adapted.after, adapted.weights)}
     rows = [_option(adapted, i, value) for i in range(len(adapted.options))]
-    warnings = []
+    warnings = [f"Surprising: {item.what} of {item.value:g} {item.unit} lies outside all that was thought possible. Look at it again."
+                for item in adapted.measured if not item.before.min() <= item.value <= item.before.max()]
     if adapted.effective_worlds < FEW:
-        warnings.append(f"The measurements are surprising: they leave {adapted.effective_worlds:.0f} effective of {adapted.n_proposals} "
-                        "worlds. The updated intervals are rough; look at the measurements again.")
+        warnings.append(f"The measurements leave {adapted.effective_worlds:.0f} effective of {adapted.n_proposals} possible worlds: the "
+                        "updated intervals are rough. Weigh more worlds.")
     return {
         "patient": {"id": adapted.patient.id}, "scheme": adapted.scheme.text, "cycles_given": adapted.given, "week": adapted.update.week,
         "measured": [item.as_json() for item in adapted.measured],

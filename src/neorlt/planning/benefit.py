@@ -21,7 +21,7 @@ from neorlt.nuclides.nuclide import get_nuclide
 from neorlt.planning.doses import TISSUE_G_PER_ML, energy_ratio, population
 from neorlt.planning.patient import sphere_volume_ml
 from neorlt.planning.scheme import THERAPY_NUCLIDES, Scheme
-from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
+from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, draw_lesion_effects
 from neorlt.response.parameters import SENSITISERS, draw_parameters
 from neorlt.response.simulate import simulate
 from neorlt.response.vessels import centre_distance_mm, contact_deg, vessel_radius_mm
@@ -113,7 +113,8 @@ def benefit_of(scheme: Scheme, features: Floats, n_draws: int = N_DRAWS, seed: i
     n = len(size)
     parameters = draw_parameters(n_draws, seed)
     effects = draw_lesion_effects(parameters, 1, 1, seed)
-    same = type(effects)(*(np.repeat(z, n, axis=1) for z in (effects.alpha_z, effects.growth_z, effects.baseline_z)), 1, seed)
+    same = LesionEffects(np.repeat(effects.alpha_z, n, axis=1), np.repeat(effects.growth_z, n, axis=1),
+                         np.repeat(effects.baseline_z, n, axis=1), 1, seed)
     volume = np.array([sphere_volume_ml(float(d)) for d in size])
     lesions = LesionArrays(volume_ml=volume, ki67_pct=ki67, diameter_mm=size, patient=np.arange(n))
     times = np.array([scheme.surgery_week], np.float32)
@@ -208,7 +209,7 @@ def benefit_document(benefit: Benefit) -> dict[str, Any]:
         "answer": {"sentences": _ideal(rows, benefit, top)},
         "assumptions": [{"text": text, "label": str(Label.ASSUMPTION)} for text in (
             "Features are looked across their ranges evenly and independently: a population of patients is not even and not independent.",
-            "One primary in the pancreatic head, one vein and one artery; no metastases; every cycle is given.",
+            "One primary of smooth outline in the pancreatic head, one vein and one artery; no metastases; every cycle is given.",
             "The benefit is against the same tumour left as it is at baseline, not against another treatment.",
             "Resectability follows a definition for pancreatic adenocarcinoma; scar may keep the contact.",
             "Lesion dose per activity stands for uptake: no published slope from SUV was found.")],

@@ -296,7 +296,7 @@ def _sentences(found: Search) -> list[str]:
     chosen = _scheme(found, choice.chosen)
     main = "p_resectable" if full.p_resectable is not None else "p_objective_response"
     draws = _draws(full, main, choice.chosen)
-    what = "resectable at surgery" if main == "p_resectable" else "an objective response at surgery"
+    what = "being resectable at surgery" if main == "p_resectable" else "an objective response at surgery"
     said = [f"Highest expected utility{' within the limits' if choice.within_limits else ''}: {chosen.name}."]
     if draws is not None:
         ends = summarise(draws)

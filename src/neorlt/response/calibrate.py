@@ -19,6 +19,8 @@ SEED = 20261124
 N_SHIPPED = 4000
 """At most this many draws are shipped."""
 N_SCORED = 600
+N_SIMPLE = 500
+"""Draws of each simpler model that are kept, for the stacked prediction."""
 SUMMARY = ("alpha_per_gy", "omega_alpha", "residual_fraction", "clearance_half_life_d", "sigma_d", "activity_log_sd")
 
 
@@ -71,6 +73,39 @@ def thin(population: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, ND
     return {name: np.asarray(value[index], np.float32) for name, value in population.items()}
 
 
+def thin_all(draws: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, NDArray[Any]]:
+    """``n`` of a simpler model's draws."""
+    index = np.sort(np.random.default_rng(seed).permutation(len(next(iter(draws.values()))))[:n])
+    return {name: value[index] for name, value in draws.items()}
+
+
+FINE = Assumptions(after_cycle_d=(0.0, 2.0, 5.0, 9.0, 14.0, 21.0, 30.0, 42.0), fill_d=28.0, n_nodes=16)
+"""Steps and nodes against which the fit's own are checked."""
+N_CHECKED = 200
+
+
+def check_quadrature(population: dict[str, NDArray[Any]], lesions: Lesions, seed: int) -> dict[str, Any]:
+    """What the fit's coarse steps and few nodes cost: its log likelihood beside a fine one, at draws of the posterior."""
+    import jax
+    import jax.numpy as jnp
+
+    y = np.asarray(lesions.log_volume, np.float32)
+
+    def compiled(assumed: Assumptions, n_alpha: int) -> Any:
+        density = calibration.make_marginal(lesions, assumed, n_alpha)
+        return jax.jit(lambda free: density(free, y).sum())
+
+    coarse, fine = compiled(Assumptions(), calibration.N_ALPHA), compiled(FINE, 3 * calibration.N_ALPHA)
+    draws = thin(population, N_CHECKED, seed)
+    n = len(draws["alpha_per_gy"])
+    difference = np.array([float(fine(free)) - float(coarse(free)) for free in
+                           ({name: jnp.asarray(value[i]) for name, value in draws.items()} for i in range(n))])
+    weight, k = reweight(difference[:, None], np.zeros((n, 1)))
+    return {"n_draws": n, "log_likelihood_sd": float(difference.std()), "pareto_k": k,
+            "effective_share": float(1 / (weight**2).sum() / n),
+            "note": "draws re-weighted to a fine likelihood; a share near 1 means that the coarse one cost nothing"}
+
+
 def quantiles(values: NDArray[Any], weight: NDArray[Any] | None = None) -> dict[str, Any]:
     """Median and central 90 % interval."""
     from neorlt.response.loo import weighted_quantile
@@ -87,7 +122,7 @@ def compare(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marg
         "no clones": {**scored, "clone_ki67_ratio": np.ones_like(scored["clone_ki67_ratio"])},
         "uniform dose": {**scored, "activity_log_sd": np.full_like(scored["activity_log_sd"], 1e-3)},
     }
-    pareto = {}
+    pareto, draws = {}, {}
     for name, free in changed.items():
         other = marginal(free, lesions, Assumptions(), seed)
         _, pareto[name] = reweight(other.log_density, base.log_density)
@@ -96,6 +131,7 @@ def compare(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marg
         fit = sampling.run_nuts(alternatives.make_model(name, lesions), lesions.log_volume, seed, n_warmup=500, n_samples=1000)
         free = {key: fit.flat(key) for key in fit.draws if key != "num_steps"}
         scores[name] = psis_loo(alternatives.log_density(name, free, lesions))
+        draws[name] = {key: [round(float(v), 4) for v in value] for key, value in thin_all(free, N_SIMPLE, seed).items()}
     weights = stacking_weights(np.array([score.elpd_pointwise for score in scores.values()]))
     table = {name: score.as_json(None if name == "mechanistic" else loo) for name, score in scores.items()}
     for (name, row), weight in zip(table.items(), weights, strict=True):
@@ -103,7 +139,7 @@ def compare(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marg
         if name in pareto:
             row["reweighting_pareto_k"] = pareto[name]
     best = max(table, key=lambda name: table[name]["elpd"])
-    return {"models": table, "best": best, "note": "difference = elpd of the row minus the mechanistic model's"}
+    return {"models": table, "best": best, "draws": draws, "note": "difference = elpd of the row minus the mechanistic model's"}
 
 
 def sensitivity(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marginal, seed: int) -> dict[str, Any]:
@@ -145,6 +181,7 @@ def assess(
         "rhat_max": fit.rhat_max,
         "ess_min": fit.ess_min,
         "divergences": fit.divergences,
+        "converged": converged(fit),
         "loo": loo.as_json(),
         "model_version": MODEL_VERSION,
         "fingerprint": fingerprint(),
@@ -159,6 +196,7 @@ def assess(
     }
     if extras:
         report["comparison"] = compare(lesions, scored, base, loo, seed)
+        report["quadrature"] = check_quadrature(population, lesions, seed)
         report["sensitivity"] = sensitivity(lesions, scored, base, seed)
     return report, content, fit
 

@@ -284,7 +284,8 @@ def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES, at: Array | None = 
         untreated.append(pick(grown))
         viable.append(pick(n_k))
         # Births of a step: growth times the mean number, (2 geometric + arithmetic)/3, near the mean of an exponential.
-        mean = (2 * jnp.sqrt(n_k[:-1] * n_k[1:] + TINY) + 0.5 * (n_k[:-1] + n_k[1:])) / 3
+        root = jnp.sqrt(n_k + TINY)  # before the product: a fast clone's square would leave single precision
+        mean = (2 * root[:-1] * root[1:] + 0.5 * (n_k[:-1] + n_k[1:])) / 3
         deaths = deaths + jnp.maximum(n_k[:-1] - n_k[1:] + g * step * mean, 0.0)
     dead = pick(_clear(deaths, cells.clearance_per_h, time_h))
     fibrosis = cells.fibrosis_fraction * jnp.maximum(pick(_running_sum(deaths)) - dead, 0.0)

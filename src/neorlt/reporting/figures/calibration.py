@@ -143,7 +143,7 @@ def draw_sbc(ranks: Mapping[str, Sequence[int]], n_ranked: int = 99, n_bins: int
             axis.set_visible(False)
         for axis, name in zip(axes, names, strict=False):
             counts = np.histogram(ranks[name], n_bins, (0, n_ranked + 1))[0]
-            band = binom.ppf([0.005, 0.995], len(ranks[name]), 1 / n_bins)
+            band = [float(binom.ppf(q, len(ranks[name]), 1 / n_bins)) for q in (0.005, 0.995)]
             axis.axhspan(band[0], band[1], color=LIGHT["line"])
             axis.step(np.arange(n_bins + 1), np.append(counts, counts[-1]), where="post", color=LIGHT["ink"])
             axis.set_ylim(0, max(band[1], counts.max()) * 1.25)

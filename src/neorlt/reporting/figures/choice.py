@@ -31,7 +31,7 @@ def benefit_against_harm(search: Mapping[str, Any]) -> str | None:
         figure = new_figure(330, margins_px=(64, 12, 14, 46))
         axes = figure.subplots()
         cloud = block(search.get("cloud"))
-        axes.plot(100 * np.array(cloud.get("harm", [])), 100 * np.array(cloud.get("benefit", [])), ".", ms=4, color=colour("line"),
+        axes.plot(100 * np.array(cloud.get("harm", [])), 100 * np.array(cloud.get("benefit", [])), ".", ms=4, color=colour("rule"),
                   label="screened")
         points = [p for p in (_point(row, name) for row in front) if p is not None]
         axes.plot([100 * p[0] for p in points], [100 * p[1] for p in points], "o", ms=6, color=colour("bar"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neorlt.reporting.rounding import fixed, interval, is_number, number, percent, prose, times
+from neorlt.reporting.rounding import fixed, given, interval, is_number, number, percent, prose, times
 from neorlt.reporting.views.cells import block, maps, texts
 
 Table = tuple[list[str], list[list[str]]]
@@ -39,7 +39,7 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
         body.append([
             times(name), *(_chance(values.get(key)) for key in ("p_resectable", "p_objective_response", "tumour_left", "p_kidney_over",
                                                                 "p_blood_grade34", "p_secondary_neoplasm")),
-            number(row.get("surgery_week")), _span(utility.get("mean"), ends), verdict])
+            given(row.get("surgery_week")), _span(utility.get("mean"), ends), verdict])
     limits = block(search.get("limits"))
     weights = block(search.get("weights"))
     return {
@@ -84,7 +84,7 @@ def update_section(update: Mapping[str, Any]) -> dict[str, Any] | None:
                      if row.get("option") != block(update.get("chosen")).get("option") else "the choice")
         options.append(cells)
     return {
-        "title": f"Update after cycle {update.get('cycles_given')} (week {number(update.get('week'))})",
+        "title": f"Update after cycle {update.get('cycles_given')} (week {given(update.get('week'))})",
         "changes": [prose(text) for text in texts(update.get("changes"))],
         "measured": (["Measured", "Value", "Expected before", "Expected after"], measured),
         "options": (["What may follow", "Scheme", "Resectable", "Response", "Kidney over limit", "Blood grade 3–4", "Against the first"],

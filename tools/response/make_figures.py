@@ -1,0 +1,35 @@
+"""Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit.
+
+Usage: ``python tools/response/make_figures.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from neorlt.core import tables
+from neorlt.reporting.figures.calibration import LABELS, draw_left_out, draw_pit, draw_prior_posterior
+from neorlt.response.parameters import draw_from, read_priors
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+
+
+def main() -> None:
+    """Write the pictures."""
+    fit = tables.read_json("response", "posterior.json")
+    rng = np.random.default_rng(1)
+    prior = {name: draw_from(read_priors()[name], rng, 20_000) for name in LABELS}
+    figures = {
+        "left-out": draw_left_out(fit), "pit": draw_pit(fit),
+        "prior-posterior": draw_prior_posterior(prior, tables.read_npz("response", "posterior.npz")),
+    }
+    for name, svg in figures.items():
+        # Alone, outside a page, an SVG needs its namespace and a ground to stand on.
+        text = svg if "xmlns=" in svg else svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        (IMAGES / f"response-{name}.svg").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
