@@ -106,7 +106,7 @@ def what_if(
     unknown = sorted(set(asked) - set(QUESTIONS))
     if unknown:
         raise InputError("unknown question", expected=", ".join(QUESTIONS), found=", ".join(unknown), remedy="ask one of these")
-    settings = [({}, reference)]
+    settings: list[tuple[dict[str, float], dict[str, float]]] = [({}, reference)]
     for name, values in asked.items():
         settings += [({name: float(v)}, {**reference, name: float(v)}) for v in values]
     if any(value <= 0 or not np.isfinite(value) for _, setting in settings for value in setting.values()):
@@ -116,10 +116,10 @@ def what_if(
     for changed, setting in settings:
         doses = base if not changed else _doses(setting, nuclide, n_draws, seed)
         row: dict[str, Any] = {"changed": changed, "setting": setting}
-        for organ, values in doses.items():
-            row[organ] = {key: _summary(draws) for key, draws in values.items()}
+        for organ, found in doses.items():
+            row[organ] = {key: _summary(draws) for key, draws in found.items()}
             if changed:
-                row[organ]["ratio_of_dose"] = _summary(values["dose_gy"] / base[organ]["dose_gy"])
+                row[organ]["ratio_of_dose"] = _summary(found["dose_gy"] / base[organ]["dose_gy"])
         rows.append(row)
     return {
         "notice": SSTR_NOTICE,

@@ -138,7 +138,8 @@ def screen(world: World, limits: Limits, space: SearchSpace, n_screen: int, seed
             parts.append(outcomes)
             seen.update(zip(new, zip(objective_matrix(outcomes)[1], violations(outcomes, limits)[1], strict=True), strict=True))
         found = [seen[c] for c in wanted]
-        return np.array([f for f, _ in found]), np.array([g for _, g in found])
+        # Single precision may differ in its last digits from run to run: rounded, it cannot send the search another way.
+        return np.array([f for f, _ in found]).round(5), np.array([g for _, g in found]).round(5)
 
     probe = evaluator([USUAL])
     n_objectives, n_constraints = objective_matrix(probe)[1].shape[1], violations(probe, limits)[1].shape[1]

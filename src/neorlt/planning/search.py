@@ -126,7 +126,7 @@ def search(
             if n_constraints:
                 out["G"] = np.array([limits[i] for i in at])
 
-    algorithm = _algorithm(n_objectives, _first(low, high, population, start, seed))
+    algorithm = _algorithm(n_objectives, _first(low, high, population, start, seed), seed)
     algorithm.setup(Lattice(), seed=seed, termination=NoTermination(), verbose=False)
     idle = 0
     while idle < patience and len(rows) < n_candidates and not (enough is not None and enough()):
@@ -149,15 +149,16 @@ def _first(
     return cover if start is None or not len(start) else np.concatenate([np.asarray(start, int), cover])[:population]
 
 
-def _algorithm(n_objectives: int, first: NDArray[np.int_]) -> Any:
+def _algorithm(n_objectives: int, first: NDArray[np.int_], seed: int) -> Any:
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.algorithms.moo.nsga3 import NSGA3
     from pymoo.operators.crossover.sbx import SBX
     from pymoo.operators.mutation.pm import PM
     from pymoo.operators.repair.rounding import RoundingRepair
+    from pymoo.operators.selection.tournament import TournamentSelection
     from pymoo.util.ref_dirs import get_reference_directions
 
-    common = {
+    common: dict[str, Any] = {
         "pop_size": len(first), "sampling": first, "eliminate_duplicates": True,
         "crossover": SBX(prob=0.9, eta=8, vtype=float, repair=RoundingRepair()),
         "mutation": PM(prob=1.0, eta=8, vtype=float, repair=RoundingRepair()),
@@ -168,6 +169,16 @@ def _algorithm(n_objectives: int, first: NDArray[np.int_]) -> Any:
     parts = 1
     while _simplex(n_objectives, parts + 1) <= len(first):
         parts += 1
+    # pymoo's own tournament of NSGA-III (lower violation, else by lot) draws some of its lots unseeded.
+    luck = generator(seed, "planning", "tournament")
+
+    def tournament(pop: Any, pairs: Any, **_: Any) -> Any:
+        broken = np.array([max(float(individual.CV[0]), 0.0) for individual in pop])[pairs]
+        by_lot = pairs[np.arange(len(pairs)), luck.integers(2, size=len(pairs))]
+        winner = np.where(broken[:, 0] < broken[:, 1], pairs[:, 0], np.where(broken[:, 1] < broken[:, 0], pairs[:, 1], by_lot))
+        return winner[:, None]
+
+    common["selection"] = TournamentSelection(func_comp=tournament)
     return NSGA3(ref_dirs=get_reference_directions("das-dennis", n_objectives, n_partitions=parts), **common)
 
 

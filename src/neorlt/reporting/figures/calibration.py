@@ -24,7 +24,7 @@ LABELS = {
     "eta": "sensitivity against Ki-67, exponent",
     "nu": "uptake against Ki-67, exponent",
 }
-LOG_AXIS = ("alpha_per_gy", "clearance_half_life_d")
+LOG_AXIS = {"alpha_per_gy": (0.01, 0.1, 1.0), "clearance_half_life_d": (10.0, 30.0, 100.0)}
 
 
 def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[str, NDArray[Any]]) -> str:
@@ -42,7 +42,7 @@ def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[s
         for axis, (name, label) in zip(axes, LABELS.items(), strict=True):
             before, after = (np.asarray(x[name], np.float64) for x in (prior, posterior))
             turn = np.log10 if name in LOG_AXIS else np.asarray
-            low, high = np.quantile(turn(before), [0.005, 0.995])
+            low, high = np.quantile(np.concatenate([turn(before), turn(after)]), [0.002, 0.998])
             bins = np.linspace(low, high, 41)
             for values, colour, style in ((before, LIGHT["muted"], "--"), (after, LIGHT["ink"], "-")):
                 count, _ = np.histogram(turn(values), bins, density=True)
@@ -51,6 +51,8 @@ def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[s
                 axis.plot(x, count, color=colour, linestyle=style)
             if name in LOG_AXIS:
                 axis.set_xscale("log")
+                axis.set_xticks(LOG_AXIS[name], [f"{tick:g}" for tick in LOG_AXIS[name]])
+                axis.minorticks_off()
             axis.set_yticks([])
             axis.spines["left"].set_visible(False)
             axis.set_title(label.replace(" (", "\n("), fontsize=10, fontweight="normal", pad=4)
