@@ -62,7 +62,7 @@ def test_the_fit_s_quadrature_costs_nothing():
     assert found["effective_share"] > 0.9 and found["pareto_k"] < 0.7
 
 
-def test_effects_are_integrated_as_a_million_lesions_would():
+def test_effects_are_integrated_as_many_drawn_lesions_would():
     """The fit's 32 points against plain Monte Carlo over lesions, one population."""
     import jax.numpy as jnp
 
@@ -72,13 +72,11 @@ def test_effects_are_integrated_as_a_million_lesions_would():
             "activity_log_sd": 0.6, "patch_diameter_mm": 2.0, "sigma_d": 0.12, "fibrosis_fraction": 0.05, "doubling_z": 0.0}
     found = np.asarray(calibration.make_marginal(lesions, Assumptions())(free, np.asarray(lesions.log_volume, np.float32)))
     rng = np.random.default_rng(4)
-    n = 4096
-    plan = calibration.make_plan(lesions.dose_gy, Assumptions())
+    n = 1024
     one = {name: np.full(1, value, np.float32) for name, value in free.items()}
     volumes = calibration.simulate_best(one, lesions.dose_gy, Assumptions(), rng, n)[0]
     density = np.asarray(calibration.best_log_density(jnp.asarray(lesions.log_volume), jnp.asarray(np.moveaxis(volumes, 1, 0)), 0.12))
     truth = np.log(np.exp(density).mean(axis=0))
-    assert plan.follow_up.shape == (23, 4)
     np.testing.assert_allclose(found, truth, atol=0.1)
 
 
