@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from neorlt.core.console import Json, Out, Seed, read_numbers, say, show, warn
 from neorlt.core.errors import NeorltError
 
 app = typer.Typer(
@@ -26,31 +27,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
 Draws = Annotated[int, typer.Option(min=50, max=20000, help="Number of joint draws.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a result lies outside a stated validity window.")]
 Register = Annotated[str, typer.Option("--register", help="Time points: check (stop if apart), rigid, regions, or off.")]
 PsfFwhm = Annotated[float | None, typer.Option("--psf-fwhm-mm", min=0, max=40, help="Blur of the SPECT, full width at half maximum.")]
-
-
-def _show(document: Mapping[str, Any], as_json: bool, table: Callable[[Mapping[str, Any]], None]) -> None:
-    """Print the JSON document, or the table for people."""
-    if as_json:
-        from neorlt.core.manifest import to_json
-
-        sys.stdout.write(to_json(document))
-    else:
-        table(document)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"neorlt: warning: {text}\n")
 
 
 def _rows(headers: list[str], rows: list[list[str]], title: str | None = None) -> None:
@@ -69,13 +49,13 @@ def info(json: Json = False) -> None:
     from neorlt.info import describe
 
     def table(document: Mapping[str, Any]) -> None:
-        _say(f"neorlt {document['version']} (Python {document['python']}). {document['notice']}")
+        say(f"neorlt {document['version']} (Python {document['python']}). {document['notice']}")
         able = [[c["name"], "yes" if c["available"] else "no", c["needs"]] for c in document["capabilities"]]
         _rows(["capability", "here", "needs"], able)
         _rows(["table", "SHA-256", "made by"], [[t["name"], t["sha256"][:12], t["made_by"]] for t in document["tables"]])
         _rows(["validation", "role", "verdict"], [[v["name"], v["role"], v["verdict"]] for v in document["validation"]])
 
-    _show(describe(), json, table)
+    show(describe(), json, table)
 
 
 @app.command()
@@ -86,7 +66,7 @@ def example(
     from neorlt.phantoms.example import write_example
 
     document = write_example(name, out, seed=seed)
-    _show(document, json, lambda d: _say(f"Study: {d['study']}\nPatient: {d['patient']}\nTruth (never read by plan): {d['truth']}"))
+    show(document, json, lambda d: say(f"Study: {d['study']}\nPatient: {d['patient']}\nTruth (never read by plan): {d['truth']}"))
 
 
 @app.command()
@@ -131,7 +111,7 @@ def predict(
         from neorlt.planning.published import published_schemes
 
         found = {"published": [row.as_json() for row in published_schemes()]}
-        _show(found, json, lambda d: _rows(
+        show(found, json, lambda d: _rows(
             ["name", "scheme", "source", "doi", "PMID", "note"],
             [[r["key"], r["scheme"], r["source"], r["doi"] or "-", r["pmid"] or "-", r["note"]] for r in d["published"]]))
         return
@@ -152,8 +132,8 @@ def _finish(document: Mapping[str, Any], as_json: bool, strict: bool, report: Pa
     from neorlt.core.errors import ValidityError
 
     for text in document["warnings"]:
-        _warn(text)
-    _show(document, as_json, lambda d: _scheme_table(d, report))
+        warn(text)
+    show(document, as_json, lambda d: _scheme_table(d, report))
     if strict and document["outside_validity"]:
         raise ValidityError("outside a stated validity window: " + " ".join(document["outside_validity"]))
 
@@ -176,11 +156,11 @@ def _scheme_table(document: Mapping[str, Any], report: Path | None) -> None:
             f"{100 * scheme['platelets_nadir']['p_grade34']:.0f} %", scheme["limited_by"],
         ])
     for sentence in document["answer"]["sentences"]:
-        _say(sentence)
+        say(sentence)
     _rows(["scheme", "objective response", "resectable", "diameter change, %", "kidney BED, Gy", "platelets G3-4", "limited by"], rows)
-    _say("Median or probability with 90 % interval. " + document["notice"])
+    say("Median or probability with 90 % interval. " + document["notice"])
     if report is not None:
-        _say(f"Report: {report}")
+        say(f"Report: {report}")
 
 
 @app.command()
@@ -209,9 +189,9 @@ def measure(
             from neorlt.dicom.commands import response_sentences
 
             for sentence in response_sentences(document["response"]):
-                _say(sentence)
+                say(sentence)
 
-    _show(measure_command(study, labels=labels, label_names=names, follow_up=follow_up or (), krenning=krenning), json, table)
+    show(measure_command(study, labels=labels, label_names=names, follow_up=follow_up or (), krenning=krenning), json, table)
 
 
 @app.command()
@@ -251,18 +231,8 @@ def dose(
                         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
                         s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate)
     for text in document["warnings"]:
-        _warn(text)
-    _show(document, json, table)
-
-
-def _floats(text: str, option: str) -> list[float]:
-    from neorlt.core.errors import InputError
-
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InputError("a list of numbers is not understood", expected="numbers with commas between", found=text, where=option,
-                         remedy="write for example 1,10,100") from error
+        warn(text)
+    show(document, json, table)
 
 
 @app.command()
@@ -276,7 +246,8 @@ def sphere(
     """S-values of spheres of water."""
     from neorlt.nuclides.commands import sphere_command
 
-    _show(sphere_command(nuclide, _floats(mass_g, "--mass-g"), with_daughters=daughters, nuclide_file=nuclide_file), json, lambda d: _rows(
+    masses = read_numbers(mass_g, "--mass-g")
+    show(sphere_command(nuclide, masses, with_daughters=daughters, nuclide_file=nuclide_file), json, lambda d: _rows(
         ["mass g", "S mGy/(MBq s)", "absorbed electron fraction"],
         [[f"{s['mass_g']:g}", f"{s['s_mgy_per_mbq_s']:.4g}", f"{s['phi_electron']:.4f}"] for s in d["spheres"]]))
 
@@ -297,13 +268,13 @@ def kernel(
     from neorlt.core.output import write_atomic
     from neorlt.nuclides.commands import kernel_command
 
-    edges = _floats(voxel_mm, "--voxel-mm")
+    edges = read_numbers(voxel_mm, "--voxel-mm")
     document = kernel_command(nuclide, edges[0] if len(edges) == 1 else tuple(edges), density, medium=medium, with_daughters=daughters,
                               nuclide_file=nuclide_file)
     if out is not None:
         write_atomic(out, to_json(document))
     values = document["s_mgy_per_mbq_s"]
-    _show(document, json, lambda d: _say(
+    show(document, json, lambda d: say(
         f"{len(values)} voxel S-values, self {values['0,0,0']:.4g} mGy/(MBq s), energy closure {d['energy_closure']:.4f}"))
 
 

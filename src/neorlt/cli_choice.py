@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
+from neorlt.core.console import Json, Seed, say, show, warn
+
 OutOrNone = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and the JSON document.")]
 LimitTexts = Annotated[list[str] | None, typer.Option("--limits", help="name=value,… or a TOML file with [limits], [weights], [space].")]
 
 
 def _print(document: Mapping[str, Any], as_json: bool, sentences: list[str], out: Path | None) -> None:
-    from neorlt.core.manifest import to_json
-
     for text in document.get("warnings", ()):
-        sys.stderr.write(f"neorlt: warning: {text}\n")
-    if as_json:
-        sys.stdout.write(to_json(document))
-        return
-    for sentence in sentences:
-        sys.stdout.write(sentence + "\n")
-    if out is not None:
-        sys.stdout.write(f"Report: {out / 'report.html'}\n")
+        warn(text)
+    show(document, as_json, lambda _: say(*sentences, *([] if out is None else [f"Report: {out / 'report.html'}"])))
 
 
 def optimise(

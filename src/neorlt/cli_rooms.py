@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
+from neorlt.core.console import Json, Out, Seed, read_numbers, say, show
 
 
 def _show(document: Mapping[str, Any], as_json: bool, *keys: str) -> None:
     """One JSON document, or the named entries a line each."""
-    from neorlt.core.manifest import to_json
 
-    if as_json:
-        sys.stdout.write(to_json(document))
-        return
-    for key in keys or tuple(document):
-        value = document.get(key)
-        rows = value if isinstance(value, list) else [value]
-        sys.stdout.write(f"{key}: {rows[0] if len(rows) == 1 else ''}\n")
-        for row in rows if len(rows) != 1 else ():
-            sys.stdout.write(f"  {row}\n")
+    def entries(document: Mapping[str, Any]) -> None:
+        for key in keys or tuple(document):
+            value = document.get(key)
+            rows = value if isinstance(value, list) else [value]
+            say(f"{key}: {rows[0] if len(rows) == 1 else ''}", *(f"  {row}" for row in rows if len(rows) != 1))
+
+    show(document, as_json, entries)
 
 
 def recovery(
@@ -48,26 +43,22 @@ def crossfire(
     json: Json = False,
 ) -> None:
     """Answer "90Y or 177Lu for this lesion?": absorbed fraction, range, dose rate, LET and the price in the kidney."""
-    from neorlt.core.errors import InputError
     from neorlt.nuclides.commands import crossfire_command
 
-    try:
-        diameters = [float(part) for part in diameter_mm.split(",")]
-    except ValueError as error:
-        raise InputError("a diameter is not a number", found=diameter_mm, where="--diameter-mm", remedy="write for example 5,20") from error
-    document = crossfire_command(diameters, [name.strip() for name in nuclides.split(",")])
-    if json:
-        _show(document, True)
-        return
-    for lesion in document["lesions"]:
-        sys.stdout.write(f"{lesion['diameter_mm']:g} mm\n")
-        for row in lesion["nuclides"]:
-            sys.stdout.write(
-                f"  {row['nuclide']:7s} electron energy kept {100 * row['absorbed_fraction']:3.0f} %  R90 {row['r90_mm']:.2g} mm  "
-                f"rim/centre {row['edge_to_centre']:.2f}  dose rate {row['dose_rate_mgy_per_h_per_mbq']:.3g} mGy/h per MBq  "
-                f"LET {row['let_track_kev_per_um']:.2f} keV/um  kidney Gy per tumour Gy {row['kidney_gy_per_tumour_gy_over_first']:.2f}\n"
-            )
-    sys.stdout.write(document["let"] + "\nKidney Gy per tumour Gy: relative to the first nuclide; " + document["label"] + ".\n")
+    document = crossfire_command(read_numbers(diameter_mm, "--diameter-mm", "5,20"), [name.strip() for name in nuclides.split(",")])
+
+    def for_people(document: Mapping[str, Any]) -> None:
+        for lesion in document["lesions"]:
+            say(f"{lesion['diameter_mm']:g} mm")
+            for row in lesion["nuclides"]:
+                say(
+                    f"  {row['nuclide']:7s} electron energy kept {100 * row['absorbed_fraction']:3.0f} %  R90 {row['r90_mm']:.2g} mm  "
+                    f"rim/centre {row['edge_to_centre']:.2f}  dose rate {row['dose_rate_mgy_per_h_per_mbq']:.3g} mGy/h per MBq  "
+                    f"LET {row['let_track_kev_per_um']:.2f} keV/um  kidney Gy per tumour Gy {row['kidney_gy_per_tumour_gy_over_first']:.2f}"
+                )
+        say(document["let"], f"Kidney Gy per tumour Gy: relative to the first nuclide; {document['label']}.")
+
+    show(document, json, for_people)
 
 
 def deidentify(study: Path, out: Out, json: Json = False) -> None:
@@ -91,7 +82,7 @@ def calibrate(
 def cohort(
     table: Path, out: Out, confirm: Annotated[bool, typer.Option("--confirm", help="Responses need confirmation (RECIST 1.1).")] = False,
     landmark_months: Annotated[float | None, typer.Option(min=0, help="Landmark for the comparison.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 1, json: Json = False,
+    seed: Seed = 1, json: Json = False,
 ) -> None:
     """Analyse a centre's own table."""
     from neorlt.cohorts.command import cohort_command

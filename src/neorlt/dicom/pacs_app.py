@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from neorlt.core.console import Json, say, show
 
 pacs_app = typer.Typer(help="Find, fetch and send studies: DICOMweb and DIMSE.", no_args_is_help=True)
 
 Pacs = Annotated[str, typer.Option("--pacs", help="TITLE@host:port (DIMSE) or http(s)://…/dicom-web (DICOMweb).")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-
-
-def _say(document: Mapping[str, Any], as_json: bool, *sentences: str) -> None:
-    from neorlt.core.manifest import to_json
-
-    if as_json:
-        typer.echo(to_json(document), nl=False)
-        return
-    for sentence in sentences:
-        typer.echo(sentence)
 
 
 def read_keys(pairs: list[str]) -> dict[str, str]:
@@ -66,7 +56,7 @@ def find(
         f"{s['study_uid']}  {s['description']}"
         for s in document["studies"]
     ]
-    _say(document, json, f"{len(rows)} studies (date, modalities, objects, Study Instance UID, description)", *rows)
+    show(document, json, lambda _: say(f"{len(rows)} studies (date, modalities, objects, Study Instance UID, description)", *rows))
 
 
 @pacs_app.command()
@@ -81,7 +71,7 @@ def fetch(
 
     document = pacs_fetch_command(pacs, study_uid, out)
     (study,) = document["studies"]
-    _say(document, json, f"{study['instances']} objects in {study['folder']}")
+    show(document, json, lambda _: say(f"{study['instances']} objects in {study['folder']}"))
 
 
 @pacs_app.command()
@@ -94,4 +84,4 @@ def send(
     from neorlt.dicom.pacs_commands import pacs_send_command
 
     document = pacs_send_command(pacs, source)
-    _say(document, json, f"{document['sent']} objects sent")
+    show(document, json, lambda _: say(f"{document['sent']} objects sent"))

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from neorlt.core.console import Json, Seed, read_numbers, say, show
+
 kinetics_app = typer.Typer(no_args_is_help=True, help="Predicted doses where there is no therapy image: never a measurement.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
 Nuclide = Annotated[str, typer.Option(help="Lu-177 or Y-90.")]
-
-
-def _numbers(text: str, option: str) -> list[float]:
-    from neorlt.core.errors import InputError
-
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise InputError(
-            "a list of numbers is not understood", expected="numbers with commas between", found=text, where=option, remedy="correct it"
-        ) from None
 
 
 def _span(summary: Mapping[str, Any], unit: str = "") -> str:
     low, high = summary["ci90"]
     return f"{summary['median']:.3g} ({low:.3g} to {high:.3g}){unit}"
-
-
-def _write(document: Mapping[str, Any]) -> None:
-    from neorlt.core.manifest import to_json
-
-    sys.stdout.write(to_json(dict(document)))
 
 
 @kinetics_app.command("what-if")
@@ -54,7 +36,7 @@ def what_if_command(
     from neorlt.dosimetry.kinetics_commands import QUESTIONS, SHOWN, what_if
 
     texts = (try_peptide_ug, try_activity_gbq, try_tumour_ml, try_total_tumour_ml)
-    instead = {name: _numbers(text, f"--try-{name.replace('_', '-')}") for name, text in zip(QUESTIONS, texts, strict=True) if text}
+    instead = {name: read_numbers(text, f"--try-{name.replace('_', '-')}") for name, text in zip(QUESTIONS, texts, strict=True) if text}
     document = what_if(
         peptide_ug=peptide_ug,
         activity_gbq=activity_gbq,
@@ -64,18 +46,18 @@ def what_if_command(
         nuclide=nuclide,
         seed=seed,
     )
-    if json:
-        _write(document)
-        return
-    sys.stdout.write(f"{document['notice']}\n")
-    for row in document["settings"]:
-        name = ", ".join(f"{key.rsplit('_', 1)[0].replace('_', ' ')} {value:g} {QUESTIONS[key]}" for key, value in row["changed"].items())
-        sys.stdout.write(f"{name or 'reference'}\n")
-        for organ in SHOWN:
-            ratio = f", {_span(row[organ]['ratio_of_dose'])} times the reference" if row["changed"] else ""
-            sys.stdout.write(f"  {organ}: {_span(row[organ]['dose_gy'], ' Gy')}{ratio}\n")
-    for note in document["notes"]:
-        sys.stdout.write(f"{note}\n")
+
+    def for_people(document: Mapping[str, Any]) -> None:
+        say(document["notice"])
+        for row in document["settings"]:
+            changed = (f"{key.rsplit('_', 1)[0].replace('_', ' ')} {value:g} {QUESTIONS[key]}" for key, value in row["changed"].items())
+            say(", ".join(changed) or "reference")
+            for organ in SHOWN:
+                ratio = f", {_span(row[organ]['ratio_of_dose'])} times the reference" if row["changed"] else ""
+                say(f"  {organ}: {_span(row[organ]['dose_gy'], ' Gy')}{ratio}")
+        say(*document["notes"])
+
+    show(document, json, for_people)
 
 
 @kinetics_app.command("pet")
@@ -93,21 +75,21 @@ def pet_command(
     from neorlt.dosimetry.kinetics_commands import from_pet
 
     document = from_pet(
-        _numbers(suv, "--suv"),
+        read_numbers(suv, "--suv"),
         nuclide=nuclide,
-        volume_ml=_numbers(volume_ml, "--volume-ml") if volume_ml else None,
+        volume_ml=read_numbers(volume_ml, "--volume-ml") if volume_ml else None,
         activity_gbq=activity_gbq,
         suv_median=suv_median,
         suv_log_sd=suv_log_sd,
         seed=seed,
     )
-    if json:
-        _write(document)
-        return
-    sys.stdout.write(f"{document['notice']}\n")
-    for lesion in document["lesions"]:
-        sys.stdout.write(
-            f"SUV {lesion['suv']:g}: {_span(lesion['gy_per_gbq'], ' Gy/GBq')}; {_span(lesion['dose_gy'], ' Gy')} of {activity_gbq:g} GBq\n"
-        )
-    reference = document["suv_reference"]
-    sys.stdout.write(f"Compared with SUVs of median {reference['median']:g}, log-SD {reference['log_sd']:g} ({reference['source']}).\n")
+
+    def for_people(document: Mapping[str, Any]) -> None:
+        say(document["notice"])
+        for lesion in document["lesions"]:
+            doses = f"{_span(lesion['gy_per_gbq'], ' Gy/GBq')}; {_span(lesion['dose_gy'], ' Gy')} of {activity_gbq:g} GBq"
+            say(f"SUV {lesion['suv']:g}: {doses}")
+        reference = document["suv_reference"]
+        say(f"Compared with SUVs of median {reference['median']:g}, log-SD {reference['log_sd']:g} ({reference['source']}).")
+
+    show(document, json, for_people)
