@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,6 @@ def run_plan(
     from neorlt.planning.document import plan_document
     from neorlt.planning.exports import write_steps
     from neorlt.planning.patient import read_patient
-    from neorlt.planning.reporting_items import reporting_items
     from neorlt.planning.scheme import load_scheme, standard_schemes
     from neorlt.reporting.fhir import fhir_bundle
     from neorlt.reporting.report import render_report
@@ -67,13 +66,13 @@ def run_plan(
                 lesion_doses={lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name},
                 kidney_doses={name: dose for name, dose in by_name.items() if "kidney" in name.lower()},
                 conflicts=merged.conflicts, warnings=[*merged.warnings, *study.warnings, *result.warnings],
-                synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)), n_draws=n_draws, seed=seed,
+                synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
+                images=image_blocks(study, result) | {"registration": alignment}, n_draws=n_draws, seed=seed,
             )
-            document |= image_blocks(study, result) | {"registration": alignment}
             pictures = dose_pictures(study, result)
-            document["warnings"] += write_volumes(study, result.dose, result.tia, dose_rows(study, result), work, study_folder, "kernel")
+            rows = dose_rows(study, ((d.name, d.mass_g, float(np.mean(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
+            document["warnings"] += write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
             write_view(study, work / "view", result.dose)
-            document["reporting_items"] = reporting_items(document)
         document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}
         write_steps(document, work / "steps")
         (work / "fhir.json").write_text(to_json(fhir_bundle(document)), encoding="utf-8")
@@ -114,7 +113,8 @@ def run_dose(
     with atomic_folder(out) as work:
         for name, volume in volumes.items():
             write_nifti(volume, work / f"{name}.nii.gz")
-        document["warnings"] += write_dicom(study, volumes["dose"], _rows_of(study, document), work / "dicom", study_folder, method)
+        rows = dose_rows(study, ((r["name"], r["mass_g"], r["dose_gy"]["mean"], r["dose_gy"]["sd"]) for r in document["regions"]))
+        document["warnings"] += write_dicom(study, volumes["dose"], rows, work / "dicom", study_folder, method)
         if gate:
             export_gate(volumes["tia"], work / "gate", density=volumes.get("density"), seed=seed)
         (work / "dose.json").write_text(to_json(document), encoding="utf-8")
@@ -270,23 +270,9 @@ def write_dicom(
     return [*notes, *write_results(study, dose, rows, lesions, folder, owner, words[method])]
 
 
-def _rows_of(study: Study, document: dict[str, Any]) -> list[RegionDoseRow]:
-    """Dose of every region of the document of ``dose``, as the reports state it."""
+def dose_rows(study: Study, doses: Iterable[tuple[str, float, float, float]]) -> list[RegionDoseRow]:
+    """Dose of every region as the reports state it, from its name, mass in g, mean dose and standard deviation in Gy."""
     from neorlt.dicom.write_dose_sr import RegionDoseRow
 
     kinds = {region.name: region.kind for region in study.regions}
-    return [
-        RegionDoseRow(row["name"], kinds[row["name"]], row["mass_g"], row["dose_gy"]["mean"], row["dose_gy"]["sd"])
-        for row in document["regions"]
-    ]
-
-
-def dose_rows(study: Study, result: DoseResult) -> list[RegionDoseRow]:
-    """Dose of every region as the reports state it."""
-    from neorlt.dicom.write_dose_sr import RegionDoseRow
-
-    kinds = {region.name: region.kind for region in study.regions}
-    return [
-        RegionDoseRow(dose.name, kinds[dose.name], dose.mass_g, float(np.mean(dose.draws_gy)), float(np.std(dose.draws_gy)))
-        for dose in result.doses
-    ]
+    return [RegionDoseRow(name, kinds[name], mass_g, mean_gy, sd_gy) for name, mass_g, mean_gy, sd_gy in doses]

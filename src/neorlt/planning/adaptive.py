@@ -26,7 +26,6 @@ from neorlt.planning.scheme import Scheme
 from neorlt.planning.search_space import Candidate, Limits, Weights, candidate_of
 from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update
 from neorlt.response import blood
-from neorlt.response.arrays import LesionEffects
 from neorlt.response.parameters import SENSITISERS
 from neorlt.response.readouts import blood_grade
 from neorlt.response.simulate import simulate
@@ -116,7 +115,7 @@ def adapt(
     index = _resample(weight, generator(seed, patient.id, "planning", "resample"))
     rules = _rules(update)
     names, candidates = _options(scheme, given, update, bool(rules))
-    before, after = evaluator(candidates), _taken(evaluator, index)(candidates)
+    before, after = evaluator(candidates), evaluator.take(index)(candidates)
     return Adapted(
         patient, scheme, given, update, names, before, after, choose(after, limits, weights),
         tuple(Measured(what, unit, value, expected, expected[index]) for what, unit, value, expected in seen),
@@ -147,22 +146,19 @@ def _likelihood(evaluator: Evaluator, scheme: Scheme, update: Update) -> tuple[F
         for cycle, dose in enumerate(lesion.dose_gy):
             learn(f"{lesion.id}: dose of cycle {cycle + 1}", "Gy", dose, schedule.dose_gy[:, i, cycle].sum(axis=-1).astype(np.float64),
                   DOSE_LOG_SD)
-    activity = np.array([[c.activity_gbq.get("Lu-177", 0.0), c.activity_gbq.get("Y-90", 0.0)] for c in scheme.cycles])
+    activity = scheme.activities_gbq
     for cycle, dose in enumerate(update.kidney_dose_gy):
         learn(f"kidneys: dose of cycle {cycle + 1}", "Gy", dose, (world.kidneys.gy_per_gbq * activity[cycle]).sum(axis=1), DOSE_LOG_SD)
-    baselines = {"platelets": patient.platelets_e9_per_l, "neutrophils": patient.neutrophils_e9_per_l,
-                 "haemoglobin": patient.haemoglobin_g_dl}
-    counts = {line: value for line, value in (update.counts or {}).items() if baselines[line] is not None}
+    baselines = patient.blood_baselines
+    counts = {line: value for line, value in (update.counts or {}).items() if line in baselines}
     if counts:
-        dose = evaluator.marrow_gy_per_gbq[:, None, :] * activity
+        marrow = evaluator.marrow_gy_per_gbq[:, None, :] * activity
         course = blood.blood_course(
-            world.parameters, dose, evaluator.marrow_half_life_h, [c.week for c in scheme.cycles],
+            world.parameters, marrow, evaluator.marrow_half_life_h, [c.week for c in scheme.cycles],
             weeks=13.0 * np.ceil((update.week + 1) / 13.0), seed=world.seed, slopes=evaluator.slopes,
             sensitiser=[SENSITISERS.index(c.sensitiser) for c in scheme.cycles])
         for line, value in counts.items():
-            base = baselines[line]
-            assert base is not None
-            expected = course.counts(line, base)[:, int(round(update.week * 7))].astype(np.float64)
+            expected = course.counts(line, baselines[line])[:, int(round(update.week * 7))].astype(np.float64)
             learn(line, "g/dl" if line == "haemoglobin" else "10^9/l", value, expected, COUNT_LOG_SD)
     return total, seen
 
@@ -171,21 +167,6 @@ def _resample(weight: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
     """Systematic resampling: world numbers, as many as there are weights."""
     n = len(weight)
     return np.minimum(np.searchsorted(np.cumsum(weight), (np.arange(n) + rng.random()) / n), n - 1).astype(np.intp)
-
-
-def _taken(evaluator: Evaluator, index: NDArray[np.intp]) -> Evaluator:
-    """The evaluator in the worlds at ``index``: everything that belongs to a world goes along."""
-    world = evaluator.world
-    effects = world.effects
-    taken = Evaluator(replace(
-        world, parameters=world.parameters.take(index),
-        effects=LesionEffects(effects.alpha_z[index], effects.growth_z[index], effects.baseline_z[index], 1, effects.seed),
-        kinetics=tuple(replace(k, gy_per_gbq=k.gy_per_gbq[index], half_life_h=k.half_life_h[index]) for k in world.kinetics),
-        kidneys=replace(world.kidneys, gy_per_gbq=world.kidneys.gy_per_gbq[index], half_life_h=world.kidneys.half_life_h[index]),
-    ), blood_replicates=1)
-    for name in ("scatter", "marrow_gy_per_gbq", "marrow_half_life_h", "slopes", "neoplasm", "reading"):
-        setattr(taken, name, getattr(evaluator, name)[index])
-    return taken
 
 
 def _rules(update: Update) -> tuple[str, ...]:
@@ -259,8 +240,8 @@ def _option(adapted: Adapted, i: int, value: dict[str, Floats]) -> dict[str, Any
     for when, outcomes in (("before", adapted.before), ("after", adapted.after)):
         numbers: dict[str, Any] = {"utility": float(value[when][i].mean()), "kidney_bed_gy": summarise(outcomes.kidney_bed_gy[i]).as_json()}
         for name, _, _ in OBJECTIVES:
-            draws = outcomes.kidney_over if name == "p_kidney_over" else getattr(outcomes, name)
             if name != "surgery_week":
+                draws = outcomes.draws(name)
                 numbers[name] = None if draws is None else float(draws[i].mean())
         row[when] = numbers
     return row

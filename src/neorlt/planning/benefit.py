@@ -153,7 +153,7 @@ def _doses(
     per_gbq = np.stack([np.broadcast_to(lu, (n_draws, len(lu))), lu * ratio * (rate[:, :1] / rate[:, 1:])], axis=-1)
     grade = np.clip(np.asarray(who_grade(ki67)) - 1, 0, 2)
     fall = np.asarray(table["lesion_fall_per_cycle"]["parameters"])[grade]
-    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in scheme.cycles]).reshape(-1, 2)
+    activity = scheme.activities_gbq
     factor = (1.0 - fall)[:, None] ** np.arange(len(activity))
     dose = per_gbq[:, :, None, :] * activity * factor[None, :, :, None]
     return dose.astype(np.float32), np.repeat((np.log(2) / rate)[:, None], len(lu), axis=1).astype(np.float32)

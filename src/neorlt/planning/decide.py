@@ -37,7 +37,7 @@ def means(outcomes: Outcomes) -> dict[str, Floats]:
         if name == "surgery_week":
             found[name] = outcomes.surgery_week
             continue
-        values = outcomes.kidney_over if name == "p_kidney_over" else getattr(outcomes, name)
+        values = outcomes.draws(name)
         if values is not None:
             found[name] = values.mean(axis=1)
     return found

@@ -36,7 +36,7 @@ TIE = 0.90
 def plan_document(
     patient: Patient, schemes: Sequence[Scheme], *, lesion_doses: Mapping[str, Dose] | None = None,
     kidney_doses: Mapping[str, Dose] | None = None, conflicts: Sequence[Mapping[str, Any]] = (), warnings: Sequence[str] = (),
-    synthetic: str | None = None, n_draws: int = N_DRAWS, seed: int = 1,
+    synthetic: str | None = None, images: Mapping[str, Any] | None = None, n_draws: int = N_DRAWS, seed: int = 1,
 ) -> dict[str, Any]:
     """Predict, compare and write down.
 
@@ -50,6 +50,8 @@ def plan_document(
         Where image and file differ, and what earlier steps warned of.
     synthetic
         Text for the banner where the patient is not real.
+    images
+        Blocks of the document that only images can fill, such as organs and curves.
     n_draws, seed
         Joint draws and seed.
     """
@@ -84,6 +86,7 @@ def plan_document(
         "label_explanations": {str(label): label.explanation for label in Label},
         "sources": [],
     }
+    document |= images or {}
     return document | {"reporting_items": reporting_items(document)}
 
 

@@ -8,7 +8,7 @@ energy follows the sphere S-values at the lesion's mass. Draws of the two nuclid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,10 @@ class Kinetics:
     origin: str
     label: Label
     measured: str = "Lu-177"
+
+    def take(self, index: NDArray[np.intp]) -> Kinetics:
+        """The draws at ``index`` (repeats allowed)."""
+        return replace(self, gy_per_gbq=self.gy_per_gbq[index], half_life_h=self.half_life_h[index])
 
 
 def energy_ratio(mass_g: float, over: str = "Y-90", under: str = "Lu-177") -> float:
@@ -149,7 +153,7 @@ def cycle_doses_gy(
     ``fall`` is the fraction lost from one cycle to the next, ``log_sd`` the scatter between cycles; the first cycle
     of a lesion that was imaged has none, since that cycle is the one that was measured.
     """
-    activity = np.array([[cycle.activity_gbq.get(n, 0.0) for n in THERAPY_NUCLIDES] for cycle in scheme.cycles]).reshape(-1, 2)
+    activity = scheme.activities_gbq
     n_draws = len(kinetics.gy_per_gbq)
     factor = (1.0 - fall) ** np.arange(len(scheme.cycles))
     scatter = np.ones((n_draws, len(scheme.cycles)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,44 +70,30 @@ class Outcomes:
     def take(self, index: Sequence[int] | NDArray[np.intp]) -> Outcomes:
         """The candidates at ``index``."""
         at = np.asarray(index, np.intp)
+        arrays: dict[str, Any] = {name: None if (values := getattr(self, name)) is None else values[at] for name in ARRAYS}
+        return replace(self, candidates=tuple(self.candidates[i] for i in at), **arrays)
 
-        def pick(values: Floats | None) -> Floats | None:
-            return None if values is None else values[at]
+    def draws(self, name: str) -> Floats | None:
+        """Draws ``(candidate, draw)`` of an objective by its name in :data:`neorlt.planning.decide.OBJECTIVES`."""
+        values: Floats | None = self.kidney_over if name == "p_kidney_over" else getattr(self, name)
+        return values
 
-        return replace(
-            self, candidates=tuple(self.candidates[i] for i in at), p_resectable=pick(self.p_resectable),
-            p_objective_response=pick(self.p_objective_response), tumour_left=self.tumour_left[at],
-            diameter_left=self.diameter_left[at], kidney_bed_gy=self.kidney_bed_gy[at],
-            p_blood_grade34=pick(self.p_blood_grade34), p_secondary_neoplasm=self.p_secondary_neoplasm[at],
-        )
+
+ARRAYS = ("p_resectable", "p_objective_response", "tumour_left", "diameter_left", "kidney_bed_gy", "p_blood_grade34",
+          "p_secondary_neoplasm")
+"""Names of the ``(candidate, draw)`` arrays of :class:`Outcomes`."""
 
 
 def join(parts: Sequence[Outcomes]) -> Outcomes:
     """Candidates of several evaluations of the same world, one after another."""
-
-    def stack(name: str) -> Floats | None:
-        arrays = [getattr(part, name) for part in parts]
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    arrays: dict[str, Any] = {}
-    names = ("p_resectable", "p_objective_response", "tumour_left", "diameter_left", "kidney_bed_gy", "p_blood_grade34",
-             "p_secondary_neoplasm")
-    for name in names:
-        arrays[name] = stack(name)
+    arrays: dict[str, Any] = {
+        name: None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS}
     return replace(parts[0], candidates=tuple(c for part in parts for c in part.candidates), **arrays)
 
 
 def fewer_draws(world: World, n_draws: int) -> World:
     """The first draws of a world with one replicate each: the common draws of a screening."""
-    index = np.arange(n_draws)
-    effects = world.effects
-    first = index * effects.n_replicates
-    return replace(
-        world, parameters=world.parameters.take(index),
-        effects=LesionEffects(effects.alpha_z[first], effects.growth_z[first], effects.baseline_z[first], 1, effects.seed),
-        kinetics=tuple(replace(k, gy_per_gbq=k.gy_per_gbq[index], half_life_h=k.half_life_h[index]) for k in world.kinetics),
-        kidneys=replace(world.kidneys, gy_per_gbq=world.kidneys.gy_per_gbq[index], half_life_h=world.kidneys.half_life_h[index]),
-    )
+    return world.take(np.arange(n_draws))
 
 
 class Evaluator:
@@ -134,6 +121,18 @@ class Evaluator:
         self.neoplasm = generator(world.seed, patient.id, "planning", "neoplasm").uniform(low, high, n)
         self.limit_gy = float(kidney_bed_limit_gy(patient.kidney_risk_factors))
 
+    def take(self, index: NDArray[np.intp]) -> Evaluator:
+        """The same evaluator in the worlds at ``index``: everything that belongs to a world goes along.
+
+        For worlds of one replicate and one course of blood each.
+        """
+        taken = copy(self)
+        taken.world = self.world.take(index)
+        taken.scatter, taken.reading, taken.slopes = self.scatter[index], self.reading[index], self.slopes[index]
+        taken.marrow_gy_per_gbq, taken.marrow_half_life_h = self.marrow_gy_per_gbq[index], self.marrow_half_life_h[index]
+        taken.neoplasm = self.neoplasm[index]
+        return taken
+
     def __call__(self, candidates: Sequence[Candidate]) -> Outcomes:
         """Predict candidates; the order is kept."""
         schedules = list(dict.fromkeys(c.schedule for c in candidates))
@@ -147,8 +146,7 @@ class Evaluator:
         kidneys = np.zeros((len(schedules), n_draws))
         grade34 = np.zeros((len(schedules), n_draws))
         neoplasm = np.zeros((len(schedules), n_draws))
-        counts = {line: value for line, value in (("platelets", self.world.patient.platelets_e9_per_l),
-                                                  ("neutrophils", self.world.patient.neutrophils_e9_per_l)) if value is not None}
+        counts = {line: value for line, value in self.world.patient.blood_baselines.items() if line != "haemoglobin"}
         reasons: dict[str, str] = {}
         cells = self.world.effects.alpha_z.size
         block = max(1, CELLS_AT_ONCE // cells)

@@ -238,11 +238,6 @@ def shown_schemes(found: Search) -> tuple[Scheme, ...]:
     return tuple(_scheme(found, i) for i in found.shown)
 
 
-def _draws(outcomes: Outcomes, name: str, index: int) -> Floats | None:
-    values = outcomes.kidney_over if name == "p_kidney_over" else getattr(outcomes, name)
-    return None if values is None else values[index]
-
-
 def _row(found: Search, index: int, value: Floats) -> dict[str, Any]:
     full, choice = found.full, found.choice
     scheme = _scheme(found, index)
@@ -251,10 +246,11 @@ def _row(found: Search, index: int, value: Floats) -> dict[str, Any]:
         if name == "surgery_week":
             objectives[name] = {"mean": scheme.surgery_week}
             continue
-        draws = _draws(full, name, index)
-        if draws is None:
+        values = full.draws(name)
+        if values is None:
             objectives[name] = {"mean": None, "reason": full.reasons.get(name, "input is missing")}
             continue
+        draws = values[index]
         objectives[name] = {"mean": float(draws.mean())}
         if name != "p_kidney_over":
             # Within a draw the kidney is over its limit or it is not: an interval would say nothing more than the mean.
@@ -296,10 +292,11 @@ def _sentences(found: Search) -> list[str]:
     choice, full = found.choice, found.full
     chosen = _scheme(found, choice.chosen)
     main = "p_resectable" if full.p_resectable is not None else "p_objective_response"
-    draws = _draws(full, main, choice.chosen)
+    values = full.draws(main)
     what = "being resectable at surgery" if main == "p_resectable" else "an objective response at surgery"
     said = [f"Highest expected utility{' within the limits' if choice.within_limits else ''}: {chosen.name}."]
-    if draws is not None:
+    if values is not None:
+        draws = values[choice.chosen]
         ends = summarise(draws)
         said.append(f"Its predicted chance of {what}: {_percent(float(draws.mean()))} "
                     f"(90 % interval {_percent(ends.low)} to {_percent(ends.high)}).")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from neorlt.clinic.vessels import VesselContact
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import read_toml, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,12 @@ class Patient:
         return float(np.sqrt(self.weight_kg * self.height_cm / 3600.0))
 
     @property
+    def blood_baselines(self) -> dict[str, float]:
+        """Baseline of each blood line that is known, by the names of the response model."""
+        lines = {"platelets": self.platelets_e9_per_l, "neutrophils": self.neutrophils_e9_per_l, "haemoglobin": self.haemoglobin_g_dl}
+        return {line: value for line, value in lines.items() if value is not None}
+
+    @property
     def ki67_pct(self) -> float | None:
         """Ki-67 of the primary, else the highest that is known."""
         if self.primary is not None and self.primary.ki67_pct is not None:
@@ -152,13 +158,17 @@ def _text(row: Mapping[str, Any], key: str, where: str) -> str:
     return value.strip()
 
 
-def _known(row: Any, keys: set[str], where: str) -> Mapping[str, Any]:
+def known_table(row: Any, keys: set[str], where: str, file: str = "patient.toml") -> Mapping[str, Any]:
+    """Return a row that is a table with known keys.
+
+    Raises
+    ------
+    InputError
+        If it is no table, or holds another key.
+    """
     if not isinstance(row, Mapping):
-        raise InputError("a table was expected", found=repr(row), where=where, remedy="see docs/commands.md for patient.toml")
-    unknown = sorted(set(row) - keys)
-    if unknown:
-        raise InputError("unknown key", expected=", ".join(sorted(keys)), found=", ".join(unknown), where=where,
-                         remedy="correct the spelling or remove it")
+        raise InputError("a table was expected", found=repr(row), where=where, remedy=f"see docs/commands.md for {file}")
+    refuse_unknown(row, keys, where)
     return row
 
 
@@ -171,19 +181,13 @@ def read_patient(path: Path) -> Patient:
         For a missing file, wrong TOML, an unknown key, or a value outside its range, with the place.
     """
     path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise InputError("the patient file does not exist", where=path.name, remedy="check the path after --patient") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the patient file is not valid TOML ({error})", where=path.name, remedy="correct it") from error
-    return patient_from(document, path.name)
+    return patient_from(read_toml(path, "the patient file", "check the path after --patient"), path.name)
 
 
 def patient_from(document: Mapping[str, Any], where: str) -> Patient:
     """Build a patient from the parsed TOML document."""
-    _known(document, {"id", "baseline", "lesion"}, where)
-    baseline = _known(document.get("baseline", {}), _BASELINE, f"{where}, [baseline]")
+    known_table(document, {"id", "baseline", "lesion"}, where)
+    baseline = known_table(document.get("baseline", {}), _BASELINE, f"{where}, [baseline]")
     place = f"{where}, [baseline]"
     sex = baseline.get("sex")
     if sex not in (None, "F", "M"):
@@ -205,7 +209,7 @@ def patient_from(document: Mapping[str, Any], where: str) -> Patient:
 
 
 def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
-    row = _known(row, _LESION, where)
+    row = known_table(row, _LESION, where)
     name = _text(row, "id", where)
     diameter = _number(row, "longest_diameter_mm", where)
     volume = _number(row, "volume_ml", where)
@@ -236,7 +240,7 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
             *(_boolean(item, key, default, f"{where}, vessels")
               for key, default in (("irregular", False), ("occluded", False), ("reconstructible", True))),
         )
-        for item in (_known(v, _VESSEL, f"{where}, vessels") for v in _list(row, "vessels", where))
+        for item in (known_table(v, _VESSEL, f"{where}, vessels") for v in _list(row, "vessels", where))
     )
     return LesionBaseline(
         id=name, site=_text(row, "site", where), longest_diameter_mm=diameter,

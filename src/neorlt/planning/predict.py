@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from neorlt.planning.scheme import Scheme
 from neorlt.response import blood
 from neorlt.response.arrays import LesionArrays, LesionEffects, Outcome, ScheduleArrays, draw_lesion_effects
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.parameters import NUCLIDES, SENSITISERS, Parameters, draw_parameters
+from neorlt.response.parameters import SENSITISERS, Parameters, draw_parameters
 from neorlt.response.readouts import grade_change, liver_burden, objective_response
 from neorlt.response.simulate import simulate
 from neorlt.response.stacking import stacked_change
@@ -54,6 +55,15 @@ class World:
     kinetics: tuple[Kinetics, ...]
     kidneys: Kinetics
     seed: int
+
+    def take(self, index: NDArray[np.intp]) -> World:
+        """The draws at ``index`` (repeats allowed), the first replicate of each."""
+        effects, first = self.effects, np.asarray(index) * self.effects.n_replicates
+        return replace(
+            self, parameters=self.parameters.take(index),
+            effects=LesionEffects(effects.alpha_z[first], effects.growth_z[first], effects.baseline_z[first], 1, effects.seed),
+            kinetics=tuple(kinetics.take(index) for kinetics in self.kinetics), kidneys=self.kidneys.take(index),
+        )
 
 
 def build_world(
@@ -304,8 +314,7 @@ def _blood(
     A line is None where its baseline count is not given.
     """
     patient, n = world.patient, BLOOD_REPLICATES
-    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in NUCLIDES] for cycle in scheme.cycles]).reshape(-1, len(NUCLIDES))
-    dose, half_life = blood.marrow_dose_gy(world.parameters, activity, world.seed)
+    dose, half_life = blood.marrow_dose_gy(world.parameters, scheme.activities_gbq, world.seed)
     weeks = 13.0 * np.ceil((horizon_week + WEEKS_AFTER_SURGERY) / 13.0)
     course = blood.blood_course(
         world.parameters, dose, half_life, [cycle.week for cycle in scheme.cycles], weeks=weeks, seed=world.seed,
@@ -321,12 +330,10 @@ def _blood(
         counts = course.counts(line, baseline)[:, ::7]
         found[line] = BloodCourse(summarise(lowest * baseline), float(np.median(day)) / 7.0, float(grade34.mean()),
                                   np.arange(counts.shape[1], dtype=np.float64), np.median(counts, axis=0).astype(np.float64))
-    baselines = {"platelets": patient.platelets_e9_per_l, "neutrophils": patient.neutrophils_e9_per_l,
-                 "haemoglobin": patient.haemoglobin_g_dl}
-    known = {line: baseline for line, baseline in baselines.items() if baseline is not None}
+    known: dict[str, Any] = dict(patient.blood_baselines)
     if not known or not scheme.cycles:
         return found, ()
-    decided = blood.cycle_decisions(course, dict(known), n)
+    decided = blood.cycle_decisions(course, known, n)
     return found, tuple(
         {"week": cycle.week, "p_delay": float(decided["delay"][:, i].mean()), "p_stop": float(decided["stop"][:, i].mean())}
         for i, cycle in enumerate(scheme.cycles))

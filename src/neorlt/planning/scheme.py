@@ -7,13 +7,16 @@ Words and TOML give the same object; the words are those of ``docs/commands.md``
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import read_toml, refuse_unknown
 from neorlt.nuclides.nuclide import get_nuclide
 
 if TYPE_CHECKING:
@@ -118,6 +121,12 @@ class Scheme:
                              found=f"{self.surgery_weeks_after_last:g}", remedy="set surgery_weeks_after_last in weeks")
         if not self.name.strip():
             raise InputError("a scheme has no name", remedy="give it a name")
+
+    @property
+    def activities_gbq(self) -> NDArray[np.float64]:
+        """Activity given, ``(cycle, nuclide)`` in GBq, nuclides as in :data:`THERAPY_NUCLIDES`."""
+        rows = [[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in self.cycles]
+        return np.array(rows, np.float64).reshape(-1, len(THERAPY_NUCLIDES))
 
     @property
     def surgery_week(self) -> float:
@@ -267,13 +276,8 @@ _CYCLE_KEYS = {"week", "peptide", "peptide_ug", "activity_gbq", "activity_gbq_pe
 def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
     """Read a scheme from a TOML file (keys in ``docs/commands.md``)."""
     path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError("the scheme file does not exist", where=path.name, remedy="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the scheme file is not valid TOML ({error})", where=path.name, remedy="correct it") from error
-    _refuse_unknown(set(document), _KEYS, path.name)
+    document = read_toml(path, "the scheme file")
+    refuse_unknown(document, _KEYS, path.name)
     sensitiser = str(document.get("sensitiser", "none")).lower()
     cycles = []
     rows = document.get("cycle", [])
@@ -281,7 +285,7 @@ def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
         raise InputError("the scheme has no [[cycle]]", where=path.name, remedy="add one [[cycle]] per administration")
     for number, row in enumerate(rows, start=1):
         where = f"{path.name}, cycle {number}"
-        _refuse_unknown(set(row), _CYCLE_KEYS, where)
+        refuse_unknown(row, _CYCLE_KEYS, where)
         if isinstance(row.get("activity_gbq_per_m2"), dict) and "activity_gbq" not in row:
             surface = _surface(body_surface_m2, where)
             row = {**row, "activity_gbq": {k: v * surface for k, v in row["activity_gbq_per_m2"].items()}}
@@ -306,13 +310,6 @@ def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
         raise InputError("kidney_p_over is not a number", found=repr(p_over), where=path.name, remedy="write for example 0.05")
     return Scheme(str(document.get("name", path.stem)), tuple(cycles), float(surgery),
                   kidney_p_over=None if p_over is None else float(p_over))
-
-
-def _refuse_unknown(found: set[str], known: set[str], where: str) -> None:
-    unknown = sorted(found - known)
-    if unknown:
-        raise InputError("unknown key", expected=", ".join(sorted(known)), found=", ".join(unknown), where=where,
-                         remedy="correct the spelling or remove it")
 
 
 def load_scheme(text_or_path: str, patient: Patient | None = None) -> Scheme:

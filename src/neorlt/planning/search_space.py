@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import read_toml
 from neorlt.planning.scheme import SENSITISERS, Cycle, Scheme
 
 ORDERS = ("Lu-177 first", "Y-90 first", "both in one cycle")
@@ -182,7 +182,7 @@ class Candidate:
 
 def candidate_of(scheme: Scheme) -> Candidate:
     """A scheme as the search sees it; cycles may stand at any week, one sensitiser serves all."""
-    pairs = tuple((cycle.activity_gbq.get("Lu-177", 0.0), cycle.activity_gbq.get("Y-90", 0.0)) for cycle in scheme.cycles)
+    pairs = tuple((float(lu), float(y)) for lu, y in scheme.activities_gbq)
     if not pairs:
         return Candidate((), 8.0, scheme.surgery_week)
     return Candidate(pairs, 8.0, scheme.surgery_weeks_after_last, scheme.sensitiser, tuple(cycle.week for cycle in scheme.cycles))
@@ -226,12 +226,7 @@ def _value(text: str, pair: str) -> Any:
 
 
 def _toml(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError("the limits file does not exist", where=path.name, remedy="check the path after --limits") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the limits file is not valid TOML ({error})", where=path.name, remedy="correct it") from error
+    document = read_toml(path, "the limits file", "check the path after --limits")
     unknown = sorted(set(document) - {"limits", "weights", "space"})
     if unknown or not all(isinstance(value, dict) for value in document.values()):
         raise InputError("unknown table in the limits file", expected="[limits], [weights], [space]", found=", ".join(unknown) or "a value",

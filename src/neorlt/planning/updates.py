@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.planning.patient import Patient
+from neorlt.core.toml_file import read_toml
+from neorlt.planning.patient import Patient, known_table
 
 COUNT_LOG_SD = 0.15
 """Day-to-day scatter of a blood count, log-SD: an assumption."""
@@ -51,18 +51,12 @@ def read_update(path: Path, patient: Patient) -> Update:
     InputError
         For an unknown key or lesion, a value out of range, or a file that says nothing new.
     """
-    try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError("the update file does not exist", where=Path(path).name, remedy="check the path after --updates") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the update file is not valid TOML ({error})", where=Path(path).name, remedy="correct it") from error
-    return update_from(document, patient, Path(path).name)
+    return update_from(read_toml(path, "the update file", "check the path after --updates"), patient, Path(path).name)
 
 
 def update_from(document: Mapping[str, Any], patient: Patient, where: str = "update") -> Update:
     """Build an update from the parsed TOML document."""
-    _known(document, _KEYS, where)
+    known_table(document, _KEYS, where, "update.toml")
     known = {lesion.id for lesion in patient.lesions}
     week = _number(document, "week", where)
     if week is None:
@@ -70,7 +64,7 @@ def update_from(document: Mapping[str, Any], patient: Patient, where: str = "upd
     lesions = []
     rows = document.get("lesion", [])
     for row in rows if isinstance(rows, list) else [rows]:
-        _known(row, _LESION, f"{where}, lesion")
+        known_table(row, _LESION, f"{where}, lesion", "update.toml")
         if row.get("id") not in known:
             raise InputError("the update names a lesion that the patient does not have", expected=", ".join(sorted(known)),
                              found=repr(row.get("id")), where=where, remedy="use the ids of patient.toml")
@@ -84,15 +78,6 @@ def update_from(document: Mapping[str, Any], patient: Patient, where: str = "upd
     if not (counts or update.kidney_dose_gy or any(item.longest_diameter_mm or item.dose_gy for item in lesions)):
         raise InputError("the update holds nothing new", where=where, remedy="give a size, a dose or a count")
     return update
-
-
-def _known(row: Any, keys: set[str], where: str) -> None:
-    if not isinstance(row, Mapping):
-        raise InputError("a table was expected", found=repr(row), where=where, remedy="see docs/commands.md for update.toml")
-    unknown = sorted(set(row) - keys)
-    if unknown:
-        raise InputError("unknown key", expected=", ".join(sorted(keys)), found=", ".join(unknown), where=where,
-                         remedy="correct the spelling or remove it")
 
 
 def _number(row: Mapping[str, Any], key: str, where: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from neorlt.core import tables
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import read_toml, refuse_unknown
 from neorlt.planning.scheme import Scheme, load_scheme
 from neorlt.trials.rules import Rule
 
@@ -107,18 +107,6 @@ _TOP = {
 }
 
 
-def _known(row: Mapping[str, Any], keys: set[str], where: str) -> None:
-    unknown = sorted(set(row) - keys)
-    if unknown:
-        raise InputError(
-            "unknown key",
-            expected=", ".join(sorted(keys)),
-            found=", ".join(unknown),
-            where=where,
-            remedy="correct the spelling or remove it",
-        )
-
-
 def _number(row: Mapping[str, Any], key: str, default: float | None, low: float, high: float, where: str) -> float:
     value = row.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -141,19 +129,13 @@ def read_design(path: Path) -> TrialDesign:
         For a missing file, wrong TOML, an unknown key, or a value that makes no trial.
     """
     path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError("the trial file does not exist", where=path.name, remedy="check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the trial file is not valid TOML ({error})", where=path.name, remedy="correct it") from None
-    return design_from(document, path)
+    return design_from(read_toml(path, "the trial file"), path)
 
 
 def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
     """Build a trial from the parsed document; relative tables lie beside ``path``."""
     where = path.name
-    _known(document, _TOP, where)
+    refuse_unknown(document, _TOP, where)
     rows = document.get("arm", [])
     if not isinstance(rows, list) or not rows:
         raise InputError("the trial has no [[arm]]", where=where, remedy="add one [[arm]] per treatment")
@@ -161,11 +143,11 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
     if len({arm.name for arm in arms}) != len(arms):
         raise InputError("two arms have one name", where=where, remedy="rename one")
     population = document.get("population", {})
-    _known(population, {"eligibility", "table"}, f"{where}, [population]")
+    refuse_unknown(population, {"eligibility", "table"}, f"{where}, [population]")
     follow = document.get("follow_up", {})
-    _known(follow, {"accrual_months", "months"}, f"{where}, [follow_up]")
+    refuse_unknown(follow, {"accrual_months", "months"}, f"{where}, [follow_up]")
     scenario = document.get("scenario", {})
-    _known(scenario, {"main", "use", "effects"}, f"{where}, [scenario]")
+    refuse_unknown(scenario, {"main", "use", "effects"}, f"{where}, [scenario]")
     use = tuple(scenario.get("use", SCENARIOS))
     main = scenario.get("main", "model")
     shipped = tables.read_json("trials", "scenarios.json")
@@ -182,14 +164,14 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
                 where=where,
                 remedy="name one of these or state its effects",
             )
-        _known(effects[name], set(shipped["effects"]["null"]), f"{where}, [scenario.effects.{name}]")
+        refuse_unknown(effects[name], set(shipped["effects"]["null"]), f"{where}, [scenario.effects.{name}]")
     if main not in use:
         raise InputError(
             "the main scenario is not used", expected=", ".join(use), found=str(main), where=where, remedy="add it to use"
         )
     values = {key: spec["value"] for key, spec in shipped["base"]["values"].items()}
     own = document.get("values", {})
-    _known(own, set(values), f"{where}, [values]")
+    refuse_unknown(own, set(values), f"{where}, [values]")
     values.update({key: _number(own, key, None, -1000, 1000, f"{where}, [values]") for key in own})
     table = population.get("table")
     return TrialDesign(
@@ -213,7 +195,7 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
 
 
 def _arm(row: Mapping[str, Any], where: str) -> Arm:
-    _known(row, {"name", "n", "scheme", "kind", "surgery_week", "dosimetry_guided"}, where)
+    refuse_unknown(row, {"name", "n", "scheme", "kind", "surgery_week", "dosimetry_guided"}, where)
     kind = str(row.get("kind", "rlt"))
     if kind not in ARM_KINDS:
         raise InputError("unknown kind of arm", expected=", ".join(ARM_KINDS), found=kind, where=where, remedy="use one of these")
@@ -234,7 +216,7 @@ def _arm(row: Mapping[str, Any], where: str) -> Arm:
 
 
 def _test(row: Mapping[str, Any], arms: tuple[Arm, ...], where: str) -> TrialTest:
-    _known(row, {"kind", "endpoint", "alpha", "p0", "r1", "n1", "cutoff", "margin", "lower_is_better"}, where)
+    refuse_unknown(row, {"kind", "endpoint", "alpha", "p0", "r1", "n1", "cutoff", "margin", "lower_is_better"}, where)
     kind = str(row.get("kind", "single-arm" if len(arms) == 1 else "score"))
     endpoint = str(row.get("endpoint", "objective_response"))
     if endpoint not in ENDPOINTS:

@@ -49,8 +49,7 @@ def toxicity_probability(design: TrialDesign, arm: Arm, parameters: Parameters, 
     if arm.scheme is None or not arm.scheme.cycles:
         return np.zeros(parameters.n_draws)
     cycles = arm.scheme.cycles
-    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in cycles])
-    dose, half_life = blood.marrow_dose_gy(parameters, activity, seed)
+    dose, half_life = blood.marrow_dose_gy(parameters, arm.scheme.activities_gbq, seed)
     course = blood.blood_course(
         parameters,
         dose,
