@@ -20,7 +20,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom import codes, sr_items
 from neorlt.dicom.decay import half_life_s
 from neorlt.dicom.identity import Identity, make_uid
-from neorlt.dicom.sr_items import MODIFIER, PROPERTIES
+from neorlt.dicom.sr_items import CONTAINS, MODIFIER, PROPERTIES
 from neorlt.dicom.writing import new_dataset, save, series_uid_of
 from neorlt.imaging.region import RegionKind
 from neorlt.imaging.study import Administration
@@ -215,21 +215,24 @@ def _procedure() -> Dataset:
     return sr_items.code(("121058", "DCM", "Procedure reported"), THERAPY, [intent], relation=MODIFIER)
 
 
-def _site(name: str) -> tuple[codes.Term, codes.Term | None] | None:
-    low = name.lower()
+def _organ_site(row: RegionDoseRow, relation: str) -> Dataset | None:
+    """Finding site of an organ with its side; None for what is no organ or has no code."""
+    low = row.name.lower()
     term = next((term for word, term in codes.ORGAN.items() if word in low), None)
+    if row.kind is not RegionKind.ORGAN or term is None:
+        return None
     side = codes.LEFT if "left" in low else codes.RIGHT if "right" in low else None
-    return None if term is None else (term, side)
+    sides = [] if side is None else [sr_items.code(LATERALITY, side, relation=MODIFIER)]
+    return sr_items.code(FINDING_SITE, term, sides, relation=relation)
 
 
 def _organ_dose(row: RegionDoseRow) -> Dataset | None:
     """TID 10023: site, dose in mGy, mass, and whose estimate it is."""
-    site = _site(row.name)
-    if row.kind is not RegionKind.ORGAN or site is None:
+    site = _organ_site(row, CONTAINS)
+    if site is None:
         return None
-    side = [] if site[1] is None else [sr_items.code(LATERALITY, site[1], relation=MODIFIER)]
     return sr_items.container(("113517", "DCM", "Organ Dose Information"), [
-        sr_items.code(FINDING_SITE, site[0], side),
+        site,
         sr_items.number(("113518", "DCM", "Organ Dose"), 1000.0 * row.dose_gy, MILLIGRAY),
         sr_items.number(("118538004", "SCT", "Mass"), row.mass_g, GRAM),
         sr_items.code(("121406", "DCM", "Reference Authority"), ("113529", "DCM", "Institutionally Approved Estimates")),
@@ -239,10 +242,9 @@ def _organ_dose(row: RegionDoseRow) -> Dataset | None:
 def _mean_dose(row: RegionDoseRow) -> Dataset:
     """Mean absorbed dose of a region with its site or name, and its standard deviation under it."""
     where = [sr_items.text(TRACKING, row.name, relation=PROPERTIES)]
-    site = _site(row.name) if row.kind is RegionKind.ORGAN else None
+    site = _organ_site(row, MODIFIER)
     if site is not None:
-        side = [] if site[1] is None else [sr_items.code(LATERALITY, site[1], relation=MODIFIER)]
-        where.append(sr_items.code(FINDING_SITE, site[0], side, relation=MODIFIER))
+        where.append(site)
     elif row.kind is RegionKind.LESION:
         where.append(sr_items.code(FINDING_SITE, codes.NEOPLASM, relation=MODIFIER))
     derived = sr_items.code(DERIVATION, STANDARD_DEVIATION, relation=MODIFIER)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.imaging.blur import SIGMA_PER_FWHM
 from neorlt.imaging.volume import Grid
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,6 @@ NEMA_CIRCLE_MM = 57.2
 """Radius of the circle of the spheres' centres (NEMA NU 2-2018, section 7: 114.4 mm across)."""
 BACKGROUND_MM = (12.0, 8.0)
 """Background of a sphere is read in a shell that starts this far outside it and is this thick."""
-SIGMA_PER_FWHM = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 
 
 def sphere_profile(r_mm: Floats, radius_mm: float, fwhm_mm: float) -> Floats:

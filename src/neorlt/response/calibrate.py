@@ -68,15 +68,9 @@ def converged(fit: sampling.Fit) -> bool:
 
 def thin(population: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, NDArray[np.float32]]:
     """``n`` of the draws, evenly over the chains."""
-    total = len(population["alpha_per_gy"])
+    total = len(next(iter(population.values())))
     index = np.sort(np.random.default_rng(seed).permutation(total)[:n])
     return {name: np.asarray(value[index], np.float32) for name, value in population.items()}
-
-
-def thin_all(draws: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, NDArray[Any]]:
-    """``n`` of a simpler model's draws."""
-    index = np.sort(np.random.default_rng(seed).permutation(len(next(iter(draws.values()))))[:n])
-    return {name: value[index] for name, value in draws.items()}
 
 
 FINE = Assumptions(after_cycle_d=(0.0, 2.0, 5.0, 9.0, 14.0, 21.0, 30.0, 42.0), fill_d=28.0, n_nodes=16)
@@ -131,7 +125,7 @@ def compare(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marg
         fit = sampling.run_nuts(alternatives.make_model(name, lesions), lesions.log_volume, seed, n_warmup=500, n_samples=1000)
         free = {key: fit.flat(key) for key in fit.draws if key != "num_steps"}
         scores[name] = psis_loo(alternatives.log_density(name, free, lesions))
-        draws[name] = {key: [round(float(v), 4) for v in value] for key, value in thin_all(free, N_SIMPLE, seed).items()}
+        draws[name] = {key: [round(float(v), 4) for v in value] for key, value in thin(free, N_SIMPLE, seed).items()}
     weights = stacking_weights(np.array([score.elpd_pointwise for score in scores.values()]))
     table = {name: score.as_json(None if name == "mechanistic" else loo) for name, score in scores.items()}
     for (name, row), weight in zip(table.items(), weights, strict=True):

@@ -46,11 +46,11 @@ class Assumptions:
     dose_shift: float = 1.0
     """Factor on every dose after the first cycle's (reverse causation: with 0 only one cycle's dose is credited)."""
     after_cycle_d: tuple[float, ...] = (0.0, 3.0, 9.0, 20.0, 38.0)
-    """Steps of the fit's grid after a cycle; coarser than a prediction's, the difference is tested."""
+    """Steps of the fit's grid after a cycle; coarser than a prediction's, what that costs is checked with every fit."""
     fill_d: float = 56.0
-    """Longest step of the fit's grid; the difference to a prediction's is tested."""
+    """Longest step of the fit's grid, in days; as above."""
     n_nodes: int = 6
-    """Nodes of the dose pattern in the fit; the difference to 16 is tested."""
+    """Nodes of the dose pattern in the fit; as above."""
 
 
 SWEEPS: dict[str, Assumptions] = {
@@ -91,6 +91,16 @@ class Plan:
     share: NDArray[np.float64]
     uncertain: NDArray[np.float64]
     """``(lesion,)`` SD of the dose's digitising error in Gy."""
+
+
+def tile_plan(plan: Plan, n_points: int) -> Plan:
+    """The plan for every lesion at ``n_points`` points, ``(point * lesion, ...)``: points lead."""
+    return Plan(tumour.Grid(*(np.tile(part, (n_points, 1)) for part in plan.grid)), np.tile(plan.follow_up, (n_points, 1)),
+                np.tile(plan.share, (n_points, 1)), np.tile(plan.uncertain, n_points))
+
+
+EFFECTS = ("alpha", "growth", "dose")
+"""A lesion's own effects, in the order of the columns of :func:`effect_points`."""
 
 
 def make_plan(dose_gy: NDArray[np.float64], assumed: Assumptions) -> Plan:
@@ -253,9 +263,8 @@ def make_marginal(lesions: Lesions, assumed: Assumptions, n_alpha: int = N_ALPHA
         parts = []
         for index, plan in blocks:
             n = len(index)
-            rows = Plan(tumour.Grid(*(np.tile(part, (n_points, 1)) for part in plan.grid)), np.tile(plan.follow_up, (n_points, 1)),
-                        np.tile(plan.share, (n_points, 1)), np.tile(plan.uncertain, n_points))
-            z = {name: jnp.asarray(np.repeat(points[:, k], n), jnp.float32) for k, name in enumerate(("alpha", "growth", "dose"))}
+            rows = tile_plan(plan, n_points)
+            z = {name: jnp.asarray(np.repeat(points[:, k], n), jnp.float32) for k, name in enumerate(EFFECTS)}
             dose = jnp.asarray(np.tile(lesions.dose_gy[index], n_points), jnp.float32)
             volumes = log_volumes(free, z, dose, rows, assumed).reshape(-1, n_points, n)
             density = best_log_density(jnp.asarray(y)[index], volumes, free["sigma_d"])
@@ -299,12 +308,8 @@ def simulate_best(
 
     @jax.jit
     def one(parameters: dict[str, Any], z: Any) -> Any:
-        tiled = {name: jnp.repeat(z[:, k], n) for k, name in enumerate(("alpha", "growth", "dose"))}
-        rows = Plan(
-            tumour.Grid(*(jnp.tile(jnp.asarray(part), (n_points, 1)) for part in plan.grid)), np.tile(plan.follow_up, (n_points, 1)),
-            np.tile(plan.share, (n_points, 1)), np.tile(plan.uncertain, n_points),
-        )
-        out = log_volumes(parameters, tiled, jnp.tile(jnp.asarray(dose_gy), n_points), rows, assumed)
+        tiled = {name: jnp.repeat(z[:, k], n) for k, name in enumerate(EFFECTS)}
+        out = log_volumes(parameters, tiled, jnp.tile(jnp.asarray(dose_gy), n_points), tile_plan(plan, n_points), assumed)
         return out.reshape(-1, n_points, n).transpose(1, 0, 2)
 
     keys = (*TUMOUR_NAMES, "fibrosis_fraction", "doubling_z")

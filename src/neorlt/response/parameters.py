@@ -175,28 +175,35 @@ def draw_from(entry: dict[str, Any], rng: np.random.Generator, n: int) -> NDArra
     raise ValueError(f"unknown family {family!r} in the table of priors")
 
 
+@functools.cache
+def calibration_report() -> dict[str, Any] | None:
+    """What the shipped calibration says of itself; None where none belongs to this version of the model. Not to be changed."""
+    try:
+        report: dict[str, Any] = tables.read_json(ROOM, "posterior.json")
+    except tables.TableError:
+        return None
+    return report if report["model_version"] == MODEL_VERSION else None
+
+
 def has_posterior() -> bool:
     """Whether a posterior that belongs to this version of the model is shipped."""
-    try:
-        manifest = tables.read_json(ROOM, "posterior.json")
-    except tables.TableError:
-        return False
-    return bool(manifest["model_version"] == MODEL_VERSION)
+    return calibration_report() is not None
 
 
 def is_calibrated() -> bool:
     """Whether a posterior of this model version is shipped whose chains met the house's rule: only then is it the default."""
-    return has_posterior() and bool(tables.read_json(ROOM, "posterior.json")["converged"])
+    report = calibration_report()
+    return report is not None and bool(report["converged"])
 
 
 def calibration_warnings() -> list[dict[str, str]]:
     """Named warnings about the shipped calibration: none exists, or its chains did not meet the house's rule."""
-    if not has_posterior():
+    report = calibration_report()
+    if report is None:
         return [{"name": "not-calibrated", "where": "response model",
                  "text": "No calibration is shipped: every response number rests on priors (assumptions)."}]
-    if is_calibrated():
+    if report["converged"]:
         return []
-    report = tables.read_json(ROOM, "posterior.json")
     return [{"name": "calibration-not-converged", "where": "response model",
              "text": f"The shipped calibration misses the rule for its chains (R-hat {report['rhat_max']:.3f}, smallest effective "
                      f"sample {report['ess_min']:.0f}, {report['divergences']} divergences), so it is not used: "

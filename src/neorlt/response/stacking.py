@@ -12,18 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
-from neorlt.core import tables
 from neorlt.response import alternatives
-from neorlt.response.parameters import ROOM, is_calibrated
-
-MECHANISTIC = ("mechanistic", "no clones", "uniform dose")
+from neorlt.response.parameters import ROOM, calibration_report
 
 
 def read_comparison() -> dict[str, Any] | None:
     """The shipped comparison of models, or None where predictions do not rest on a calibration."""
-    if not is_calibrated():
+    report = calibration_report()
+    if report is None or not report["converged"]:
         return None
-    found: dict[str, Any] = tables.read_json(ROOM, "posterior.json")["comparison"]
+    found: dict[str, Any] = report["comparison"]
     return found
 
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from neorlt.core.errors import NeorltError
+from neorlt.web.whatif import PARTS
 
 IDLE_S = 600.0
 TIMEOUT_S = 120.0
-_PARTS = ("patient", "lesions", "organs", "seed")
 WARM = (
     "4 x 7.4 GBq Lu-177 every 5 weeks, surgery 4 weeks after",
     "5 x 7.4 GBq Lu-177 every 4 weeks, surgery 4 weeks after",
@@ -58,7 +58,7 @@ class Predictor:
         PredictorError
             If the process ended or took too long; the next request starts a new one.
         """
-        request = json.dumps({"plan": {part: plan.get(part) for part in _PARTS}, "text": text, "beside": beside})
+        request = json.dumps({"plan": {part: plan.get(part) for part in PARTS}, "text": text, "beside": beside})
         with self._lock:
             self._keep_awake(False)
             try:

@@ -29,6 +29,8 @@ DRAWS = 200
 REPLICATES = 10
 HORIZON_WEEKS = (48.0, 64.0, 80.0)
 """Schemes are read out to the first of these weeks that holds their surgery, so that the model is compiled for few shapes only."""
+PARTS = ("patient", "lesions", "organs", "seed")
+"""What the sliders need of a plan document."""
 _Z90 = 1.6448536269514722
 _BASELINE = (
     "age_y",
@@ -108,7 +110,7 @@ def _paired(first: Prediction, second: Prediction) -> dict[str, Any] | None:
 
 
 def _identity(plan: Mapping[str, Any]) -> tuple[str, str]:
-    needed = json.dumps({key: plan.get(key) for key in ("patient", "lesions", "organs", "seed")}, sort_keys=True)
+    needed = json.dumps({key: plan.get(key) for key in PARTS}, sort_keys=True)
     return hashlib.sha256(needed.encode()).hexdigest(), needed
 
 

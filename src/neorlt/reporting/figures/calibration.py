@@ -120,36 +120,3 @@ def draw_pit(report: Mapping[str, Any]) -> str:
         axis.set_title("Leave-one-out PIT", pad=8)
         return to_svg(figure, "pit", "Probability integral transform",
                       "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
-
-
-def draw_sbc(ranks: Mapping[str, Sequence[int]], n_ranked: int = 99, n_bins: int = 10) -> str:
-    """Return rank histograms of simulation-based calibration with the 99 % band of a uniform rank, as SVG.
-
-    Parameters
-    ----------
-    ranks
-        Ranks 0 to ``n_ranked`` of the truth among the draws, by parameter.
-    n_ranked, n_bins
-        Draws that were ranked against; bins of the histograms.
-
-    """
-    from scipy.stats import binom
-
-    names = list(ranks)
-    columns = 5
-    rows = -(-len(names) // columns)
-    with drawing("sbc"):
-        figure = new_figure(34 + 118 * rows, grid=(rows, columns), margins_px=(16, 16, 28, 16), gaps_px=(16, 38))
-        axes = np.ravel(figure.subplots(rows, columns))
-        for axis in axes[len(names) :]:
-            axis.set_visible(False)
-        for axis, name in zip(axes, names, strict=False):
-            counts = np.histogram(ranks[name], n_bins, (0, n_ranked + 1))[0]
-            band = [float(binom.ppf(q, len(ranks[name]), 1 / n_bins)) for q in (0.005, 0.995)]
-            axis.axhspan(band[0], band[1], color=LIGHT["line"])
-            axis.step(np.arange(n_bins + 1), np.append(counts, counts[-1]), where="post", color=LIGHT["ink"])
-            axis.set_ylim(0, max(band[1], counts.max()) * 1.25)
-            axis.set_xticks([])
-            axis.set_yticks([])
-            axis.set_title(name, fontsize=9.5, fontweight="normal", pad=3)
-        return to_svg(figure, "sbc", "Simulation-based calibration", "Ranks of the truth among posterior draws; flat is right.")

@@ -116,6 +116,28 @@ def design_options(kind: str) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(KINDS[kind], eval_str=True).parameters)
 
 
+def design_arguments(kind: str, **options: Any) -> dict[str, Any]:
+    """All options of a design by name, defaults filled in; ``None`` counts as not given.
+
+    Raises
+    ------
+    InputError
+        For an unknown design or option, or a missing one.
+    """
+    known = design_options(kind)
+    given = {key: value for key, value in options.items() if value is not None}
+    unknown = sorted(set(given) - set(known))
+    missing = [name for name, p in known.items() if p.default is inspect.Parameter.empty and name not in given]
+    if unknown or missing:
+        raise InputError(
+            f"the options do not fit the design {kind}",
+            expected=", ".join(known),
+            found=("unknown: " + ", ".join(unknown)) if unknown else ("missing: " + ", ".join(missing)),
+            remedy="correct the options",
+        )
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
 def design_command(kind: str, **options: Any) -> dict[str, Any]:
     """Compute a design.
 
@@ -136,15 +158,5 @@ def design_command(kind: str, **options: Any) -> dict[str, Any]:
     InputError
         For an unknown design or option, a missing one, or values that make no design.
     """
-    known = design_options(kind)
-    given = {key: value for key, value in options.items() if value is not None}
-    unknown = sorted(set(given) - set(known))
-    missing = [name for name, p in known.items() if p.default is inspect.Parameter.empty and name not in given]
-    if unknown or missing:
-        raise InputError(
-            f"the options do not fit the design {kind}",
-            expected=", ".join(known),
-            found=("unknown: " + ", ".join(unknown)) if unknown else ("missing: " + ", ".join(missing)),
-            remedy="correct the options",
-        )
-    return {"design": kind, **KINDS[kind](**given), "note": NOTE}
+    arguments = design_arguments(kind, **options)
+    return {"design": kind, **KINDS[kind](**arguments), "note": NOTE}

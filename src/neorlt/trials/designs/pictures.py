@@ -13,20 +13,19 @@ from neorlt.core.manifest import build_manifest, to_json
 from neorlt.core.output import atomic_folder
 from neorlt.trials.designs import group_sequential as gs
 from neorlt.trials.designs import plots, predictive, safety, simon, single_stage, survival, two_arm
+from neorlt.trials.designs.command import design_arguments
 
 
-def _simon(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> dict[str, str]:
+def _simon(p0: float, p1: float, alpha: float, beta: float) -> dict[str, str]:
     found = simon.simon(p0, p1, alpha, beta)
     return {"simon.svg": plots.plot_two_stage({"optimal": found.optimal, "minimax": found.minimax}, p0, p1)}
 
 
-def _exact(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> dict[str, str]:
+def _exact(p0: float, p1: float, alpha: float, beta: float) -> dict[str, str]:
     return {"exact.svg": plots.plot_power(single_stage.single_stage(p0, p1, alpha, beta), p0, p1)}
 
 
-def _two_arm(
-    p_experimental: float, p_control: float, alpha: float = 0.025, beta: float = 0.2, margin: float = 0.0, ratio: float = 1.0
-) -> dict[str, str]:
+def _two_arm(p_experimental: float, p_control: float, alpha: float, beta: float, margin: float, ratio: float) -> dict[str, str]:
     design = two_arm.two_arm(p_experimental, p_control, alpha=alpha, beta=beta, margin=margin, ratio=ratio)
     grid = np.linspace(0.005, 0.995, 120)
     name = f"{design.n_experimental} against {design.n_control}, control rate {p_control:g}"
@@ -54,28 +53,15 @@ def _normal_power(p: float, control: float, design: two_arm.TwoArm, alpha: float
 
 
 def _group_sequential(
-    boundary: gs.Kind = "obrien-fleming",
-    looks: int = 3,
-    alpha: float = 0.025,
-    beta: float = 0.2,
-    gamma: float = -4.0,
-    p_experimental: float | None = None,
-    p_control: float | None = None,
+    boundary: gs.Kind, looks: int, alpha: float, beta: float, gamma: float, p_experimental: float | None, p_control: float | None
 ) -> dict[str, str]:
     design = gs.group_sequential(boundary, looks=looks, alpha=alpha, beta=beta, gamma=gamma)
     return {"group-sequential.svg": plots.plot_group_sequential({boundary: design})}
 
 
 def _survival(
-    hazard_ratio: float,
-    control_median: float,
-    accrual: float,
-    follow_up: float,
-    alpha: float = 0.025,
-    beta: float = 0.2,
-    ratio: float = 1.0,
-    dropout_fraction: float = 0.0,
-    dropout_by: float = 12.0,
+    hazard_ratio: float, control_median: float, accrual: float, follow_up: float, alpha: float, beta: float, ratio: float,
+    dropout_fraction: float, dropout_by: float,
 ) -> dict[str, str]:
     from scipy.special import ndtr, ndtri
 
@@ -91,7 +77,7 @@ def _survival(
     return {"survival.svg": plots.plot_curve(power, grid, (hazard_ratio, 1.0), "true hazard ratio", "chance of a positive trial", name)}
 
 
-def _predictive(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> dict[str, str]:
+def _predictive(p0: float, p1: float, alpha: float, beta: float) -> dict[str, str]:
     d = predictive.two_stage_predictive(p0, p1, alpha, beta)
     grid = np.linspace(0.005, min(0.99, 2 * p1), 120)
 
@@ -105,7 +91,7 @@ def _predictive(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) ->
     }
 
 
-def _safety(acceptable_rate: float, n: int, rule: str = "pocock", alpha: float = 0.05, posterior: float = 0.95) -> dict[str, str]:
+def _safety(acceptable_rate: float, n: int, rule: str, alpha: float, posterior: float) -> dict[str, str]:
     return {"safety.svg": plots.plot_safety(safety.safety_boundary(acceptable_rate, int(n), rule=rule, alpha=alpha, posterior=posterior))}
 
 
@@ -118,12 +104,13 @@ PICTURES: dict[str, Callable[..., dict[str, str]]] = {
     "predictive": _predictive,
     "safety": _safety,
 }
-"""The same kinds and options as :data:`neorlt.trials.designs.command.KINDS`."""
+"""The same kinds and options as :data:`neorlt.trials.designs.command.KINDS`, whose defaults hold here too."""
 
 
 def design_pictures(kind: str, **options: Any) -> dict[str, str]:
-    """Pictures of a design whose options :func:`~neorlt.trials.designs.command.design_command` has accepted."""
-    return PICTURES[kind](**{key: value for key, value in options.items() if value is not None})
+    """Pictures of a design, with the options of :func:`~neorlt.trials.designs.command.design_command`."""
+    arguments = design_arguments(kind, **options)
+    return PICTURES[kind](**arguments)
 
 
 def write_pictures(out: Path, document: dict[str, Any], **options: Any) -> list[str]:
