@@ -155,6 +155,8 @@ def write_patient_dose_sr(
                 sr_items.code(
                     ("128420", "DCM", "Radiation Transport Model Type"), ("128422", "DCM", "Voxelized Radiation Transport Model")
                 ),
+                # Demanded (TID 10033, row 13), and empty: the patient's own anatomy needs no age, sex or weight of a model.
+                sr_items.container(("128427", "DCM", "Patient Model Demographics"), []),
             ]),
             sr_items.container(("128476", "DCM", "Radiation Dose Estimate Method"), [
                 sr_items.code(("128477", "DCM", "Radiation Dose Estimate Method Type"), ("128480", "DCM", "Analytical Algorithm")),

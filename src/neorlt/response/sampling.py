@@ -16,6 +16,8 @@ N_CHAINS = 4
 N_WARMUP = 500
 N_SAMPLES = 1000
 TARGET_ACCEPT = 0.93
+MAX_TREE_DEPTH = (6, 8)
+"""During warm-up and after it."""
 WATCHED = (*TUMOUR_NAMES, "fibrosis_fraction", "doubling_z")
 
 
@@ -91,7 +93,7 @@ def run_nuts(
     from numpyro.infer import MCMC, NUTS, init_to_sample
 
     # Chains start at draws of the prior: dispersed, but not in corners where nothing fits.
-    kernel = NUTS(model, target_accept_prob=TARGET_ACCEPT, max_tree_depth=(6, 8), dense_mass=True, init_strategy=init_to_sample)
+    kernel = NUTS(model, target_accept_prob=TARGET_ACCEPT, max_tree_depth=MAX_TREE_DEPTH, dense_mass=True, init_strategy=init_to_sample)
     method = "parallel" if jax.local_device_count() >= n_chains else "vectorized"
     mcmc = MCMC(kernel, num_warmup=n_warmup, num_samples=n_samples, num_chains=n_chains, chain_method=method, progress_bar=False)
     mcmc.run(jax.random.PRNGKey(seed), np.asarray(y, np.float32), extra_fields=("diverging", "num_steps"), init_params=init_params)

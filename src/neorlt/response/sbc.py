@@ -8,6 +8,9 @@ uniform; each parameter is tested by a chi-square over ten bins, with Holm's cor
 from __future__ import annotations
 
 import functools
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +20,12 @@ from neorlt.core import draws as core_draws
 from neorlt.response import calibration, sampling
 from neorlt.response.calibration import Assumptions, Lesions
 from neorlt.response.parameters import ROOM, TUMOUR_NAMES, draw_from, read_priors, truncated_fibrosis
+from neorlt.response.sampling import MAX_TREE_DEPTH, TARGET_ACCEPT, WATCHED
 
 N_BINS = 10
 N_RANKED = 99
 LEVEL = 0.01
-RANKED = (*TUMOUR_NAMES, "fibrosis_fraction", "doubling_z")
+RANKED = WATCHED
 
 
 def draw_truth(rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
@@ -77,36 +81,71 @@ def uniformity(ranks: dict[str, list[int]]) -> dict[str, Any]:
     return {"p": p, "rejected": [name for name, bad in rejected.items() if bad], "uniform": not any(rejected.values())}
 
 
-def run_sbc(n_replicates: int, seed: int, *, n_warmup: int = 400, n_samples: int = 396) -> dict[str, Any]:
-    """Run replicates one after another (the compiled sampler is kept) and test their ranks.
+N_WARMUP = 400
+N_SAMPLES = 4 * N_RANKED
 
-    Replicates whose smallest effective sample size is below 50 are counted and kept: leaving them out would bias ranks.
-    """
-    sampling.need_numpyro()
-    import jax
-    from numpyro.infer import MCMC, NUTS
+
+@functools.cache
+def _sampler() -> tuple[Any, NDArray[np.float64], Assumptions]:
+    """The compiled sampler, the doses of the calibration set and what is assumed: one a process."""
+    from numpyro.infer import MCMC, NUTS, init_to_sample
 
     dose = calibration.read_lesions("7A").dose_gy
     assumed = Assumptions()
     model = calibration.make_model(Lesions("synthetic", dose, np.zeros(len(dose))), assumed)
-    mcmc = MCMC(
-        NUTS(model, target_accept_prob=0.9, max_tree_depth=7),
-        num_warmup=n_warmup,
-        num_samples=n_samples,
-        num_chains=1,
-        progress_bar=False,
-        jit_model_args=True,
-    )
-    ranks: dict[str, list[int]] = {name: [] for name in RANKED}
-    divergent = 0
-    for replicate in range(n_replicates):
-        rng = core_draws.generator(seed, ROOM, "sbc", str(replicate))
-        truth = draw_truth(rng)
-        y = make_data(truth, dose, rng, assumed)
-        mcmc.run(jax.random.PRNGKey(int(rng.integers(2**31))), np.asarray(y, np.float32), extra_fields=("diverging",))
-        samples = mcmc.get_samples()
-        divergent += int(np.asarray(mcmc.get_extra_fields()["diverging"]).any())
-        keep = np.linspace(0, n_samples - 1, N_RANKED).astype(int)
-        for name in RANKED:
-            ranks[name].append(int((np.asarray(samples[name])[keep] < truth[name][0]).sum()))
-    return {"n": n_replicates, "ranks": ranks, "replicates_with_divergences": divergent, **uniformity(ranks)}
+    kernel = NUTS(model, target_accept_prob=TARGET_ACCEPT, max_tree_depth=MAX_TREE_DEPTH, dense_mass=True, init_strategy=init_to_sample)
+    mcmc = MCMC(kernel, num_warmup=N_WARMUP, num_samples=N_SAMPLES, num_chains=1, progress_bar=False, jit_model_args=True)
+    return mcmc, dose, assumed
+
+
+def rank_replicate(replicate: int, seed: int) -> dict[str, Any]:
+    """Simulate and fit one replicate: the rank of each true value among ``N_RANKED`` draws, and whether the chain diverged."""
+    sampling.use_processors(1)
+    import jax
+
+    mcmc, dose, assumed = _sampler()
+    rng = core_draws.generator(seed, ROOM, "sbc", str(replicate))
+    truth = draw_truth(rng)
+    y = make_data(truth, dose, rng, assumed)
+    mcmc.run(jax.random.PRNGKey(int(rng.integers(2**31))), np.asarray(y, np.float32), extra_fields=("diverging", "num_steps"))
+    samples, extra = mcmc.get_samples(), mcmc.get_extra_fields()
+    keep = np.linspace(0, N_SAMPLES - 1, N_RANKED).astype(int)
+    ranks = {name: int((np.asarray(samples[name])[keep] < truth[name][0]).sum()) for name in RANKED}
+    return {"replicate": replicate, "diverged": bool(np.asarray(extra["diverging"]).any()),
+            "steps": int(np.asarray(extra["num_steps"]).sum()), "ranks": ranks}
+
+
+def run_sbc(n_replicates: int, seed: int, finished: Path | None = None) -> dict[str, Any]:
+    """Rank ``n_replicates``, one process a processor, and test their ranks.
+
+    A replicate whose chain diverged is counted and kept: leaving it out would bias the ranks.
+
+    Parameters
+    ----------
+    finished
+        File that gets a line a replicate as it ends; replicates of the same seed that it holds are not run again.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    from neorlt.core.progress import track
+
+    sampling.need_numpyro()
+    done: dict[int, dict[str, Any]] = {}
+    if finished is not None and finished.exists():
+        lines = [json.loads(line) for line in finished.read_text(encoding="utf-8").splitlines()]
+        done = {row["replicate"]: row for row in lines if row["seed"] == seed and row["replicate"] < n_replicates}
+    missing = [i for i in range(n_replicates) if i not in done]
+    context = multiprocessing.get_context("spawn")  # a forked jax can hang
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
+        futures = [pool.submit(rank_replicate, i, seed) for i in missing]
+        for future in track(as_completed(futures), "simulation-based calibration", len(missing)):
+            row = future.result()
+            done[row["replicate"]] = row
+            if finished is not None:
+                with finished.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps({"seed": seed, **row}) + "\n")
+    rows = [done[i] for i in range(n_replicates)]
+    ranks = {name: [row["ranks"][name] for row in rows] for name in RANKED}
+    return {"n": n_replicates, "n_ranked": N_RANKED, "seed": seed, "ranks": ranks,
+            "replicates_with_divergences": sum(row["diverged"] for row in rows), **uniformity(ranks)}

@@ -120,3 +120,37 @@ def draw_pit(report: Mapping[str, Any]) -> str:
         axis.set_title("Leave-one-out PIT", pad=8)
         return to_svg(figure, "pit", "Probability integral transform",
                       "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
+
+
+def draw_sbc(report: Mapping[str, Any], n_bins: int = 10) -> str:
+    """Return rank histograms of simulation-based calibration, each with the band that holds 99 % of a right sampler's bars, as SVG.
+
+    Parameters
+    ----------
+    report
+        What :func:`neorlt.response.sbc.run_sbc` returns; reads ``ranks``, ``n``, ``n_ranked``, ``p`` and ``rejected``.
+    n_bins
+        Bars of a histogram.
+
+    """
+    from scipy.stats import binom
+
+    ranks: Mapping[str, Sequence[int]] = report["ranks"]
+    columns = 5
+    rows = -(-len(ranks) // columns)
+    band = binom.ppf([0.005, 0.995], report["n"], 1 / n_bins)
+    with drawing("sbc"):
+        figure = new_figure(34 + 118 * rows, grid=(rows, columns), margins_px=(16, 16, 28, 16), gaps_px=(16, 38))
+        axes = np.ravel(figure.subplots(rows, columns))
+        for axis in axes[len(ranks) :]:
+            axis.set_visible(False)
+        for axis, (name, values) in zip(axes, ranks.items(), strict=False):
+            counts = np.histogram(values, n_bins, (0, report["n_ranked"] + 1))[0]
+            axis.axhspan(band[0], band[1], color=LIGHT["line"])
+            axis.step(np.arange(n_bins + 1), np.append(counts, counts[-1]), where="post", color=LIGHT["ink"])
+            axis.set_ylim(0, max(band[1], counts.max()) * 1.25)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            verdict = "rejected" if name in report["rejected"] else f"p = {report['p'][name]:.2f}"
+            axis.set_title(f"{name.replace('_', ' ')}\n{verdict}", fontsize=9, fontweight="normal", pad=3)
+        return to_svg(figure, "sbc", "Simulation-based calibration", "Ranks of the truth among the fit's draws; flat is right.")
