@@ -6,6 +6,8 @@ python benchmarks/imaging/speed.py
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -83,6 +85,30 @@ def road(who: Identity) -> None:
         timed("activity_curves: 12 regions, 4 images, with draws", lambda: activity_curves(held["moved"]))
 
 
+READ = """
+import resource, sys, time
+from neorlt.dicom.read import read_study
+start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+study = read_study(sys.argv[1])
+took, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+voxels = sum(v.array.nbytes for v in study.volumes) / 1e6
+print(f"{took:.1f} s, peak {(peak - before) / 1e3:.0f} MB above the start, of which voxels {voxels:.0f} MB")
+"""
+
+
+def many_files(who: Identity) -> None:
+    """Growth with the number of files: series of 250 small slices, each number in a process of its own."""
+    grid = Grid((64, 64, 250), np.diag([4.0, 4.0, 2.0, 1.0]), who.frame_of_reference_uid)
+    body = Volume(np.zeros(grid.shape, np.float32), grid, Unit.HU, "CT")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for n in range(1, 17):
+            write_ct(body, folder / f"ct{n}", who, description=f"CT {n}", series_number=n)
+            if n in (4, 8, 16):
+                answer = subprocess.run([sys.executable, "-c", READ, name], check=True, capture_output=True, text=True).stdout
+                print(f"read_study: {250 * n} files of 64 x 64{'':28s} {answer.strip()}")
+
+
 def main() -> None:
     """Run all."""
     who = Identity("BENCH", "Bench^Mark", None, "O", None, 70.0, None, make_uid("b"), T0, make_uid("f"))
@@ -94,6 +120,7 @@ def main() -> None:
         del values
         timed("baseline: pydicom, every file decoded, nothing checked", lambda: [pydicom.dcmread(p).pixel_array for p in paths])
         timed("read_study: CT 512 x 512 x 400", lambda: read_study(folder))
+    many_files(who)
     road(who)
     grid = Grid((128, 128, 128), np.diag([4.0, 4.0, 4.0, 1.0]), "frame")
     index = np.indices(grid.shape)

@@ -259,6 +259,28 @@ def test_compressed_ct_reads_the_same(spoil, syntax) -> None:  # type: ignore[no
     assert np.array_equal(read_study(spoil.folder).ct_images()[0].array, truth.array)
 
 
+def test_jpeg_2000_reads_the_same(spoil) -> None:  # type: ignore[no-untyped-def]
+    """Written by GDCM, whose encoder is OpenJPEG: pydicom has none."""
+    import gdcm
+
+    truth = read_study(spoil.folder).ct_images()[0]
+    for path in spoil.ct:
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEG2000Lossless))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        assert writer.Write()
+        assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == pydicom.uid.JPEG2000Lossless
+    assert np.array_equal(read_study(spoil.folder).ct_images()[0].array, truth.array)
+
+
 @pytest.mark.parametrize(
     "syntax", [pydicom.uid.ImplicitVRLittleEndian, pydicom.uid.ExplicitVRBigEndian, pydicom.uid.DeflatedExplicitVRLittleEndian]
 )
