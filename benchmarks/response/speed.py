@@ -1,6 +1,6 @@
 """Speed of the response model on this machine, each beside a plain baseline in the same run.
 
-Tumour: one year, four cycles, two clones, 16 persistent nodes, about 60 points. Baseline: a daily scan in JAX without
+Tumour: one year, four cycles, two clones, 16 persistent nodes, about 40 points. Baseline: a daily scan in JAX without
 persistence (the pattern redrawn each day), written in an hour. Prints patient-schemes per second.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
     from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
     from neorlt.response.kidney import kidney_bed_gy
     from neorlt.response.parameters import draw_parameters
-    from neorlt.response.simulate import expand, make_grids, run_cells, simulate
+    from neorlt.response.simulate import choose_pad, expand, make_grids, run_cells, simulate
 
     parameters = draw_parameters(1000, 1)
     lesion = LesionArrays(volume_ml=[40.0], ki67_pct=[8.0])
@@ -68,7 +68,7 @@ def main() -> None:
     dose[..., 0] = 30.0
     plan = ScheduleArrays(np.array([0.0, 8, 16, 24]), dose, np.full((1, 1, 2), 80.0), np.array([0.0, 12, 36, 52]))
     cells, _, n_lesions = expand(parameters, lesion, plan, effects)
-    grid, readout, shared = make_grids(plan, n_lesions)
+    grid, readout, shared = make_grids(plan, n_lesions, pad=choose_pad(N))
     grid = type(grid)(np.asarray(grid.time_h, np.float32), np.asarray(grid.segment, np.int32), np.asarray(grid.cycle_h, np.float32))
     marrow, t_eff = blood.marrow_dose_gy(parameters, np.array([[7.4, 0.0]] * 4))
     kidney = np.zeros((1, 4, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -110,6 +111,30 @@ def test_uniformity_finds_a_bias_and_spares_uniform_ranks():
     assert sbc.uniformity(fair)["uniform"]
     biased = {"x": np.clip(rng.integers(0, 100, 400) + 15, 0, 99).tolist()}
     assert not sbc.uniformity(biased)["uniform"]
+
+
+def test_true_values_of_a_replicate_survive_the_way_to_the_samplers_scale():
+    """The way back is numpyro's own."""
+    util = pytest.importorskip("numpyro.infer.util")
+    for seed in range(5):
+        truth = sbc.draw_truth(np.random.default_rng(seed))
+        z = {name: np.float32(value) for name, value in sbc.to_unconstrained(truth).items()}
+        back = util.constrain_fn(calibration.sample_population, (), {}, z, return_deterministic=True)
+        for name in sbc.RANKED:
+            np.testing.assert_allclose(float(back[name]), truth[name][0], rtol=2e-5, atol=1e-6, err_msg=name)
+
+
+def test_finished_replicates_are_not_run_again(tmp_path):
+    pytest.importorskip("numpyro")
+    rng = np.random.default_rng(3)
+    rows = [{"seed": 4, "replicate": i, "ranks": {name: int(rng.integers(100)) for name in sbc.RANKED}, "diverging_moves": int(i == 2),
+             "acceptance": 0.9} for i in range(30)]  # fmt: skip
+    finished = tmp_path / "finished.jsonl"
+    finished.write_text("".join(json.dumps(row) + "\n" for row in rows[::-1]), encoding="utf-8")
+    report = sbc.run_sbc(30, 4, finished)
+    assert report["ranks"]["eta"] == [row["ranks"]["eta"] for row in rows]
+    assert (report["n"], report["replicates_with_divergences"], report["median_acceptance"]) == (30, 1, 0.9)
+    assert len(finished.read_text(encoding="utf-8").splitlines()) == 30
 
 
 @shipped

@@ -19,12 +19,14 @@ from neorlt.response.parameters import Parameters
 
 BATCH = 512
 """Cells that run together: small enough for a processor's cache."""
-AFTER_CYCLE_D = (0.0, 1.0, 2.5, 5.0, 8.0, 12.0, 17.0, 24.0, 32.0, 42.0, 56.0)
+AFTER_CYCLE_D = (0.0, 1.5, 4.0, 8.0, 13.0, 20.0, 30.0, 42.0, 56.0)
 """Steps after a cycle, in days: dense where cells die fast."""
-FILL_D = 28.0
+FILL_D = 56.0
 """Longest step of the grid, in days."""
 PAD = 64
 """Grids are padded to a multiple of this, so that schemes of one comparison share a compiled function."""
+MANY_CELLS, FINE_PAD = 20_000, 8
+"""From this many cells on, a function compiled for a grid of its own length pays for itself."""
 
 
 def build_grid(
@@ -53,6 +55,11 @@ def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
 
 def _up(n: int, step: int) -> int:
     return max(step, -(-n // step) * step)
+
+
+def choose_pad(n_cells: int) -> int:
+    """Multiple to which the grids of this many cells are padded."""
+    return FINE_PAD if n_cells >= MANY_CELLS else PAD
 
 
 def make_grids(
@@ -196,7 +203,7 @@ def simulate(
         If axes do not fit together.
     """
     cells, n_worlds, n_lesions = expand(parameters, patients, schedules, effects)
-    grid, readout, shared = make_grids(schedules, n_lesions)
+    grid, readout, shared = make_grids(schedules, n_lesions, pad=choose_pad(n_worlds * n_lesions))
     grid = tumour.Grid(np.asarray(grid.time_h, np.float32), np.asarray(grid.segment, np.int32),
                        np.asarray(grid.cycle_h, np.float32))
     readout = readout.astype(np.int32)
