@@ -90,7 +90,7 @@ def monte_carlo() -> dict[str, Any]:
     array = np.zeros(grid.shape, np.float32)
     array[20:44, 20:44, 20:44] = 1.0
     rows: dict[str, Any] = {}
-    for nuclide, n in (("Lu-177", 1_000_000), ("Y-90", 500_000)):
+    for nuclide, n in (("Lu-177", 2_000_000), ("Y-90", 2_000_000)):  # as many as a dose has by default
         tia = Volume(array, grid, Unit.TIA_MBQ_H_PER_ML, "NM", nuclide=nuclide)
         maps = DecayMaps([tia])
         with engine_modules() as pyradmc:

@@ -13,11 +13,11 @@ from neorlt.core.errors import MissingExtraError
 from neorlt.response.parameters import TUMOUR_NAMES
 
 N_CHAINS = 4
-N_WARMUP = 500
+N_WARMUP = 700
 N_SAMPLES = 1000
-TARGET_ACCEPT = 0.97
-"""High: at 0.93 one of two refits had a divergence."""
-MAX_TREE_DEPTH = (6, 8)
+TARGET_ACCEPT = 0.95
+"""At 0.93 one of two refits had a divergence."""
+MAX_TREE_DEPTH = (7, 8)
 """During warm-up and after it."""
 WATCHED = (*TUMOUR_NAMES, "fibrosis_fraction", "doubling_z")
 

@@ -21,7 +21,7 @@ from neorlt.core import draws as core_draws
 from neorlt.response import calibration, sampling
 from neorlt.response.calibration import Assumptions
 from neorlt.response.parameters import ROOM, TUMOUR_NAMES, draw_from, read_priors, truncated_fibrosis
-from neorlt.response.sampling import MAX_TREE_DEPTH, WATCHED
+from neorlt.response.sampling import WATCHED
 
 N_BINS = 10
 N_RANKED = 99
@@ -84,6 +84,7 @@ def uniformity(ranks: dict[str, list[int]]) -> dict[str, Any]:
 
 N_WARMUP = 400
 """Iterations on the published lesions from which every replicate takes its step and metric."""
+MAX_TREE_DEPTH = (6, 8)
 TARGET_ACCEPT = 0.93
 """Of that adaptation; less than in ``calibrate``, since a chain that starts at the truth need not find its way in."""
 STEP_SHARE = 0.7
