@@ -149,7 +149,7 @@ def main() -> int:
     for name in SIZES | (LARGE if options.large else {}):
         rows = {}
         for work in WORK[: 2 if name in LARGE else 3]:
-            command = [sys.executable, __file__, "--row", work, name, "1" if name in LARGE else "3"]
+            command = [sys.executable, __file__, "--row", work, name, "2" if name in LARGE else "3"]
             rows[work] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         document["dose"][name] = rows
         if name in ("128^3", "256^3", *LARGE):

@@ -172,3 +172,13 @@ def test_picture_that_cannot_be_right_is_refused(change: dict[str, object], mess
     }
     with pytest.raises(ValueError, match=message):
         Picture(**{**good, **change})  # type: ignore[arg-type]
+
+
+def test_rank_histograms_name_what_is_rejected():
+    from neorlt.reporting.figures.calibration import draw_sbc
+    from neorlt.response.sbc import uniformity
+
+    rng = np.random.default_rng(0)
+    ranks = {"eta": rng.integers(0, 100, 200).tolist(), "nu": rng.integers(0, 50, 200).tolist()}
+    svg = draw_sbc({"ranks": ranks, "n": 200, "n_ranked": 99, **uniformity(ranks)})
+    assert svg.count("rejected") == 1 and "p = " in svg

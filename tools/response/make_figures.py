@@ -1,19 +1,21 @@
-"""Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit.
+"""Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit and ``validation/response_sbc.json``.
 
 Usage: ``python tools/response/make_figures.py``.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from neorlt.core import tables
-from neorlt.reporting.figures.calibration import LABELS, draw_left_out, draw_pit, draw_prior_posterior
+from neorlt.reporting.figures.calibration import LABELS, draw_left_out, draw_pit, draw_prior_posterior, draw_sbc
 from neorlt.response.parameters import draw_from, read_priors
 
-IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs/images"
 
 
 def main() -> None:
@@ -23,6 +25,7 @@ def main() -> None:
     prior = {name: draw_from(read_priors()[name], rng, 20_000) for name in LABELS}
     figures = {
         "left-out": draw_left_out(fit), "pit": draw_pit(fit),
+        "sbc": draw_sbc(json.loads((ROOT / "validation/response_sbc.json").read_text(encoding="utf-8"))),
         "prior-posterior": draw_prior_posterior(prior, tables.read_npz("response", "posterior.npz")),
     }
     for name, svg in figures.items():

@@ -68,8 +68,11 @@ def voxel_dose(
             )
         if not density.grid.same_as(grid):
             raise InputError("density and activity lie on different grids", remedy="resample the density to the activity's grid")
-        for slab, thickness in zip(total, density.array, strict=True):  # slab by slab: no second volume in memory
-            slab *= np.float32(SOFT_TISSUE_G_PER_CM3) / np.maximum(thickness, np.float32(FLOOR_G_PER_CM3))
+        relative = np.empty(grid.shape[1:], dtype=np.float32)  # slab by slab, in one place: no second volume in memory
+        for slab, g_per_cm3 in zip(total, density.array, strict=True):
+            np.maximum(g_per_cm3, np.float32(FLOOR_G_PER_CM3), out=relative)
+            relative *= np.float32(1.0 / SOFT_TISSUE_G_PER_CM3)
+            slab /= relative
     nuclides = " + ".join(str(one.nuclide) for one in maps)
     return Volume(
         total,
