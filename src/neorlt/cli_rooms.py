@@ -61,6 +61,43 @@ def crossfire(
     show(document, json, for_people)
 
 
+def lesions(
+    study: Path,
+    out: Out,
+    labels: Annotated[Path | None, typer.Option("--regions", help="NIfTI label map with the organs.")] = None,
+    names: Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")] = None,
+    suv: Annotated[float | None, typer.Option(min=0.0, help="Fixed threshold; left out, --factor times the mean of --organ.")] = None,
+    organ: Annotated[str, typer.Option(help="liver or spleen")] = "liver",
+    factor: Annotated[float, typer.Option(min=0.0, help="Times the organ's mean.")] = 1.5,
+    least_ml: Annotated[float, typer.Option("--least-ml", min=0.0, help="Smaller parts are left out.")] = 0.5,
+    search_liver: Annotated[bool, typer.Option("--search-liver", help="Look for metastases in the liver too.")] = False,
+    at: Annotated[list[str] | None, typer.Option("--at", help="x,y,z in patient mm: draw the lesion there; may be repeated.")] = None,
+    method: Annotated[str, typer.Option(help="With --at: fixed, percent, adaptive, gradient, random-walker.")] = "adaptive",
+    value: Annotated[float, typer.Option(help="With --at: threshold of fixed (SUV), part of the maximum of percent.")] = 0.41,
+    json: Json = False,
+) -> None:
+    """Draw lesion candidates on SSTR PET outside the organs, or lesions round points, and write them as a SEG."""
+    from neorlt.dicom.lesions_command import lesions_command
+
+    points = [read_numbers(text, "--at", "12.5,-40,310") for text in at or ()]
+    document = lesions_command(
+        study, out, labels=labels, label_names=names, suv=suv, organ=organ, factor=factor, least_ml=least_ml, search_liver=search_liver,
+        points_mm=points, method=method, value=value,
+    )  # fmt: skip
+
+    def for_people(document: Mapping[str, Any]) -> None:
+        for row in document["lesions"]:
+            x, y, z = row["centre_mm"]
+            say(f"{row['id']:14s} {row['volume_ml']:7.1f} ml  {row['longest_diameter_mm']:5.1f} mm  SUVmax {row['suv_max']:5.1f}  "
+                f"mean {row['suv_mean']:5.1f}  at {x:g}, {y:g}, {z:g} mm")
+        if document["threshold_suv"] is not None:
+            organs = ", ".join(document["organs_left_out"])
+            say(f"Above SUV {document['threshold_suv']:.2f} ({document['threshold_from']}), outside {organs}.")
+        say(f"{document['files'][0]}: {document['label']}.")
+
+    show(document, json, for_people)
+
+
 def deidentify(study: Path, out: Out, json: Json = False) -> None:
     """Copy a study without what identifies the patient (PS3.15 basic profile)."""
     from neorlt.dicom.deidentify_command import deidentify_command
@@ -166,7 +203,7 @@ def mount(app: typer.Typer) -> None:
     from neorlt.dosimetry.kinetics_app import kinetics_app
     from neorlt.evidence.commands import evidence_app
 
-    for command in (recovery, crossfire, deidentify, calibrate, cohort, trial, serve):
+    for command in (recovery, crossfire, lesions, deidentify, calibrate, cohort, trial, serve):
         app.command()(command)
     app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(design)
     mount_choice(app)

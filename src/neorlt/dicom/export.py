@@ -57,7 +57,7 @@ def write_results(
         dose_gy, paths, folder / "absorbed_dose_parametric_map.dcm", identity, series_number=SERIES["parametric_map"]
     )
     write_rtdose(dose_gy, paths, folder / "absorbed_dose_rtdose.dcm", identity, series_number=SERIES["rtdose"])
-    kept, notes = _drawable(study, owner)
+    kept, notes = drawable(study.regions, owner)
     if kept:
         seg = write_seg(kept, paths, folder / "regions_seg.dcm", identity, description="Regions", series_number=SERIES["regions_seg"])
         write_rtstruct(kept, paths, folder / "regions_rtstruct.dcm", identity, series_number=SERIES["regions_rtstruct"])
@@ -85,11 +85,11 @@ def write_results(
     return notes
 
 
-def _drawable(study: Study, owner: Owner) -> tuple[list[Region], list[str]]:
+def drawable(regions: Sequence[Region], owner: Owner) -> tuple[list[Region], list[str]]:
     """Regions that fill at least half a voxel of the reference images; the body's outline stays in the user's own object."""
     grid = read_reference(owner.paths).grid
     kept, notes = [], []
-    for region in study.regions:
+    for region in regions:
         if region.kind is RegionKind.BODY:
             continue
         if np.any(region_on(region, grid) >= 0.5):

@@ -138,7 +138,7 @@ def draw_sbc(report: Mapping[str, Any], n_bins: int = 10) -> str:
     ranks: Mapping[str, Sequence[int]] = report["ranks"]
     columns = 5
     rows = -(-len(ranks) // columns)
-    band = binom.ppf([0.005, 0.995], report["n"], 1 / n_bins)
+    low, high = (float(binom.ppf(q, report["n"], 1 / n_bins)) for q in (0.005, 0.995))
     with drawing("sbc"):
         figure = new_figure(34 + 118 * rows, grid=(rows, columns), margins_px=(16, 16, 28, 16), gaps_px=(16, 38))
         axes = np.ravel(figure.subplots(rows, columns))
@@ -146,9 +146,9 @@ def draw_sbc(report: Mapping[str, Any], n_bins: int = 10) -> str:
             axis.set_visible(False)
         for axis, (name, values) in zip(axes, ranks.items(), strict=False):
             counts = np.histogram(values, n_bins, (0, report["n_ranked"] + 1))[0]
-            axis.axhspan(band[0], band[1], color=LIGHT["line"])
+            axis.axhspan(low, high, color=LIGHT["line"])
             axis.step(np.arange(n_bins + 1), np.append(counts, counts[-1]), where="post", color=LIGHT["ink"])
-            axis.set_ylim(0, max(band[1], counts.max()) * 1.25)
+            axis.set_ylim(0, max(high, counts.max()) * 1.25)
             axis.set_xticks([])
             axis.set_yticks([])
             verdict = "rejected" if name in report["rejected"] else f"p = {report['p'][name]:.2f}"
