@@ -208,6 +208,20 @@ def expand_cells(parameters, lesion, plan):
     return tumour.Cells(*(np.asarray(x) for x in cells)), worlds, n
 
 
+def test_survival_is_a_power_of_two():
+    import jax
+    import jax.numpy as jnp
+
+    from neorlt.response.tumour import survive
+
+    x = np.concatenate([np.linspace(-126, 0, 200_001), [-0.5, -1e-8, -300.0]]).astype(np.float32)
+    true = np.exp2(np.maximum(x.astype(np.float64), -126.0))
+    np.testing.assert_allclose(np.asarray(survive(jnp.asarray(x)), np.float64), true, rtol=3e-7)
+    inside = x[:-1:97]
+    slope = jax.vmap(jax.grad(survive))(jnp.asarray(inside))
+    np.testing.assert_allclose(slope, np.log(2) * np.exp2(inside.astype(np.float64)), rtol=2e-5, atol=1e-32)
+
+
 def test_gradient_is_finite_and_right(parameters, lesion):
     import jax
 

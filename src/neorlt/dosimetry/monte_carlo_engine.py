@@ -96,7 +96,8 @@ class DecayMaps:
     def __init__(self, maps: list[Volume]) -> None:
         self.maps = maps
         self.lines = [decay_product_lines(str(one.nuclide)) for one in maps]
-        self.edges = [np.cumsum(one.array.astype(np.float64).ravel()) for one in maps]
+        self.filled = [np.flatnonzero(one.array) for one in maps]
+        self.edges = [np.cumsum(one.array.ravel()[k].astype(np.float64)) for one, k in zip(maps, self.filled, strict=True)]
         per_map = [
             float(edge[-1]) * one.grid.voxel_ml * 1e6 * 3600.0 * lines.per_decay
             for one, lines, edge in zip(maps, self.lines, self.edges, strict=True)
@@ -116,18 +117,22 @@ class DecayMaps:
         return parts[0] if len(parts) == 1 else {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def _draw_one(self, which: int, n: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-        one, lines, edges = self.maps[which], self.lines[which], self.edges[which]
+        one, lines, edges, filled = self.maps[which], self.lines[which], self.edges[which], self.filled[which]
         spectrum = np.cumsum(lines.number)
         chosen = np.minimum(np.searchsorted(spectrum, rng.random(n) * spectrum[-1], side="right"), len(spectrum) - 1)
-        voxel = np.minimum(np.searchsorted(edges, rng.random(n) * edges[-1], side="right"), edges.size - 1)
-        index = np.unravel_index(voxel, one.grid.shape)
-        cosine, turn = rng.uniform(-1.0, 1.0, n), rng.uniform(0.0, 2.0 * np.pi, n)
-        sine = np.sqrt(1.0 - cosine**2)
-        columns = {"energy": lines.energy_mev[chosen], "ux": sine * np.cos(turn), "uy": sine * np.sin(turn), "uz": cosine}
-        for name, where, spacing in zip("xyz", index, one.grid.spacing_mm, strict=True):
-            columns[name] = (where + rng.random(n)) * (spacing / 10.0)
-        columns["weight"] = np.ones(n)
-        return {"particle_type": lines.kind[chosen], **{key: value.astype(np.float32) for key, value in columns.items()}}
+        voxel = filled[np.minimum(np.searchsorted(edges, rng.random(n) * edges[-1], side="right"), edges.size - 1)]
+
+        def even() -> NDArray[np.float32]:
+            return rng.random(n, dtype=np.float32)  # the engine takes single precision: no more is needed inside a voxel
+
+        cosine, turn = 2 * even() - 1, np.float32(2.0 * np.pi) * even()
+        sine = np.sqrt(1 - cosine**2)
+        energy = lines.energy_mev.astype(np.float32)[chosen]
+        columns = {"energy": energy, "ux": sine * np.cos(turn), "uy": sine * np.sin(turn), "uz": cosine}
+        for name, where, spacing in zip("xyz", np.unravel_index(voxel, one.grid.shape), one.grid.spacing_mm, strict=True):
+            columns[name] = (where.astype(np.float32) + even()) * np.float32(spacing / 10.0)
+        columns["weight"] = np.ones(n, np.float32)
+        return {"particle_type": lines.kind[chosen], **columns}
 
 
 class DecaySource:

@@ -17,7 +17,7 @@ from neorlt.response import tumour
 from neorlt.response.arrays import HOURS_PER_WEEK, LesionArrays, LesionEffects, Outcome, ScheduleArrays
 from neorlt.response.parameters import Parameters
 
-BATCH = 512
+BATCH = 1024
 """Cells that run together: small enough for a processor's cache."""
 AFTER_CYCLE_D = (0.0, 1.5, 4.0, 8.0, 13.0, 20.0, 30.0, 42.0, 56.0)
 """Steps after a cycle, in days: dense where cells die fast."""

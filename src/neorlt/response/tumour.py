@@ -179,6 +179,30 @@ def accumulate(cells: Cells, grid: Grid) -> tuple[list[Array], dict[tuple[int, i
     return [begun * dose for dose in end.dose], folded
 
 
+_EXP2 = (1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3, 5.550332471162809e-2, 2.402264791363012e-1,
+         6.931472028550421e-1, 1.0)  # fmt: skip
+"""2^x on [-1/2, 1/2], highest power first (Cephes, exp2f)."""
+
+
+def survive(log2: Array) -> Array:
+    """``2**log2`` for ``log2 <= 0``, which in single precision takes half the time of the library's and is off by 2e-7 at most.
+
+    Survival is nine tenths of the model's work. Below 2^-126 it stays there; double precision goes to the library.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    if log2.dtype != jnp.float32:
+        return jnp.exp2(log2)
+    log2 = jnp.maximum(log2, -126.0)
+    whole = jnp.round(log2)
+    rest, value = log2 - whole, jnp.float32(_EXP2[0])
+    for coefficient in _EXP2[1:]:
+        value = value * rest + jnp.float32(coefficient)
+    # A whole power of two is its exponent's bits.
+    return value * jax.lax.bitcast_convert_type((whole.astype(jnp.int32) + 127) << 23, jnp.float32)
+
+
 def survivals(cells: Cells, a: list[Array], b: dict[tuple[int, int], Array], n_nodes: int) -> tuple[Array, Array]:
     """Share of each clone's cells that the radiation has left, ``(time, cell)``, over the dose pattern."""
     import jax
@@ -194,7 +218,7 @@ def survivals(cells: Cells, a: list[Array], b: dict[tuple[int, int], Array], n_n
     for n in nuclides:
         patch = 1 + cells.rho[:, n] * (uptake - 1)
         w.append(patch * jnp.exp(cells.sigma_h[:, n] * z - 0.5 * cells.sigma_h[:, n] ** 2))
-    alpha = cells.alpha_per_gy * sensitivity
+    alpha = cells.alpha_per_gy * sensitivity * np.log2(np.e).astype(dtype)
     linear = [alpha * w[n] for n in nuclides]
     quadratic = [alpha * w[n] * w[m] / cells.alpha_beta_gy for n, m in b]
 
@@ -204,7 +228,7 @@ def survivals(cells: Cells, a: list[Array], b: dict[tuple[int, int], Array], n_n
         for k in range(2):
             effect = sum(first[n][k] * a[n] for n in nuclides)
             effect = effect + sum(second[i][k] * accumulated for i, accumulated in enumerate(b.values()))
-            both.append(total[k] + p * jnp.exp(-effect))
+            both.append(total[k] + p * survive(-effect))
         return (both[0], both[1]), None
 
     # A loop over nodes keeps the working set in cache; an axis of nodes would be written out to memory.
