@@ -303,6 +303,11 @@ def test_mutated_studies() -> None:
     assert outcomes["read"] > 0.05 * CASES  # and not everything is refused
 
 
+def test_damage_in_the_nuclides_code_is_refused() -> None:
+    """Case 7771 of the whole run: an unknown value representation at (0054,0300) ended in a traceback."""
+    assert run_cases(7771, 1) == (Counter({"refused": 1}), [])
+
+
 def test_a_planted_silent_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """So the test above can fail: a reader that changes the weight on its own is caught."""
     original = sys.modules[__name__].read_study

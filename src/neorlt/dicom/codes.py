@@ -7,6 +7,8 @@ import re
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from neorlt.dicom.header import raw, text
+
 Term = tuple[str, str, str]
 
 RADIONUCLIDE: dict[str, Term] = {
@@ -111,23 +113,23 @@ def nuclide_name(text: str) -> str | None:
     return f"{found[1].capitalize()}-{found[2]}" if found else None
 
 
-def nuclide_of_item(item: Dataset) -> str | None:
+def nuclide_of_item(item: Dataset, file: str) -> str | None:
     """Nuclide of a Radiopharmaceutical Information item, from its code, its meaning, or the agent's name."""
-    for code in item.get("RadionuclideCodeSequence") or []:
-        value = str(code.get("CodeValue", "")).strip()
+    for code in raw(item, "RadionuclideCodeSequence", file) or []:
+        value = text(code, "CodeValue", file)
         for name, term in RADIONUCLIDE.items():
             if value == term[0]:
                 return name
         if value in _LEGACY_RADIONUCLIDE:
             return _LEGACY_RADIONUCLIDE[value]
-        name_found = nuclide_name(str(code.get("CodeMeaning", "")))
+        name_found = nuclide_name(text(code, "CodeMeaning", file))
         if name_found:
             return name_found
-    for code in item.get("RadiopharmaceuticalCodeSequence") or []:
+    for code in raw(item, "RadiopharmaceuticalCodeSequence", file) or []:
         for agent, term in AGENT.items():
-            if str(code.get("CodeValue", "")).strip() == term[0]:
+            if text(code, "CodeValue", file) == term[0]:
                 return nuclide_name(agent)
-    agent_text = str(item.get("Radiopharmaceutical", "") or "")
+    agent_text = text(item, "Radiopharmaceutical", file)
     if re.search(r"\bfdg\b|fluorodeoxyglucose", agent_text, re.IGNORECASE):
         return "F-18"
     return nuclide_name(agent_text)

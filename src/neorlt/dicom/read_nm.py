@@ -181,7 +181,7 @@ def _injection(instance: Instance, settings: Settings) -> Injection:
         )
     item = items[0]
     nuclide = required(
-        nuclide_of_item(item),
+        nuclide_of_item(item, instance.name),
         "RadionuclideCodeSequence",
         name,
         "export the series with its radionuclide",
