@@ -208,6 +208,36 @@ def expand_cells(parameters, lesion, plan):
     return tumour.Cells(*(np.asarray(x) for x in cells)), worlds, n
 
 
+def devices(kind):
+    """Devices of a kind; none where jax was built without it."""
+    import jax
+
+    try:
+        return jax.devices(kind)
+    except RuntimeError:
+        return []
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_same_code_gives_the_same_on_every_device(parameters, lesion, kind):
+    import jax
+
+    from neorlt.response import tumour
+    from neorlt.response.simulate import make_grids, read_batch
+
+    if not devices(kind):
+        pytest.skip(f"this machine has no {kind}")
+    plan = schedule(30.0)
+    cells, _, n = expand_cells(parameters, lesion, plan)
+    grid, readout, _ = make_grids(plan, n)
+    expected = read_batch(cells, grid, readout)
+    there = jax.device_put((cells, tumour.Grid(*grid), readout), devices(kind)[0])
+    found = jax.jit(read_batch)(*there)
+    assert found[0].devices() == {devices(kind)[0]}
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=2e-3, atol=1e-6)
+
+
 def test_survival_is_a_power_of_two():
     import jax
     import jax.numpy as jnp
