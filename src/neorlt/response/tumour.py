@@ -185,9 +185,10 @@ _EXP2 = (1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3, 5.550
 
 
 def survive(log2: Array) -> Array:
-    """``2**log2`` for ``log2 <= 0``, which in single precision takes half the time of the library's and is off by 2e-7 at most.
+    """``2**log2`` for ``log2 <= 0``: in single precision a polynomial, off by 3e-7 of the value at most.
 
-    Survival is nine tenths of the model's work. Below 2^-126 it stays there; double precision goes to the library.
+    With it the whole course runs about an eighth faster than with the library's exponential. Below 2^-126 it stays there;
+    double precision goes to the library.
     """
     import jax
     import jax.numpy as jnp
