@@ -163,33 +163,3 @@ def test_posterior_differs_from_the_prior_where_data_speak():
     prior, posterior = (draw_parameters(2000, 1, source) for source in ("prior", "posterior"))
     spread = [np.ptp(np.quantile(np.log(p.alpha_per_gy), [0.05, 0.95])) for p in (prior, posterior)]
     assert spread[1] < 0.8 * spread[0]
-
-
-@shipped
-def test_the_stacked_change_is_a_mixture_by_the_weights():
-    from neorlt.response.stacking import read_weights, stacked_change
-
-    weights = read_weights()
-    assert sum(weights.values()) == pytest.approx(1.0, abs=1e-3)
-    n = 20_000
-    never = np.full(n, -99.0)
-    found = stacked_change(np.full(n, 120.0), never, seed=3)
-    assert np.mean(found == -99.0) == pytest.approx(weights["mechanistic"], abs=0.02)
-    simple = found[found > -99.0]
-    report = tables.read_json("response", "posterior.json")
-    best = max((name for name in weights if name != "mechanistic"), key=weights.__getitem__)
-    draws = {name: np.array(values) for name, values in report["comparison"]["draws"][best].items()}
-    if best == "dose-dependent spread" and weights[best] > 0.9:
-        expected = np.mean(draws["mu"] + draws["slope"] * np.log(1.2))
-        assert np.median(simple) == pytest.approx(expected, abs=0.05)
-
-
-@shipped
-def test_the_report_is_told_when_a_simpler_model_predicts_better():
-    from neorlt.response.stacking import simpler_model_sentence
-
-    comparison = tables.read_json("response", "posterior.json")["comparison"]
-    told = simpler_model_sentence()
-    assert (told is None) == (comparison["best"] == "mechanistic")
-    if told:
-        assert comparison["best"] in told and "23" in told

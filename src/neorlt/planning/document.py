@@ -22,7 +22,6 @@ from neorlt.planning.reporting_items import reporting_items
 from neorlt.planning.scheme import Scheme
 from neorlt.response.parameters import calibration_warnings, parameter_table
 from neorlt.response.readouts import baseline_rates, validity_warnings
-from neorlt.response.stacking import simpler_model_sentence
 
 NOTICE = "Research software: not a medical device, not for clinical decisions."
 CLASS_NAMES = {Resectability.RESECTABLE: "resectable", Resectability.BORDERLINE: "borderline resectable",
@@ -78,7 +77,7 @@ def plan_document(
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
         "warnings": [*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
-                     *(warning["text"] for warning in calibration_warnings()), *filter(None, [simpler_model_sentence()])],
+                     *(warning["text"] for warning in calibration_warnings())],
         "outside_validity": outside,
         "citations": [
             *({"key": c.key, "text": c.text, "url": c.url} for c in cite(*_citations(world))),

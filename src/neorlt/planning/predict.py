@@ -30,7 +30,6 @@ from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.parameters import SENSITISERS, Parameters, draw_parameters
 from neorlt.response.readouts import grade_change, liver_burden, objective_response
 from neorlt.response.simulate import simulate
-from neorlt.response.stacking import stacked_change
 from neorlt.response.timing import one_more_month
 from neorlt.response.vessels import VesselContact, vessel_course
 
@@ -187,7 +186,6 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
         p_resectable=resectable,
         p_not_locally_advanced=not_advanced,
         diameter_change_pct=summarise(change),
-        diameter_change_stacked_pct=_stacked(world, scheme, schedule, outcome, primary, at, reasons),
         diameter_mm=summarise(diameter[:, at]),
         kidney_bed_gy=summarise(bed),
         kidney_dose_gy=summarise(kidney_dose.sum(axis=(1, 2)) if scheme.cycles else np.zeros(1)),
@@ -224,23 +222,6 @@ def compare(world: World, schemes: Sequence[Scheme]) -> Comparison:
     """Predict several schemes in the same world."""
     horizon = max(scheme.surgery_week for scheme in schemes)
     return Comparison(tuple(predict(world, scheme, horizon) for scheme in schemes))
-
-
-def _stacked(
-    world: World, scheme: Scheme, schedule: ScheduleArrays, outcome: Outcome, primary: int, at: int, reasons: dict[str, str]
-) -> Interval | None:
-    """Change of diameter in percent where simpler models, which know the dose of 177Lu alone, speak too."""
-    if world.parameters.source != "posterior":
-        reasons["diameter_change_stacked_pct"] = "the prediction does not rest on the calibration"
-        return None
-    if not scheme.cycles or any("Y-90" in cycle.activity_gbq or cycle.sensitiser != "none" for cycle in scheme.cycles):
-        reasons["diameter_change_stacked_pct"] = "the simpler models know the dose of 177Lu alone"
-        return None
-    dose = np.asarray(schedule.dose_gy)[:, primary].sum(axis=(1, 2))
-    volume = outcome.relative_volume[:, primary, at]
-    samples = np.repeat(np.broadcast_to(dose, (len(volume) // world.effects.n_replicates,)), world.effects.n_replicates)
-    change = stacked_change(samples, np.log(volume), world.seed)
-    return summarise(100.0 * (np.exp(change / 3.0) - 1.0))
 
 
 def _objective_response(world: World, outcome: Outcome, at: int, reasons: dict[str, str]) -> Probability | None:
@@ -364,7 +345,6 @@ def _labels(world: World, scheme: Scheme) -> dict[str, Label]:
         "kidney_dose_gy": Label.ASSUMPTION if derived else world.kidneys.label,
         "lesion_dose_gy": lesion,
         "diameter_change_pct": tumour,
-        "diameter_change_stacked_pct": tumour,
         "p_resectable": Label.ASSUMPTION,
         # Doses of 90Y are derived from those of 177Lu, so a scheme that holds 90Y has no measured kidney dose.
         "kidney_bed_gy": Label.ASSUMPTION if derived else world.kidneys.label,

@@ -92,8 +92,6 @@ class Prediction:
     doses_derived: bool
     labels: Mapping[str, Label]
     reasons: Mapping[str, str]
-    diameter_change_stacked_pct: Interval | None = None
-    """Change of the primary's diameter at best response by the stacked models; None where only one model speaks."""
     cycle_rules: tuple[Mapping[str, float], ...] = ()
     """For each cycle: its week, and the chance that the product label's rule on counts delays it or ends the treatment."""
 
@@ -121,7 +119,6 @@ class Prediction:
             **probability("p_resectable", self.p_resectable),
             **probability("p_not_locally_advanced", self.p_not_locally_advanced),
             "diameter_change_pct": self.diameter_change_pct.as_json(),
-            **interval("diameter_change_stacked_pct", self.diameter_change_stacked_pct),
             "diameter_mm_at_surgery": self.diameter_mm.as_json(),
             "kidney_bed_gy": {**self.kidney_bed_gy.as_json(), "p_over_limit": self.p_kidney_over_limit, "limit_gy": self.kidney_limit_gy},
             "kidney_dose_gy": self.kidney_dose_gy.as_json(),

@@ -178,8 +178,6 @@ def details(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> lis
         *((Column(f"Dose to {lesion}", "all cycles together"), lambda s, lesion=lesion: _lesion_dose(s, lesion)) for lesion in lesions),
         (Column("Kidney dose", "all cycles together"), lambda s: interval_cell(s, "kidney_dose_gy", "Gy")),
         (Column("Longest diameter at surgery"), lambda s: interval_cell(s, "diameter_mm_at_surgery", "mm")),
-        (Column("Change of diameter, stacked", "at best response, by all fitted models with their weights"),
-         lambda s: interval_cell(s, "diameter_change_stacked_pct", "%")),
         (Column("Change of liver tumour volume"), lambda s: interval_cell(s, "liver_burden_change_pct", "%")),
         *((Column(f"Contact with {vessel}", "part of the circumference"), _contact(vessel)) for vessel in vessels),
         (
