@@ -81,3 +81,32 @@ def test_missing_and_broken_files(tmp_path):
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe id = ")
     with pytest.raises(InputError, match="not valid TOML"):
         read_patient(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"pregnant": True, "sex": "M"}, "pregnant contradicts sex"), ({"pregnant": True, "age_y": 80}, "pregnant contradicts age_y"),
+    ({"carcinoma": True}, "carcinoma contradicts ki67_pct"), ({"egfr_ml_min": 0}, "egfr_ml_min"), ({"age_y": 150}, "age_y"),
+    ({"krenning": 5}, "krenning"), ({"performance_status": 1.5}, "performance_status"), ({"functioning": "no"}, "functioning"),
+    ({"prior_rlt_cycles": 0, "prior_rlt_gbq": 7.4}, "prior_rlt_gbq contradicts"), ({"albumin_g_l": 4000}, "albumin_g_l"),
+    ({"leukocytes_e9_per_l": 2, "neutrophils_e9_per_l": 4}, "neutrophils_e9_per_l contradicts"),
+])
+def test_facts_that_cannot_all_be_true_are_refused_by_name(changes, message):
+    document = tomllib.loads(TEXT)
+    document["baseline"] |= changes
+    with pytest.raises(InputError, match=message) as caught:
+        patient_from(document, "patient.toml")
+    assert caught.value.remedy
+
+
+def test_an_occluded_vessel_without_contact_is_refused():
+    document = tomllib.loads(TEXT)
+    document["lesion"][0]["vessels"] = [{"name": "SMV", "contact_deg": 0, "occluded": True}]
+    with pytest.raises(InputError, match="occluded contradicts contact_deg"):
+        patient_from(document, "patient.toml")
+
+
+def test_what_the_file_does_not_say_is_unknown_never_false():
+    patient = patient_from(tomllib.loads(TEXT), "patient.toml")
+    for name in ("functioning", "performance_status", "krenning", "pregnant", "carcinoma", "life_expectancy_months", "prior_rlt_cycles",
+                 "prior_rlt_gbq", "leukocytes_e9_per_l", "bilirubin_umol_l", "albumin_g_l"):
+        assert getattr(patient, name) is None

@@ -63,11 +63,28 @@ class Patient:
     lymphocytes_e9_per_l: float | None = None
     haemoglobin_g_dl: float | None = None
     prior_chemotherapy: bool = False
+    functioning: bool | None = None
+    """Whether the tumour secretes a hormone that makes symptoms. None is unknown, here and below."""
+    performance_status: int | None = None
+    """ECOG performance status, 0 to 4."""
+    krenning: int | None = None
+    """Krenning score of the least avid lesion that matters, 0 to 4."""
+    pregnant: bool | None = None
+    carcinoma: bool | None = None
+    """Poorly differentiated neuroendocrine carcinoma."""
+    life_expectancy_months: float | None = None
+    """As the clinic judges it without the tumour."""
+    prior_rlt_cycles: int | None = None
+    prior_rlt_gbq: float | None = None
+    leukocytes_e9_per_l: float | None = None
+    bilirubin_umol_l: float | None = None
+    albumin_g_l: float | None = None
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.lesions:
             raise InputError("the patient has no lesion", remedy="give at least one [[lesion]] or a lesion region in the study")
+        _refuse_contradictions(self)
         ids = [lesion.id for lesion in self.lesions]
         if len(set(ids)) != len(ids):
             raise InputError("two lesions have the same id", found=", ".join(sorted(ids)), remedy="rename one of them")
@@ -99,6 +116,34 @@ class Patient:
         return max(known) if known else None
 
 
+def _refuse_contradictions(patient: Patient) -> None:
+    """Facts that cannot all be true are refused by name: neither of them is chosen for the user."""
+
+    def refuse(problem: str, found: str, remedy: str) -> None:
+        raise InputError(problem, found=found, where="[baseline]", remedy=remedy)
+
+    if patient.pregnant and patient.sex == "M":
+        refuse("pregnant contradicts sex", 'pregnant = true, sex = "M"', "correct one of them")
+    if patient.pregnant and patient.age_y is not None and not 8 <= patient.age_y <= 65:
+        refuse("pregnant contradicts age_y", f"pregnant = true, age_y = {patient.age_y:g}", "correct one of them")
+    ki67 = patient.ki67_pct
+    if patient.carcinoma and ki67 is not None and ki67 <= 20:
+        refuse("carcinoma contradicts ki67_pct", f"carcinoma = true, ki67_pct = {ki67:g}",
+               "a neuroendocrine carcinoma has a Ki-67 above 20 % (WHO 2022): correct one of them")
+    if patient.prior_rlt_cycles == 0 and (patient.prior_rlt_gbq or 0) > 0:
+        refuse("prior_rlt_gbq contradicts prior_rlt_cycles", f"0 cycles, {patient.prior_rlt_gbq:g} GBq", "correct one of them")
+    if (patient.leukocytes_e9_per_l is not None and patient.neutrophils_e9_per_l is not None
+            and patient.neutrophils_e9_per_l > patient.leukocytes_e9_per_l + 1e-9):
+        refuse("neutrophils_e9_per_l contradicts leukocytes_e9_per_l",
+               f"{patient.neutrophils_e9_per_l:g} of {patient.leukocytes_e9_per_l:g}", "neutrophils are part of the leukocytes: check both")
+    for lesion in patient.lesions:
+        for vessel in lesion.vessels:
+            if vessel.occluded and vessel.contact_deg == 0:
+                raise InputError("occluded contradicts contact_deg", found="occluded = true, contact_deg = 0",
+                                 where=f"lesion {lesion.id}, vessel {vessel.name}",
+                                 remedy="give the contact of the occluded vessel, or occluded = false")
+
+
 def sphere_volume_ml(diameter_mm: float) -> float:
     """Volume of a sphere, ml."""
     return float(np.pi / 6.0 * diameter_mm**3 / 1000.0)
@@ -125,8 +170,20 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "gy_per_gbq": (0.001, 200, "Gy/GBq"),
     "dose_activity_gbq": (0.01, 50, "GBq"),
     "contact_deg": (0, 360, "degrees"),
+    "performance_status": (0, 4, "(ECOG)"),
+    "krenning": (0, 4, "(Krenning score)"),
+    "life_expectancy_months": (0, 1200, "months"),
+    "prior_rlt_cycles": (0, 40, "cycles"),
+    "prior_rlt_gbq": (0, 400, "GBq"),
+    "leukocytes_e9_per_l": (0.1, 500, "10^9/l"),
+    "bilirubin_umol_l": (1, 1500, "µmol/l"),
+    "albumin_g_l": (5, 80, "g/l"),
 }
-_BASELINE = {"age_y", "sex", "weight_kg", "height_cm", "egfr_ml_min", "kidney_risk_factors", "platelets_e9_per_l", "neutrophils_e9_per_l",
+_WHOLE = ("performance_status", "krenning", "prior_rlt_cycles")
+_UNKNOWN_OR_BOOLEAN = ("functioning", "pregnant", "carcinoma")
+_BASELINE = {*_WHOLE, *_UNKNOWN_OR_BOOLEAN, "life_expectancy_months", "prior_rlt_gbq", "leukocytes_e9_per_l", "bilirubin_umol_l",
+             "albumin_g_l",
+             "age_y", "sex", "weight_kg", "height_cm", "egfr_ml_min", "kidney_risk_factors", "platelets_e9_per_l", "neutrophils_e9_per_l",
              "lymphocytes_e9_per_l", "haemoglobin_g_dl", "prior_chemotherapy"}
 _LESION = {"id", "site", "longest_diameter_mm", "volume_ml", "ki67_pct", "suv_max", "dose_gy", "dose_activity_gbq", "gy_per_gbq",
            "vessels"}
@@ -201,8 +258,14 @@ def patient_from(document: Mapping[str, Any], where: str) -> Patient:
         raise InputError("the patient has no lesion", where=where, remedy="add at least one [[lesion]]")
     warnings: list[str] = []
     lesions = tuple(_lesion(row, f"{where}, lesion {number}", warnings) for number, row in enumerate(rows, start=1))
-    numbers = {key: _number(baseline, key, place) for key in sorted(_BASELINE & set(_RANGES))}
+    numbers: dict[str, Any] = {key: _number(baseline, key, place) for key in sorted(_BASELINE & set(_RANGES))}
+    for key in _WHOLE:
+        if numbers[key] is not None and numbers[key] != int(numbers[key]):
+            raise InputError(f"{key} is not a whole number", found=f"{numbers[key]:g}", where=place, remedy="write a whole number")
+        numbers[key] = None if numbers[key] is None else int(numbers[key])
+    flags: dict[str, Any] = {key: _boolean(baseline, key, False, place) if key in baseline else None for key in _UNKNOWN_OR_BOOLEAN}
     return Patient(
+        **flags,
         id=_text(document, "id", where), lesions=lesions, sex=sex, kidney_risk_factors=tuple(risks),
         prior_chemotherapy=_boolean(baseline, "prior_chemotherapy", False, place), warnings=tuple(warnings), **numbers,
     )
