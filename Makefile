@@ -28,6 +28,7 @@ test: $(VENV)/dev.stamp  ## run the tests (the slow ones run with `make validate
 lint: $(VENV)/dev.stamp  ## style, types, import table, table hashes
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/import_contracts.py --check
 	$(BIN)/lint-imports
 	$(BIN)/python tools/hash_tables.py --check
 	$(BIN)/python tools/audit_dependencies.py

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.jobs import run_dose, run_plan
+from neorlt.jobs.dose import run_dose
+from neorlt.jobs.plan import run_plan
 from neorlt.phantoms.example import write_example
 
 ORGANS = ("liver", "spleen", "kidney-left", "kidney-right")

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from neorlt.jobs import run_plan
+from neorlt.jobs.plan import run_plan
 from neorlt.phantoms.example import write_example
 
 OUT = Path("demo-report")

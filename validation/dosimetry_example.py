@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.dicom.read import read_study
-from neorlt.dosimetry.commands import compute_doses
+from neorlt.dosimetry.compute import compute_doses
 from neorlt.imaging.region import RegionKind
 from neorlt.phantoms.example import write_example
 

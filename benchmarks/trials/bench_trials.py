@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from neorlt.trials.command import run_trial
 from neorlt.trials.design import read_design
 from neorlt.trials.designs.simon import evaluate, reject_probability, simon
+from neorlt.trials.document import run_trial
 from neorlt.trials.run import make_plan, run_block
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "trials"

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import json
 
-import pytest
-import typer
 from typer.testing import CliRunner
 
-from neorlt import jobs_choice
-from neorlt.cli_choice import mount
+from neorlt.cli import app
+from neorlt.jobs import adapt, benefit, optimise
 
 
-@pytest.fixture
-def app():
-    application = typer.Typer()
-    mount(application)
-    return application
-
-
-def test_optimise_passes_its_limits_on(app, monkeypatch):
+def test_optimise_passes_its_limits_on(monkeypatch):
     seen = {}
 
     def run(patient, limits, out, **options):
         seen.update(options, limits=tuple(limits), out=out)
         return {"answer": {"sentences": ["A choice."]}, "warnings": ["not calibrated"]}
 
-    monkeypatch.setattr(jobs_choice, "run_optimise", run)
+    monkeypatch.setattr(optimise, "run_optimise", run)
     result = CliRunner().invoke(app, ["optimise", "p.toml", "--limits", "surgery_week=40", "--limits", "l.toml", "--candidates", "500"])
     assert result.exit_code == 0 and seen["limits"] == ("surgery_week=40", "l.toml") and seen["n_screen"] == 500 and seen["out"] is None
     assert "A choice." in result.stdout
 
 
-def test_adapt_and_benefit_print_json(app, monkeypatch):
-    monkeypatch.setattr(jobs_choice, "run_adapt", lambda *args, **options: {"changes": ["x"], "given": args[2], "warnings": []})
-    monkeypatch.setattr(jobs_choice, "run_benefit", lambda *args, **options: {"answer": {"sentences": ["y"]}})
+def test_adapt_and_benefit_print_json(monkeypatch):
+    monkeypatch.setattr(adapt, "run_adapt", lambda *args, **options: {"changes": ["x"], "given": args[2], "warnings": []})
+    monkeypatch.setattr(benefit, "run_benefit", lambda *args, **options: {"answer": {"sentences": ["y"]}})
     result = CliRunner().invoke(app, ["adapt", "p.toml", "--scheme", "neolupanet", "--after", "2", "--updates", "u.toml", "--json"])
     assert json.loads(result.stdout)["given"] == 2
     result = CliRunner().invoke(app, ["benefit", "--json"])

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from neorlt.cohorts.command import cohort_command
 from neorlt.cohorts.comparison import fit_propensity, match, standardised_differences, weights
 from neorlt.cohorts.exports import read_redcap, read_sdtm, sdtm_sums
 from neorlt.cohorts.immortal import surgery_analysis
@@ -16,6 +15,7 @@ from neorlt.cohorts.rates import exact_interval, response
 from neorlt.cohorts.reading import TableError, read_cohort
 from neorlt.core.errors import InputError
 from neorlt.core.tables import read_bytes, read_json
+from neorlt.jobs.cohort import cohort_command
 
 
 @pytest.fixture(scope="module")

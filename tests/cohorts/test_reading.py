@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neorlt.cohorts.command import cohort_command
 from neorlt.cohorts.dictionary import FIELDS, dictionary_table
 from neorlt.cohorts.reading import TableError, read_cohort
 from neorlt.core.errors import InputError
+from neorlt.jobs.cohort import cohort_command
 
 HEADER = "patient_id,group,age_y,baseline_date,surgery_date,last_date,died,size_before_mm,ki67_before_pct,margin,margin_rule_mm"
 GOOD = "P1,rlt,60,2020-01-01,2020-12-01,2022-01-01,no,45,8,R0,1"

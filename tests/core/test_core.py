@@ -14,6 +14,7 @@ from neorlt.core.draws import generator, lognormal_draws, summarise
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.manifest import build_manifest, hash_inputs, to_json
 from neorlt.core.output import atomic_folder, write_atomic
+from neorlt.core.run import result_folder, write_json
 
 
 def test_input_error_says_what_where_and_remedy():
@@ -141,3 +142,17 @@ def test_manifest_hash_follows_content_not_order(tmp_path: Path):
 def test_json_refuses_numbers_that_are_not_finite():
     with pytest.raises(ValueError, match="JSON"):
         to_json({"x": float("nan")})
+
+
+def test_a_folder_of_results_tells_what_went_in_and_what_came_out(tmp_path):
+    source = tmp_path / "input.txt"
+    source.write_text("one")
+    with result_folder(tmp_path / "out", "test", inputs=[source], options={"a": 1}, seed=4) as work:
+        write_json(work / "document.json", {"x": 1})
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (run["command"], run["seed"], run["options"]) == ("test", 4, {"a": 1})
+    assert run["inputs"]["files"] == [hashlib.sha256(b"one").hexdigest()]
+    assert run["outputs"] == {"document.json": hashlib.sha256((tmp_path / "out" / "document.json").read_bytes()).hexdigest()}
+    with pytest.raises(RuntimeError), result_folder(tmp_path / "out", "test") as work:
+        raise RuntimeError
+    assert json.loads((tmp_path / "out" / "run.json").read_text()) == run

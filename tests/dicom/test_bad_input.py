@@ -11,9 +11,9 @@ import pytest
 
 from neorlt.core.errors import InputError
 from neorlt.dicom import pixels
-from neorlt.dicom.commands import measure_command
 from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
+from neorlt.jobs.measure import measure_command
 
 DATA = Path(__file__).parent.parent / "data" / "dicom"
 Edit = Callable[[pydicom.Dataset], object]

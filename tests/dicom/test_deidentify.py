@@ -13,8 +13,8 @@ from pydicom.sequence import Sequence
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.deidentify import Deidentifier
-from neorlt.dicom.deidentify_command import deidentify_command
 from neorlt.dicom.read import read_study
+from neorlt.jobs.deidentify import deidentify_command
 
 SECRETS = [b"SYN-1", b"Synthetic", b"19600101", b"Hospital", b"Dr^Who", b"20260302", b"Montague"]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pydicom
 import pytest
 
-from neorlt.dicom.commands import measure_study
 from neorlt.dicom.export import SERIES, write_results
 from neorlt.dicom.owner import find_owner
 from neorlt.dicom.read import read_study
@@ -16,6 +15,7 @@ from neorlt.dicom.write_dose_sr import RegionDoseRow
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.volume import Grid, Unit, Volume
+from neorlt.jobs.measure import measure_study
 
 
 @pytest.fixture

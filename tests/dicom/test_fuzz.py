@@ -27,7 +27,6 @@ import pytest
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import NeorltError
-from neorlt.dicom.deidentify_command import deidentify_command
 from neorlt.dicom.identity import Identity, make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_ct import write_ct
@@ -38,6 +37,7 @@ from neorlt.dicom.write_seg import write_seg
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Administration, Study
 from neorlt.imaging.volume import Grid, Unit, Volume
+from neorlt.jobs.deidentify import deidentify_command
 
 CASES = int(os.environ.get("NEORLT_FUZZ_CASES", "1000"))
 SEED = 20261124

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.lesions_command import SEG_FILE, lesions_command
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_ct import write_ct
 from neorlt.dicom.write_pet import write_pet
 from neorlt.dicom.write_rtstruct import write_rtstruct
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.volume import Grid, Unit, Volume
+from neorlt.jobs.lesions import SEG_FILE, lesions_command
 
 from .conftest import GALLIUM, T0, identity
 

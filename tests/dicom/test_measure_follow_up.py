@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 from neorlt.cli import app
 from neorlt.core.errors import InputError
-from neorlt.dicom.commands import measure_command
-from neorlt.dicom.pacs_app import read_keys
 from neorlt.dicom.write_rtstruct import write_rtstruct
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Study
 from neorlt.imaging.uptake import normal_uptake
 from neorlt.imaging.volume import Unit
+from neorlt.jobs.measure import measure_command
+from neorlt.jobs.pacs import read_keys
 
 from .conftest import Made, regions_on
 

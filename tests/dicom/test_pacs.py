@@ -18,10 +18,10 @@ import pytest
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.pacs import DimseNode, WebNode, parse_node
-from neorlt.dicom.pacs_commands import pacs_fetch_command, pacs_find_command, pacs_send_command
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_dose import write_dose_parametric_map
 from neorlt.imaging.volume import Unit, Volume
+from neorlt.jobs.pacs import pacs_fetch_command, pacs_find_command, pacs_send_command
 
 PLUGIN = [Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so"), Path("/usr/lib/orthanc/libOrthancDicomWeb.so")]
 

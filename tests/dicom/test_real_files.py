@@ -16,13 +16,13 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.commands import measure_command
 from neorlt.dicom.pet_scale import check_weight, quantify
 from neorlt.dicom.read import read_study
 from neorlt.dicom.read_pet import read_pet_header
 from neorlt.dicom.scan import Instance, Series
 from neorlt.imaging.suv import suv_factor_of
 from neorlt.imaging.volume import Unit
+from neorlt.jobs.measure import measure_command
 
 DATA = Path(__file__).parent.parent / "data" / "dicom"
 STS = DATA / "sts_001"

@@ -6,8 +6,8 @@ import pydicom
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.commands import measure_command
 from neorlt.dicom.write_sr import write_measurement_sr
+from neorlt.jobs.measure import measure_command
 
 
 @pytest.fixture

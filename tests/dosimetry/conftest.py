@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from small_study import make_study
 
-from neorlt.dosimetry.commands import DoseResult, compute_doses
+from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.imaging.study import Study
 
 

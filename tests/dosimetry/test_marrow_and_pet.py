@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.dosimetry.commands import DoseResult
+from neorlt.dosimetry.compute import DoseResult
 from neorlt.dosimetry.marrow import (
     blood_concentration_from_kinetics,
     marrow_dose_from_blood,

@@ -11,7 +11,7 @@ import pytest
 from small_study import BODY, FINE, INJECTION, ORGANS, grid, make_study, masks, true_tia_mbq_h
 
 from neorlt.core.errors import InputError
-from neorlt.dosimetry.commands import DoseResult, compute_doses, dose_command
+from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.curves import activity_curves
 from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
@@ -23,6 +23,7 @@ from neorlt.dosimetry.voxel_dose import local_gy_per_mbq_h_per_ml, voxel_dose
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Unit, Volume
+from neorlt.jobs.dose import dose_command
 from neorlt.nuclides.spheres import sphere_s_values
 
 JOULE_PER_MEV = 1.602176634e-13

@@ -12,34 +12,34 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
+from neorlt.cli import app
 from neorlt.core.errors import InputError
-from neorlt.evidence.actions import pool_command
-from neorlt.evidence.commands import evidence_app
 from neorlt.evidence.figures import funnel_svg
 from neorlt.evidence.pooling import StudyCounts, pool
+from neorlt.jobs.evidence import pool_command
+from neorlt.jobs.registry import COMMANDS as REGISTERED
 
 DATA = Path(__file__).parents[1] / "data" / "evidence"
 COMMANDS = {"search", "import", "dedupe", "screen", "chase", "extract", "table", "pool", "watch", "update", "status"}
 
 
 def _json(*arguments: str) -> dict:
-    result = CliRunner().invoke(evidence_app, [*arguments, "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["evidence", *arguments, "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
 def test_every_command_is_there_and_takes_json() -> None:
-    result = CliRunner().invoke(evidence_app, ["--help"])
-    names = {c.name or (c.callback.__name__ if c.callback else "") for c in evidence_app.registered_commands}
-    assert names == COMMANDS
+    result = CliRunner().invoke(app, ["evidence", "--help"])
+    assert {row.words.removeprefix("evidence ") for row in REGISTERED if row.group == "evidence"} == COMMANDS
     assert result.exit_code == 0
     for name in COMMANDS:
-        assert "--json" in CliRunner().invoke(evidence_app, [name, "--help"], env={"COLUMNS": "200"}).output
+        assert "--json" in CliRunner().invoke(app, ["evidence", name, "--help"], env={"COLUMNS": "200"}).output
 
 
 def test_the_app_imports_nothing_heavy() -> None:
     heavy = "('scipy', 'httpx', 'sklearn', 'matplotlib', 'pandas')"
-    code = f"import sys, neorlt.evidence.commands; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, neorlt.cli; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
@@ -106,7 +106,7 @@ def test_a_review_from_start_to_table(tmp_path: Path) -> None:
 
 def test_errors_are_input_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no protocol"):
-        CliRunner().invoke(evidence_app, ["status", str(tmp_path)], catch_exceptions=False)
+        CliRunner().invoke(app, ["evidence", "status", str(tmp_path)], catch_exceptions=False)
 
 
 def test_a_funnel_needs_ten_series() -> None:

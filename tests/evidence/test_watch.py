@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.actions import Services, status_command, watch_command
 from neorlt.evidence.watch import diff
+from neorlt.jobs.evidence import Services, status_command, watch_command
 
 DATA = Path(__file__).parents[1] / "data" / "evidence"
 

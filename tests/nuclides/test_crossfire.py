@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.nuclides.commands import crossfire_command, kernel_command, sphere_command
+from neorlt.jobs.crossfire import crossfire_command
+from neorlt.jobs.kernel import kernel_command
+from neorlt.jobs.sphere import sphere_command
 from neorlt.nuclides.crossfire import answer_for_lesion, kidney_per_tumour_ratio
 from neorlt.nuclides.stopping import beta_ranges_mm, collision_stopping_power, electron_let
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from neorlt.planning.exports import write_steps
-from neorlt.planning.published import named_scheme, published_schemes
+from neorlt.planning.published import load_scheme, named_scheme, published_schemes
 from neorlt.planning.reporting_items import level_of_prescription, reporting_items
-from neorlt.planning.scheme import load_scheme, parse_scheme
+from neorlt.planning.scheme import parse_scheme
 
 INTERVAL = {"median": 20.0, "ci90": [10.0, 30.0]}
 
@@ -87,7 +87,7 @@ def test_steps_hold_the_numbers_of_the_plan(tmp_path):
 
 
 def test_plan_folder_holds_steps_and_fhir(tmp_path):
-    from neorlt.jobs import run_plan
+    from neorlt.jobs.plan import run_plan
 
     example = Path(__file__).parents[2] / "examples" / "pannet-head.toml"
     run_plan(None, example, tmp_path / "out", schemes=["netter-1"], n_draws=50)

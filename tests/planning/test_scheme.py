@@ -8,7 +8,8 @@ from neorlt.core.errors import InputError
 from neorlt.planning.doses import cycle_doses_gy
 from neorlt.planning.patient import patient_from
 from neorlt.planning.predict import build_world, to_kidney_limit
-from neorlt.planning.scheme import load_scheme, parse_scheme, read_scheme, standard_schemes
+from neorlt.planning.published import load_scheme
+from neorlt.planning.scheme import parse_scheme, read_scheme, standard_schemes
 from neorlt.response.kidney import kidney_bed_gy
 
 

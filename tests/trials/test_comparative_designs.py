@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
+from neorlt.jobs.design import design_command
 from neorlt.trials.designs import plots
-from neorlt.trials.designs.command import KINDS, design_command
+from neorlt.trials.designs.catalogue import KINDS
 from neorlt.trials.designs.group_sequential import Kind, crossing_probabilities, group_sequential
 from neorlt.trials.designs.pictures import PICTURES, design_pictures
 from neorlt.trials.designs.safety import safety_boundary

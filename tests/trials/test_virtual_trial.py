@@ -11,11 +11,12 @@ import pytest
 from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 from neorlt.core.tables import read_json
+from neorlt.jobs.trial import trial_command
 from neorlt.response.parameters import draw_parameters
 from neorlt.trials.answer import assumptions
-from neorlt.trials.command import run_trial, trial_command
 from neorlt.trials.decide import logrank_z, single_arm_rule, two_arm_region
 from neorlt.trials.design import BINARY, TrialDesign, design_from, read_design
+from neorlt.trials.document import run_trial
 from neorlt.trials.population import draw_population, enrol, population_table
 from neorlt.trials.response_arm import treat
 from neorlt.trials.rules import Rule

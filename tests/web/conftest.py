@@ -121,7 +121,7 @@ def browser(app: ASGIApp) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished plan with images, of the small synthetic patient; computed once."""
-    from neorlt.jobs import run_plan
+    from neorlt.jobs.plan import run_plan
 
     from .small import write_small
 

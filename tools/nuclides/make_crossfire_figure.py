@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from neorlt.nuclides.commands import KIDNEY_BIOLOGICAL_HALF_LIFE_H, TUMOUR_BIOLOGICAL_HALF_LIFE_H
+from neorlt.jobs.crossfire import KIDNEY_BIOLOGICAL_HALF_LIFE_H, TUMOUR_BIOLOGICAL_HALF_LIFE_H
 from neorlt.nuclides.crossfire import DENSITY_G_PER_CM3, kidney_per_tumour_ratio, mass_of_sphere_g
 from neorlt.nuclides.spheres import sphere_s_values
 

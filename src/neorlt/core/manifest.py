@@ -38,9 +38,10 @@ def hash_inputs(paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def build_manifest(
-    command: str, *, inputs: Iterable[Path] = (), options: Mapping[str, Any] | None = None, seed: int | None = None
+    command: str, *, inputs: Iterable[Path] = (), options: Mapping[str, Any] | None = None, seed: int | None = None,
+    started: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return the content of ``run.json``."""
+    """Return the content of ``run.json``; ``started`` is now where left out."""
     from neorlt import __version__
 
     return {
@@ -48,7 +49,7 @@ def build_manifest(
         "neorlt": __version__,
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PARTS},
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": (started or datetime.now(UTC)).isoformat(timespec="seconds"),
         "seed": seed,
         "options": dict(options or {}),
         "inputs": hash_inputs(inputs),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
+from neorlt.dosimetry.body import body_region_of
 from neorlt.dosimetry.objects import TimeActivity
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, volume_cv
 from neorlt.imaging.blur import Blur, BlurMap
@@ -147,7 +148,6 @@ def _activities(
     A world is a factor on a region's corrected activity for a blur and contours that may be: the draws' activity over that
     of the matrix as stated, summed over time. Without a blur nothing is corrected and there are no worlds.
     """
-    from neorlt.dosimetry.region_dose import body_region_of
     from neorlt.dosimetry.s_values import settled_occupancies
     from neorlt.imaging.partial_volume import MatrixUncertainty, Transfer, build_transfer
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.bed import DoseRate, bed_gy, repair_parameters
+from neorlt.dosimetry.body import body_region_of, ct_of
 from neorlt.dosimetry.curves import BODY_LESS_REGIONS, therapy_times_h
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3, density_from_ct
 from neorlt.dosimetry.fit import fit_curve
@@ -165,36 +166,17 @@ def rest_of_body(
     return fit_curve(curve, n_draws=n_draws, seed=seed)
 
 
-def body_region_of(study: Study, frame_of_reference: str) -> Region | None:
-    """The body: its contour, else the outline in CT; None where there is neither in this frame of reference."""
-    outline = [region for region in study.regions if region.kind is RegionKind.BODY]
-    if outline:
-        return outline[0]
-    ct = _ct(study, frame_of_reference)
-    if ct is None:
-        return None
-    from neorlt.imaging.body import body_region
-
-    return body_region(ct)
-
-
 def body_mask(study: Study, image: Volume) -> NDArray[np.bool_] | None:
     """Voxels of the body on an image's grid, or None."""
     body = body_region_of(study, image.grid.frame_of_reference)
     return None if body is None else np.asarray(region_on(body, image.grid) >= 0.5)
 
 
-def _ct(study: Study, frame_of_reference: str) -> Volume | None:
-    """The largest CT in a frame of reference."""
-    same = [ct for ct in study.ct_images() if ct.grid.frame_of_reference == frame_of_reference]
-    return max(same, key=lambda v: float(np.prod(v.grid.shape)) * v.grid.voxel_ml, default=None)
-
-
 def density_map(study: Study, image: Volume) -> Volume | None:
     """Density in g/cm³ on an image's grid from the study's CT (averaged over its voxels), or None."""
     from neorlt.imaging.resample import resample_conserving
 
-    ct = _ct(study, image.grid.frame_of_reference)
+    ct = ct_of(study, image.grid.frame_of_reference)
     if ct is None:
         return None
     density = density_from_ct(ct)

@@ -6,8 +6,9 @@ import html
 from pathlib import Path
 from typing import Any
 
-from neorlt.core.manifest import build_manifest, to_json
-from neorlt.core.output import RUN_FILE, atomic_folder
+from neorlt.core.manifest import to_json
+from neorlt.core.output import RUN_FILE
+from neorlt.core.run import result_folder
 from neorlt.evidence import appraisal
 from neorlt.evidence.figures import forest_svg, map_svg, prisma_svg
 from neorlt.evidence.outcomes import OUTCOMES, OutcomePool, pool_outcome, pool_review
@@ -118,10 +119,9 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "glm
         "pooled.json": to_json(document),
         "prisma.json": to_json({"numbers": dict(flow.numbers), "reasons": dict(flow.reasons), "note": flow.note}),
         "appraisal.json": to_json(judged),
-        RUN_FILE: to_json(build_manifest("evidence table", options={"review": table.name, "method": method})),
         **drawings,
     }
-    with atomic_folder(Path(out)) as folder:
+    with result_folder(out, "evidence table", options={"review": table.name, "method": method}) as folder:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-    return sorted(files)
+    return sorted([*files, RUN_FILE])

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from neorlt.core.manifest import build_manifest, to_json
-from neorlt.core.output import atomic_folder, write_atomic
+from neorlt.core.output import write_atomic
+from neorlt.core.run import result_folder
 from neorlt.core.tables import read_text
 from neorlt.imaging.region import RegionKind
 from neorlt.phantoms.cases import PET, SPECT, Case, case
@@ -36,14 +36,12 @@ def write_example(name: str, out: Path, *, seed: int = 0) -> dict[str, Any]:
     """
     patient = case(name)
     out = Path(out)
-    with atomic_folder(out) as work:
+    # undated: the same seed writes the same bytes
+    with result_folder(out, "example", options={"name": name}, seed=seed, dated=False) as work:
         _write_study(patient, work / "study", seed)
         write_atomic(work / "patient.toml", read_text("phantoms", f"{name}_patient.toml"))
         truth = truth_document(name, seed, stated_fwhm_mm())
         write_atomic(work / "truth.json", json.dumps(truth, indent=1) + "\n")
-        manifest = build_manifest("example", options={"name": name}, seed=seed)
-        del manifest["started"]  # the same seed writes the same bytes
-        write_atomic(work / "run.json", to_json(manifest))
     return {"study": str(out / "study"), "patient": str(out / "patient.toml"), "truth": str(out / "truth.json")}
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from neorlt.core import tables
-from neorlt.planning.scheme import Scheme, parse_scheme
+from neorlt.core.errors import InputError
+from neorlt.planning.patient import Patient
+from neorlt.planning.scheme import Scheme, parse_scheme, read_scheme
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,16 @@ def named_scheme(name: str) -> Scheme | None:
 
 def _plain(text: str) -> str:
     return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def load_scheme(text_or_path: str, patient: Patient | None = None) -> Scheme:
+    """Read a scheme from words, a published scheme's name or, where such a file exists or the text ends in ``.toml``, from TOML."""
+    surface = None if patient is None else patient.body_surface_m2
+    if text_or_path.endswith(".toml") or Path(text_or_path).is_file():
+        scheme = read_scheme(Path(text_or_path), surface)
+    else:
+        scheme = named_scheme(text_or_path) or parse_scheme(text_or_path, body_surface_m2=surface)
+    if patient is None and scheme.kidney_p_over is not None:
+        raise InputError("a scheme to the kidney limit needs a patient", where=f"scheme {text_or_path!r}",
+                         remedy="give activities in GBq here")
+    return scheme

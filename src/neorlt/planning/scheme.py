@@ -20,7 +20,7 @@ from neorlt.core.toml_file import read_toml, refuse_unknown
 from neorlt.nuclides.nuclide import get_nuclide
 
 if TYPE_CHECKING:
-    from neorlt.planning.patient import Patient
+    pass
 
 THERAPY_NUCLIDES = ("Lu-177", "Y-90")
 SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
@@ -310,21 +310,6 @@ def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
         raise InputError("kidney_p_over is not a number", found=repr(p_over), where=path.name, remedy="write for example 0.05")
     return Scheme(str(document.get("name", path.stem)), tuple(cycles), float(surgery),
                   kidney_p_over=None if p_over is None else float(p_over))
-
-
-def load_scheme(text_or_path: str, patient: Patient | None = None) -> Scheme:
-    """Read a scheme from words, a published scheme's name or, where such a file exists or the text ends in ``.toml``, from TOML."""
-    surface = None if patient is None else patient.body_surface_m2
-    if text_or_path.endswith(".toml") or Path(text_or_path).is_file():
-        scheme = read_scheme(Path(text_or_path), surface)
-    else:
-        from neorlt.planning.published import named_scheme
-
-        scheme = named_scheme(text_or_path) or parse_scheme(text_or_path, body_surface_m2=surface)
-    if patient is None and scheme.kidney_p_over is not None:
-        raise InputError("a scheme to the kidney limit needs a patient", where=f"scheme {text_or_path!r}",
-                         remedy="give activities in GBq here")
-    return scheme
 
 
 def standard_schemes() -> tuple[Scheme, ...]:

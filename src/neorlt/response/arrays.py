@@ -94,9 +94,9 @@ class LesionArrays:
 
 def grade_index(ki67_pct: ArrayLike) -> NDArray[np.intp]:
     """Index into :data:`GRADES` from Ki-67 alone, by the rule table of :mod:`neorlt.clinic` (WHO 2022)."""
-    from neorlt.response.readouts import who_grade
+    from neorlt.clinic.grade import who_grade
 
-    return np.clip(who_grade(np.asarray(ki67_pct)) - 1, 0, len(GRADES) - 1).astype(np.intp)
+    return np.asarray(np.clip(who_grade(np.asarray(ki67_pct)) - 1, 0, len(GRADES) - 1), dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,6 @@ class Outcome:
     @property
     def who_grade(self) -> NDArray[np.int_]:
         """WHO grade 1-3 of the latent Ki-67, ``(world, lesion, time)``."""
-        from neorlt.response.readouts import who_grade
+        from neorlt.clinic.grade import who_grade
 
-        return who_grade(self.ki67_pct)
+        return np.asarray(who_grade(np.asarray(self.ki67_pct)), dtype=np.int_)

@@ -1,10 +1,9 @@
-"""``neorlt calibrate``: refit the response model, judge it, and write what a posterior needs to be shipped."""
+"""Refit the response model and judge it: what a posterior needs to be shipped."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,32 +192,3 @@ def assess(
         report["quadrature"] = check_quadrature(population, lesions, seed)
         report["sensitivity"] = sensitivity(lesions, scored, base, seed)
     return report, content, fit
-
-
-def calibrate_command(out: str | Path, sbc: int | None = None, seed: int = SEED) -> dict[str, Any]:
-    """Refit from scratch into a new folder ``out``: ``posterior.npz``, ``posterior.json``, ``run.json``.
-
-    With ``sbc`` that many replicates of simulation-based calibration are run too. Needs the extra ``calibrate``.
-
-    Raises
-    ------
-    InputError
-        If ``out`` holds something that neorlt did not write.
-    MissingExtraError
-        If numpyro or arviz is missing.
-    """
-    from neorlt.core.manifest import build_manifest, to_json
-    from neorlt.core.output import RUN_FILE, atomic_folder
-
-    sampling.need_numpyro()
-    sampling.use_processors()
-    with atomic_folder(Path(out)) as folder:
-        report, content, _ = calibrate(seed)
-        if sbc:
-            from neorlt.response.sbc import run_sbc
-
-            report["sbc"] = run_sbc(sbc, seed)
-        (folder / "posterior.npz").write_bytes(content)
-        (folder / "posterior.json").write_text(to_json(report), encoding="utf-8")
-        (folder / RUN_FILE).write_text(to_json(build_manifest("calibrate", options={"sbc": sbc}, seed=seed)), encoding="utf-8")
-    return report

@@ -21,7 +21,7 @@ CLEAR = 0.8
 
 
 def answer(design: TrialDesign, document: dict[str, Any]) -> list[str]:
-    """Sentences that answer what the file asks, from the finished document of :func:`~neorlt.trials.command.run_trial`."""
+    """Sentences that answer what the file asks, from the finished document of :func:`~neorlt.trials.document.run_trial`."""
     name, n = _words(design.test.endpoint), design.arms[0].n
     power, assurance = document["power"], document["assurance"]
     found = [

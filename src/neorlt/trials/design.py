@@ -10,7 +10,8 @@ from typing import Any
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown
-from neorlt.planning.scheme import Scheme, load_scheme
+from neorlt.planning.published import load_scheme
+from neorlt.planning.scheme import Scheme
 from neorlt.trials.rules import Rule
 
 ARM_KINDS = ("rlt", "upfront-surgery", "chemotherapy")

@@ -14,7 +14,7 @@ from neorlt.core.errors import NeorltError
 
 def run(case: Path) -> None:
     """Plan the case; the volumes that the page shows are written with the result."""
-    from neorlt.jobs import run_plan
+    from neorlt.jobs.plan import run_plan
 
     study, patient = case / "input" / "study", case / "input" / "patient.toml"
     run_plan(study if study.is_dir() else None, patient if patient.is_file() else None, case / "result")

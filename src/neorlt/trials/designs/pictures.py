@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neorlt.core.manifest import build_manifest, to_json
-from neorlt.core.output import atomic_folder
 from neorlt.trials.designs import group_sequential as gs
 from neorlt.trials.designs import plots, predictive, safety, simon, single_stage, survival, two_arm
-from neorlt.trials.designs.command import design_arguments
+from neorlt.trials.designs.catalogue import design_arguments
 
 
 def _simon(p0: float, p1: float, alpha: float, beta: float) -> dict[str, str]:
@@ -104,28 +101,10 @@ PICTURES: dict[str, Callable[..., dict[str, str]]] = {
     "predictive": _predictive,
     "safety": _safety,
 }
-"""The same kinds and options as :data:`neorlt.trials.designs.command.KINDS`, whose defaults hold here too."""
+"""The same kinds and options as :data:`neorlt.trials.designs.catalogue.KINDS`, whose defaults hold here too."""
 
 
 def design_pictures(kind: str, **options: Any) -> dict[str, str]:
-    """Pictures of a design, with the options of :func:`~neorlt.trials.designs.command.design_command`."""
+    """Pictures of a design, with the options of :func:`~neorlt.trials.designs.catalogue.design_arguments`."""
     arguments = design_arguments(kind, **options)
     return PICTURES[kind](**arguments)
-
-
-def write_pictures(out: Path, document: dict[str, Any], **options: Any) -> list[str]:
-    """Write ``design.json``, ``run.json`` and the pictures of a finished design; returns the pictures' names.
-
-    Raises
-    ------
-    InputError
-        If ``out`` holds something that neorlt did not write.
-    """
-    pictures = design_pictures(str(document["design"]), **options)
-    with atomic_folder(out) as folder:
-        (folder / "design.json").write_text(to_json(document), encoding="utf-8")
-        manifest = build_manifest("design", inputs=[], options={"design": document["design"], **options})
-        (folder / "run.json").write_text(to_json(manifest), encoding="utf-8")
-        for name, text in pictures.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    return sorted(pictures)

@@ -1,0 +1,5 @@
+"""``python -m neorlt.cli``."""
+
+from neorlt.cli.app import main
+
+main()

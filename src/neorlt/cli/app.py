@@ -1,0 +1,94 @@
+"""The command line, built from the registry. The only place that knows typer's application, and exit statuses.
+
+Exit status: 0 done; 2 input or options are wrong; 3 done, but outside a stated validity window and ``--strict`` was
+given; 1 our own fault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from neorlt import __version__
+from neorlt.cli.console import say
+from neorlt.core.errors import NeorltError
+from neorlt.jobs.registry import COMMANDS, GROUPS
+
+HELP = "Neoadjuvant radioligand therapy of pancreatic neuroendocrine tumours. Research software: not a medical device."
+OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"neorlt {__version__}")
+        raise typer.Exit()
+
+
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
+def build() -> typer.Typer:
+    """The application with every command of the registry; rooms are loaded when a command runs."""
+    made = typer.Typer(name="neorlt", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                       rich_markup_mode=None)
+    made.callback(help=HELP)(root)
+    groups = {name: typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None) for name, text in GROUPS.items()}
+    for row in COMMANDS:
+        target = made if row.group is None else groups[row.group]
+        settings = OWN_OPTIONS if row.own_options else None
+        target.command(row.words.split()[-1], context_settings=settings)(importlib.import_module(row.module).command)
+    for name, group in groups.items():
+        made.add_typer(group, name=name)
+    return made
+
+
+app = build()
+
+
+def main() -> None:
+    """Run the command line and end with the documented exit status."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command (that of the process where none is given) and return its exit status."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        status = app(arguments, standalone_mode=False)
+    except NeorltError as error:
+        sys.stderr.write(f"neorlt: error: {error}\n")
+        return error.exit_status
+    except typer.Exit as error:
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("neorlt: stopped; nothing was written\n")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _usage_or_bug(error)
+    return status if isinstance(status, int) else 0
+
+
+def _usage_or_bug(error: Exception) -> int:
+    """2 for wrong options; otherwise save what happened and return 1."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        sys.stderr.write(f"neorlt: error: {error.format_message()}\n")
+        return 2
+    import tempfile
+    import traceback
+
+    handle, name = tempfile.mkstemp(prefix="neorlt-fault-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write("".join(traceback.format_exception(error)))
+    sys.stderr.write(f"neorlt: this is a fault of neorlt ({type(error).__name__}); details were saved in {name}\n")
+    return 1

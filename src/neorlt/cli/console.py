@@ -1,0 +1,157 @@
+"""What the commands share: common options, one JSON document or lines for people, tables, lists of numbers."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neorlt.core.errors import InputError
+from neorlt.core.manifest import to_json
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
+OutOrNone = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and the JSON document.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
+Draws = Annotated[int, typer.Option(min=50, max=20000, help="Number of joint draws.")]
+Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a result lies outside a stated validity window.")]
+Register = Annotated[str, typer.Option("--register", help="Time points: check (stop if apart), rigid, regions, or off.")]
+PsfFwhm = Annotated[float | None, typer.Option("--psf-fwhm-mm", min=0, max=40, help="Blur of the SPECT, full width at half maximum.")]
+NoPartialVolume = Annotated[bool, typer.Option("--no-partial-volume", help="Leave blur uncorrected, to see its bias.")]
+Regions = Annotated[Path | None, typer.Option("--regions", help="NIfTI label map with the regions.")]
+Names = Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")]
+Limits = Annotated[list[str] | None, typer.Option("--limits", help="name=value,… or a TOML file with [limits], [weights], [space].")]
+Daughters = Annotated[bool, typer.Option("--daughters", help="Count the decays of all daughters too, in place.")]
+NuclideFile = Annotated[Path | None, typer.Option("--nuclide-file", help="TOML file of a nuclide of your own.")]
+
+WIDTH = 80
+"""Columns where nobody says how wide the page is."""
+
+
+def show(document: Mapping[str, Any], as_json: bool, for_people: Callable[[Mapping[str, Any]], None]) -> None:
+    """Print the JSON document, or let ``for_people`` print what people read."""
+    if as_json:
+        sys.stdout.write(to_json(document))
+    else:
+        for_people(document)
+
+
+def say(*lines: str) -> None:
+    """Print lines for people."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def warn(*texts: str) -> None:
+    """Print warnings where they cannot disturb the document."""
+    for text in texts:
+        sys.stderr.write(f"neorlt: warning: {text}\n")
+
+
+def width() -> int:
+    """Columns of the terminal; :data:`WIDTH` where the output is no terminal."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    """Print rows under their headers, folded to the page."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*headers, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    Console(file=sys.stdout, width=width(), soft_wrap=False).print(made)
+
+
+def outline(document: Mapping[str, Any], *keys: str, depth: int = 0) -> None:
+    """Print the named entries of a document (all of them where none is named): values, tables, and parts indented.
+
+    What a command has no better words for; never a raw dictionary.
+    """
+    margin = "  " * depth
+    for key in keys or tuple(document):
+        value, name = document.get(key), key.replace("_", " ")
+        if isinstance(value, Mapping) and value and not _interval(value):
+            say(f"{margin}{name}:")
+            outline(value, depth=depth + 1)
+        elif _sequence(value) and value and all(isinstance(row, Mapping) for row in value):
+            say(f"{margin}{name}:")
+            _rows(value, depth + 1)
+        elif _sequence(value) and value and any(isinstance(part, str) and len(part) > 30 for part in value):
+            say(f"{margin}{name}:")
+            for part in value:
+                _paragraph(f"{margin}  - ", word(part))
+        else:
+            _paragraph(f"{margin}{name}: ", word(value))
+
+
+def _rows(rows: Sequence[Mapping[str, Any]], depth: int) -> None:
+    """A table where every cell is short, one part a row elsewhere."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    flat = all(not isinstance(value, Mapping) or _interval(value) for row in rows for value in row.values())
+    if flat and len(names) <= 8:
+        table([name.replace("_", " ") for name in names], [[word(row.get(name)) for name in names] for row in rows])
+        return
+    for number, row in enumerate(rows, start=1):
+        say(f"{'  ' * depth}{number}.")
+        outline(row, depth=depth + 1)
+
+
+def _sequence(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _interval(value: Any) -> bool:
+    return isinstance(value, Mapping) and "ci90" in value and set(value) <= {"median", "mean", "sd", "ci90"}
+
+
+def word(value: Any) -> str:
+    """One value as a person writes it: four figures, an interval in brackets, a dash for what is missing."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if _interval(value):
+        low, high = value["ci90"]
+        return f"{word(value.get('median', value.get('mean')))} ({word(low)} to {word(high)})"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {word(part)}" for key, part in value.items()) or "none"
+    if _sequence(value):
+        return ", ".join(word(part) for part in value) or "none"
+    return str(value)
+
+
+def _paragraph(lead: str, text: str) -> None:
+    import textwrap
+
+    indent = " " * (len(lead) - len(lead.lstrip()) + 2) if lead else ""
+    say(*(textwrap.wrap(lead + text, max(width(), 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [lead]))
+
+
+def sentences(*texts: str) -> None:
+    """Print sentences, folded to the page."""
+    for text in texts:
+        _paragraph("", text)
+
+
+def read_numbers(text: str, option: str, example: str = "1,10,100") -> list[float]:
+    """Read numbers with commas between.
+
+    Raises
+    ------
+    InputError
+        If a part is no number; names the option.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError("a list of numbers is not understood", expected="numbers with commas between", found=text, where=option,
+                         remedy=f"write for example {example}") from error

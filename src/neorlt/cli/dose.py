@@ -1,0 +1,52 @@
+"""``neorlt dose``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neorlt.cli.console import Draws, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, say, show, table, warn
+
+
+def command(
+    study: Annotated[Path, typer.Argument(help="Folder with the DICOM study of one cycle.")],
+    out: Out,
+    method: Annotated[str, typer.Option(help="local, kernel or montecarlo")] = "kernel",
+    labels: Regions = None,
+    names: Names = None,
+    psf_fwhm_mm: PsfFwhm = None,
+    no_partial_volume: NoPartialVolume = False,
+    s_values: Annotated[
+        Path | None, typer.Option("--s-values", help="CSV of S-values that you have (OpenDose, MIRDcalc, OLINDA): used for its organs.")
+    ] = None,
+    s_masses: Annotated[Path | None, typer.Option("--s-masses", help="CSV organ,mass_g where the S-values hold no masses.")] = None,
+    histories: Annotated[int, typer.Option(min=1000, help="Monte Carlo: electrons and photons to follow.")] = 2_000_000,
+    checkpoint: Annotated[Path | None, typer.Option(help="Monte Carlo: file to keep and resume a run by.")] = None,
+    device: Annotated[str, typer.Option(help="Monte Carlo: cpu or cuda:0.")] = "cpu",
+    export_gate: Annotated[bool, typer.Option("--export-gate", help="Write the case as a GATE 10 simulation, OUT/gate.")] = False,
+    register: Register = "check",
+    draws: Draws = 1000,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Time-integrated activity and absorbed dose of every region, and the dose volume."""
+    from neorlt.jobs.dose import run_dose
+
+    document = run_dose(study, out, method=method, labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
+                        partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
+                        s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate)
+    warn(*document["warnings"])
+    show(document, json, lambda d: _for_people(d, out))
+
+
+def _for_people(document: Mapping[str, Any], out: Path) -> None:
+    table(["region", "ml", "MBq h", "Gy", "T_eff h", "recovery", "status"], [
+        [r["name"], f"{r['volume_ml']:.1f}", f"{r['tia_mbq_h']['mean']:.0f} ± {r['tia_mbq_h']['sd']:.0f}",
+         f"{r['dose_gy']['mean']:.2f} ± {r['dose_gy']['sd']:.2f}", f"{r['effective_half_life_h']:.0f}",
+         f"{r['recovery']:.2f}", ", ".join(r["status"])]
+        for r in document["regions"]
+    ])
+    say(f"Mean ± SD of {document['nuclide']}, {document['injected_mbq']:.0f} MBq injected. Results: {out}")

@@ -1,0 +1,24 @@
+"""``neorlt evidence pool``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neorlt.cli.console import Json, outline, show
+
+
+def command(
+    csv: Annotated[Path, typer.Argument(help="study,events,total (and design, cohort, subgroup)")],
+    method: Annotated[str, typer.Option(help="glmm, bayes, beta-binomial, … or transform/tau/test")] = "glmm",
+    out: Annotated[Path | None, typer.Option(help="forest plot (SVG)")] = None,
+    json: Json = False,
+) -> None:
+    """Pool proportions."""
+    from neorlt.jobs import evidence
+
+    document = evidence.pool_command(csv, method, out=out)
+    keys = ("k", "n", "events", "pooled", "ci95", "prediction95", "tau", "method", "reason", "second", "notes")
+    show(document, json, lambda d: outline(d, *keys))

@@ -1,0 +1,31 @@
+"""``neorlt kernel``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neorlt.cli.console import Daughters, Json, NuclideFile, read_numbers, say, show
+
+
+def command(
+    nuclide: Annotated[str, typer.Argument(help="For example Y-90.")],
+    voxel_mm: Annotated[str, typer.Option("--voxel-mm", help="One edge, or three with commas between.")],
+    density: Annotated[float, typer.Option("--density", help="g/cm3")] = 1.04,
+    medium: Annotated[str, typer.Option(help="water or soft-tissue")] = "water",
+    daughters: Daughters = False,
+    nuclide_file: NuclideFile = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the JSON document to this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Voxel S-values of a nuclide."""
+    from neorlt.jobs.kernel import kernel_command
+
+    edges = read_numbers(voxel_mm, "--voxel-mm", "4.8")
+    document = kernel_command(nuclide, edges[0] if len(edges) == 1 else tuple(edges), density, medium=medium, with_daughters=daughters,
+                              nuclide_file=nuclide_file, out=out)
+    values = document["s_mgy_per_mbq_s"]
+    show(document, json, lambda d: say(
+        f"{len(values)} voxel S-values, self {values['0,0,0']:.4g} mGy/(MBq s), energy closure {d['energy_closure']:.4f}"))

@@ -1,0 +1,167 @@
+"""``neorlt plan``: from a study and a patient file to a report. Rooms do the work; here they are joined, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neorlt.core.errors import InputError
+from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.study import dose_rows, read_aligned, write_volumes
+
+if TYPE_CHECKING:
+    from neorlt.dosimetry.compute import DoseResult
+    from neorlt.imaging.study import Study
+    from neorlt.reporting.picture import Picture
+
+CURVE_POINTS = 60
+CURVE_DRAWS = 300
+HISTOGRAM_POINTS = 80
+
+
+def run_plan(
+    study_folder: Path | None, patient_file: Path | None, out: Path, *, schemes: Sequence[str] = (), labels: Path | None = None,
+    label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
+    n_draws: int = 1000, seed: int = 1, pdf: bool = False,
+) -> dict[str, Any]:
+    """Read, measure, predict, compare, and write the report.
+
+    The folder gets ``report.html``, ``plan.json``, ``run.json``, ``fhir.json``, the tables of ``steps/``, the dose volumes and
+    the page's ``view/``; with ``pdf`` also ``report.pdf``.
+
+    Returns the plan document. Nothing is left in ``out`` if a step fails.
+    """
+    from neorlt.planning.document import plan_document
+    from neorlt.planning.exports import write_steps
+    from neorlt.planning.patient import read_patient
+    from neorlt.planning.published import load_scheme
+    from neorlt.planning.scheme import standard_schemes
+    from neorlt.reporting.fhir import fhir_bundle
+    from neorlt.reporting.report import render_report
+
+    if study_folder is None and patient_file is None:
+        raise InputError("there is nothing to plan from", remedy="give a study folder, --patient patient.toml, or both")
+    patient = read_patient(patient_file) if patient_file is not None else None
+    chosen = tuple(load_scheme(text, patient) for text in schemes) if schemes else standard_schemes()
+    inputs = [path for path in (study_folder, patient_file) if path is not None]
+    options = {
+        "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
+    }
+    with result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work:
+        pictures: list[Picture] = []
+        if study_folder is None:
+            assert patient is not None
+            document = plan_document(patient, chosen, synthetic=_synthetic(patient.id), n_draws=n_draws, seed=seed)
+        else:
+            from neorlt.dosimetry.compute import compute_doses
+            from neorlt.imaging.view import write_view
+            from neorlt.planning.merge import merge_patient
+
+            study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register)
+            result = compute_doses(study, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws)
+            merged = merge_patient(patient, study, image_lesions(study))
+            by_name = {dose.name: dose for dose in result.doses}
+            document = plan_document(
+                merged.patient, chosen,
+                lesion_doses={lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name},
+                kidney_doses={name: dose for name, dose in by_name.items() if "kidney" in name.lower()},
+                conflicts=merged.conflicts, warnings=[*merged.warnings, *study.warnings, *result.warnings],
+                synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
+                images=image_blocks(study, result) | {"registration": alignment}, n_draws=n_draws, seed=seed,
+            )
+            pictures = dose_pictures(study, result)
+            rows = dose_rows(study, ((d.name, d.mass_g, float(np.mean(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
+            document["warnings"] += write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
+            write_view(study, work / "view", result.dose)
+        document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}
+        write_steps(document, work / "steps")
+        write_json(work / "fhir.json", fhir_bundle(document))
+        if pdf:
+            from neorlt.reporting.pdf import render_pdf
+
+            (work / "report.pdf").write_bytes(render_pdf(document, pictures))
+        write_json(work / "plan.json", document)
+        (work / "report.html").write_text(render_report(document, pictures), encoding="utf-8")
+    return document
+
+
+def _synthetic(*texts: str) -> str | None:
+    if any("synthetic" in text.lower() for text in texts):
+        return "Synthetic patient: real anatomy where images are shown, invented uptake, regions and clinical values."
+    return None
+
+
+def image_lesions(study: Study) -> list[Any]:
+    """Size and, on the first PET, SUVmax of every lesion region."""
+    from neorlt.imaging.measures import longest_diameter_mm, measure_region
+    from neorlt.imaging.suv import suv_images
+    from neorlt.planning.merge import ImageLesion
+
+    pet = suv_images(study)[:1]
+    return [
+        ImageLesion(
+            lesion.name, lesion.volume_ml, float(longest_diameter_mm(lesion)[0]),
+            float(measure_region(pet[0], lesion).maximum) if pet else None,
+        )
+        for lesion in study.lesions()
+    ]
+
+
+def image_blocks(study: Study, result: DoseResult) -> dict[str, Any]:
+    """The blocks of the plan document that only images can fill: organs, curves, histograms, sources."""
+    from neorlt.dosimetry.tornado import tornado_rows
+    from neorlt.planning.document import dose_fields
+
+    # A curve that nobody corrected carries no error of the blur.
+    corrected = any(abs(dose.tia.curve.recovery - 1.0) > 1e-9 for dose in result.doses)
+    organs = {region.name for region in study.organs()}
+    return {
+        "organs": [{"name": dose.name, **dose_fields(dose)} for dose in result.doses if dose.name in organs],
+        "curves": [_curve(tia, "organ" if tia.name in organs else "lesion") for tia in result.tias],
+        "dvh": [_histogram(histogram) for histogram in result.histograms],
+        "uncertainty": tornado_rows(result.doses, fwhm_mm=(study.psf_fwhm_mm or 0.0) if corrected else 0.0, between_cycles=True),
+        "sources": list(study.sources),
+    }
+
+
+def _histogram(histogram: Any) -> dict[str, Any]:
+    """Name, curve and usual numbers of one cumulative histogram."""
+    dose, fraction = histogram.curve(HISTOGRAM_POINTS)
+    return {"name": histogram.name, "dose_gy": dose.tolist(), "volume_fraction": fraction.tolist(), **histogram.as_json()}
+
+
+def _curve(tia: Any, kind: str) -> dict[str, Any]:
+    curve = tia.curve
+    time = np.linspace(0.0, max(1.5 * curve.time_h[-1], 24.0), CURVE_POINTS)
+    terms = tia.amplitude_mbq[:CURVE_DRAWS, :, None] * np.exp(-tia.rate_per_h[:CURVE_DRAWS, :, None] * time)
+    low, median, high = np.quantile(terms.sum(axis=1), [0.05, 0.5, 0.95], axis=0)
+    return {
+        "name": tia.name, "kind": kind, "nuclide": tia.nuclide, "model": tia.model,
+        "time_h": curve.time_h.tolist(), "activity_mbq": curve.activity_mbq.tolist(), "sd_mbq": curve.sd_mbq.tolist(),
+        "uncorrected_mbq": curve.uncorrected_mbq.tolist(), "fit_time_h": time.tolist(), "fit_median": median.tolist(),
+        "fit_low": low.tolist(), "fit_high": high.tolist(),
+    }
+
+
+def dose_pictures(study: Study, result: DoseResult) -> list[Picture]:
+    """Axial and coronal dose over CT through the largest lesion, axial through the next two."""
+    from neorlt.imaging.planes import centre_of, cut
+    from neorlt.reporting.picture import Picture
+
+    ct = study.ct_images()
+    lesions = sorted(study.lesions(), key=lambda region: -region.volume_ml)
+    if not ct or not lesions:
+        return []
+    outlined = [*lesions, *study.organs()]
+    wanted = [(lesions[0], "axial"), (lesions[0], "coronal"), *((lesion, "axial") for lesion in lesions[1:3])]
+    pictures = []
+    for lesion, plane in wanted:
+        view = cut(plane, centre_of(lesion), ct[0], result.dose, outlined)
+        pictures.append(
+            Picture(title=f"{lesion.name}: {plane} plane through its centre", plane=plane, ct_hu=view.ct_hu, overlay=view.overlay,
+                    unit="Gy", spacing_mm=view.spacing_mm, letters=view.letters, contours=view.contours)
+        )
+    return pictures

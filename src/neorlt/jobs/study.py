@@ -1,0 +1,86 @@
+"""What jobs on images share: reading a study with regions, and writing its dose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neorlt.core.errors import InputError
+
+if TYPE_CHECKING:
+    from neorlt.dicom.write_dose_sr import RegionDoseRow
+    from neorlt.imaging.study import Study
+    from neorlt.imaging.volume import Volume
+
+
+def read_aligned(
+    folder: Path, psf_fwhm_mm: float | None, labels: Path | None, label_names: Path | None, register: str
+) -> tuple[Study, list[dict[str, object]]]:
+    """Read a study with regions and see to it that its time points lie on one another; returns the study and what was found."""
+    from dataclasses import replace
+
+    from neorlt.dicom.read import read_study
+    from neorlt.imaging.align import align_time_points
+
+    moved = register in ("rigid", "regions")
+    study = read_study(folder, psf_fwhm_mm=psf_fwhm_mm, labels=labels, label_names=label_names, several_frames=moved)
+    need_regions(study)
+    study, found = align_time_points(study, register)
+    shown = [one.sentence for one in found if one.applied or one.note or one.shift_mm > one.error_mm]
+    return replace(study, warnings=(*study.warnings, *shown)), [one.as_json() for one in found]
+
+
+def need_regions(study: Study) -> None:
+    """Refuse a study that nobody has drawn in."""
+    if not study.lesions() and not study.organs():
+        raise InputError(
+            "the study has no regions", expected="organs and lesions", found=f"{len(study.volumes)} images",
+            remedy="add an RTSTRUCT or a SEG to the study, or give a label map with --regions LABELS.nii.gz --names NAMES.json",
+        )
+
+
+def write_volumes(
+    study: Study, dose: Volume, tia: Volume, rows: Sequence[RegionDoseRow], work: Path, study_folder: Path, method: str
+) -> list[str]:
+    """Write NIfTI volumes and every DICOM object of the result to ``work/dose``; returns what a reader should know of them."""
+    from neorlt.imaging.nifti import write_nifti
+
+    folder = work / "dose"
+    folder.mkdir()
+    write_nifti(dose, folder / "absorbed_dose_gy.nii.gz")
+    write_nifti(tia, folder / "time_integrated_activity_mbq_h_per_ml.nii.gz")
+    return write_dicom(study, dose, rows, folder, study_folder, method)
+
+
+def write_dicom(
+    study: Study, dose: Volume, rows: Sequence[RegionDoseRow], folder: Path, study_folder: Path, method: str
+) -> list[str]:
+    """Write every DICOM object of a result, filed under the study's patient.
+
+    Returns what a reader should know of objects that could not be written.
+    """
+    from neorlt.dicom.export import write_results
+    from neorlt.dicom.owner import find_owner
+    from neorlt.jobs.measure import measure_study
+
+    owner = find_owner(study_folder, dose.grid.frame_of_reference)
+    if owner is None:
+        return ["The study has no CT or PET that DICOM results could refer to: the NIfTI volumes stand alone."]
+    notes: list[str] = []
+    lesions: list[dict[str, Any]] = []
+    try:
+        lesions = measure_study(study)["lesions"] if study.lesions() else []
+    except InputError as error:
+        # a PET that does not hold a lesion must not cost the dose
+        notes.append(f"No measurement report was written: {error}")
+    words = {"kernel": "voxel kernels and sphere S-values", "local": "local deposition", "montecarlo": "Monte Carlo transport"}
+    return [*notes, *write_results(study, dose, rows, lesions, folder, owner, words[method])]
+
+
+def dose_rows(study: Study, doses: Iterable[tuple[str, float, float, float]]) -> list[RegionDoseRow]:
+    """Dose of every region as the reports state it, from its name, mass in g, mean dose and standard deviation in Gy."""
+    from neorlt.dicom.write_dose_sr import RegionDoseRow
+
+    kinds = {region.name: region.kind for region in study.regions}
+    return [RegionDoseRow(name, kinds[name], mass_g, mean_gy, sd_gy) for name, mass_g, mean_gy, sd_gy in doses]

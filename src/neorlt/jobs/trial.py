@@ -1,0 +1,20 @@
+"""``neorlt trial``: the virtual trial of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from neorlt.trials.design import read_design
+from neorlt.trials.document import run_trial
+
+
+def trial_command(design_toml: Path, dask: str | None = None) -> dict[str, Any]:
+    """Run the trial of a TOML file, here or on a dask cluster (the same result).
+
+    Raises
+    ------
+    InputError
+        If the file makes no trial or no scheduler answers.
+    """
+    return run_trial(read_design(Path(design_toml)), dask)
