@@ -104,7 +104,7 @@ def test_round_trip(made, archive, tmp_path, way) -> None:  # type: ignore[no-un
 @pytest.mark.needs_orthanc
 @pytest.mark.needs_dcmtk
 def test_a_study_stored_by_storescu_is_fetched(made, archive, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    program = shutil.which("storescu")
+    program = shutil.which("storescu", path=os.defpath)  # not pynetdicom's program of the same name
     if program is None:
         _missing("storescu (Debian package dcmtk)")
     done = subprocess.run(
