@@ -155,7 +155,7 @@ def _likelihood(evaluator: Evaluator, scheme: Scheme, update: Update) -> tuple[F
         marrow = evaluator.marrow_gy_per_gbq[:, None, :] * activity
         course = blood.blood_course(
             world.parameters, marrow, evaluator.marrow_half_life_h, [c.week for c in scheme.cycles],
-            weeks=13.0 * np.ceil((update.week + 1) / 13.0), seed=world.seed, slopes=evaluator.slopes,
+            weeks=13.0 * np.ceil((update.week + 1) / 13.0), seed=world.seed, slopes=evaluator.slopes, persistent=evaluator.persistent,
             sensitiser=[SENSITISERS.index(c.sensitiser) for c in scheme.cycles])
         for line, value in counts.items():
             expected = course.counts(line, baselines[line])[:, int(round(update.week * 7))].astype(np.float64)

@@ -117,6 +117,7 @@ class Evaluator:
         self.marrow_gy_per_gbq = np.stack([per_gbq[:, 0, 0], per_gbq[:, 1, 1]], axis=1)
         self.blood_replicates = blood_replicates
         self.slopes = blood.draw_slopes(n, world.seed, blood_replicates)
+        self.persistent = blood.persistent_share(n, world.seed, blood_replicates)
         low, high = blood.myeloid_risk()["range"]
         self.neoplasm = generator(world.seed, patient.id, "planning", "neoplasm").uniform(low, high, n)
         self.limit_gy = float(kidney_bed_limit_gy(patient.kidney_risk_factors))
@@ -130,7 +131,7 @@ class Evaluator:
         taken.world = self.world.take(index)
         taken.scatter, taken.reading, taken.slopes = self.scatter[index], self.reading[index], self.slopes[index]
         taken.marrow_gy_per_gbq, taken.marrow_half_life_h = self.marrow_gy_per_gbq[index], self.marrow_half_life_h[index]
-        taken.neoplasm = self.neoplasm[index]
+        taken.neoplasm, taken.persistent = self.neoplasm[index], self.persistent[index]
         return taken
 
     def __call__(self, candidates: Sequence[Candidate]) -> Outcomes:
@@ -283,7 +284,8 @@ class Evaluator:
                 worlds = self.world.parameters.take(np.tile(world_of, per_block))
                 course = blood.blood_course(
                     worlds, dose, np.tile(self.marrow_half_life_h[world_of], (per_block, 1)), weeks, weeks=horizon,
-                    seed=self.world.seed, sensitiser=code, slopes=np.tile(self.slopes, (per_block, 1)))
+                    seed=self.world.seed, sensitiser=code, slopes=np.tile(self.slopes, (per_block, 1)),
+                    persistent=np.tile(self.persistent, per_block), keep_days=False)
                 hit = blood.p_grade34(course, baselines, r)["any"].reshape(per_block, n)
                 result[part] = hit[: len(part)]
         return result

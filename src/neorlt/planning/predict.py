@@ -297,9 +297,10 @@ def _blood(
     patient, n = world.patient, BLOOD_REPLICATES
     dose, half_life = blood.marrow_dose_gy(world.parameters, scheme.activities_gbq, world.seed)
     weeks = 13.0 * np.ceil((horizon_week + WEEKS_AFTER_SURGERY) / 13.0)
+    known: dict[str, Any] = dict(patient.blood_baselines)
     course = blood.blood_course(
         world.parameters, dose, half_life, [cycle.week for cycle in scheme.cycles], weeks=weeks, seed=world.seed,
-        sensitiser=[SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], n_replicates=n,
+        sensitiser=[SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], n_replicates=n, hold=known or None,
     )
     found: dict[str, BloodCourse | None] = {}
     for line, baseline in (("platelets", patient.platelets_e9_per_l), ("neutrophils", patient.neutrophils_e9_per_l)):
@@ -311,10 +312,9 @@ def _blood(
         counts = course.counts(line, baseline)[:, ::7]
         found[line] = BloodCourse(summarise(lowest * baseline), float(np.median(day)) / 7.0, float(grade34.mean()),
                                   np.arange(counts.shape[1], dtype=np.float64), np.median(counts, axis=0).astype(np.float64))
-    known: dict[str, Any] = dict(patient.blood_baselines)
     if not known or not scheme.cycles:
         return found, ()
-    decided = blood.cycle_decisions(course, known, n)
+    decided = blood.cycle_decisions(course, n)
     return found, tuple(
         {"week": cycle.week, "p_delay": float(decided["delay"][:, i].mean()), "p_stop": float(decided["stop"][:, i].mean())}
         for i, cycle in enumerate(scheme.cycles))

@@ -5,11 +5,19 @@ pass three compartments and circulate; a fall in circulating cells speeds up pro
 directly and recover slowly. *By construction*: the transit time puts the platelets' nadir after a first 7.4 GBq at
 week five, and the slopes repeat the published rates over a usual course (``tools/response/make_tables.py``); the
 spread of every rate comes from its own binomial interval. Counts are relative to the patient's baseline.
+
+Not all of the marrow comes back: a share of what dose kills is missing from the level that the counts return to. The
+share is set so that platelets return above their lower limit in as many patients as the product label says. Age, eGFR
+and white cells move the slopes by assumed amounts in the direction of the published risk factors (Bergsma 2016).
+
+Cycles can be held back *in the course itself*: a cycle that the label's rule forbids on its day is not given until the
+counts allow it, later cycles move with it, and after 16 weeks the treatment ends.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +36,9 @@ LINES = ("platelets", "neutrophils", "haemoglobin", "lymphocytes")
 """Order of the line axis."""
 N_TRANSIT = 3
 BATCH = 512
+STOP_AFTER_WEEKS = 16.0
+"""A delay of this many weeks ends the treatment (US label, read in PMC10133840 table 1)."""
+STOP_AFTER_DAYS = int(STOP_AFTER_WEEKS * 7)
 
 
 class Marrow(NamedTuple):
@@ -43,65 +54,108 @@ class Marrow(NamedTuple):
     """``(cell, line)``."""
     transit_time_d: Array
     """``(cell,)``."""
+    persistent: Array
+    """``(cell,)`` share of what is killed that stays missing from the level the counts return to."""
+    hold_below: Array
+    """``(cell, 3)`` count over baseline of platelets, neutrophils and haemoglobin below which a cycle waits; 0 never."""
 
 
-def course(marrow: Marrow, cycle_day: Array, n_days: int, feedback: float, life_d: tuple[float, float]) -> Array:
-    """Counts over baseline, ``(day, line, cell)`` for days 0 to ``n_days``.
+class Shown(NamedTuple):
+    """What :func:`course` returns for the cells."""
 
-    ``cycle_day`` ``(cycle,)`` whole days; ``life_d`` is the mean life of red cells in the blood and the recovery time
-    of lymphocytes. Daily steps: kill by the day's dose exactly, the chain by Heun's rule.
+    relative: Array
+    """``(day, line, cell)`` counts over baseline; empty where ``keep_days`` is false."""
+    lowest: Array
+    """``(line, cell)`` over all days."""
+    last: Array
+    """``(line, cell)`` on the last day."""
+    given_day: Array
+    """``(cycle, cell)`` day on which each cycle was given; -1 where it was not."""
+    held: Array
+    """``(cycle, cell)`` whether the rule held the cycle back on its day."""
+
+
+NEVER = 10**6
+"""Days before the next cycle where there is none."""
+
+
+def course(
+    marrow: Marrow, gap_day: Array, n_days: int, feedback: float, life_d: tuple[float, float], keep_days: bool = True
+) -> Shown:
+    """Follow counts from day 0 to ``n_days``, giving each cycle when it is due and allowed.
+
+    ``gap_day`` ``(cycle,)`` whole days from the cycle before (the first: from baseline), :data:`NEVER` for cycles that do
+    not exist; ``life_d`` is the mean life of red cells in the blood and the recovery time of lymphocytes. Daily steps:
+    kill by the day's dose exactly, the chain by Heun's rule.
     """
     import jax
     import jax.numpy as jnp
 
     n_cycles = marrow.dose_gy.shape[1]
+    n_cells = marrow.slope_per_gy.shape[0]
     lam = jnp.log(2.0) * 24.0 / marrow.half_life_h.T
     day_decay = jnp.exp(-lam)
     k_tr = (N_TRANSIT + 1) / marrow.transit_time_d
     k_out = jnp.stack([k_tr, k_tr, jnp.full_like(k_tr, 1.0 / life_d[0])])
     rate_given = jnp.moveaxis(marrow.dose_gy, 0, -1) * lam
-    slope, toxicity = marrow.slope_per_gy.T, marrow.toxicity.T
+    slope, toxicity, hold, persist = marrow.slope_per_gy.T, marrow.toxicity.T, marrow.hold_below.T, marrow.persistent
     recover = 1 - np.exp(-1.0 / life_d[1])
-    days = jnp.arange(n_days + 1)
-    given = (cycle_day[None, :] == days[:, None]).astype(lam.dtype)
-    latest = jnp.clip((cycle_day[None, :] <= days[:, None]).sum(1) - 1, 0, None)
-    latest = (latest[:, None] == jnp.arange(n_cycles)).astype(lam.dtype)
+    gap = jnp.concatenate([jnp.asarray(gap_day, jnp.int32), jnp.full(1, NEVER, jnp.int32)])
+    numbers = jnp.arange(n_cycles)[:, None]
 
-    def flow(cells: Array, t1: Array, t2: Array, t3: Array, blood: Array) -> tuple[Array, ...]:
-        drive = jnp.exp(-feedback * jnp.log(jnp.maximum(blood, 1e-6)))
+    def flow(chain: tuple[Array, ...], level: Array) -> tuple[Array, ...]:
+        cells, t1, t2, t3, blood = chain
+        drive = jnp.exp(feedback * (jnp.log(level) - jnp.log(jnp.maximum(blood, 1e-6))))
         return k_tr * cells * (drive - 1), k_tr * (cells - t1), k_tr * (t1 - t2), k_tr * (t2 - t3), k_out * (t3 - blood)
 
-    def day(carry: Any, now: Any) -> Any:
-        chain, lymphocytes, rate = carry
+    def day(carry: Any, today: Any) -> Any:
+        chain, lymphocytes, level, rate, count, due, lowest, given_day, held = carry
         shown = jnp.concatenate([chain[4], lymphocytes[None]])
-        rate = rate + sum(now[0][c] * rate_given[c] for c in range(n_cycles))
-        power = sum(now[1][c] * toxicity[c] for c in range(n_cycles))
-        today = (rate / lam * (1 - day_decay)).sum(0) * power
-        chain = (chain[0] * jnp.exp(-slope[:3] * today), *chain[1:])
-        first = flow(*chain)
-        second = flow(*(x + dx for x, dx in zip(chain, first, strict=True)))
+        lowest = jnp.minimum(lowest, shown)
+        bad = jnp.any(shown[:3] < hold, axis=0)
+        late = today - due
+        ready = (late >= 0) & ~bad
+        held = held | ((numbers == count) & (late == 0) & bad)
+        given_day = jnp.where((numbers == count) & ready, today, given_day)
+        now = (numbers == count) & ready
+        rate = rate + jnp.where(now[:, None], rate_given, 0.0).sum(0)
+        count = count + ready.astype(jnp.int32)
+        due = jnp.where(ready, today + gap[count], jnp.where((late >= STOP_AFTER_DAYS) & bad, NEVER, due))
+        power = jnp.where(numbers == jnp.maximum(count - 1, 0), toxicity, 0.0).sum(0)
+        dose = (rate / lam * (1 - day_decay)).sum(0) * power
+        killed = slope[:3] * dose
+        level = level * jnp.exp(-persist * killed)
+        chain = (chain[0] * jnp.exp(-killed), *chain[1:])
+        first = flow(chain, level)
+        second = flow(tuple(x + dx for x, dx in zip(chain, first, strict=True)), level)
         chain = tuple(jnp.maximum(x + 0.5 * (d1 + d2), 1e-6) for x, d1, d2 in zip(chain, first, second, strict=True))
-        lymphocytes = lymphocytes * jnp.exp(-slope[3] * today)
-        return (chain, lymphocytes + (1 - lymphocytes) * recover, rate * day_decay), shown
+        lymphocytes = lymphocytes * jnp.exp(-slope[3] * dose)
+        lymphocytes = lymphocytes + (1 - lymphocytes) * recover
+        return (chain, lymphocytes, level, rate * day_decay, count, due, lowest, given_day, held), shown if keep_days else None
 
-    one = jnp.ones((3, len(k_tr)), lam.dtype)
-    start = ((one,) * (N_TRANSIT + 2), one[0], jnp.zeros_like(lam))
-    _, shown = jax.lax.scan(day, start, (given, latest))
-    return shown
+    one = jnp.ones((3, n_cells), lam.dtype)
+    start = ((one,) * (N_TRANSIT + 2), one[0], one, jnp.zeros_like(lam), jnp.zeros(n_cells, jnp.int32),
+             jnp.full(n_cells, gap[0], jnp.int32), jnp.ones((4, n_cells), lam.dtype),
+             jnp.full((n_cycles, n_cells), -1, jnp.int32), jnp.zeros((n_cycles, n_cells), bool))
+    end, shown = jax.lax.scan(day, start, jnp.arange(n_days + 1, dtype=jnp.int32))
+    last = jnp.concatenate([end[0][4], end[1][None]])
+    return Shown(shown if keep_days else jnp.zeros((0, len(LINES), n_cells)), end[6], last, end[7], end[8])
 
 
 @functools.cache
-def _compiled(n_days: int, feedback: float, life_d: tuple[float, float]) -> Any:
+def _compiled(n_days: int, feedback: float, life_d: tuple[float, float], keep_days: bool = True) -> Any:
     import jax
 
     from neorlt.core.compute import keep_compiled
 
     keep_compiled()
 
-    def run(marrow: Marrow, cycle_day: Any) -> Any:
+    def run(marrow: Marrow, gap_day: Any) -> Any:
         split = jax.tree.map(lambda x: x.reshape(-1, BATCH, *x.shape[1:]), marrow)
-        shown = jax.lax.map(lambda part: course(part, cycle_day, n_days, feedback, life_d), split)
-        return shown.transpose(0, 3, 2, 1).reshape(-1, len(LINES), n_days + 1)
+        shown = jax.lax.map(lambda part: course(part, gap_day, n_days, feedback, life_d, keep_days), split)
+        n = marrow.slope_per_gy.shape[0]
+        flat = [x.transpose(0, 2, 1).reshape(n, x.shape[1]) for x in shown[1:]]
+        return Shown(shown.relative.transpose(0, 3, 2, 1).reshape(n, len(LINES), shown.relative.shape[1]), *flat)
 
     return jax.jit(run)
 
@@ -112,6 +166,15 @@ class BloodCourse:
 
     relative: NDArray[np.float32]
     cycle_day: NDArray[np.intp]
+    """``(cycle,)`` as planned."""
+    given_day: NDArray[np.intp]
+    """``(draw, cycle)`` as given; -1 where the cycle was withheld for good."""
+    held: NDArray[np.bool_]
+    """``(draw, cycle)`` whether the rule held the cycle back on the day it was due."""
+    lowest: NDArray[np.float32]
+    """``(draw, line)`` over the whole course."""
+    last: NDArray[np.float32]
+    """``(draw, line)`` at its end."""
     label: Label = Label.BY_CONSTRUCTION
 
     def counts(self, line: str, baseline: ArrayLike) -> NDArray[np.float32]:
@@ -122,6 +185,8 @@ class BloodCourse:
     def nadir(self, line: str) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         """Lowest relative count over the whole course and its day, ``(draw,)`` each."""
         values = self.relative[:, LINES.index(line)]
+        if values.shape[1] == 0:
+            raise ValueError("the days of this course were not kept: read `lowest`")
         return values.min(axis=1), values.argmin(axis=1)
 
     def cycle_nadirs(self, line: str) -> NDArray[np.float32]:
@@ -159,6 +224,33 @@ def draw_slopes(n: int, seed: int = 0, n_replicates: int = 1) -> NDArray[np.floa
     return np.stack(columns, axis=1).astype(np.float32)
 
 
+def persistent_share(n: int, seed: int = 0, n_replicates: int = 1) -> NDArray[np.float32]:
+    """Share of the marrow's loss that stays, one fitted value a draw, ``(n * n_replicates,)``."""
+    fitted = np.asarray(blood_table()["persistent_share"]["draws"], np.float32)
+    index = core_draws.generator(seed, ROOM, "blood", "persistent").integers(len(fitted), size=n)
+    return np.repeat(fitted[index], n_replicates)
+
+
+def covariate_factor(
+    age_y: float | None = None, egfr_ml_min: float | None = None, white_cells_e9_per_l: float | None = None
+) -> float:
+    """Factor on the slopes by age, eGFR and white cells; a value that is not known changes nothing.
+
+    Directions are those of the published risk factors (Bergsma 2016, doi 10.1007/s00259-015-3193-4: poor renal function,
+    low white cells, age over 70); the sizes are assumptions, since no ratio was read.
+    """
+    table = blood_table()["covariates"]
+    total = 0.0
+    if age_y is not None:
+        total += table["log_per_decade"]["value"] * (np.clip(age_y, 30.0, 95.0) - table["age_y"]["value"]) / 10.0
+    if egfr_ml_min is not None:
+        total += table["log_per_log_egfr"]["value"] * np.log(np.clip(egfr_ml_min, 15.0, 120.0) / table["egfr_ml_min"]["value"])
+    if white_cells_e9_per_l is not None:
+        total += table["log_per_log_white_cells"]["value"] * np.log(
+            np.clip(white_cells_e9_per_l, 1.0, 20.0) / table["white_cells_e9_per_l"]["value"])
+    return float(np.exp(total))
+
+
 def marrow_dose_gy(parameters: Parameters, activity_gbq: ArrayLike, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Marrow dose ``(draw, cycle, nuclide)`` and effective half-life ``(draw, nuclide)`` from injected activities.
 
@@ -183,6 +275,7 @@ def marrow_dose_gy(parameters: Parameters, activity_gbq: ArrayLike, seed: int = 
 def blood_course(
     parameters: Parameters, dose_gy: ArrayLike, effective_half_life_h: ArrayLike, week: ArrayLike, *, weeks: float = 52.0,
     seed: int = 0, sensitiser: ArrayLike | None = None, n_replicates: int = 1, slopes: NDArray[np.float32] | None = None,
+    persistent: NDArray[np.float32] | None = None, hold: Mapping[str, ArrayLike] | None = None, keep_days: bool = True,
 ) -> BloodCourse:
     """Predict blood counts.
 
@@ -204,6 +297,13 @@ def blood_course(
         ``(cycle,)`` codes; 0 is none.
     slopes
         Own slopes ``(draw * replicate, line)`` in place of drawn ones.
+    persistent
+        Own persistent shares ``(draw * replicate,)`` in place of drawn ones.
+    hold
+        Baseline counts by line where the label's rule holds cycles back (see :func:`hold_below`); left out, every cycle
+        is given on its planned day.
+    keep_days
+        Whether the counts of every day are kept; without them ``relative`` is empty.
     """
     table = blood_table()
     world = parameters.repeat(n_replicates)
@@ -224,60 +324,59 @@ def blood_course(
     wide[:, : dose.shape[1]] = spread(dose, n)
     toxicity = np.ones((n, n_cycles), np.float32)
     toxicity[:, : len(codes)] = np.where(codes[None, :] > 0, world.sensitiser_toxicity_factor[:, None], 1.0)
-    days = np.concatenate([day, np.full(n_cycles - len(day), 10**6, np.int32)])
+    gaps = np.concatenate([np.diff(day, prepend=0), np.full(n_cycles - len(day), NEVER)]).astype(np.int32)
     if slopes is None:
         slopes = draw_slopes(parameters.n_draws, seed, n_replicates)
-    marrow = (wide, spread(np.asarray(effective_half_life_h, np.float32), n), toxicity, slopes, world.platelet_transit_time_d)
+    if persistent is None:
+        persistent = persistent_share(parameters.n_draws, seed, n_replicates)
+    limits = np.zeros((n, 3), np.float32) if hold is None else np.broadcast_to(hold_below(hold), (n, 3)).astype(np.float32)
+    marrow = Marrow(wide, spread(np.asarray(effective_half_life_h, np.float32), n), toxicity, slopes, world.platelet_transit_time_d,
+                    persistent, limits)
     rows = -(-n // BATCH) * BATCH
     index = np.minimum(np.arange(rows), n - 1)
     run = _compiled(int(np.ceil(weeks * 7)), float(table["feedback"]["value"]),
-                    (float(table["red_cell_life_d"]["value"]), float(table["lymphocyte_recovery_d"]["value"])))
-    relative = run(Marrow(*(np.asarray(x)[index] for x in marrow)), days)
-    return BloodCourse(np.asarray(relative)[:n], day.astype(np.intp))
+                    (float(table["red_cell_life_d"]["value"]), float(table["lymphocyte_recovery_d"]["value"])), keep_days)
+    shown = Shown(*(np.asarray(x)[:n] for x in run(Marrow(*(np.asarray(x)[index] for x in marrow)), gaps)))
+    given = dose.shape[1]
+    return BloodCourse(shown.relative, day.astype(np.intp), shown.given_day[:, :given].astype(np.intp), shown.held[:, :given],
+                       shown.lowest, shown.last)
 
 
-def p_grade34(course_: BloodCourse, baselines: dict[str, ArrayLike], n_replicates: int = 1) -> dict[str, NDArray[np.float64]]:
+WITHHOLD_FROM = {"platelets": 2, "neutrophils": 3, "haemoglobin": 3}
+"""CTCAE grade from which the next cycle waits (same source)."""
+HOLD_BELOW = {"platelets": 75.0, "neutrophils": 1.0, "haemoglobin": 8.0}
+"""Counts (10^9/l, haemoglobin g/dl) below which the next cycle waits: CTCAE grade 2 of platelets, grade 3 of the others
+(US label, read in PMC10133840 table 1: withheld until grade 0-1, and 0-2)."""
+
+
+def hold_below(baselines: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+    """The rule's limits over baseline ``(cell | 1, 3)``; a line without a baseline holds nothing back."""
+    columns = [np.atleast_1d(HOLD_BELOW[line] / np.asarray(baselines[line], float)) if line in baselines else np.zeros(1)
+               for line in LINES[:3]]
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
+def p_grade34(course_: BloodCourse, baselines: Mapping[str, ArrayLike], n_replicates: int = 1) -> dict[str, NDArray[np.float64]]:
     """Probability per draw of CTCAE grade 3 or 4 at any time, by line and for ``any`` of the lines given, ``(draw,)``."""
     from neorlt.response.readouts import blood_grade
 
     hits = {}
     for line, baseline in baselines.items():
-        lowest = course_.nadir(line)[0] * np.asarray(baseline, np.float32)
+        lowest = course_.lowest[:, LINES.index(line)] * np.asarray(baseline, np.float32)
         hits[line] = blood_grade(line, lowest) >= 3
     if hits:
         hits["any"] = np.any(list(hits.values()), axis=0)
     return {line: np.asarray(hit.reshape(-1, n_replicates).mean(axis=1)) for line, hit in hits.items()}
 
 
-WITHHOLD_FROM = {"platelets": 2, "neutrophils": 3, "haemoglobin": 3}
-"""CTCAE grade from which the next cycle waits (US label, read in PMC10133840 table 1): platelets until grade 0-1,
-the others until grade 0-2."""
-STOP_AFTER_WEEKS = 16.0
-"""A delay of this many weeks ends the treatment (same source)."""
+def cycle_decisions(course_: BloodCourse, n_replicates: int = 1) -> dict[str, NDArray[np.float64]]:
+    """What the label's rule did to each cycle, per draw: ``delay`` and ``stop`` ``(draw, cycle)``.
 
-
-def cycle_decisions(course_: BloodCourse, baselines: dict[str, ArrayLike], n_replicates: int = 1) -> dict[str, NDArray[np.float64]]:
-    """What the label's rule says before each cycle, per draw: ``delay`` and ``stop`` ``(draw, cycle)``.
-
-    A cycle is delayed where a line's grade on its planned day calls for it, and the treatment stopped where the counts
-    do not come back within 16 weeks. Counts follow the schedule as planned: each cycle is judged as if all before it
-    had been given on time (a delayed course harms less than this says).
+    ``delay`` is the chance that the cycle was due and held back, ``stop`` that the treatment had ended before it: both
+    follow from a course in which a cycle that is held back is not given.
     """
-    from neorlt.response.readouts import blood_grade
-
-    n_days = course_.relative.shape[2]
-    bad: NDArray[np.bool_] = np.zeros((course_.relative.shape[0], n_days), bool)
-    for line, baseline in baselines.items():
-        if line in WITHHOLD_FROM:
-            bad |= blood_grade(line, course_.counts(line, baseline)) >= WITHHOLD_FROM[line]
-    delay, stop = [], []
-    limit = int(STOP_AFTER_WEEKS * 7)
-    for day in course_.cycle_day:
-        held = bad[:, day]
-        delay.append(held)
-        stop.append(held & bad[:, day : day + limit + 1].all(axis=1))
-    shape = (-1, n_replicates, len(course_.cycle_day))
-    return {"delay": np.stack(delay, 1).reshape(shape).mean(axis=1), "stop": np.stack(stop, 1).reshape(shape).mean(axis=1)}
+    shape = (-1, n_replicates, course_.given_day.shape[1])
+    return {"delay": course_.held.reshape(shape).mean(axis=1), "stop": (course_.given_day < 0).reshape(shape).mean(axis=1)}
 
 
 def myeloid_risk() -> dict[str, Any]:
