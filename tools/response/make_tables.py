@@ -33,7 +33,8 @@ KIDNEY = {
     "true_sd_per_year": {
         "value": 0.047, "log_sd": 0.25, "label": "by construction",
         "source": "solved for the geometric middle of 1/74 (PMID 24196919) and 4/1361 (J Nucl Med 60 suppl 1:567) with eGFR below "
-        "30 later on, for patients who start at 81 (SD 16) ml/min; 15/178 lost a fifth (doi 10.1186/s13550-025-01305-8); abstracts [derived]",
+        "30 later on, for patients who start at 81 (SD 16) ml/min; 15/178 lost a fifth (doi 10.1186/s13550-025-01305-8); abstracts "
+        "[derived]",
     },
     "sd_per_year_of_age": {
         "value": -0.034, "age_y": 62.0, "label": "by construction",
