@@ -27,6 +27,18 @@ def test_best_and_worst_answers() -> None:
         assert value.tolist() == ([100.0, 0.0] if good else [0.0, 100.0])
 
 
+def test_summary_is_the_mean_of_13_scales_and_needs_them_all() -> None:
+    best = np.ones(30)
+    worst = np.full(30, 4.0)
+    scores = qol.score_qlq_c30([best, worst])
+    assert qol.summary_score(scores).tolist() == [100.0, 0.0]  # whatever items 28 to 30 say
+    mixed = np.ones(30)
+    mixed[8] = mixed[18] = 4.0  # pain is worst, all else best
+    assert float(qol.summary_score(qol.score_qlq_c30(mixed))) == pytest.approx(100.0 * 12 / 13)
+    mixed[7] = np.nan  # dyspnoea is one item: its scale is missing
+    assert np.isnan(qol.summary_score(qol.score_qlq_c30(mixed)))
+
+
 def test_half_rule() -> None:
     answers = np.full(30, 2.0)
     answers[[0, 1]] = np.nan  # 3 of 5 physical items left

@@ -54,8 +54,8 @@ def test_recist_never_improves_when_the_sum_grows(now: float, baseline: float, n
 
 @given(now=mm, baseline=st.floats(10.0, 300.0), nadir=mm)
 def test_progression_needs_both_20_percent_and_5_mm(now: float, baseline: float, nadir: float) -> None:
-    if int(recist.classify_recist(now, baseline, nadir)) == Response.PD:
-        lowest = min(nadir, baseline)
+    lowest = min(nadir, baseline)
+    if int(recist.classify_recist(now, baseline, nadir)) == Response.PD and lowest > 0:
         assert now - lowest > 4.999
         assert now > 1.199999 * lowest
 
@@ -111,8 +111,34 @@ def test_overall_table(target: Response, non_target: NonTarget, new: bool, expec
     assert int(recist.overall_response(target, non_target, new)) == expected
 
 
+def test_a_lesion_that_comes_back_after_a_complete_response_is_progression() -> None:
+    assert recist.classify_series([50.0, 0.0, 4.0]).tolist() == [Response.CR, Response.PD]
+    assert recist.classify_series([50.0, 0.0, np.nan, 4.0]).tolist() == [Response.CR, Response.NE, Response.PD]
+    # With nodes the sum need not be 0: 9 mm is gone, 11 mm is back, though it grew by 2 mm only.
+    gone = recist.all_targets_gone([[9.0], [11.0]], node=True)
+    assert recist.classify_series([60.0, 9.0, 11.0], targets_gone=gone).tolist() == [Response.CR, Response.PD]
+    assert recist.best_response([Response.CR, Response.PD], weeks=[12, 24]) == Response.CR
+    assert recist.best_response([Response.CR, Response.PD], weeks=[12, 24], confirm=True) == Response.SD
+
+
+def test_size_that_is_recorded_for_a_lesion_too_small_to_measure() -> None:
+    assert recist.recorded_size_mm([np.nan, np.nan, np.nan, 3.0, 12.0], [True, False, None, True, None]).tolist()[:2] == [5.0, 0.0]
+    found = recist.recorded_size_mm([np.nan, 3.0, 12.0], [None, True, None])
+    assert np.isnan(found[0])
+    assert found[1:].tolist() == [3.0, 12.0]
+
+
+def test_stable_disease_needs_time() -> None:
+    assert recist.best_response([3], weeks=[3]) == Response.NE
+    assert recist.best_response([3], weeks=[6]) == Response.SD
+    assert recist.best_response([3, 4], weeks=[3, 12]) == Response.PD
+    assert recist.best_response([3, 4], weeks=[3, 12], stable_weeks=3) == Response.SD
+    assert recist.best_response([3, 5], weeks=[3, 12]) == Response.NE
+
+
 def test_best_response_stops_at_progression() -> None:
-    assert recist.best_response([3, 4, 2]) == Response.SD
+    assert recist.best_response([3, 4, 2], weeks=[8, 16, 24]) == Response.SD
+    assert recist.best_response([3, 4, 2]) == Response.NE  # too early or not: the weeks are not known
     assert recist.best_response([5, 2, 3]) == Response.PR
     assert recist.best_response([]) == Response.NE
 
@@ -121,7 +147,13 @@ def test_confirmation_needs_a_second_look_after_4_weeks() -> None:
     assert recist.best_response([2, 2], weeks=[8, 12], confirm=True) == Response.PR
     assert recist.best_response([2, 2], weeks=[8, 11], confirm=True) == Response.SD
     assert recist.best_response([2, 3], weeks=[8, 16], confirm=True) == Response.SD
-    assert recist.best_response([1, 2], weeks=[8, 16], confirm=True) == Response.PR
+    # Disease that is back after a complete response progressed: nothing is confirmed.
+    assert recist.best_response([1, 2], weeks=[8, 16], confirm=True) == Response.SD
+    assert recist.best_response([1, 2], weeks=[4, 16], confirm=True) == Response.PD
+    assert recist.best_response([2, 1, 1], weeks=[8, 16, 24], confirm=True) == Response.CR
+    assert recist.best_response([2, 1], weeks=[8, 16], confirm=True) == Response.PR
+    assert recist.best_response([2, 5, 2], weeks=[8, 16, 24], confirm=True) == Response.PR
+    assert recist.best_response([2, 3, 2], weeks=[8, 16, 24], confirm=True) == Response.SD
     with pytest.raises(InputError, match="weeks"):
         recist.best_response([2], confirm=True)
     with pytest.raises(InputError, match="time order"):
@@ -132,7 +164,7 @@ def test_mrecist_has_no_5_mm_rule_and_counts_viable_tumour() -> None:
     assert int(classify_mrecist(24.0, 100.0, 20.0)) == Response.PD
     assert int(classify_mrecist(0.0, 40.0, 40.0)) == Response.CR
     assert int(classify_mrecist(28.0, 40.0, 40.0)) == Response.PR
-    assert is_target([12.0, 12.0, 9.0], [True, False, True]).tolist() == [True, False, False]
+    assert is_target([12.0, 12.0, 9.0, 12.0], [True, False, True, None]).tolist() == [1, 0, 0, -1]
 
 
 def test_choi_size_or_attenuation() -> None:
@@ -141,5 +173,6 @@ def test_choi_size_or_attenuation() -> None:
     assert int(classify_choi(0.12, -0.20)) == Response.PR  # growth, but a response by attenuation
     assert int(classify_choi(0.10, 0.0)) == Response.PD
     assert int(classify_choi(-0.5, -0.5, new_nodule=True)) == Response.PD
-    assert int(classify_choi(-0.05, np.nan)) == Response.SD
+    assert int(classify_choi(-0.05, np.nan)) == Response.NE  # a fall of attenuation could make it a response
+    assert int(classify_choi(-0.10, np.nan)) == Response.PR
     assert int(classify_choi(-1.0, np.nan)) == Response.CR

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from neorlt.clinic._arrays import floats, namespace, require_unchecked
+from neorlt.clinic._arrays import NO, UNKNOWN, YES, floats, namespace, require_unchecked, yes_no
 from neorlt.core.errors import InputError
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -38,9 +38,11 @@ class Criterion:
         return f"{self.quantity} {self.operator} {self.limit:g}"
 
     def met(self, value: ArrayLike) -> Any:
-        """Whether values meet the condition (a missing value does not)."""
+        """Whether values meet the condition: 1 yes, 0 no, −1 where the value is missing."""
         xp = namespace(value)
-        return _OPERATORS[self.operator](floats(xp, value), self.limit)
+        number = floats(xp, value)
+        known, met = ~xp.isnan(number), _OPERATORS[self.operator](number, self.limit)
+        return yes_no(xp, known & met, known & ~met)
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ _SETS = {
 class Eligibility:
     """Answer for one or many patients.
 
-    ``eligible`` is true where every condition is met; a condition without a value is not met. ``failed`` and ``missing``
-    map the conditions to where they failed, or had no value.
+    ``eligible`` is 1 where every condition is met, 0 where one is not, −1 where none fails but a value is missing.
+    ``failed`` and ``missing`` map the conditions to where they failed, or had no value.
     """
 
     eligible: Any
@@ -127,12 +129,10 @@ def names(*, include_unchecked: bool = False) -> tuple[str, ...]:
 def check_eligibility(rules: EligibilitySet, values: Mapping[str, ArrayLike]) -> Eligibility:
     """Hold patients against a set; each value is a number or ``(patient,)``, NaN where it is not known."""
     xp = namespace(*values.values())
-    eligible = xp.asarray(True)
+    eligible = xp.asarray(YES)
     failed, missing = {}, {}
     for criterion in rules.criteria:
-        value = floats(xp, values.get(criterion.quantity))
-        met = criterion.met(value)
-        missing[str(criterion)] = xp.isnan(value)
-        failed[str(criterion)] = ~met & ~xp.isnan(value)
-        eligible = eligible & met
+        met = criterion.met(floats(xp, values.get(criterion.quantity)))
+        missing[str(criterion)], failed[str(criterion)] = met == UNKNOWN, met == NO
+        eligible = xp.where((eligible == NO) | (met == NO), NO, xp.minimum(eligible, met))
     return Eligibility(eligible, failed, missing)

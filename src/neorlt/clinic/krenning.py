@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from neorlt.clinic._arrays import at_least, floats, namespace, require_unchecked
+from neorlt.clinic._arrays import at_least, floats, namespace, require_unchecked, yes_no
 
 GRADES = {0: "none", 1: "much lower than liver", 2: "slightly less than or equal to liver", 3: "greater than liver",
           4: "greater than spleen"}
@@ -21,15 +21,20 @@ USUAL_MINIMUM_GRADE = 3
 
 
 def is_eligible_grade(grade: ArrayLike, minimum_grade: int = USUAL_MINIMUM_GRADE) -> Any:
-    """Whether the score reaches the least grade for therapy (a setting: some accept 2)."""
+    """Whether the score reaches the least grade for therapy (a setting: some accept 2): 1 yes, 0 no, −1 unknown."""
     xp = namespace(grade)
-    return xp.asarray(grade) >= minimum_grade
+    score = floats(xp, grade)
+    known = score >= 0
+    return yes_no(xp, known & (score >= minimum_grade), known & (score < minimum_grade))
 
 
 def meets_label_rule(tumour_uptake: ArrayLike, liver_uptake: ArrayLike) -> Any:
-    """Whether the tumour takes up at least as much as normal liver (both in the same unit)."""
+    """Whether the tumour takes up at least as much as normal liver (both in the same unit): 1 yes, 0 no, −1 unknown."""
     xp = namespace(tumour_uptake, liver_uptake)
-    return at_least(xp, floats(xp, tumour_uptake), floats(xp, liver_uptake))
+    tumour, liver = floats(xp, tumour_uptake), floats(xp, liver_uptake)
+    known = ~(xp.isnan(tumour) | xp.isnan(liver))
+    enough = at_least(xp, tumour, liver)
+    return yes_no(xp, known & enough, known & ~enough)
 
 
 def krenning_from_pet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,12 +44,14 @@ STOP_RULES = {
 """Stop rules of the US label of 177Lu-DOTATATE, read in PMC10133840 table T1 (level: secondary)."""
 
 
-def kidney_bed_limit_gy(risk_factors: Sequence[str] = ()) -> float:
-    """Kidney limit as BED: 28 Gy with risk factors (mainly hypertension and diabetes), 40 Gy without.
+def kidney_bed_limit_gy(risk_factors: Sequence[str] | None = ()) -> float:
+    """Kidney limit as BED: 28 Gy with risk factors (mainly hypertension and diabetes), 40 Gy without, NaN where unknown (None).
 
     Source: Bodei 2008, doi 10.1007/s00259-008-0778-1 (level: abstract): 28 patients, 23 of them with 90Y-DOTATOC. The
     distinction is between some and none; more factors do not lower it further.
     """
+    if risk_factors is None:
+        return math.nan
     present = [factor for factor in risk_factors if factor.strip().lower() not in NO_RISK]
     return KIDNEY_BED_WITH_RISK_GY if present else KIDNEY_BED_WITHOUT_RISK_GY
 

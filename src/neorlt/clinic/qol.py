@@ -1,11 +1,13 @@
 """QLQ-C30 version 3 scores, by item **numbers** only: the items are EORTC's, and users register with EORTC.
 
 Sources: MII PRO implementation guide and two public scorers (level: secondary); the half rule is recalled from the EORTC
-scoring manual, 3rd edition 2001 (level: memory).
+scoring manual, 3rd edition 2001 (level: memory). Summary score: Giesinger 2016, doi 10.1016/j.jclinepi.2015.10.007, the
+mean of 13 scales (abstract of a later analysis, nki.nl; that all 13 are needed: memory).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ GI_NET21_SCALES: dict[str, tuple[int, ...]] = {
     "information_communication": (50,), "body_image": (45,),
 }
 N_ITEMS = 30
+NOT_IN_SUMMARY = frozenset({"QL2", "FI"})
+"""Scales outside the summary score: global quality of life and financial difficulties."""
 
 
 def raw_score(items: ArrayLike) -> Any:
@@ -75,6 +79,21 @@ def score_qlq_c30(answers: ArrayLike) -> dict[str, Any]:
         relative = (raw_score(values[..., [i - 1 for i in items]]) - 1.0) / RANGE.get(scale, 3)
         scores[scale] = 100.0 * (1.0 - relative) if scale in FUNCTIONAL else 100.0 * relative
     return scores
+
+
+def summary_score(scores: Mapping[str, ArrayLike]) -> Any:
+    """QLQ-C30 summary score 0–100, high is good: mean of 13 scales, symptoms reversed; NaN where one of them is missing.
+
+    Parameters
+    ----------
+    scores
+        From :func:`score_qlq_c30`.
+    """
+    parts = [
+        np.asarray(scores[scale], float) if scale in FUNCTIONAL else 100.0 - np.asarray(scores[scale], float)
+        for scale in SCALES if scale not in NOT_IN_SUMMARY
+    ]
+    return np.mean(np.stack(np.broadcast_arrays(*parts)), axis=0)
 
 
 def gi_net21_scales(*, include_unchecked: bool = False) -> dict[str, tuple[int, ...]]:

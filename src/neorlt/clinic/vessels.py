@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neorlt.clinic._arrays import floats, namespace
+from neorlt.clinic._arrays import agree, floats, is_settled, namespace, tri
 from neorlt.core.errors import InputError
 
 ENCASEMENT_ABOVE_DEG = 180.0
@@ -119,8 +119,8 @@ def vessel_codes(names: Sequence[str]) -> NDArray[np.intp]:
 
 
 def resectability_code(
-    vessel: ArrayLike, contact_deg: ArrayLike, irregular: ArrayLike = False, occluded: ArrayLike = False,
-    reconstructible: ArrayLike = True, *, head: bool = True, gda_intact: bool = False, touch_above_deg: float = 0.0,
+    vessel: ArrayLike, contact_deg: ArrayLike, irregular: ArrayLike | None = False, occluded: ArrayLike | None = False,
+    reconstructible: ArrayLike | None = True, *, head: bool = True, gda_intact: bool = False, touch_above_deg: float = 0.0,
 ) -> Any:
     """Resectability of many draws at once.
 
@@ -129,9 +129,9 @@ def resectability_code(
     vessel
         ``(vessel,)`` codes of :class:`Vessel` (known before the draws; see :func:`vessel_codes`).
     contact_deg
-        ``(..., vessel)`` degrees of contact; missing (NaN) is no contact.
+        ``(..., vessel)`` degrees of contact; missing (NaN) is unknown. The list of vessels is taken as complete.
     irregular, occluded, reconstructible
-        Broadcast against ``contact_deg``.
+        Broadcast against ``contact_deg``; each true, false or unknown (None, NaN, −1).
     head
         Head or uncinate process; else body or tail.
     gda_intact
@@ -143,7 +143,7 @@ def resectability_code(
     Returns
     -------
     Array
-        ``(...)`` values of :class:`Resectability`.
+        ``(...)`` values of :class:`Resectability`; −1 where an unknown contact or flag could change the class.
     """
     xp = namespace(contact_deg, irregular, occluded, reconstructible)
     codes = np.asarray(vessel, int)
@@ -154,12 +154,29 @@ def resectability_code(
     if codes.size == 0:
         return xp.zeros(contact.shape[:-1], int)
     shape = contact.shape
-    uneven, closed, rebuildable = (xp.broadcast_to(xp.asarray(v), shape) for v in (irregular, occluded, reconstructible))
+    uneven, closed, rebuild = (tri(xp, value) for value in (irregular, occluded, reconstructible))
+    options: dict[str, Any] = {"head": head, "gda_intact": gda_intact, "touch_above_deg": touch_above_deg}
+    missing = xp.isnan(contact)
+    mildest = _code(xp, codes, xp.where(missing, 0.0, contact), [xp.broadcast_to(flag, shape) for flag in (
+        uneven.true, closed.true, rebuild.may_be_true)], **options)
+    settled = all(is_settled(flag) for flag in (irregular, occluded, reconstructible))
+    if settled and xp is np and not np.any(missing):
+        return mildest
+    worst = _code(xp, codes, xp.where(missing, 360.0, contact), [xp.broadcast_to(flag, shape) for flag in (
+        uneven.may_be_true, closed.may_be_true, rebuild.true)], **options)
+    return agree(xp, mildest, worst)
+
+
+def _code(
+    xp: Any, codes: NDArray[np.intp], contact: Any, flags: list[Any], *, head: bool, gda_intact: bool, touch_above_deg: float
+) -> Any:
+    """The class where every input is known; it never falls with more contact, an uneven or closed vessel, or one not rebuildable."""
+    uneven, closed, rebuildable = flags
     touch = (contact > touch_above_deg) | closed
     encased = (contact > ENCASEMENT_ABOVE_DEG) | closed
     coeliac_touched = _any(xp, touch, codes == Vessel.COELIAC)
     aorta_touched = _any(xp, touch, codes == Vessel.AORTA)
-    result = xp.zeros(shape[:-1], int)
+    result = xp.zeros(contact.shape[:-1], int)
     for j, code in enumerate(codes.tolist()):
         touched, around = touch[..., j], encased[..., j]
         if code == Vessel.SMA:

@@ -34,7 +34,7 @@ def against_organs(uptake: RegionUptake | None, organs: Mapping[str, float | Non
         f"tumour_to_{name}": None if uptake is None or not organs.get(name) else uptake.mean / float(organs[name] or 1.0)
         for name in ("liver", "spleen")
     }
-    row["at_least_liver"] = None if uptake is None or liver is None else bool(meets_label_rule(uptake.maximum, liver))
+    row["at_least_liver"] = None if uptake is None or liver is None else bool(meets_label_rule(uptake.maximum, liver) == 1)
     row["krenning_score"], row["krenning_reason"] = None, None
     if uptake is None or liver is None or spleen is None:
         row["krenning_reason"] = "needs a PET, and liver and spleen drawn"
