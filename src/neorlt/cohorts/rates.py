@@ -169,7 +169,7 @@ def _class(cohort: Cohort, vessels: list[str], head: NDArray[np.bool_], when: st
     contact = np.stack([cohort.number(f"{v}_{when}_deg") for v in vessels], axis=1)
     codes = vessel_codes([vessel_code(v).name.replace("_", "/") if v in ("smv", "pv") else v for v in vessels])
     both = np.where(head, resectability_code(codes, contact, head=True), resectability_code(codes, contact, head=False))
-    return np.where(np.isnan(contact).all(axis=1), np.nan, both.astype(float))
+    return np.where(both < 0, np.nan, both.astype(float))
 
 
 def downgrading(cohort: Cohort) -> dict[str, Any] | None:
@@ -190,7 +190,7 @@ def downgrading(cohort: Cohort) -> dict[str, Any] | None:
         specimens = cohort.text("specimen_before")[known].tolist()
         missing = int((members & ~known).sum())
         found[name] = {
-            "lower": Rate(int((is_downgraded(before, after) & could).sum()), int(could.sum()), missing).as_json(),
+            "lower": Rate(int(((is_downgraded(before, after) == 1) & could).sum()), int(could.sum()), missing).as_json(),
             "higher": Rate(int((known & (after > before)).sum()), int(known.sum()), missing).as_json(),
             "table": [[int((known & (before == a) & (after == b)).sum()) for b in (1, 2, 3)] for a in (1, 2, 3)],
             "specimens_before": {s or "not stated": specimens.count(s) for s in sorted(set(specimens))},
@@ -223,7 +223,7 @@ def _surgery_of(cohort: Cohort, members: NDArray[np.bool_]) -> dict[str, Any]:
         ).as_json(),
         "margin_rules_mm": rules,
         "severe_complication": Rate(
-            int((operated & (grade >= 0) & is_severe(grade)).sum()),
+            int((operated & (is_severe(grade) == 1)).sum()),
             int((operated & (grade >= 0)).sum()),
             int((operated & (grade < 0)).sum()),
         ).as_json(),

@@ -47,6 +47,7 @@ GROUPS = {
 
 MAIN, CHOICE, IMAGES, PHYSICS = "The main road", "The choice", "Images and archives", "Dose and physics"
 STUDIES, EVIDENCE, HOUSE = "Trials and cohorts", "Evidence", "The installation"
+RULES = "Rules of the field"
 
 COMMANDS = (
     Command("plan", MAIN, ("report.html", "plan.json", "run.json", "fhir.json", "steps/", "dose/", "view/")),
@@ -72,6 +73,10 @@ COMMANDS = (
     Command("trial", STUDIES),
     Command("design", STUDIES, ("design.json", "run.json"), own_options=True),
     Command("cohort", STUDIES, ("cohort.json", "run.json")),
+    Command("grade", RULES),
+    Command("stage", RULES),
+    Command("recist", RULES),
+    Command("ctcae", RULES),
     Command("evidence search", EVIDENCE, extra="evidence"),
     Command("evidence import", EVIDENCE),
     Command("evidence dedupe", EVIDENCE),
