@@ -98,6 +98,8 @@ def test_a_review_from_start_to_table(tmp_path: Path) -> None:
     assert cells["cells"]["n_total"]["value"] == 30
     assert _json("screen", folder, "--export", "asreview", "--out", str(tmp_path / "a.csv"))["records"] == 4
     assert any(row["id"] == "nct:NCT90000001" for row in _json("table", folder)["rows"])
+    first = _json("update", folder, "--pubmed-url", "none", "--ctgov-url", "none")
+    assert len(first["new"]) == 4  # what came in files is new too
     assert _json("update", folder, "--pubmed-url", "none", "--ctgov-url", "none")["new"] == []
     state = _json("status", folder)
     assert state["history"] == "unbroken"

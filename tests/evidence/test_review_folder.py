@@ -93,7 +93,7 @@ def test_a_reimport_keeps_decisions_and_fills_gaps(review: ReviewFolder) -> None
     review.decide(key, "include", who="first", why="fits")
     before = review.store.events()
     again = [replace(r, source="ris", pmid=None, language="eng", abstract=None) for r in distinct(12, 1)]
-    assert review.add_records(again, "ris") == {"read": 12, "new": 0, "known": 12, "retracted": 0}
+    assert review.add_records(again, "ris") == {"read": 12, "new": 0, "known": 12, "retracted": 0, "versions": 0}
     assert review.outcome() == {key: "include"}
     assert review.store.events()[: len(before)] == before
     merged = review.require(key)
@@ -136,6 +136,8 @@ def test_extraction_feeds_the_table_with_its_source(review: ReviewFolder) -> Non
     review.decide(key, "include", who="first", why="fits")
     review.extract(key, "n_total", 20, who="first", where="table 1", how="fulltext")
     review.extract(key, "n_total", 21, who="second", where="table 1", how="fulltext")
+    assert "second reads 21; no consensus yet" in folder_table(review).study(key).conflicts[0]
+    review.agree(key, "n_total", 21, who="third", why="one was counted twice", where="table 1", how="fulltext")
     review.extract(key, "n_operated", 7, who="second", where="page 4", how="fulltext")
     study = folder_table(review).study(key)
     assert study.fields == {"n_total": 21, "n_operated": 7}

@@ -264,6 +264,7 @@ def test_an_update_shows_what_is_new_and_keeps_decisions(server: FakeServices, r
     review.decide(key, "include", who="first", why="fits")
     review.extract(key, "n_total", 40, who="first", where="p. 1", how="fulltext")
     review.extract(key, "n_operated", 38, who="first", where="p. 1", how="fulltext")
+    review.extract(key, "cohort", "invented centre", who="first", where="methods", how="fulltext")
     server.studies = [v2]
     server.pubmed["79999999"] = "2023/02/02"
     second = update(review, pubmed=_pubmed(server), ctgov=ctgov, today="2023-12-31")

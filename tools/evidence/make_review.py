@@ -39,10 +39,7 @@ def main() -> None:
     table = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     cohorts = _cohorts(table["studies"])
     studies = [converted for record in table["studies"] if (converted := _study(record, cohorts)) is not None]
-    trials = [
-        {key: trial.get(key) for key in ("nct", "name", "design", "n", "n_planned", "status", "source")}
-        for trial in table["trials"]
-    ]
+    trials = [{key: trial.get(key) for key in ("nct", "name", "design", "n", "n_planned", "status", "source")} for trial in table["trials"]]
     document = {
         "name": "neoadjuvant-rlt-pannet",
         "question": "What does radioligand therapy before surgery do in pancreatic neuroendocrine tumours?",
@@ -97,7 +94,8 @@ def _study(record: dict[str, Any], cohorts: dict[str, str]) -> dict[str, Any] | 
         "in_table": record["role"] in ROLES_OF_THE_TABLE,
         "in_review": in_review,
         "after_review": bool((record.get("review_table") or {}).get("after_review")),
-        "cohort": cohorts.get(record["id"]),
+        # A series that shares patients with no other that is known is a cohort of its own.
+        "cohort": cohorts.get(record["id"], None if placeholder else record["id"]),
     }
     if placeholder:
         if not in_review:

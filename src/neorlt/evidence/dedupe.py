@@ -18,7 +18,8 @@ from typing import Any
 
 from neorlt.core.tables import read_json
 from neorlt.evidence.records import Record, fold
-from neorlt.evidence.review.folder import ReviewFolder
+from neorlt.evidence.review.folder import MACHINE, ReviewFolder
+from neorlt.evidence.review.works import strength
 
 _MARKUP = re.compile(r"<[^>]{1,20}>")
 _STOP = frozenset(
@@ -135,7 +136,9 @@ def same_paper(a: Features, b: Features) -> str | None:
     one, other = a.record, b.record
     if one.is_registry != other.is_registry or a.secondary != b.secondary:
         return None
-    for name in ("doi", "pmid", "pmcid"):
+    if one.pmid and other.pmid and one.pmid != other.pmid:
+        return None
+    for name in ("pmid", "doi", "pmcid"):
         left, right = getattr(one, name), getattr(other, name)
         if left and right:
             return f"the same {name}" if left == right else None
@@ -215,12 +218,11 @@ def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozens
     """Duplicate id → (id of the record that stays, reason).
 
     ``distinct`` are pairs that a person has called distinct. The record that stays is the one with most identifiers,
-    then the first one. A record joins a group only when it matches the record that stays, so that chains of look-alikes
-    do not run together.
+    then the strongest one, so that the order of imports does not matter. A record joins a group only when it matches
+    the record that stays, so that chains of look-alikes do not run together.
     """
     forbidden = set(distinct)
     features = {key: Features(key, record) for key, record in records.items()}
-    order = {key: index for index, key in enumerate(records)}
     blocks: dict[str, list[str]] = defaultdict(list)
     for key, feature in features.items():
         for block in feature.blocks:
@@ -245,28 +247,47 @@ def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozens
         neighbours[right].add(left)
     found: dict[str, tuple[str, str]] = {}
     kept: set[str] = set()
-    rank = sorted(neighbours, key=lambda key: (-len(records[key].identifiers), order[key]))
+    rank = sorted(neighbours, key=lambda key: (-len(records[key].identifiers), strength(key)))
     for key in rank:
         if key in found:
             continue
         kept.add(key)
-        for other in sorted(neighbours[key], key=order.__getitem__):
+        for other in sorted(neighbours[key], key=strength):
             if other not in kept and other not in found:
                 found[other] = (key, pairs[frozenset((key, other))])
     return found
 
 
-def dedupe(review: ReviewFolder, *, who: str = "neorlt") -> dict[str, Any]:
-    """Mark the duplicates of a review; each mark is one event and can be undone alone."""
-    records = review.records()
-    found = find_duplicates(records, distinct=review.undone_pairs())
+def dedupe(review: ReviewFolder, *, who: str = MACHINE) -> dict[str, Any]:
+    """Find the look-alikes of a review afresh; each new one is one event and can be undone alone.
+
+    Copies that share an identifier are one work already. What is found is a function of the records and of what people
+    said, whatever was imported first: a look-alike that a later import has shown to be another paper is taken back.
+    """
+    before = review.works()
+    ties = review.ties()
+    works = review.works(with_look_alikes=False)
+    records = review.records(works=works)
+    distinct = {frozenset(works.of_record(key) for key in pair) for pair in ties.distinct}
+    found = find_duplicates(records, distinct=distinct)
+    wanted = {frozenset((key, kept)): (key, kept, why) for key, (kept, why) in found.items()}
+    standing = {frozenset(works.of_record(key) for key in pair): pair for pair in ties.alike}
     with review.store.transaction():
-        for key, (kept, why) in found.items():
-            review.store.add_event(who, "duplicate", key, {"of": kept}, why)
+        for pair, known in standing.items():
+            if len(pair) == 2 and pair not in wanted:
+                one, other = sorted(known)
+                review.store.add_event(who, "not-alike", one, {"of": other}, "what came since shows two papers")
+        for pair, (key, kept, why) in wanted.items():
+            if pair not in standing:
+                review.store.add_event(who, "duplicate", key, {"of": kept}, why)
+    after = review.works()
+    fresh = [(key, work) for key, work in after.of.items() if key != work and before.of_record(key) == key]
     return {
-        "records": len(records),
-        "duplicates": len(found),
-        "left": len(records) - len(found),
+        "records": len(after.of),
+        "duplicates": len(fresh),
+        "duplicates_in_all": len(after.of) - len(after.members),
+        "left": len(after.members),
         "stated": read_json("evidence", "dedupe_check.json"),
-        "pairs": [{"duplicate": key, "of": kept, "why": why} for key, (kept, why) in found.items()],
+        "pairs": [{"duplicate": key, "of": kept, "why": why} for key, kept, why in wanted.values()],
+        "problems": list(after.problems),
     }

@@ -100,7 +100,8 @@ class OutcomePool:
 def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], dict[str, str], dict[str, str]]:
     """Counts that may be pooled, what each counts, and what was left out with the reason.
 
-    Of overlapping cohorts only the record with the most patients counts. A study whose share is fixed by design is
+    Of overlapping cohorts only the record with the most patients counts, and a study that states no cohort does not count: its
+    patients might be those of another. A study whose share is fixed by design is
     left out. Withheld and unread records have no counts.
     """
     found: dict[str, tuple[Study, Counts]] = {}
@@ -117,6 +118,8 @@ def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], di
             left_out[study.id] = "the outcome is not printed in what was read"
         elif study.id in outcome.fixed_by_design:
             left_out[study.id] = outcome.fixed_by_design[study.id]
+        elif study.cohort is None:
+            left_out[study.id] = "its cohort is not stated: extract the field cohort, so that no patient can count twice"
         elif study.role != "neoadjuvant":
             left_out[study.id] = "a surgical or histological series, or an abstract of a series that is in the table"
         else:
@@ -125,7 +128,7 @@ def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], di
         rivals = [
             (other_total, other)
             for other, (other_study, (_, other_total, _)) in found.items()
-            if other != name and study.cohort is not None and other_study.cohort == study.cohort
+            if other != name and other_study.cohort == study.cohort
         ]
         larger = [other for other_total, other in rivals if (other_total, other) > (total, name)]
         if larger:

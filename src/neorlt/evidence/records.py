@@ -5,35 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.evidence.identifiers import clean_doi, clean_pmid, find_pmc
 
-_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+", re.IGNORECASE)
-_NCT = re.compile(r"\bNCT\d{8}\b", re.IGNORECASE)
-_PMC = re.compile(r"\bPMC\d+\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
 # Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe", "ı": "i"})
 
 
-def clean_doi(text: str | None) -> str | None:
-    """The DOI inside a text, lower case and without a resolver, or None."""
-    match = _DOI.search(text or "")
-    return None if match is None else match.group(0).rstrip(".,;)]").lower()
-
-
-def find_nct(text: str | None) -> str | None:
-    """The first ClinicalTrials.gov number inside a text, or None."""
-    match = _NCT.search(text or "")
-    return None if match is None else match.group(0).upper()
-
-
-def find_pmc(text: str | None) -> str | None:
-    """The first PubMed Central number inside a text, or None."""
-    match = _PMC.search(text or "")
-    return None if match is None else match.group(0).upper()
+REFUSED = "not an identifier"
+"""Key in ``extra`` of what stood in the place of an identifier and does not parse as one."""
+REGISTRIES = ("clinicaltrials", "ictrp", "isrctn", "euctr", "ctis")
+"""Beginnings of the names of sources that are trial registries."""
 
 
 def find_year(text: str | None) -> int | None:
@@ -65,6 +51,9 @@ class Record:
     pmid: str | None = None
     pmcid: str | None = None
     nct: str | None = None
+    eudract: str | None = None
+    accessions: tuple[str, ...] = ()
+    """Numbers of other databases, ``embase:622334455``, ``wos:000123456700001``."""
     url: str | None = None
     language: str | None = None
     kinds: tuple[str, ...] = ()
@@ -75,20 +64,40 @@ class Record:
         if not self.title.strip() and not (self.doi or self.pmid or self.nct):
             raise InputError("a record without title and without identifier", remedy="remove it from the file")
         object.__setattr__(self, "title", " ".join(self.title.split()))
-        object.__setattr__(self, "doi", clean_doi(self.doi))
+        refused = {}
+        for name, parse in (("doi", clean_doi), ("pmid", clean_pmid), ("pmcid", find_pmc)):
+            given = getattr(self, name)
+            parsed = parse(given)
+            object.__setattr__(self, name, parsed)
+            if given and parsed is None:
+                refused[name] = str(given)
+        if refused:
+            object.__setattr__(self, "extra", {**self.extra, REFUSED: refused})
 
     @property
     def identifiers(self) -> dict[str, str]:
         """Identifiers that name this record in the world, by kind."""
         found = {"pmid": self.pmid, "doi": self.doi, "pmcid": self.pmcid}
         if self.is_registry:
-            found["nct"] = self.nct
-        return {kind: value for kind, value in found.items() if value}
+            found |= {"nct": self.nct, "eudract": self.eudract}
+        named = {kind: value for kind, value in found.items() if value}
+        return named | dict(item.split(":", 1) for item in self.accessions)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """What stood in the place of an identifier and is none, by kind."""
+        return dict(self.extra.get(REFUSED, {}))
+
+    @property
+    def id(self) -> str:
+        """Id of the record in a review: its strongest identifier, else its fingerprint."""
+        kind, value = next(iter(self.identifiers.items()), ("print", self.fingerprint))
+        return f"{kind}:{value}"
 
     @property
     def is_registry(self) -> bool:
         """True for a trial registration (a paper that merely cites a trial number is not)."""
-        return self.source.startswith("clinicaltrials")
+        return self.source.startswith(REGISTRIES)
 
     @property
     def first_author(self) -> str:
@@ -127,9 +136,10 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """Plain dictionary that :meth:`from_json` takes back."""
-        return asdict(self) | {"authors": list(self.authors), "kinds": list(self.kinds)}
+        return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Record:
         """The record of :meth:`as_json`."""
-        return cls(**{**document, "authors": tuple(document["authors"]), "kinds": tuple(document["kinds"])})
+        lists = {name: tuple(document.get(name, ())) for name in ("authors", "kinds", "accessions")}
+        return cls(**{**document, **lists})

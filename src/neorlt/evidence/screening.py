@@ -9,7 +9,6 @@ import numpy as np
 from scipy import stats
 
 from neorlt.core.citations import Citation, register
-from neorlt.core.errors import MissingExtraError
 from neorlt.evidence.records import Record
 from neorlt.evidence.review.folder import ReviewFolder
 
@@ -33,15 +32,10 @@ def rank(records: Mapping[str, Record], labels: Mapping[str, bool], *, topic: st
     ``topic`` (the question and the inclusion rules); afterwards a class-balanced logistic regression on TF-IDF words,
     in which the topic stays as one weak positive.
 
-    Raises:
-        MissingExtraError: scikit-learn is not installed.
-
     """
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise MissingExtraError("scikit-learn", extra="evidence") from error
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
     keys = list(records)
     if not keys:
         return []
@@ -120,9 +114,10 @@ def screening_order(review: ReviewFolder, *, stage: str = "title", limit: int | 
     topic = " ".join((review.protocol.question, *review.protocol.include))
     ranked = rank(records, labels, topic=topic)
     sequence: dict[str, bool] = {}
+    of = review.works().of_record
     for event in review.store.events("screen"):
-        if event["subject"] in labels:
-            sequence[event["subject"]] = labels[event["subject"]]
+        if (work := of(event["subject"])) in labels:
+            sequence[work] = labels[work]
     stop = stopping(list(sequence.values()), len(records), stop_after_irrelevant=review.protocol.stop_after_irrelevant)
     return {
         "next": [{"id": key, "title": records[key].title, "score": score} for key, score in ranked[:limit]],

@@ -13,6 +13,7 @@ from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.tables import read_json
+from neorlt.evidence.checks import check_fields
 
 SHIPPED_REVIEW = "neoadjuvant-rlt-pannet"
 WITHHELD = "results withheld"
@@ -65,15 +66,7 @@ class Study:
     review_reference: int | None = None
 
     def __post_init__(self) -> None:
-        for low, high in (("n_operated", "n_total"), ("n_r0", "n_operated"), ("n_pannet", "n_total")):
-            a, b = self.fields.get(low), self.fields.get(high)
-            if a is not None and b is not None and a > b:
-                raise InputError(
-                    f"{low} is larger than {high}",
-                    found=f"{a} of {b}",
-                    where=f"study {self.id!r}",
-                    remedy="correct the extraction",
-                )
+        check_fields(self.fields, f"study {self.id!r}")
         outcomes = ("n_operated", "n_r0", "n_r1", "response", "survival", "toxicity", "surgery")
         if self.results_withheld and any(self.fields.get(name) is not None for name in outcomes):
             raise InputError("a withheld record carries results", where=f"study {self.id!r}", remedy="leave them empty")

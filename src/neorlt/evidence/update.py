@@ -13,7 +13,7 @@ from neorlt.evidence.review.report import folder_table, review_flow
 from neorlt.evidence.search.ctgov import ClinicalTrials, search_ctgov
 from neorlt.evidence.search.pubmed import PubMed, search_pubmed
 from neorlt.evidence.search.query import compare, readings
-from neorlt.evidence.watch import add_version, history, watched
+from neorlt.evidence.watch import history
 
 MOVED_BY = 0.05
 """A pooled rate that moves by more than five percentage points is called moved (a convention)."""
@@ -61,9 +61,6 @@ def search(
         comparison = compare(found) if len(found) > 1 else None
     if ctgov is not None and "clinicaltrials" in protocol.queries:
         runs.append({"reading": "as written", **search_ctgov(review, ctgov, protocol.queries["clinicaltrials"])})
-        for record in review.records().values():
-            if record.is_registry and "study" in record.extra:
-                add_version(review, record.extra["study"])
     return {"runs": runs, "readings": comparison}
 
 
@@ -102,40 +99,63 @@ def moved(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any
 def update(review: ReviewFolder, *, pubmed: PubMed | None, ctgov: ClinicalTrials | None, today: str | None = None) -> dict[str, Any]:
     """Search again until today, deduplicate, watch registrations and compare the conclusions with the last state.
 
-    Decisions, duplicates undone and extractions stay as they are; new records wait for screening.
+    New is what came since the last snapshot, by a search or in a file: works of which no record was there, and versions of
+    registrations. Decisions, duplicates undone and extractions stay as they are; new works wait for screening.
     """
     day = today or datetime.now(UTC).date().isoformat()
-    known = set(review.records(with_duplicates=True))
-    blocked = {event["subject"] for event in review.store.events("retracted")}
     snapshots = review.store.events("snapshot")
     last = snapshots[-1] if snapshots else None
-    version_counts = {nct: len(history(review, nct)["versions"]) for nct in watched(review)}
     searched: dict[str, Any] = {"runs": [], "readings": None}
     if pubmed is not None or ctgov is not None:
         searched = search(review, pubmed=pubmed, ctgov=ctgov, date_to=day)
     duplicates = dedupe(review)
-    records = review.records(with_duplicates=True)
-    hidden = review.duplicates()
-    new = [key for key in records if key not in known and key not in hidden]
-    registry = []
-    for nct in watched(review):
-        state = history(review, nct)
-        if len(state["versions"]) > version_counts.get(nct, 0) and state["steps"]:
-            registry.append({"nct": nct, **state["steps"][-1]})
+    records = review.records()
+    new = _new_works(review, int(last["payload"]["records"]) if last else 0)
+    registry = _new_versions(review, last)
     current = conclusions(review)
     earlier = last["payload"]["conclusions"] if last else {}
     changes = {key: {**moved(earlier.get(key), value), "before": earlier.get(key), "after": value} for key, value in current.items()}
-    review.store.add_event("neorlt", "snapshot", "review", {"day": day, "records": len(records), "conclusions": current})
+    review.store.add_event("neorlt", "snapshot", "review", _snapshot(review, day, current))
     return {
         "since": last["at"] if last else None,
         "day": day,
         "new": [{"id": key, "title": records[key].title, "year": records[key].year} for key in new],
         "duplicates": duplicates["duplicates"],
-        "retracted": [event["subject"] for event in review.store.events("retracted") if event["subject"] not in blocked],
+        "retracted": [event["subject"] for event in review.store.events("retracted") if last is None or event["id"] > last["id"]],
         "registry": registry,
         "conclusions": changes,
         "moved": [key for key, change in changes.items() if change["moved"]],
-        "to_screen": sum(key not in review.outcome() for key in review.records()),
+        "to_screen": len(records.keys() - review.outcome().keys()),
         "searches": searched,
         "flow": dict(review_flow(review).numbers),
     }
+
+
+def _snapshot(review: ReviewFolder, day: str, conclusions: dict[str, Any]) -> dict[str, Any]:
+    """What a later update compares with. Records and versions are only added to, so their numbers say which were there."""
+    sql = review.store.connection
+    (records,) = sql.execute("SELECT COUNT(*) FROM record").fetchone()
+    (versions,) = sql.execute("SELECT COUNT(*) FROM version").fetchone()
+    return {"day": day, "records": int(records), "versions": int(versions), "conclusions": conclusions}
+
+
+def _new_works(review: ReviewFolder, before: int) -> list[str]:
+    """Works none of whose records was among the first ``before`` ones."""
+    of = review.works().of
+    keys = [str(row[0]) for row in review.store.connection.execute("SELECT id FROM record ORDER BY rowid")]
+    known = {of[key] for key in keys[:before]}
+    return [work for work in dict.fromkeys(of[key] for key in keys[before:]) if work not in known]
+
+
+def _new_versions(review: ReviewFolder, last: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Registrations of which a version came since the last snapshot, each with what changed from the version before it."""
+    rows = review.store.connection.execute("SELECT nct, fetched FROM version ORDER BY rowid").fetchall()
+    if last is not None:
+        before = last["payload"].get("versions")
+        rows = rows[before:] if before is not None else [row for row in rows if row[1] >= last["at"]]
+    found = []
+    for nct in dict.fromkeys(str(row[0]) for row in rows):
+        state = history(review, nct)
+        if state["steps"]:
+            found.append({"nct": nct, **state["steps"][-1]})
+    return found

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.importers.ctgov import study_record
-from neorlt.evidence.loose import mapping
+from neorlt.evidence.importers.ctgov import study_record, version_date
 from neorlt.evidence.review.folder import ReviewFolder
-from neorlt.evidence.review.store import now
+from neorlt.evidence.review.versions import store_version
 
 IGNORED = ("derivedSection", "hasResults", "resultsSection.moreInfoModule")
 OUTCOME_LISTS = ("primaryOutcomes", "secondaryOutcomes", "otherOutcomes")
@@ -80,33 +78,19 @@ def _flatten(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-def version_date(study: dict[str, Any]) -> str:
-    """Date of a version: when its last update was submitted, else posted.
+def add_version(review: ReviewFolder, study: dict[str, Any], *, dated: str | None = None) -> bool:
+    """Store a version of a registration if it differs from every stored one; True when it is new.
 
     Raises:
-        InputError: the record carries no date of its version.
+        InputError: the registration does not say when it was updated and no date is given.
 
     """
-    status = mapping(study, "protocolSection", "statusModule")
-    for key in ("lastUpdateSubmitDate", "lastUpdatePostDateStruct"):
-        value = status.get(key)
-        value = value.get("date") if isinstance(value, dict) else value
-        if value:
-            return str(value)
-    raise InputError("the registration does not say when it was updated", remedy="give the date of the version with --dated")
-
-
-def add_version(review: ReviewFolder, study: dict[str, Any], *, dated: str | None = None) -> bool:
-    """Store a version of a registration if it differs from every stored one; True when it is new."""
     record = study_record(study, "registry watch")
-    text = json.dumps(study, sort_keys=True, ensure_ascii=False)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    day = dated or version_date(study)
+    if day is None:
+        raise InputError("the registration does not say when it was updated", remedy="give the date of the version with --dated")
     with review.store.transaction() as sql:
-        sql.execute(
-            "INSERT OR IGNORE INTO version VALUES (?, ?, ?, ?, ?)",
-            (record.nct, dated or version_date(study), now(), digest, text),
-        )
-        return bool(sql.rowcount == 1)
+        return store_version(sql, str(record.nct), day, study)
 
 
 def versions(review: ReviewFolder, nct: str) -> list[tuple[str, dict[str, Any]]]:
@@ -129,5 +113,5 @@ def history(review: ReviewFolder, nct: str) -> dict[str, Any]:
 def watched(review: ReviewFolder) -> list[str]:
     """Registrations with at least one stored version, and those found by a search."""
     stored = {str(row[0]) for row in review.store.connection.execute("SELECT DISTINCT nct FROM version")}
-    found = {record.nct for record in review.records().values() if record.is_registry and record.nct}
+    found = {str(row[0]) for row in review.store.connection.execute("SELECT DISTINCT value FROM naming WHERE kind = 'nct'")}
     return sorted(stored | found)

@@ -15,7 +15,7 @@ from neorlt.evidence import update as updating
 from neorlt.evidence import watch as watching
 from neorlt.evidence.dedupe import dedupe
 from neorlt.evidence.figures import forest_svg, funnel_svg
-from neorlt.evidence.importers import import_file
+from neorlt.evidence.importers import import_file, lacking
 from neorlt.evidence.outcomes import pool_review
 from neorlt.evidence.page import write_evidence
 from neorlt.evidence.pooling import by_subgroup, leave_one_out, pool, read_counts
@@ -112,7 +112,9 @@ def import_command(folder: Path, files: list[Path], *, source: str | None = None
         done = []
         for path, kind, records in read:
             name = source or ("clinicaltrials.gov" if records[0].is_registry else kind)
-            done.append({"file": path.name, "format": kind, "source": name, **review.add_records(records, name)})
+            done.append(
+                {"file": path.name, "format": kind, "source": name, **review.add_records(records, name), "lacking": lacking(records)}
+            )
         total = len(review.records(with_duplicates=True))
     return {"files": done, "records": total}
 
@@ -157,7 +159,12 @@ def screen_command(
                 raise InputError("a decision without a verdict", expected="include|exclude|unsure", remedy="give --verdict")
             act = review.resolve if resolve else review.decide
             event = act(record, verdict, who=_named(who), why=why, stage=stage)
-            return {"event": event, "record": record, "outcome": review.outcome(stage)[record]}
+            return {
+                "event": event,
+                "record": record,
+                "work": review.work_of(record),
+                "outcome": review.outcome(stage)[review.work_of(record)],
+            }
         return screening_order(review, stage=stage, limit=limit)
 
 
@@ -175,7 +182,8 @@ def extract_command(folder: Path, record: str, field: str, value: str, *, who: s
         parsed = value
     with ReviewFolder(folder) as review:
         event = review.extract(record, field, parsed, who=who, where=where, how=how)
-        return {"event": event, "record": record, "cells": review.cells(record)}
+        differing = {name: {reader: cell["value"] for reader, cell in by.items()} for name, by in review.disagreements(record).items()}
+        return {"event": event, "record": record, "cells": review.cells(record), "differing": differing}
 
 
 def chase_command(folder: Path, *, ids: list[str] | None = None, services: Services | None = None) -> dict[str, Any]:

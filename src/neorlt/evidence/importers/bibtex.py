@@ -6,7 +6,8 @@ import re
 import unicodedata
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.records import Record, clean_doi, find_pmc, find_year
+from neorlt.evidence.identifiers import clean_doi, find_pmc
+from neorlt.evidence.records import Record, find_year
 
 _ENTRY = re.compile(r"@\s*(\w+)\s*[{(]")
 _ACCENT = re.compile(r"\\([`'^\"~=.uvHcrk])\s*\{?\s*(\\?[A-Za-z])\s*\}?")
@@ -119,7 +120,7 @@ def _record(kind: str, fields: dict[str, str]) -> Record:
         journal=fields.get("journal") or fields.get("journaltitle") or fields.get("booktitle"),
         volume=fields.get("volume"),
         pages=fields.get("pages"),
-        doi=clean_doi(fields.get("doi") or fields.get("url")),
+        doi=fields.get("doi") or clean_doi(fields.get("url")),
         pmid=fields.get("pmid"),
         pmcid=find_pmc(fields.get("pmcid") or fields.get("pmc")),
         url=fields.get("url"),

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.loose import mapping, text, texts
-from neorlt.evidence.records import Record, find_nct, find_year
+from neorlt.evidence.identifiers import find_eudract, find_nct
+from neorlt.evidence.loose import mapping, mappings, text, texts
+from neorlt.evidence.records import Record, find_year
 
 
 def read_ctgov_json(content: str, where: str) -> list[Record]:
@@ -33,6 +34,12 @@ def read_ctgov_json(content: str, where: str) -> list[Record]:
     return [study_record(study, where) for study in studies]
 
 
+def version_date(study: Any) -> str | None:
+    """Date of a version: when its last update was submitted, else posted; None where the registration does not say."""
+    status = mapping(study, "protocolSection", "statusModule")
+    return text(status.get("lastUpdateSubmitDate")) or text(mapping(status, "lastUpdatePostDateStruct").get("date"))
+
+
 def study_record(study: Any, where: str) -> Record:
     """One study of the API as a record; the whole study stays in ``extra`` for comparison of versions.
 
@@ -54,7 +61,15 @@ def study_record(study: Any, where: str) -> Record:
         year=find_year(text(mapping(protocol, "statusModule", "startDateStruct").get("date"))),
         journal="ClinicalTrials.gov",
         nct=nct,
+        eudract=_eudract(identification),
         url=f"https://clinicaltrials.gov/study/{nct}",
         kinds=tuple(texts(mapping(protocol, "designModule").get("phases"))),
         extra={"study": study},
+    )
+
+
+def _eudract(identification: dict[str, Any]) -> str | None:
+    """The EudraCT or EU CT number among a registration's secondary numbers."""
+    return next(
+        (number for item in mappings(identification.get("secondaryIdInfos")) if (number := find_eudract(text(item.get("id"))))), None
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.importers.bibtex import read_bibtex
@@ -91,3 +92,19 @@ def import_file(path: Path) -> tuple[str, list[Record]]:
     if not path.is_file():
         raise InputError("no such file", where=str(path), remedy="name an exported file")
     return import_bytes(path.read_bytes(), str(path))
+
+
+def lacking(records: list[Record]) -> dict[str, Any]:
+    """What records of a file do not carry: how many have no author, year, journal or identifier, and what was no identifier.
+
+    Registrations have no journal; what a file gave under an identifier's name and does not parse as one is listed.
+    """
+    papers = [record for record in records if not record.is_registry]
+    found: dict[str, Any] = {
+        "authors": sum(not record.authors for record in papers),
+        "year": sum(record.year is None for record in papers),
+        "journal": sum(not record.journal for record in papers),
+        "identifier": sum(not record.identifiers for record in records),
+    }
+    refused = [f"{kind} {value}" for record in records for kind, value in record.refused.items()]
+    return {key: count for key, count in found.items() if count} | ({"not_an_identifier": refused[:20]} if refused else {})

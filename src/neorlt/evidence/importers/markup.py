@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from neorlt.core.errors import InputError, MissingExtraError
+from neorlt.core.errors import InputError
 
 
 def parse_xml(text: str, where: str) -> Any:
@@ -12,14 +12,11 @@ def parse_xml(text: str, where: str) -> Any:
 
     Raises:
         InputError: malformed XML, or a document that defines entities or asks for external ones.
-        MissingExtraError: defusedxml is not installed.
 
     """
-    try:
-        from defusedxml import ElementTree
-        from defusedxml.common import DefusedXmlException
-    except ImportError as error:
-        raise MissingExtraError("defusedxml", extra="evidence") from error
+    from defusedxml import ElementTree
+    from defusedxml.common import DefusedXmlException
+
     try:
         # The text is already decoded: the encoding in the declaration no longer holds.
         parser = ElementTree.DefusedXMLParser(encoding="utf-8", forbid_dtd=False, forbid_entities=True, forbid_external=True)

@@ -6,7 +6,8 @@ import csv
 import io
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.records import Record, clean_doi, find_nct, find_pmc, find_year
+from neorlt.evidence.identifiers import clean_doi, find_nct, find_pmc
+from neorlt.evidence.records import Record, find_year
 
 _NAMES = {
     "title": ("title", "primary_title", "article title", "study title", "brief title"),

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.records import Record, clean_doi, find_nct, find_pmc, find_year
+from neorlt.evidence.identifiers import accession, clean_doi, find_nct, find_pmc
+from neorlt.evidence.records import Record, find_year
 
 _NBIB_LINE = re.compile(r"^([A-Z][A-Z0-9]{1,3}) *- (.*)$")
 _RIS_LINE = re.compile(r"^([A-Z][A-Z0-9])  ?- ?(.*)$")
@@ -102,20 +103,28 @@ def _unclosed(where: str, line: int) -> InputError:
 
 def _ris_record(fields: Fields) -> Record:
     pages = "-".join(part for part in (_first(fields, "SP"), _first(fields, "EP")) if part)
-    notes = " ".join(fields.get("N1", []) + fields.get("C2", []) + fields.get("AN", []))
-    pmid = next((value for value in fields.get("AN", []) + fields.get("PM", []) if value.isdigit()), None)
+    notes = " ".join(fields.get("N1", []) + fields.get("C2", []) + fields.get("AN", []) + fields.get("UR", []) + fields.get("L2", []))
+    database = " ".join(fields.get("DB", []) + fields.get("DP", []))
+    numbers = [found for value in fields.get("AN", []) + fields.get("UT", []) if (found := accession(value, database)) is not None]
+    pmid = next((value for kind, value in numbers if kind == "pmid"), None) or _first(fields, "PM")
+    registry = fields["TY"][0] in ("CTLI", "CLINTRIAL") or any(name in database.lower() for name in ("clinicaltrials", "ictrp"))
+    nct = next(
+        (number for value in fields.get("AN", []) + fields.get("ID", []) + fields.get("C1", []) if (number := find_nct(value))), None
+    )
     return Record(
         title=_first(fields, "TI") or _first(fields, "T1") or _first(fields, "CT") or _first(fields, "BT") or "",
-        source="ris",
+        source="clinicaltrials-ris" if registry and nct else "ris",
         abstract=_first(fields, "AB") or _first(fields, "N2"),
         authors=tuple(fields.get("AU", []) + fields.get("A1", [])),
         year=find_year(_first(fields, "PY") or _first(fields, "Y1") or _first(fields, "DA")),
-        journal=_first(fields, "JO") or _first(fields, "T2") or _first(fields, "JF") or _first(fields, "JA"),
+        journal=next((name for tag in ("T2", "JF", "JO", "JA", "BT") if (name := _first(fields, tag))), None),
         volume=_first(fields, "VL"),
         pages=pages or None,
-        doi=clean_doi(_first(fields, "DO") or " ".join(fields.get("UR", []) + fields.get("M3", []))),
+        doi=next((doi for tag in ("DO", "DI", "M3", "UR", "L3") for value in fields.get(tag, []) if (doi := clean_doi(value))), None),
         pmid=pmid,
         pmcid=find_pmc(notes),
+        nct=nct,
+        accessions=tuple(f"{kind}:{value}" for kind, value in numbers if kind != "pmid"),
         url=_first(fields, "UR"),
         language=_first(fields, "LA"),
         kinds=tuple(fields["TY"]),

@@ -11,7 +11,20 @@ from neorlt.core.errors import InputError
 from neorlt.evidence.importers.decoding import decode
 from neorlt.evidence.review.folder import ReviewFolder
 
-ASREVIEW_COLUMNS = ("record_id", "neorlt_id", "title", "abstract", "authors", "year", "journal", "doi", "pmid", "url", "included")
+ASREVIEW_COLUMNS = (
+    "record_id",
+    "neorlt_id",
+    "title",
+    "abstract",
+    "authors",
+    "year",
+    "journal",
+    "doi",
+    "pmid",
+    "url",
+    "included",
+    "neorlt_label",
+)
 RAYYAN_COLUMNS = (
     "key", "title", "year", "month", "day", "journal", "issn", "volume", "issue", "pages", "authors", "url", "language",
     "publisher", "location", "abstract", "notes", "doi", "keywords", "pubmed_id", "pmc_id",
@@ -24,7 +37,10 @@ _LABELS = {"1": "include", "1.0": "include", "0": "exclude", "0.0": "exclude"}
 
 
 def export_asreview(review: ReviewFolder, stage: str = "title") -> str:
-    """CSV for ASReview: ``included`` 1, 0, or empty where undecided or in conflict."""
+    """CSV for ASReview: ``included`` 1, 0, or empty where undecided or in conflict.
+
+    ``neorlt_label`` repeats it and comes back as it went out: what equals it was not decided in ASReview.
+    """
     outcome = review.outcome(stage)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -32,7 +48,7 @@ def export_asreview(review: ReviewFolder, stage: str = "title") -> str:
     for number, (key, record) in enumerate(review.records().items()):
         label = {"include": "1", "exclude": "0"}.get(outcome.get(key, ""), "")
         row = (number, key, record.title, record.abstract, "; ".join(record.authors), record.year, record.journal)
-        writer.writerow([*row, record.doi, record.pmid, record.url, label])
+        writer.writerow([*row, record.doi, record.pmid, record.url, label, label])
     return stream.getvalue()
 
 
@@ -66,9 +82,11 @@ def import_decisions(review: ReviewFolder, content: bytes, *, who: str, stage: s
     if "notes" in columns and any("RAYYAN" in (row.get("notes") or "") for row in rows):
         found = _from_rayyan(review, rows, who)
         kind = "rayyan"
-    elif label := next((c for c in ("included", "asreview_label", "label_included") if c in columns), None):
-        found = _from_asreview(rows, label, who)
+    elif label := next((c for c in ("asreview_label", "label_included", "included") if c in columns), None):
+        found = _from_asreview(rows, label, who, review.outcome(stage))
         kind = "asreview"
+        if not found:
+            return {"format": kind, "decisions": 0, "added": 0}
     else:
         raise InputError(
             "neither an ASReview nor a Rayyan export with decisions",
@@ -82,18 +100,29 @@ def import_decisions(review: ReviewFolder, content: bytes, *, who: str, stage: s
     with review.store.transaction():
         current = review.verdicts(stage)
         for key, name, verdict, why in found:
-            if current.get(key, {}).get(name) != verdict:
+            if current.get(review.work_of(key), {}).get(name) != verdict:
                 review.decide(key, verdict, who=name, why=why, stage=stage)
                 added += 1
     return {"format": kind, "decisions": len(found), "added": added}
 
 
-def _from_asreview(rows: list[dict[str, str]], label: str, who: str) -> list[tuple[str, str, str, str]]:
+def _from_asreview(rows: list[dict[str, str]], label: str, who: str, outcome: dict[str, str]) -> list[tuple[str, str, str, str]]:
+    """Decisions that were made in ASReview: not the labels that it was given (``asreview_prior``), nor those that came from here.
+
+    A file of our own export of version 0.1 has no ``neorlt_label``: there a label equal to where the work stands is none.
+    """
     found = []
     for row in rows:
         verdict = _LABELS.get((row.get(label) or "").strip())
-        if verdict is not None:
-            found.append((row.get("neorlt_id") or "", who, verdict, "decided in ASReview"))
+        key = row.get("neorlt_id") or ""
+        given = (
+            (row.get("neorlt_label") or "").strip()
+            if "neorlt_label" in row
+            else {"include": "1", "exclude": "0"}.get(outcome.get(key, ""), "")
+        )
+        prior = (row.get("asreview_prior") or "").strip() in ("1", "1.0", "True")
+        if verdict is not None and not prior and verdict != _LABELS.get(given):
+            found.append((key, who, verdict, "decided in ASReview"))
     return found
 
 

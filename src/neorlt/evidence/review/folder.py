@@ -1,34 +1,56 @@
-"""A review folder: records, decisions, duplicates and extractions over one append-only history."""
+"""A review folder: records, the works that they are copies of, and decisions, over one append-only history.
+
+A decision is stored with the record that it was made on and belongs to the work: :meth:`ReviewFolder.outcome` and its like
+speak of works. A work bears the id of its strongest record, and every method takes the id of any of its records.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
+from neorlt.evidence.importers.ctgov import version_date
 from neorlt.evidence.records import Record
 from neorlt.evidence.retraction import retraction_of
 from neorlt.evidence.review import protocol as protocols
+from neorlt.evidence.review.extraction import ALWAYS_IN_FORM, Extraction
+from neorlt.evidence.review.migration import migrate
 from neorlt.evidence.review.protocol import Protocol, read_protocol
 from neorlt.evidence.review.store import FILE_NAME, Store, now
+from neorlt.evidence.review.versions import store_version
+from neorlt.evidence.review.works import Pair, Works, assemble, strength
+
+__all__ = ["ALWAYS_IN_FORM", "ReviewFolder", "merge_fields"]
 
 STAGES = ("title", "fulltext")
 VERDICTS = ("include", "exclude", "unsure")
-ALWAYS_IN_FORM = ("design", "cohort", "country", "comparator")
-"""Fields that every form has: pooling needs the design and whether cohorts overlap."""
+MACHINE = "neorlt"
+"""Who finds look-alikes: what it joined it may take back, what a person said it never does."""
 
 
-class ReviewFolder:
+@dataclass(frozen=True)
+class Ties:
+    """What was said of pairs of records: found alike by the machine, called the same or distinct by people."""
+
+    alike: frozenset[Pair]
+    same: dict[Pair, str]
+    distinct: frozenset[Pair]
+
+
+class ReviewFolder(Extraction):
     """An open review. Use as a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.protocol: Protocol = read_protocol(self.folder)
         self.store = Store(self.folder / FILE_NAME)
+        migrate(self.store)
+        self._works: tuple[tuple[int, int], Works] | None = None
 
     @classmethod
     def create(cls, folder: Path, protocol_text: str = protocols.TEMPLATE) -> ReviewFolder:
@@ -47,7 +69,7 @@ class ReviewFolder:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / protocols.FILE_NAME, protocol_text)
         with Store(folder / FILE_NAME, create=True) as store:
-            store.add_event("neorlt", "created", "review", {"name": parsed.name, "protocol": protocol_text})
+            store.add_event(MACHINE, "created", "review", {"name": parsed.name, "protocol": protocol_text})
         return cls(folder)
 
     def __enter__(self) -> ReviewFolder:
@@ -56,106 +78,150 @@ class ReviewFolder:
     def __exit__(self, *_: object) -> None:
         self.store.connection.close()
 
-    # -- records ---------------------------------------------------------------------------------------------------
+    # -- records and works -----------------------------------------------------------------------------------------
 
-    def add_records(self, records: Iterable[Record], source: str, *, run: int = 0, who: str = "neorlt") -> dict[str, int]:
-        """Store records, all or none. A record seen before keeps its id and its decisions, and gains missing fields.
+    def add_records(self, records: Iterable[Record], source: str, *, run: int = 0, who: str = MACHINE) -> dict[str, int]:
+        """Store records, all or none. A record seen before gains missing fields; a registration gains a version.
 
-        Returns the numbers of ``read``, ``new`` and ``known`` records and of ``retracted`` ones among them.
+        Returns the numbers of ``read``, ``new`` and ``known`` records, of ``retracted`` ones among them, and of new
+        ``versions`` of registrations. Known is a record of which the review holds a copy with an identifier in common.
         """
-        read = new = retracted = 0
+        read = new = retracted = versions = 0
         with self.store.transaction() as cursor:
             for record in records:
                 read += 1
-                record_id, known = self._identify(cursor, record)
-                at = now()
-                if known is None:
-                    new += 1
-                    cursor.execute("INSERT INTO record VALUES (?, ?, ?)", (record_id, at, _text(record)))
+                at, key = now(), record.id
+                row = cursor.execute("SELECT document FROM record WHERE id = ?", (key,)).fetchone()
+                names = list(record.identifiers.items())
+                if row is None:
+                    new += not any(
+                        cursor.execute("SELECT 1 FROM naming WHERE kind = ? AND value = ? LIMIT 1", name).fetchone() for name in names
+                    )
+                    cursor.execute("INSERT INTO record VALUES (?, ?, ?)", (key, at, _text(record)))
                     merged = record
                 else:
+                    known = Record.from_json(json.loads(row[0]))
                     merged = merge_fields(known, record)
                     if merged != known:
-                        cursor.execute("UPDATE record SET document = ? WHERE id = ?", (_text(merged), record_id))
-                for kind, value in merged.identifiers.items():
-                    cursor.execute("INSERT OR IGNORE INTO identifier VALUES (?, ?, ?)", (kind, value, record_id))
-                cursor.execute("INSERT OR IGNORE INTO found_by VALUES (?, ?, ?, ?)", (record_id, source, run, at))
+                        cursor.execute("UPDATE record SET document = ? WHERE id = ?", (_text(merged), key))
+                cursor.executemany("INSERT OR IGNORE INTO naming VALUES (?, ?, ?)", [(*name, key) for name in names])
+                cursor.execute("INSERT OR IGNORE INTO found_by VALUES (?, ?, ?, ?)", (key, source, run, at))
+                if record.is_registry and record.nct and "study" in record.extra:
+                    study = record.extra["study"]
+                    versions += store_version(cursor, record.nct, version_date(study) or f"{at[:10]} (imported)", study)
                 reason = retraction_of(merged)
                 if reason is not None:
                     retracted += 1
-                    if not self.store.events("retracted", record_id):
-                        self.store.add_event(who, "retracted", record_id, {"blocked": True}, reason)
+                    if not self.store.events("retracted", key):
+                        self.store.add_event(who, "retracted", key, {"blocked": True}, reason)
             self.store.add_event(who, "import", "review", {"source": source, "run": run, "read": read, "new": new})
-        return {"read": read, "new": new, "known": read - new, "retracted": retracted}
+        return {"read": read, "new": new, "known": read - new, "retracted": retracted, "versions": versions}
 
-    def _identify(self, cursor: Any, record: Record) -> tuple[str, Record | None]:
-        for kind, value in record.identifiers.items():
-            row = cursor.execute("SELECT record FROM identifier WHERE kind = ? AND value = ?", (kind, value)).fetchone()
-            if row is not None:
-                return str(row[0]), self._load(cursor, row[0])
-        first = next(iter(record.identifiers.items()), None)
-        record_id = f"{first[0]}:{first[1]}" if first else f"print:{record.fingerprint}"
-        row = cursor.execute("SELECT id FROM record WHERE id = ?", (record_id,)).fetchone()
-        return record_id, None if row is None else self._load(cursor, record_id)
+    def works(self, *, with_look_alikes: bool = True) -> Works:
+        """Which records are one work, as the review stands; or by identifiers and people's word alone."""
+        sql = self.store.connection
+        (names,) = sql.execute("SELECT COUNT(*) FROM naming").fetchone()
+        (count,) = sql.execute("SELECT COUNT(*) FROM record").fetchone()
+        events = self.store.events()
+        stamp = (int(names) + int(count) * 1_000_003, int(events[-1]["id"]) if events else 0)
+        if with_look_alikes and self._works is not None and self._works[0] == stamp:
+            return self._works[1]
+        ties = self.ties()
+        records = [str(row[0]) for row in sql.execute("SELECT id FROM record ORDER BY rowid")]
+        naming = sql.execute("SELECT kind, value, record FROM naming")
+        alike = ties.alike if with_look_alikes else ()
+        found = assemble(records, naming, alike=alike, said_same=ties.same, said_distinct=ties.distinct)
+        if with_look_alikes:
+            self._works = (stamp, found)
+        return found
 
-    @staticmethod
-    def _load(cursor: Any, record_id: str) -> Record:
-        row = cursor.execute("SELECT document FROM record WHERE id = ?", (record_id,)).fetchone()
-        return Record.from_json(json.loads(row[0]))
+    def work_of(self, record_id: str) -> str:
+        """Id of the work that a record is a copy of.
 
-    def records(self, *, with_duplicates: bool = False) -> dict[str, Record]:
-        """Records by id in the order of their first import; duplicates are left out unless asked for."""
+        Raises:
+            InputError: the review holds no such record.
+
+        """
+        found = self.works().of.get(record_id)
+        if found is None:
+            raise InputError("no such record in the review", found=record_id, remedy="list the ids with: neorlt evidence status")
+        return found
+
+    def records(self, *, with_duplicates: bool = False, works: Works | None = None) -> dict[str, Record]:
+        """Works in the order of their first import, each with all that its copies know; or every record as it is stored."""
         rows = self.store.connection.execute("SELECT id, document FROM record ORDER BY rowid")
-        hidden = set() if with_duplicates else set(self.duplicates())
-        return {key: Record.from_json(json.loads(text)) for key, text in rows if key not in hidden}
+        stored = {str(key): Record.from_json(json.loads(text)) for key, text in rows}
+        if with_duplicates:
+            return stored
+        works = works or self.works()
+        return {work: _together([stored[key] for key in works.members[work]]) for work in dict.fromkeys(works.of[key] for key in stored)}
 
     def require(self, record_id: str) -> Record:
-        """One record; raises :class:`InputError` when the review holds none of this id."""
-        row = self.store.connection.execute("SELECT document FROM record WHERE id = ?", (record_id,)).fetchone()
-        if row is None:
-            raise InputError("no such record in the review", found=record_id, remedy="list the ids with: neorlt evidence status")
-        return Record.from_json(json.loads(row[0]))
+        """A work with all that its copies know; raises :class:`InputError` when the review holds no such record."""
+        members = self.works().members[self.work_of(record_id)]
+        return _together([self._stored(key) for key in members])
+
+    def _stored(self, key: str) -> Record:
+        (text,) = self.store.connection.execute("SELECT document FROM record WHERE id = ?", (key,)).fetchone()
+        return Record.from_json(json.loads(text))
 
     # -- duplicates ------------------------------------------------------------------------------------------------
 
     def mark_duplicate(self, record_id: str, of: str, *, who: str, why: str) -> None:
-        """Say that one record is another one again; both stay stored."""
-        self.require(record_id), self.require(of)
+        """Say that one record is another one again; both stay stored. It takes back what was called distinct between their works."""
+        members = self.works().members
+        ours, theirs = members[self.work_of(record_id)], members[self.work_of(of)]
         if record_id == of or self.duplicates().get(of) == record_id:
             raise InputError("a record cannot be a duplicate of itself", found=record_id, remedy="name two records")
-        self.store.add_event(who, "duplicate", record_id, {"of": of}, why)
+        distinct = self.ties().distinct
+        with self.store.transaction():
+            self.store.add_event(who, "duplicate", record_id, {"of": of}, why)
+            for one in ours:
+                for other in theirs:
+                    if frozenset((one, other)) in distinct and (one, other) != (record_id, of):
+                        self.store.add_event(who, "duplicate", one, {"of": other}, why)
 
     def undo_duplicate(self, record_id: str, *, who: str, why: str) -> None:
-        """Take one duplicate back, and only that one."""
-        if record_id not in self.duplicates():
+        """Call a record distinct from the other records of its work, and only that one."""
+        others = [key for key in self.works().members[self.work_of(record_id)] if key != record_id]
+        if not others:
             raise InputError("the record is not marked as a duplicate", found=record_id, remedy="nothing to undo")
-        self.store.add_event(who, "not-duplicate", record_id, {}, why)
+        with self.store.transaction():
+            for other in others:
+                self.store.add_event(who, "not-duplicate", record_id, {"of": other}, why)
 
     def duplicates(self) -> dict[str, str]:
-        """Duplicate id → id of the record that stands for it."""
-        links: dict[str, str] = {}
-        for event in self.store.events():
-            if event["kind"] == "duplicate":
-                links[event["subject"]] = event["payload"]["of"]
-            elif event["kind"] == "not-duplicate":
-                links.pop(event["subject"], None)
-        return links
+        """Duplicate id → id of the work that stands for it."""
+        return {key: work for key, work in self.works().of.items() if key != work}
 
-    def undone_pairs(self) -> set[frozenset[str]]:
-        """Pairs that a person has called distinct: never merged again by a later run."""
-        pairs: set[frozenset[str]] = set()
+    def ties(self) -> Ties:
+        """What was said of pairs of records, by the last word on each pair.
+
+        In 0.1 a taken-back duplicate did not name its pair: it was the last one that had been joined.
+        """
+        said: dict[Pair, tuple[str, str]] = {}
         last: dict[str, str] = {}
         for event in self.store.events():
+            subject = event["subject"]
             if event["kind"] == "duplicate":
-                last[event["subject"]] = event["payload"]["of"]
-            elif event["kind"] == "not-duplicate" and event["subject"] in last:
-                pairs.add(frozenset((event["subject"], last.pop(event["subject"]))))
-        return pairs
+                last[subject] = event["payload"]["of"]
+                said[frozenset((subject, last[subject]))] = ("alike" if event["who"] == MACHINE else "same", subject)
+            elif event["kind"] == "not-duplicate" and (other := event["payload"].get("of") or last.pop(subject, None)):
+                said[frozenset((subject, other))] = ("distinct", subject)
+            elif event["kind"] == "not-alike":
+                pair = frozenset((subject, event["payload"]["of"]))
+                if said.get(pair, ("", ""))[0] == "alike":
+                    del said[pair]
+        return Ties(
+            frozenset(pair for pair, (word, _) in said.items() if word == "alike"),
+            {pair: subject for pair, (word, subject) in said.items() if word == "same"},
+            frozenset(pair for pair, (word, _) in said.items() if word == "distinct"),
+        )
 
     # -- screening -------------------------------------------------------------------------------------------------
 
     def decide(self, record_id: str, verdict: str, *, who: str, why: str, stage: str = "title") -> int:
-        """Record one reviewer's decision; a later one of the same reviewer stands beside it and counts.
+        """Record one reviewer's decision on a work; a later one of the same reviewer stands beside it and counts.
 
         Raises:
             InputError: unknown record, stage, verdict or reviewer, no reason for an exclusion, or the inclusion of a
@@ -170,31 +236,51 @@ class ReviewFolder:
                 found=f"{stage}, {verdict}",
                 remedy="use one of them",
             )
-        if who not in self.protocol.reviewers:
-            raise InputError(
-                "not a reviewer of this protocol",
-                found=who,
-                expected=", ".join(self.protocol.reviewers),
-                remedy="add the name to the protocol",
-            )
+        self._require_person(who, self.protocol.reviewers)
         if verdict == "exclude" and not why.strip():
             raise InputError("an exclusion without a reason", expected="; ".join(self.protocol.exclude), remedy="say why")
         self._refuse_retracted(record, verdict)
         return self.store.add_event(who, "screen", record_id, {"stage": stage, "verdict": verdict}, why)
 
     def resolve(self, record_id: str, verdict: str, *, who: str, why: str, stage: str = "title") -> int:
-        """Settle a conflict: the last word on a record at a stage.
+        """Settle a conflict: the last word on a work at a stage, by a person whom the protocol names.
 
         Raises:
-            InputError: there is no conflict, or no reason is given.
+            InputError: there is no conflict, no reason is given, or the protocol does not know the person.
 
         """
-        if (record_id, stage) not in {(key, stage) for key in self.conflicts(stage)}:
+        if self.work_of(record_id) not in self.conflicts(stage):
             raise InputError("there is no conflict to resolve", found=record_id, remedy="see the conflicts in the status")
         if verdict not in ("include", "exclude") or not why.strip():
             raise InputError("a resolution needs include or exclude, and a reason", found=verdict, remedy="give both")
+        self._require_person(who, self.protocol.resolvers)
         self._refuse_retracted(self.require(record_id), verdict)
         return self.store.add_event(who, "resolve", record_id, {"stage": stage, "verdict": verdict}, why)
+
+    def not_retrieved(self, record_id: str, *, who: str, why: str) -> int:
+        """Say that the report of a work could not be got hold of: sought, not assessed (PRISMA 2020, item 16a)."""
+        self._require_person(who, self.protocol.resolvers)
+        if not why.strip():
+            raise InputError("a report that was not retrieved needs a reason", remedy="say where it was sought")
+        self.work_of(record_id)
+        return self.store.add_event(who, "not-retrieved", record_id, {"stage": "fulltext"}, why)
+
+    def not_found_reports(self) -> set[str]:
+        """Works whose report was sought and not retrieved, and that nobody has judged in full text since."""
+        of = self.works().of_record
+        found: set[str] = set()
+        for event in self.store.events():
+            if event["kind"] == "not-retrieved":
+                found.add(of(event["subject"]))
+            elif event["kind"] == "screen" and event["payload"]["stage"] == "fulltext":
+                found.discard(of(event["subject"]))
+        return found
+
+    def _require_person(self, who: str, allowed: tuple[str, ...]) -> None:
+        if who not in allowed:
+            raise InputError(
+                "not a reviewer of this protocol", found=who, expected=", ".join(allowed), remedy="add the name to the protocol"
+            )
 
     @staticmethod
     def _refuse_retracted(record: Record, verdict: str) -> None:
@@ -202,81 +288,44 @@ class ReviewFolder:
         if reason is not None and verdict != "exclude":
             raise InputError("the paper is retracted and cannot be included", found=reason, remedy="exclude it as retracted")
 
+    def blocked(self) -> set[str]:
+        """Works of which a copy was retracted."""
+        of = self.works().of_record
+        return {of(event["subject"]) for event in self.store.events("retracted")}
+
     def verdicts(self, stage: str = "title") -> dict[str, dict[str, str]]:
-        """Record id → reviewer → latest verdict."""
+        """Work id → reviewer → latest verdict."""
+        of = self.works().of_record
         found: dict[str, dict[str, str]] = {}
         for event in self.store.events("screen"):
             if event["payload"]["stage"] == stage:
-                found.setdefault(event["subject"], {})[event["who"]] = event["payload"]["verdict"]
+                found.setdefault(of(event["subject"]), {})[event["who"]] = event["payload"]["verdict"]
         return found
 
     def conflicts(self, stage: str = "title") -> list[str]:
-        """Records on which reviewers differ and that nobody has resolved since."""
+        """Works on which reviewers differ and that nobody has resolved since."""
         resolved = self._resolutions(stage)
         return [key for key, by in self.verdicts(stage).items() if len(set(by.values())) > 1 and key not in resolved]
 
     def _resolutions(self, stage: str) -> dict[str, str]:
+        """The last resolution of each work; a decision made after it opens the question again."""
+        of = self.works().of_record
         found: dict[str, str] = {}
         for event in self.store.events():
             if event["kind"] == "resolve" and event["payload"]["stage"] == stage:
-                found[event["subject"]] = event["payload"]["verdict"]
+                found[of(event["subject"])] = event["payload"]["verdict"]
             elif event["kind"] == "screen" and event["payload"]["stage"] == stage:
-                found.pop(event["subject"], None)
+                found.pop(of(event["subject"]), None)
         return found
 
     def outcome(self, stage: str = "title") -> dict[str, str]:
-        """Record id → ``include``, ``exclude``, ``unsure`` or ``conflict``; one reviewer alone counts as his verdict."""
+        """Work id → ``include``, ``exclude``, ``unsure`` or ``conflict``; one reviewer alone counts as his verdict."""
         resolved = self._resolutions(stage)
         found = {}
         for key, by in self.verdicts(stage).items():
             kinds = set(by.values())
             found[key] = resolved.get(key) or (kinds.pop() if len(kinds) == 1 else "conflict")
         return found
-
-    # -- extraction ------------------------------------------------------------------------------------------------
-
-    def extract(self, record_id: str, field: str, value: Any, *, who: str, where: str, how: str) -> int:
-        """Store one extracted cell with the place it was read at and how.
-
-        Raises:
-            InputError: a field outside the form, a value without source, a retracted or an excluded paper.
-
-        """
-        record = self.require(record_id)
-        if self.protocol.form and field not in (*self.protocol.form, *ALWAYS_IN_FORM):
-            raise InputError(
-                "the form has no such field", found=field, expected=", ".join(self.protocol.form), remedy="add it to the protocol"
-            )
-        if not where.strip() or how not in ("fulltext", "abstract", "secondary", "registry"):
-            raise InputError(
-                "a value without a source",
-                expected="where it stands, and fulltext|abstract|secondary|registry",
-                found=how,
-                remedy="give both",
-            )
-        self._refuse_retracted(record, "include")
-        if "exclude" in (self.outcome("title").get(record_id), self.outcome("fulltext").get(record_id)):
-            raise InputError("the record is excluded", found=record_id, remedy="change the decision first")
-        return self.store.add_event(who, "extract", record_id, {"field": field, "value": value, "where": where, "how": how})
-
-    def cells(self, record_id: str) -> dict[str, dict[str, Any]]:
-        """Latest extracted cells of a record, by field."""
-        found: dict[str, dict[str, Any]] = {}
-        for event in self.store.events("extract", record_id):
-            payload = event["payload"]
-            found[payload["field"]] = {key: payload[key] for key in ("value", "where", "how")} | {
-                "who": event["who"],
-                "at": event["at"],
-            }
-        return found
-
-    def appraise(self, record_id: str, tool: str, item: str, judgement: str, *, who: str, why: str) -> int:
-        """Store one risk-of-bias judgement by item number or domain."""
-        from neorlt.evidence.appraisal import check_judgement
-
-        self.require(record_id)
-        check_judgement(tool, item, judgement)
-        return self.store.add_event(who, "appraise", record_id, {"tool": tool, "item": item, "judgement": judgement}, why)
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
@@ -292,15 +341,28 @@ def merge_fields(old: Record, new: Record) -> Record:
     """The old record with what it lacked filled from the new one; a retraction is never lost."""
     updates: dict[str, Any] = {}
     for name in old.__dataclass_fields__:
-        if name in ("source", "extra", "retracted"):
+        if name in ("source", "extra", "retracted", "accessions"):
             continue
         if not getattr(old, name) and getattr(new, name):
             updates[name] = getattr(new, name)
     if new.retracted and not old.retracted:
         updates["retracted"] = True
+    if not set(new.accessions) <= set(old.accessions):
+        updates["accessions"] = tuple(sorted({*old.accessions, *new.accessions}))
     if new.extra and new.extra != old.extra:
         updates["extra"] = {**old.extra, **new.extra}
     return replace(old, **updates) if updates else old
+
+
+def _together(copies: list[Record]) -> Record:
+    """All that the copies of a work know, the strongest copy first."""
+    if len(copies) == 1:
+        return copies[0]
+    ordered = sorted(copies, key=lambda record: strength(record.id))
+    found = ordered[0]
+    for other in ordered[1:]:
+        found = merge_fields(found, other)
+    return found
 
 
 def _text(record: Record) -> str:

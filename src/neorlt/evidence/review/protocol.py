@@ -21,6 +21,8 @@ language = ["eng"]
 date_from = "1900-01-01"
 date_to = "2022-04-30"
 reviewers = ["first", "second"]
+arbiters = ["third"]   # who may settle a conflict besides the reviewers
+blind = false          # true: the page shows no reviewer the other's verdicts before both have decided
 
 [query]
 # The review prints its words without brackets, so AND and OR can be read in two ways: both are run and compared.
@@ -57,6 +59,13 @@ class Protocol:
     form: tuple[str, ...]
     reviewers: tuple[str, ...]
     stop_after_irrelevant: int
+    arbiters: tuple[str, ...] = ()
+    blind: bool = False
+
+    @property
+    def resolvers(self) -> tuple[str, ...]:
+        """Who may settle a conflict or a difference of extraction: the arbiters and the reviewers, by name."""
+        return (*self.reviewers, *self.arbiters)
 
     def __post_init__(self) -> None:
         for name in ("date_from", "date_to"):
@@ -114,4 +123,6 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         form=tuple(form.get("fields", ())),
         reviewers=tuple(document["reviewers"]),
         stop_after_irrelevant=int(document.get("screening", {}).get("stop_after_irrelevant", 50)),
+        arbiters=tuple(document.get("arbiters", ())),
+        blind=bool(document.get("blind", False)),
     )

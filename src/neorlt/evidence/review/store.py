@@ -19,7 +19,8 @@ from typing import Any
 from neorlt.core.errors import InputError
 
 FILE_NAME = "review.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 since version 0.2: ``naming`` keeps every identifier that each record has carried, where 0.1 kept one record for each."""
 _GENESIS = "0" * 64
 
 _SCHEMA = """
@@ -32,8 +33,8 @@ CREATE INDEX event_kind ON event (kind);
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 CREATE TABLE record (id TEXT PRIMARY KEY, first_seen TEXT NOT NULL, document TEXT NOT NULL);
-CREATE TABLE identifier (kind TEXT NOT NULL, value TEXT NOT NULL, record TEXT NOT NULL REFERENCES record (id),
-  PRIMARY KEY (kind, value)) WITHOUT ROWID;
+CREATE TABLE naming (kind TEXT NOT NULL, value TEXT NOT NULL, record TEXT NOT NULL REFERENCES record (id),
+  PRIMARY KEY (kind, value, record)) WITHOUT ROWID;
 CREATE TABLE found_by (record TEXT NOT NULL REFERENCES record (id), source TEXT NOT NULL, run INTEGER NOT NULL, at TEXT NOT NULL,
   PRIMARY KEY (record, source, run)) WITHOUT ROWID;
 CREATE TABLE run (
@@ -75,11 +76,13 @@ class Store:
         except sqlite3.DatabaseError as error:
             self.connection.close()
             raise InputError("not a review file", where=str(self.path), remedy="restore it from a copy") from error
-        if version is None or int(version[0]) != SCHEMA_VERSION:
+        self.schema = 0 if version is None else int(version[0])
+        if not 1 <= self.schema <= SCHEMA_VERSION:
             self.connection.close()
             raise InputError(
-                "the review was written by another version", found=str(version), where=str(self.path), remedy="use that neorlt"
+                "the review was written by a newer neorlt", found=f"schema {self.schema}", where=str(self.path), remedy="use that neorlt"
             )
+        self._events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Store:
         return self
@@ -99,6 +102,7 @@ class Store:
             yield cursor
         except BaseException:
             cursor.execute("ROLLBACK")
+            self._events = []
             raise
         cursor.execute("COMMIT")
 
@@ -118,16 +122,12 @@ class Store:
             return int(cursor.lastrowid or 0)
 
     def events(self, kind: str | None = None, subject: str | None = None) -> list[dict[str, Any]]:
-        """Events in the order they happened."""
-        where, values = [], []
-        for column, value in (("kind", kind), ("subject", subject)):
-            if value is not None:
-                where.append(f"{column} = ?")
-                values.append(value)
-        query = "SELECT id, at, who, kind, subject, payload, why FROM event"
-        rows = self.connection.execute(f"{query}{' WHERE ' + ' AND '.join(where) if where else ''} ORDER BY id", values)
+        """Events in the order they happened. History is only added to, so what was read once is not read again."""
+        last = self._events[-1]["id"] if self._events else 0
+        rows = self.connection.execute("SELECT id, at, who, kind, subject, payload, why FROM event WHERE id > ? ORDER BY id", (last,))
         names = ("id", "at", "who", "kind", "subject", "payload", "why")
-        return [dict(zip(names, row, strict=True)) | {"payload": json.loads(row[5])} for row in rows]
+        self._events += [dict(zip(names, row, strict=True)) | {"payload": json.loads(row[5])} for row in rows]
+        return [event for event in self._events if kind in (None, event["kind"]) and subject in (None, event["subject"])]
 
     def verify_history(self) -> None:
         """Walk the chain of hashes.

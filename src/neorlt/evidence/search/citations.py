@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from neorlt.core.errors import InputError
+from neorlt.evidence.identifiers import clean_doi, find_pmc
 from neorlt.evidence.loose import mapping, mappings, text, texts
-from neorlt.evidence.records import Record, clean_doi, find_pmc, find_year
+from neorlt.evidence.records import Record, find_year
 from neorlt.evidence.search.http import Answer, Polite, ServiceError
 
 OPENALEX_URL = "https://api.openalex.org"

@@ -1,0 +1,110 @@
+"""Checks of extracted values, at entry and when a table is read: counts, sums, fractions, percentages, units, dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from neorlt.core.errors import InputError
+
+COUNTS = ("n_total", "n_pannet", "n_operated", "n_r0", "n_r1")
+RESPONSE_COUNTS = ("n_evaluable", "cr", "pr", "sd", "pd", "cr_or_pr")
+WITH_FRACTIONS = ("surgery", "toxicity", "vessel_involvement", "liver_metastases", "grade_change")
+"""Fields in which a pair of whole numbers is events and patients, and no range."""
+PARTS_OF = (("n_pannet", "n_total"), ("n_operated", "n_total"), ("n_r0", "n_operated"), ("n_r1", "n_operated"))
+LARGEST = {"activity_per_cycle_gbq": 20.0, "activity_per_cycle_gbq_per_m2": 20.0, "cumulative_activity_gbq": 200.0}
+"""Activities above these are in another unit (MBq, mCi), or a typing error."""
+_RANGES = ("weeks", "months", "years", "ci95", "range", "iqr", "ci")
+
+
+def check_fields(fields: Mapping[str, Any], where: str = "the extraction") -> None:
+    """Refuse values of one study that cannot be, alone or together.
+
+    Raises:
+        InputError: a count that is no whole number, a part larger than its whole, responses that add up to more than were
+            evaluated, a percentage outside 0 to 100, an activity in another unit, a date that does not exist.
+
+    """
+    for key, value in fields.items():
+        here = f"{where}, {key}"
+        if key in COUNTS:
+            _check_count(value, here)
+        _check_numbers(key, value, here)
+        if key in WITH_FRACTIONS:
+            _check_fractions(key, value, here)
+    for low, high in PARTS_OF:
+        a, b = fields.get(low), fields.get(high)
+        if a is not None and b is not None and a > b:
+            raise InputError(f"{low} is larger than {high}", found=f"{a} of {b}", where=where, remedy="correct the extraction")
+    r0, r1, operated = (fields.get(name) for name in ("n_r0", "n_r1", "n_operated"))
+    if None not in (r0, r1, operated) and r0 + r1 > operated:  # type: ignore[operator]
+        raise InputError(
+            "R0 and R1 are more than were operated", found=f"{r0} + {r1} of {operated}", where=where, remedy="correct the extraction"
+        )
+    response = fields.get("response")
+    if isinstance(response, Mapping):
+        _check_response(response, fields.get("n_total"), where)
+
+
+def _check_response(response: Mapping[str, Any], total: Any, where: str) -> None:
+    for key in RESPONSE_COUNTS:
+        _check_count(response.get(key), f"{where}, response, {key}")
+    evaluable = response.get("n_evaluable")
+    parts = [response[key] for key in ("cr", "pr", "sd", "pd") if response.get(key) is not None]
+    best = response.get("cr_or_pr")
+    if evaluable is not None and (sum(parts) > evaluable or (best is not None and best > evaluable)):
+        found = f"{best if best is not None else sum(parts)} of {evaluable}"
+        raise InputError("the responses are more than were evaluated", found=found, where=where, remedy="correct the extraction")
+    if evaluable is not None and total is not None and evaluable > total:
+        raise InputError("more were evaluated than treated", found=f"{evaluable} of {total}", where=where, remedy="correct the extraction")
+
+
+def _check_count(value: Any, where: str) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise InputError("a count is not a whole number", found=repr(value), where=where, remedy="give a number of patients, as in 9")
+
+
+def _check_numbers(key: str, value: Any, where: str, percentage: bool = False) -> None:
+    percentage = (percentage or key.endswith("_pct")) and "change" not in key
+    if key in LARGEST:
+        for number in _numbers(value):
+            if not 0 < number <= LARGEST[key]:
+                raise InputError(
+                    "an activity that cannot be",
+                    expected=f"GBq, up to {LARGEST[key]:g}",
+                    found=f"{number:g}",
+                    where=where,
+                    remedy="give GBq",
+                )
+    if key.endswith("_date") and value is not None:
+        try:
+            date.fromisoformat(str(value))
+        except ValueError as error:
+            raise InputError("not a date", expected="YYYY-MM-DD", found=str(value), where=where, remedy="correct it") from error
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_numbers(str(name), item, f"{where}, {name}", percentage and str(name) != "p")
+    elif percentage and isinstance(value, int | float) and not isinstance(value, bool) and not 0 <= value <= 100:
+        raise InputError("a percentage outside 0 to 100", found=str(value), where=where, remedy="correct it")
+
+
+def _check_fractions(key: str, value: Any, where: str) -> None:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_fractions(str(name), item, f"{where}, {name}")
+    elif isinstance(value, list) and len(value) == 2 and all(isinstance(item, int) for item in value):
+        if key.split("_")[-1] not in _RANGES and not 0 <= value[0] <= value[1]:
+            raise InputError("a fraction above one", found=f"{value[0]} of {value[1]}", where=where, remedy="events first, then patients")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if not str(name).startswith("pct"):
+                yield from _numbers(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
