@@ -10,7 +10,8 @@ import pytest
 from evidence_corpus import corpus, distinct
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.dedupe import dedupe, find_duplicates, journals_agree
+from neorlt.evidence.alike import journals_agree
+from neorlt.evidence.dedupe import dedupe, find_duplicates
 from neorlt.evidence.records import Record
 from neorlt.evidence.review import ReviewFolder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from neorlt.evidence.dedupe import Features, journals_agree, same_paper
+from neorlt.evidence.alike import Features, journals_agree, same_paper
 from neorlt.evidence.records import Record
 from neorlt.evidence.studies import ReviewTable, Study
 
