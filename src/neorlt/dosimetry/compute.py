@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core.citations import Citation, cite
-from neorlt.core.errors import InputError
+from neorlt.dosimetry.conservation import ActivityBalance, balance_worlds, held_activity, refuse_few, take_dose, take_tia
 from neorlt.dosimetry.curves import activity_curves
-from neorlt.dosimetry.dvh import DoseVolumeHistogram, dose_volume_histogram
+from neorlt.dosimetry.dvh import DoseVolumeHistogram
+from neorlt.dosimetry.engines import (
+    SCALED_NOTE,
+    DoseMethod,
+    RegionRatio,
+    check_method,
+    difference_warnings,
+    local_difference,
+    region_ratio,
+    scaled_to_regions,
+    with_ratio,
+)
 from neorlt.dosimetry.fine_dose import fine_doses
-from neorlt.dosimetry.fit import fit_curves
+from neorlt.dosimetry.fit import fit_curves, physical_half_life_h
 from neorlt.dosimetry.objects import Dose, FitStatus, TimeActivity, TimeIntegratedActivity
-from neorlt.dosimetry.population import population_prior
-from neorlt.dosimetry.priors import WEAK
-from neorlt.dosimetry.region_dose import density_map, region_doses
+from neorlt.dosimetry.population import curve_priors
+from neorlt.dosimetry.priors import CurvePrior
+from neorlt.dosimetry.region_dose import density_map, region_doses, rest_of_body
 from neorlt.dosimetry.s_table import SValueTable
+from neorlt.dosimetry.s_values import METHOD, settled_occupancies
 from neorlt.dosimetry.tia_map import tia_map
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings
 from neorlt.dosimetry.voxel_dose import voxel_dose
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Volume
+from neorlt.nuclides.therapy import therapy_nuclides
 
-DoseMethod = Literal["local", "kernel", "montecarlo"]
+POOL = 8
+"""So many times as many worlds are drawn where the activity law leaves too few."""
+ENOUGH = 0.8
+"""Part of the wanted draws that must stay under the law before more are drawn."""
 RECOVERY_FLAG = 0.7
 """Recovery below this is flagged by name: more than 30 % of what is shown comes from the correction."""
 
@@ -54,8 +71,22 @@ class DoseResult:
     density: Volume | None = None
     standard_error: Volume | None = None
     """Statistical standard error of the voxel dose, where Monte Carlo made it."""
+    balance: ActivityBalance | None = None
+    """What the activity law found."""
+    rest: TimeIntegratedActivity | None = None
+    """Time-integrated activity of the rest of the body."""
+    local_difference: Mapping[str, float] = field(default_factory=dict)
+    """By region, what local deposition would give against the kernel, relative."""
+    engine_ratio: RegionRatio | None = None
+    """Monte Carlo over kernel in each region."""
     s_table: SValueTable | None = None
     """The user's S-values, where they were used."""
+
+    @property
+    def outside_validity(self) -> tuple[str, ...]:
+        """Sentences on results outside a stated validity window."""
+        found = {status: [tia.name for tia in self.tias if status in tia.status] for status in FitStatus if status.outside_window}
+        return tuple(f"{', '.join(names)}: {s.value}. {s.sentence} {s.advice}" for s, names in found.items() if names)
 
     def citations(self) -> tuple[Citation, ...]:
         """The papers that the result stands on."""
@@ -76,6 +107,8 @@ def compute_doses(
     settings: UncertaintySettings = DEFAULT,
     s_table: SValueTable | None = None,
     monte_carlo: MonteCarloOptions | None = None,
+    population: Mapping[str, CurvePrior] | None = None,
+    previous: Mapping[str, TimeIntegratedActivity] | None = None,
 ) -> DoseResult:
     """Curves, time-integrated activity, region and voxel dose of a study.
 
@@ -84,7 +117,7 @@ def compute_doses(
     study
         One cycle: SPECT in Bq/ml, regions, one injection.
     method
-        Of the voxel dose; region doses always use kernel and sphere S-values.
+        Engine of region doses, histograms and the voxel map alike.
     psf_fwhm_mm, correct
         Partial-volume correction, see :func:`~neorlt.dosimetry.curves.activity_curves`.
     seed, n_draws
@@ -95,58 +128,100 @@ def compute_doses(
         The user's S-values: they take the place of ours for the organs that they name.
     monte_carlo
         Histories, checkpoint and device of ``method="montecarlo"``.
+    population, previous
+        A centre's own population by kind of region, and the curves of the last cycle by region: see
+        :func:`~neorlt.dosimetry.population.curve_priors`.
 
     Raises
     ------
     InputError
-        As each step raises.
+        As each step raises; by the activity law where images and injected activity contradict each other.
     """
+    check_method(method)
     curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
+    held = held_activity(study, curves, settings=settings)
     lesions = {region.name for region in study.lesions()}
-    # One or two points do not carry a half-life: the population does, and its spread is the width of the answer.
-    few = len(curves[0].time_h) < 3
-    priors = [population_prior(c.name, c.name in lesions) if few else WEAK for c in curves]
-    tias = fit_curves(curves, n_draws=n_draws, seed=seed, priors=priors)
-    doses = region_doses(study, tias, seed=seed, settings=settings, s_table=s_table)
+    priors = curve_priors([c.name for c in curves], lesions, len(curves[0].time_h), own=population, previous=previous)
+
+    def drawn(pool: int) -> tuple[tuple[TimeIntegratedActivity, ...], TimeIntegratedActivity | None, ActivityBalance]:
+        tias = fit_curves(curves, n_draws=pool, seed=seed, priors=priors)
+        rest = rest_of_body(study, curves, seed=seed, n_draws=pool)
+        injection = study.therapy_administration()
+        balance = balance_worlds(
+            held, [*tias, *([rest] if rest is not None else [])], injected_mbq=injection.activity_mbq,
+            half_life_h=physical_half_life_h(injection.nuclide), n_draws=n_draws, seed=seed, settings=settings,
+            calibration_cv=study.calibration_cv,
+        )
+        return tias, rest, balance
+
+    pool_tias, pool_rest, balance = drawn(n_draws)
+    if balance.effective_draws < ENOUGH * n_draws:
+        # few points leave the early curve open: draw more worlds, so that enough stay under the law
+        pool_tias, pool_rest, balance = drawn(POOL * n_draws)
+    refuse_few(balance, n_draws)
+    also = [name for name in therapy_nuclides() if name != pool_tias[0].nuclide]
+    pool_doses = region_doses(study, pool_tias, seed=seed, settings=settings, s_table=s_table, rest=pool_rest, also=also)
+    doses = tuple(take_dose(dose, balance.kept) for dose in pool_doses)
+    tias = tuple(dose.tia for dose in doses)
+    rest = None if pool_rest is None else take_tia(pool_rest, balance.kept)
+    pool_local = region_doses(study, pool_tias, seed=seed, settings=settings, rest=pool_rest, local=True)
+    simple = tuple(take_dose(dose, balance.kept) for dose in pool_local)
+    differences = local_difference(doses, simple)
     fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
-    activity = tia_map(study, tias, psf_fwhm_mm=fwhm if correct else 0.0, seed=seed)
+    activity = tia_map(study, tias, psf_fwhm_mm=fwhm if correct else 0.0, seed=seed, rest=rest)
     density = density_map(study, study.therapy_images()[0])
-    standard_error = None
-    if method == "montecarlo":
+    by_name = {region.name: region for region in study.regions}
+    regions = [by_name[d.name] for d in doses]
+    occupancies = settled_occupancies(regions, activity.grid)
+    dose = voxel_dose(activity, density=density, method="local" if method == "local" else "kernel")
+    standard_error, ratio, relative = None, None, None
+    if method == "local":
+        doses = simple
+    elif method == "montecarlo":
         from neorlt.dosimetry.monte_carlo import monte_carlo_dose
 
         options = monte_carlo or MonteCarloOptions()
         simulated = monte_carlo_dose(
             activity, density=density, seed=seed, n_histories=options.n_histories, checkpoint=options.checkpoint, device=options.device
         )
+        ratio = region_ratio(simulated.dose, simulated.standard_error, dose, occupancies)
+        doses = with_ratio(doses, ratio, method=f"Monte Carlo over kernel on the same map; {METHOD}", seed=seed)
+        relative = _smooth_ratio(simulated.dose, dose)
         dose, standard_error = simulated.dose, simulated.standard_error
-    elif method in ("kernel", "local"):
-        dose = voxel_dose(activity, density=density, method=method)
-    else:
-        raise InputError("unknown dose method", expected="local, kernel or montecarlo", found=method, remedy="choose one of them")
-    by_name = {region.name: region for region in study.regions}
-    regions = [by_name[d.name] for d in doses]
-    if method == "kernel":
-        means = [float(np.mean(tia.draws_mbq_h)) for tia in tias]
-        histograms = tuple(fine.histogram() for fine in fine_doses(activity, regions, means, density=density))
-    else:
-        histograms = tuple(dose_volume_histogram(dose, region) for region in regions)
+    medians = [float(np.median(d.draws_gy)) for d in doses]
+    dose = scaled_to_regions(dose, occupancies, medians)
+    totals = [float(np.median(tia.draws_mbq_h)) for tia in tias]
+    fine = fine_doses(activity, regions, totals, density=density, local=method == "local", relative=relative)
+    histograms = tuple(one.histogram(median) for one, median in zip(fine, medians, strict=True))
+    warnings = [*balance.sentences, *_warnings(curves, tias, correct)]
+    if method == "local":
+        warnings += difference_warnings(differences)
     return DoseResult(
-        curves, tias, doses, activity, dose, histograms, _warnings(curves, tias, correct), density, standard_error, s_table
-    )
+        curves=curves, tias=tias, doses=doses, tia=activity, dose=dose, histograms=histograms, warnings=tuple(warnings), density=density,
+        standard_error=standard_error, balance=balance, rest=rest, local_difference=differences, engine_ratio=ratio, s_table=s_table,
+    )  # fmt: skip
+
+
+def _smooth_ratio(simulated: Volume, kernel: Volume) -> NDArray[np.float32]:
+    """Monte Carlo over kernel by voxel, each averaged over its neighbours so that a histogram is not widened by noise."""
+    from scipy.ndimage import uniform_filter
+
+    below = np.maximum(uniform_filter(kernel.array, 3, mode="nearest"), 1e-6 * float(kernel.array.max()))
+    return np.asarray(np.clip(uniform_filter(simulated.array, 3, mode="nearest") / below, 0.0, 5.0), dtype=np.float32)
 
 
 def _warnings(curves: tuple[TimeActivity, ...], tias: tuple[TimeIntegratedActivity, ...], correct: bool) -> tuple[str, ...]:
     found = []
     if not correct:
         found.append("Partial-volume correction is off: activities and doses are too low, most of all in small regions.")
-    for curve, tia in zip(curves, tias, strict=True):
+    for curve in curves:
         if correct and curve.recovery < RECOVERY_FLAG:
             found.append(
                 f"{curve.name}: recovery {curve.recovery:.2f}; more than {100 * (1 - RECOVERY_FLAG):.0f} % of its activity comes "
                 "from the partial-volume correction."
             )
-        for status in tia.status:
-            if status is not FitStatus.OK:
-                found.append(f"{curve.name}: {status.value}. {status.sentence} {status.advice}")
+    for status in FitStatus:
+        names = [tia.name for tia in tias if status in tia.status]
+        if names and status is not FitStatus.OK:
+            found.append(f"{', '.join(names)}: {status.value}. {status.sentence} {status.advice}")
     return tuple(found)

@@ -2,20 +2,21 @@
 
 Each exponential term keeps its biology: rate′ = rate − λ_image + λ_plan, per administered activity. What the tissue does
 does not depend on the label; the amplitudes (per MBq injected) stay, times a factor for another peptide where one is
-given. Doses scale with the S-value of the region's mass, draw by draw, so that kidney doses of both nuclides are joint
-draws of one kidney. Every result is flagged "derived".
+given. Doses come from the other nuclide's own S-values between the same regions, draw by draw, so that kidney doses of both
+nuclides are joint draws of one kidney and cross-fire is kept. Every result is flagged "derived".
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
-from neorlt.dosimetry.bed import DoseRate, bed_gy, repair_parameters
+from neorlt.dosimetry.bed import DoseRate
 from neorlt.dosimetry.fit import physical_half_life_h
 from neorlt.dosimetry.objects import Dose, TimeIntegratedActivity
 from neorlt.dosimetry.s_values import sphere_s_gy_per_mbq_h
@@ -80,51 +81,46 @@ def derived_tia(
     )
 
 
-def derived_dose(
-    dose: Dose, nuclide: str, injected_mbq: float, *, is_lesion: bool, peptide_log_sd: float = 0.0, seed: int = 0
-) -> Dose:
-    """Dose of a planned nuclide for a region whose dose was measured with another.
+def derived_dose(dose: Dose, nuclide: str, injected_mbq: float, *, peptide_log_sd: float = 0.0, seed: int = 0) -> Dose:
+    """Dose of a planned activity of another nuclide for a region that was measured with one.
 
-    The region's own part scales with the ratio of sphere S-values at its mass and the ratio of time-integrated
-    activities of each draw; the (small) photon cross-dose of the imaged nuclide is dropped, since pure beta emitters
-    have none and its part is known (``1 − self_fraction``).
+    Taken from the region's dose with that nuclide's own region S-values, cross-fire from neighbours and photons included
+    (``Dose.others``), in the same worlds, times the planned over the injected activity and the spread of another peptide.
+
+    Raises
+    ------
+    InputError
+        If the dose was computed without that nuclide.
     """
-    tia = derived_tia(
-        dose.tia, nuclide, activity_factor=injected_mbq / dose.injected_mbq, peptide_log_sd=peptide_log_sd, seed=seed
-    )
-    ratio = s_value_ratio(dose.nuclide, nuclide, dose.mass_g)
-    per_tia = dose.self_fraction * dose.draws_gy / dose.tia.draws_mbq_h * ratio
-    draws = per_tia * tia.draws_mbq_h
-    repair = repair_parameters(dose.name, is_lesion)
-    rate = DoseRate(0.0, tia.amplitude_mbq * per_tia[:, None], tia.rate_per_h)
-    return Dose(
-        name=dose.name,
-        nuclide=nuclide,
-        mass_g=dose.mass_g,
+    other = next((one for one in (dose, *dose.others) if one.nuclide == nuclide), None)
+    if other is None:
+        raise InputError(
+            f"the dose of {dose.name} with {nuclide} is not there",
+            expected=", ".join(one.nuclide for one in (dose, *dose.others)),
+            found=nuclide,
+            remedy=f"compute the region doses with also=[{nuclide!r}]",
+        )
+    n = len(dose.draws_gy)
+    peptide = np.exp(peptide_log_sd * core_draws.generator(seed, "peptide", nuclide).standard_normal(n))
+    factor = injected_mbq / dose.injected_mbq * peptide
+    tia = replace(other.tia, amplitude_mbq=other.tia.amplitude_mbq * factor[:, None])
+    flags = () if other is dose else (DERIVED,)
+    return replace(
+        other,
         tia=tia,
-        draws_gy=draws,
-        bed_gy=np.asarray(bed_gy([rate], repair.alpha_beta_gy, repair.repair_half_time_h)),
-        method=f"{dose.method}; derived from {dose.nuclide} by decay and sphere S-value ratio {ratio:.2f}",
+        draws_gy=other.draws_gy * factor,
+        bed_gy=other.draws_gy * factor + (other.bed_gy - other.draws_gy) * factor**2,
         injected_mbq=injected_mbq,
-        self_fraction=1.0,
-        flags=tuple(dict.fromkeys((*dose.flags, DERIVED))),
+        flags=tuple(dict.fromkeys((*other.flags, *flags))),
+        others=(),
     )
 
 
 def derived_doses(
-    doses: Sequence[Dose],
-    nuclide: str,
-    injected_mbq: float,
-    *,
-    lesions: Sequence[str] = (),
-    peptide_log_sd: float = 0.0,
-    seed: int = 0,
+    doses: Sequence[Dose], nuclide: str, injected_mbq: float, *, peptide_log_sd: float = 0.0, seed: int = 0
 ) -> tuple[Dose, ...]:
-    """:func:`derived_dose` of every region; ``lesions`` names those that are lesions."""
-    return tuple(
-        derived_dose(d, nuclide, injected_mbq, is_lesion=d.name in lesions, peptide_log_sd=peptide_log_sd, seed=seed)
-        for d in doses
-    )
+    """:func:`derived_dose` of every region."""
+    return tuple(derived_dose(d, nuclide, injected_mbq, peptide_log_sd=peptide_log_sd, seed=seed) for d in doses)
 
 
 def s_value_ratio(image_nuclide: str, plan_nuclide: str, mass_g: float) -> float:

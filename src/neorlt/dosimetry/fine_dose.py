@@ -17,7 +17,7 @@ from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.dvh import CELLS_PER_REGION, DoseVolumeHistogram, Inside, sharp_occupancy, sub_cells
 from neorlt.dosimetry.s_values import comes_first, settled_occupancies
-from neorlt.dosimetry.voxel_dose import SECONDS_PER_HOUR
+from neorlt.dosimetry.voxel_dose import SECONDS_PER_HOUR, local_gy_per_mbq_h_per_ml
 from neorlt.imaging.region import Region
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.volume import Grid, Volume
@@ -48,11 +48,14 @@ class FineDose:
         """Mean dose in the region."""
         return float(np.average(self.dose_gy, weights=self.occupancy))
 
-    def histogram(self) -> DoseVolumeHistogram:
-        """Dose–volume histogram, cells weighted with the part of them that the region fills."""
+    def histogram(self, mean_gy: float | None = None) -> DoseVolumeHistogram:
+        """Dose–volume histogram, cells weighted with the part of them that the region fills; scaled to a mean where one is given."""
         keep = self.occupancy > 0
         volume = self.occupancy[keep].astype(np.float64) * self.grid.voxel_ml
-        return DoseVolumeHistogram(self.name, self.dose_gy[keep].astype(np.float64), volume)
+        dose = self.dose_gy[keep].astype(np.float64)
+        if mean_gy is not None and self.mean_gy > 0:
+            dose *= mean_gy / self.mean_gy
+        return DoseVolumeHistogram(self.name, dose, volume)
 
 
 def photon_dose(tia: Volume) -> NDArray[np.float32]:
@@ -78,6 +81,8 @@ def fine_doses(
     density: Volume | None = None,
     cell_mm: float | None = None,
     contours: Mapping[str, Inside] | None = None,
+    local: bool = False,
+    relative: NDArray[np.float32] | None = None,
 ) -> tuple[FineDose, ...]:
     """Dose in each region on its own fine grid.
 
@@ -96,15 +101,19 @@ def fine_doses(
     contours
         By name of region, a function of points ``(n, 3)`` in patient millimetres that says what part (0…1) lies in it, where the
         region is known better than by its occupancy of voxels.
+    local
+        Local deposition on the fine cells in the place of the kernel.
+    relative
+        ``(x, y, z)`` on the map's grid, another engine's dose over the kernel's: multiplies the fine dose.
     """
-    photons = photon_dose(tia)
+    photons = np.zeros(tia.grid.shape, dtype=np.float32) if local else photon_dose(tia)
     occupancies = settled_occupancies(list(regions), tia.grid)
     found = []
     for region, occupancy, total in zip(regions, occupancies, totals_mbq_h, strict=True):
         # An organ is without the lesions in it.
         within = [other for other in regions if comes_first(other, region) and _touch(other, region)]
         edge = cell_mm or max(CELL_MM, (region.volume_ml * 1000.0 / CELLS_PER_REGION) ** (1.0 / 3.0))
-        found.append(_one(tia, region, within, occupancy, total, photons, density, edge, contours or {}))
+        found.append(_one(tia, region, within, occupancy, total, photons, density, edge, contours or {}, local, relative))
     return tuple(found)
 
 
@@ -150,6 +159,8 @@ def _one(
     density: Volume | None,
     edge: float,
     contours: Mapping[str, Inside],
+    local: bool,
+    relative: NDArray[np.float32] | None,
 ) -> FineDose:
     from scipy.ndimage import affine_transform
 
@@ -189,9 +200,14 @@ def _one(
     inside = own32 * carried(concentration.astype(np.float32) * weight) / np.maximum(carried(weight), 1e-6)
     inside *= np.float32(total_mbq_h / max(float(inside.sum(dtype=np.float64)) * cells.voxel_ml, 1e-12))
     outside = (1.0 - own32) * carried(around)
-    kernel = voxel_s_values(str(tia.nuclide), cells.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=False, with_daughters=True)
-    scale = cells.voxel_ml * SECONDS_PER_HOUR / 1000.0
-    dose = convolve(inside + outside, np.asarray(kernel.s_mgy_per_mbq_s) * scale) + carried(photons)
+    if local:
+        dose = (inside + outside) * np.float32(local_gy_per_mbq_h_per_ml(str(tia.nuclide)))
+    else:
+        kernel = voxel_s_values(str(tia.nuclide), cells.spacing_mm, SOFT_TISSUE_G_PER_CM3, photons=False, with_daughters=True)
+        scale = cells.voxel_ml * SECONDS_PER_HOUR / 1000.0
+        dose = convolve(inside + outside, np.asarray(kernel.s_mgy_per_mbq_s) * scale) + carried(photons)
+    if relative is not None:
+        dose *= carried(relative)
     if density is not None:
         dose *= np.float32(SOFT_TISSUE_G_PER_CM3) / np.maximum(carried(density.array), np.float32(FLOOR_G_PER_CM3))
     return FineDose(region.name, cells, dose, own32)

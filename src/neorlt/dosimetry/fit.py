@@ -5,8 +5,8 @@ rates) is found by a damped Gauss–Newton iteration that runs over all regions 
 around that optimum in log-parameter space and are resampled by importance, so that skewed posteriors stay skewed.
 Models are averaged with Akaike weights. The points' standard deviations are known, so the criterion is
 χ² + 2k; ``criterion="aicc"`` adds the small-sample term for an unknown variance (Hurvich & Tsai 1989), which rules out
-every curve with more than n − 2 parameters. One or two points choose nothing: a prior that knows the organ's shape brings the
-whole curve, any other the mono-exponential.
+every curve with more than n − 2 parameters. A prior that knows the organ's shape brings the whole curve, however few the points;
+one or two points without it get the mono-exponential.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from neorlt.core.errors import InputError
 from neorlt.dosimetry.exponentials import MODELS, MONO, TRI, CurveModel, evaluate, jacobian, terms
 from neorlt.dosimetry.objects import FitStatus, TimeActivity, TimeIntegratedActivity
 from neorlt.dosimetry.priors import WEAK, CurvePrior
+from neorlt.dosimetry.single_time_point import POPULATION_WINDOW, WINDOW
 
 Floats = NDArray[np.float64]
 Criterion = Literal["aic", "aicc"]
@@ -32,9 +33,13 @@ NEGLIGIBLE_WEIGHT = 1e-3
 """Akaike weight below which a model gets no draws (Burnham & Anderson 2002: Δ above 10 has no support)."""
 FEW_POINTS = 2
 """Up to so many points the shape of the curve is not chosen by the points."""
+WINDOW_POINTS = 3
+"""Up to so many points the population carries part of the curve, and the points must lie where they can bear it."""
 TAIL_LIMIT = 0.30
 """Part of the time-integrated activity after the last point that makes a fit ``TAIL_NOT_SAMPLED``."""
 _PROPOSALS_PER_DRAW = 2
+_PROPOSALS_OF_FEW_POINTS = 6
+"""With few points the prior's tails are the interval's: more proposals (mean coverage of 90 % intervals 0.892 → 0.896)."""
 _LEAST_PROPOSALS = 200
 _T_DEGREES = 5.0
 _EARLIEST_PIVOT_H = 1.0
@@ -149,12 +154,16 @@ def _fit_chunk(
     mean, prior_sd = (np.stack(part) for part in zip(*(p.moments() for p in priors), strict=True))
     mean[:, 0] = np.log(np.max(y, axis=1))
     n = y.shape[1]
-    models = [m for m in MODELS if m.n_free <= n] if n > FEW_POINTS else [MONO, TRI]
+    knows = np.array([p.knows_shape for p in priors])
+    models = [m for m in MODELS if m.n_free <= n or (m is TRI and knows.any())] if n > FEW_POINTS else [MONO, TRI]
     fits = [_Posterior(model, time, y, sd, decay, mean, prior_sd) for model in models]
     score = np.stack([f.chi2 + 2.0 * f.model.n_free + _small_sample(f.model.n_free, n, criterion) for f in fits], axis=1)
+    # An organ's population brings the whole curve, however few the points; one or two choose nothing without it.
+    whole = np.array([0.0 if m is TRI else np.inf for m in models])
+    alone = np.where([m.n_free <= n or n <= FEW_POINTS for m in models], score, np.inf)
     if n <= FEW_POINTS:
-        # Points this few cannot choose: an organ's population brings the whole curve, the weak prior its last part alone.
-        score = np.where(np.array([p.knows_shape for p in priors])[:, None], [np.inf, 0.0], [0.0, np.inf])
+        alone = np.where([m is MONO for m in models], 0.0, np.inf) + np.zeros_like(score)
+    score = np.where(knows[:, None], whole, alone)
     weight = np.exp(-0.5 * (score - score.min(axis=1, keepdims=True)))
     weight[weight < NEGLIGIBLE_WEIGHT] = 0.0
     weight /= weight.sum(axis=1, keepdims=True)
@@ -304,7 +313,8 @@ class _Posterior:
         slope = self.slope[rows] / inflation[:, None, None]
         information = np.einsum("rtk,rtl->rkl", slope, slope) + self.precision[rows][:, :, None] * np.eye(k)
         root = np.linalg.cholesky(np.linalg.inv(information))
-        proposals = np.maximum(_PROPOSALS_PER_DRAW * counts, _LEAST_PROPOSALS)
+        per_draw = _PROPOSALS_OF_FEW_POINTS if self.time.shape[1] <= WINDOW_POINTS else _PROPOSALS_PER_DRAW
+        proposals = np.maximum(per_draw * counts, _LEAST_PROPOSALS)
         normal = [rng.standard_normal((n, k)) for rng, n in zip(rngs, proposals, strict=True)]
         z = [u * np.sqrt(_T_DEGREES / rng.chisquare(_T_DEGREES, len(u)))[:, None] for rng, u in zip(rngs, normal, strict=True)]
         theta = np.concatenate([self.theta[row] + u @ root[i].T for i, (row, u) in enumerate(zip(rows, z, strict=True))])
@@ -341,8 +351,15 @@ def _status(
     n = len(time)
     if n == 1:
         found.append(FitStatus.SINGLE_TIME_POINT)
-    if n < 3:
+    elif n == 2:
         found.append(FitStatus.TOO_FEW_POINTS)
+    if n <= WINDOW_POINTS:
+        half_life = float(np.log(2.0) / (decay + np.exp(posterior.theta[row, 1])))
+        first, last = POPULATION_WINDOW if n == 1 else WINDOW
+        if time[-1] < first * half_life:
+            found.append(FitStatus.TOO_EARLY)
+        elif time[0] > last * half_life:
+            found.append(FitStatus.TOO_LATE)
     total = (amplitude / rate).sum(1)
     tail = (amplitude / rate * np.exp(-rate * time[-1])).sum(1)
     if float(np.median(tail / total)) > TAIL_LIMIT:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.draws import generator
+from neorlt.core.draws import generator, summarise
+
+
+def described(draws: NDArray[np.float64]) -> dict[str, Any]:
+    """``{"median", "ci90", "mean", "sd"}`` of draws: the median is the headline, mean and SD stand beside it."""
+    return {**summarise(draws).as_json(), "mean": float(np.mean(draws)), "sd": float(np.std(draws))}
 
 
 class FitStatus(StrEnum):
@@ -21,6 +27,8 @@ class FitStatus(StrEnum):
     PHYSICAL_DECAY_BOUND = "bounded by physical decay"
     POOR_FIT = "poor fit"
     SINGLE_TIME_POINT = "single time point"
+    TOO_EARLY = "time points too early"
+    TOO_LATE = "time points too late"
 
     @property
     def sentence(self) -> str:
@@ -31,6 +39,15 @@ class FitStatus(StrEnum):
     def advice(self) -> str:
         """What to do about it."""
         return _STATUS[self][1]
+
+    @property
+    def outside_window(self) -> bool:
+        """Whether the result lies outside a stated validity window (status 3 with ``--strict``)."""
+        return self in (FitStatus.TOO_EARLY, FitStatus.TOO_LATE, FitStatus.RISING_LAST_POINT)
+
+    def as_json(self) -> dict[str, str]:
+        """Name, sentence and advice."""
+        return {"name": self.value, "sentence": self.sentence, "advice": self.advice}
 
 
 _STATUS = {
@@ -52,7 +69,20 @@ _STATUS = {
         "The curve misses points by more than their uncertainty.",
         "Look at the curve: motion or a wrong region.",
     ),
-    FitStatus.SINGLE_TIME_POINT: ("One time point: the half-life is not measured.", "Use within the validity window only."),
+    FitStatus.SINGLE_TIME_POINT: (
+        "One time point: the half-life is not measured but that of the population, and the interval holds its spread.",
+        "Use within the validity window only.",
+    ),
+    FitStatus.TOO_EARLY: (
+        "The last of these few points lies before 0.75 effective half-lives: outside the validity window, the late curve is the "
+        "population's.",
+        "Image later (0.75 to 1.9 effective half-lives after injection for a single image).",
+    ),
+    FitStatus.TOO_LATE: (
+        "A single point after 1.9 effective half-lives, or the first of a few after 2.5: outside the validity window, most of the curve is "
+        "the population's.",
+        "Image earlier (0.75 to 1.9 effective half-lives after injection for a single image).",
+    ),
 }
 
 
@@ -175,6 +205,8 @@ class Dose:
     self_fraction: float = 1.0
     """Part of the mean dose that comes from activity in the region itself."""
     flags: tuple[str, ...] = ()
+    others: tuple[Dose, ...] = ()
+    """The same region's dose for other therapy nuclides, per activity injected here, in the same worlds."""
 
     def __post_init__(self) -> None:
         for field_name in ("draws_gy", "bed_gy"):

@@ -12,7 +12,7 @@ table could be read in full text. A centre replaces them by its own with :func:`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.dosimetry.objects import TimeIntegratedActivity
 from neorlt.dosimetry.priors import WEAK, CurvePrior
+from neorlt.nuclides.nuclide import get_nuclide
 
 LU177_HALF_LIFE_H = 6.647 * 24.0
 """To turn the effective half-lives below (for 177Lu) into biological ones; decay_checks, ICRP 107."""
@@ -67,15 +68,67 @@ POPULATION: dict[str, CurvePrior] = {
 }
 """Prior per kind of region: between-patient spread and the uncertainty of the median, added."""
 
+REST_OF_BODY = CurvePrior(
+    slow_half_life_h=(_biological(60.0), float(np.hypot(0.5, median_log_sd(60.0)))),
+    uptake_half_time_h=(0.05, 0.8),
+    fast_ratio=(2.0, 0.9),
+    fast_half_life_h=(3.0, 0.7),
+    knows_shape=True,
+    label=Label.ASSUMPTION,
+    source="assumption: what the injection leaves outside organs and lesions is there at once, most of it leaves by the kidneys within "
+    "hours and the rest with about 60 h effective half-life",
+)
+"""Prior of the rest of the body. Without it a late image says nothing of the first day, and what is read back to the injection
+has no bound."""
+POPULATION_POINTS = 3
+"""Up to so many images the population is every region's prior; with more the points decide, under the weak prior."""
+
 
 def population_prior(name: str, is_lesion: bool) -> CurvePrior:
     """The population's belief about a region, by its name; the weak prior where the organ is not listed."""
+    kind = region_kind(name, is_lesion)
+    return WEAK if kind is None else POPULATION[kind]
+
+
+def curve_priors(
+    names: Sequence[str],
+    lesions: Collection[str],
+    n_points: int,
+    *,
+    own: Mapping[str, CurvePrior] | None = None,
+    previous: Mapping[str, TimeIntegratedActivity] | None = None,
+) -> list[CurvePrior]:
+    """Prior of each region of a study.
+
+    Parameters
+    ----------
+    names, lesions
+        Regions in order, and which of them are lesions.
+    n_points
+        Images of the study.
+    own
+        A centre's own population by kind of region (``kidney``, ``lesion``, …): used whatever the number of images.
+    previous
+        Curves of the last cycle by region: its own half-life, with the scatter between cycles, in the place of the population's.
+    """
+    found = []
+    for name in names:
+        kind = region_kind(name, name in lesions)
+        prior = (own or {}).get(kind or "") or (
+            population_prior(name, name in lesions) if n_points <= POPULATION_POINTS or name in (previous or {}) else WEAK
+        )
+        if previous and name in previous:
+            last = previous[name]
+            prior = prior_from_last_cycle(last, get_nuclide(last.nuclide).half_life_h, base=prior)
+        found.append(prior)
+    return found
+
+
+def region_kind(name: str, is_lesion: bool) -> str | None:
+    """Kind of region as the population knows it: ``lesion``, or the organ that stands in the name; None for any other."""
     if is_lesion:
-        return POPULATION["lesion"]
-    for organ, prior in POPULATION.items():
-        if organ in name.lower():
-            return prior
-    return WEAK
+        return "lesion"
+    return next((organ for organ in POPULATION if organ in name.lower()), None)
 
 
 def population_from_curves(tias: Sequence[TimeIntegratedActivity], half_life_h: float, *, base: CurvePrior = WEAK) -> CurvePrior:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from neorlt.dosimetry.bed import DoseRate, bed_gy, repair_parameters
 from neorlt.dosimetry.body import body_region_of, ct_of
 from neorlt.dosimetry.curves import BODY_LESS_REGIONS, therapy_times_h
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3, density_from_ct
+from neorlt.dosimetry.derive import derived_tia
 from neorlt.dosimetry.fit import fit_curve
 from neorlt.dosimetry.objects import Dose, TimeActivity, TimeIntegratedActivity
+from neorlt.dosimetry.population import REST_OF_BODY
 from neorlt.dosimetry.s_table import SValueTable, with_table
-from neorlt.dosimetry.s_values import RegionSValues, region_s_values, settled_occupancies, surface_mm2
+from neorlt.dosimetry.s_values import RegionSValues, local_s_values, region_s_values, settled_occupancies, surface_mm2
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, volume_cv
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
@@ -36,6 +39,9 @@ def region_doses(
     settings: UncertaintySettings = DEFAULT,
     nuclide: str | None = None,
     s_table: SValueTable | None = None,
+    rest: TimeIntegratedActivity | None = None,
+    local: bool = False,
+    also: Sequence[str] = (),
 ) -> tuple[Dose, ...]:
     """Mean absorbed dose of each region of ``tias``, cross-dose included.
 
@@ -59,6 +65,12 @@ def region_doses(
         Only to be given where it differs from that of the images (a derived plan).
     s_table
         The user's S-values; they take the place of ours for the organs that they name.
+    rest
+        Of the rest of the body, from :func:`rest_of_body`; fitted here where left out.
+    local
+        Local deposition: electrons and alphas stop where they start, photons and neighbours give nothing.
+    also
+        Other therapy nuclides: each dose then carries that of the same biology with them, by their own S-values (``Dose.others``).
 
     Raises
     ------
@@ -83,19 +95,35 @@ def region_doses(
     volume_ml = np.array([tia.curve.volume_ml for tia in tias])
     surfaces = np.array([surface_mm2(region) for region in regions])
     isotope = nuclide or tias[0].nuclide
-    s = region_s_values(isotope, image.grid, occupancies, volume_ml, surfaces, density, body)
-    if s_table is not None:
-        if s_table.nuclide != get_nuclide(isotope).name:
-            raise InputError(
-                "the S-value table is of another nuclide", expected=isotope, found=s_table.nuclide, remedy="give the table of this nuclide"
-            )
-        s = with_table(s, s_table, [region.name for region in regions], volume_ml * density)
-    sources = [np.asarray(tia.draws_mbq_h) for tia in tias]
+    if s_table is not None and s_table.nuclide != get_nuclide(isotope).name:
+        raise InputError(
+            "the S-value table is of another nuclide", expected=isotope, found=s_table.nuclide, remedy="give the table of this nuclide"
+        )
     if body is not None:
-        rest = rest_of_body(study, tias, seed=seed, n_draws=n)
-        sources.append(np.zeros(n) if rest is None else np.asarray(rest.draws_mbq_h))
-    injected = study.therapy_administration().activity_mbq
-    return _assemble(tias, regions, s, np.stack(sources, axis=1), volume_ml * density, injected, seed, settings, isotope)
+        rest = rest or rest_of_body(study, [tia.curve for tia in tias], seed=seed, n_draws=n)
+
+    def doses_of(name: str, curves: Sequence[TimeIntegratedActivity], remainder: TimeIntegratedActivity | None) -> tuple[Dose, ...]:
+        if local:
+            s = local_s_values(name, volume_ml * density, n_sources=len(tias) + (body is not None))
+        else:
+            s = region_s_values(name, image.grid, occupancies, volume_ml, surfaces, density, body)
+            if s_table is not None and s_table.nuclide == get_nuclide(name).name:
+                s = with_table(s, s_table, [region.name for region in regions], volume_ml * density)
+        sources = [np.asarray(curve.draws_mbq_h) for curve in curves]
+        if body is not None:
+            sources.append(np.zeros(n) if remainder is None else np.asarray(remainder.draws_mbq_h))
+        injected = study.therapy_administration().activity_mbq
+        return _assemble(curves, regions, s, np.stack(sources, axis=1), volume_ml * density, injected, seed, settings, name)
+
+    found = doses_of(isotope, tias, rest)
+    for other in also:
+        if get_nuclide(other).name != get_nuclide(isotope).name:
+            again = doses_of(other, [derived_tia(t, other) for t in tias], None if rest is None else derived_tia(rest, other))
+            found = tuple(
+                replace(one, others=(*one.others, replace(new, method=f"{new.method}; derived from {isotope} by exchange of decay")))
+                for one, new in zip(found, again, strict=True)
+            )
+    return found
 
 
 def _assemble(
@@ -141,16 +169,15 @@ def _assemble(
     return tuple(doses)
 
 
-def rest_of_body(
-    study: Study, tias: Sequence[TimeIntegratedActivity], *, seed: int, n_draws: int
-) -> TimeIntegratedActivity | None:
+def rest_of_body(study: Study, curves: Sequence[TimeActivity], *, seed: int, n_draws: int) -> TimeIntegratedActivity | None:
     """Time-integrated activity of what the images hold outside the regions; None where that is nothing.
 
-    Total activity of each image less the activity of the regions at that time.
+    Total activity of each image less the activity of the regions at that time, with the population's belief about the shape: at
+    early times, which no late image has seen, the images alone set no bound.
     """
     images = study.therapy_images()
     total = np.array([float(v.array.sum(dtype=np.float64)) * v.grid.voxel_ml / 1e6 for v in images])
-    known = np.sum([tia.curve.activity_mbq for tia in tias], axis=0)
+    known = np.sum([curve.activity_mbq for curve in curves], axis=0)
     left = total - known
     if not np.any(left > 0.005 * total):
         return None
@@ -162,8 +189,9 @@ def rest_of_body(
         activity_mbq=np.maximum(left, 0.0),
         sd_mbq=0.05 * total,
         uncorrected_mbq=np.maximum(left, 0.0),
+        shared_cv=curves[0].shared_cv,
     )
-    return fit_curve(curve, n_draws=n_draws, seed=seed)
+    return fit_curve(curve, n_draws=n_draws, seed=seed, prior=REST_OF_BODY)
 
 
 def body_mask(study: Study, image: Volume) -> NDArray[np.bool_] | None:

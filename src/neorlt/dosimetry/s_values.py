@@ -61,6 +61,20 @@ def electron_self_s_gy_per_mbq_h(nuclide: str, volume_ml: float, surface_mm2: fl
     return float(s_from_energy(electron * fraction + alpha, volume_ml * density_g_per_cm3)) * GY_PER_MBQ_H
 
 
+def local_s_values(nuclide: str, mass_g: Floats, *, n_sources: int) -> RegionSValues:
+    """S-values of local deposition: the charged energy of a decay over the region's own mass, and nothing from elsewhere.
+
+    ``mass_g`` ``(region,)``; ``n_sources`` is the number of regions, and one more where the rest of the body is a source.
+    """
+    from neorlt.nuclides.chains import charged_mev
+    from neorlt.nuclides.spheres import s_from_energy
+
+    own = np.array([float(s_from_energy(sum(charged_mev(nuclide)), float(mass))) for mass in mass_g]) * GY_PER_MBQ_H
+    s = np.zeros((len(mass_g), n_sources))
+    s[np.arange(len(mass_g)), np.arange(len(mass_g))] = own
+    return RegionSValues(s, method="local deposition: electrons and alphas stop where they start")
+
+
 def surface_mm2(region: Region) -> float:
     """Surface of a region: its half-occupancy level set, smoothed by one voxel to take the stairs off.
 

@@ -29,6 +29,7 @@ def tia_map(
     *,
     psf_fwhm_mm: float | None = None,
     seed: int = 0,
+    rest: TimeIntegratedActivity | None = None,
 ) -> Volume:
     """Time-integrated activity per volume on the grid of the first therapy image.
 
@@ -37,11 +38,13 @@ def tia_map(
     study
         Images and regions; the images must lie in one frame of reference.
     tias
-        One per region; the mean over draws is mapped.
+        One per region; the median over draws is mapped.
     psf_fwhm_mm
         Blur for the voxel-wise correction; the study's own where left out, none where that is missing too.
     seed
         Seed of the fit of the rest of the body.
+    rest
+        Of the rest of the body, from :func:`~neorlt.dosimetry.region_dose.rest_of_body`; fitted here where left out.
 
     Returns
     -------
@@ -55,28 +58,28 @@ def tia_map(
     occupancies = settled_occupancies([by_name[tia.name] for tia in tias], grid)
     covered = np.clip(np.sum(occupancies, axis=0), 0.0, 1.0).astype(np.float32)
     fwhm = study.psf_fwhm_mm if psf_fwhm_mm is None else psf_fwhm_mm
-    means = [float(np.mean(tia.draws_mbq_h)) for tia in tias]
+    totals = [float(np.median(tia.draws_mbq_h)) for tia in tias]
     times = tias[0].curve.time_h
-    rest = rest_of_body(study, tias, seed=seed, n_draws=len(tias[0].amplitude_mbq))
-    rest_mean = 0.0 if rest is None else float(np.mean(rest.draws_mbq_h))
+    rest = rest or rest_of_body(study, [tia.curve for tia in tias], seed=seed, n_draws=len(tias[0].amplitude_mbq))
+    rest_total = 0.0 if rest is None else float(np.median(rest.draws_mbq_h))
     body = body_mask(study, images[0])
     outside = 1.0 - covered
     if body is not None:
         outside *= body
     outside_ml = float(outside.sum(dtype=np.float64)) * grid.voxel_ml
-    piecewise = outside * np.float32(rest_mean / max(outside_ml, grid.voxel_ml))
-    for occupancy, mean, tia in zip(occupancies, means, tias, strict=True):
-        piecewise = piecewise + occupancy * np.float32(mean / tia.curve.volume_ml)
+    piecewise = outside * np.float32(rest_total / max(outside_ml, grid.voxel_ml))
+    for occupancy, total, tia in zip(occupancies, totals, tias, strict=True):
+        piecewise = piecewise + occupancy * np.float32(total / tia.curve.volume_ml)
     ratio = _blur_ratio(piecewise, grid.spacing_mm, fwhm)
     result = np.zeros(grid.shape, dtype=np.float32)
-    for occupancy, mean, tia in zip(occupancies, means, tias, strict=True):
+    for occupancy, total, tia in zip(occupancies, totals, tias, strict=True):
         box = _box(occupancy)
         pattern = _amplitude([image[box] for image in stack], _fitted(tia, times)) * ratio[box] * occupancy[box]
-        _add(result, box, pattern, mean, occupancy[box], grid.voxel_ml)
+        _add(result, box, pattern, total, occupancy[box], grid.voxel_ml)
     if rest is not None and outside_ml > 0:
         everything = (slice(None), slice(None), slice(None))
         pattern = _amplitude(stack, _fitted(rest, times)) * ratio * outside
-        _add(result, everything, pattern, rest_mean, outside, grid.voxel_ml)
+        _add(result, everything, pattern, rest_total, outside, grid.voxel_ml)
     return Volume(
         result,
         grid,
@@ -90,9 +93,9 @@ def tia_map(
 
 
 def _fitted(tia: TimeIntegratedActivity, times: Floats) -> Floats:
-    """Mean fitted activity at the image times ``(t,)``."""
+    """Median fitted activity at the image times ``(t,)``."""
     decay = np.exp(-tia.rate_per_h[:, :, None] * times)
-    return np.asarray((tia.amplitude_mbq[:, :, None] * decay).sum(axis=1).mean(axis=0))
+    return np.asarray(np.median((tia.amplitude_mbq[:, :, None] * decay).sum(axis=1), axis=0))
 
 
 def _amplitude(stack: Sequence[NDArray[np.float32]], weight: Floats) -> NDArray[np.float32]:

@@ -33,6 +33,8 @@ class UncertaintySettings:
         Tables, and shape and density against the model.
     between_cycle_log_sd
         Dose per activity of the same lesion from cycle to cycle (not part of this cycle's dose).
+    net_activity_cv
+        Injected activity less what stayed in syringe and line; only the activity law asks for it.
     """
 
     calibration_cv: float = 0.03
@@ -42,6 +44,7 @@ class UncertaintySettings:
     contour_shift_sd_mm: float = 1.0
     s_value_cv: float = 0.02
     between_cycle_log_sd: float = 0.19
+    net_activity_cv: float = 0.02
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -58,6 +61,7 @@ class UncertaintySettings:
             "contour_shift_sd_mm": (Label.ASSUMPTION, "a millimetre on each axis; to be measured at the centre"),
             "s_value_cv": (Label.CHECKED, "spheres and voxels agree with independent Monte Carlo within 1–1.5 %"),
             "between_cycle_log_sd": (Label.BY_CONSTRUCTION, "lesions of Jahn 2020, fitted for this project"),
+            "net_activity_cv": (Label.ASSUMPTION, "dose calibrator and residual activity; size to be measured at the centre"),
         }
 
 

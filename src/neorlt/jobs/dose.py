@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from neorlt.core import draws as core_draws
-from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
 from neorlt.jobs.study import dose_rows, read_aligned, write_dicom
 
 if TYPE_CHECKING:
-    from neorlt.dosimetry.compute import DoseMethod, DoseResult, MonteCarloOptions
+    from neorlt.dosimetry.compute import DoseResult, MonteCarloOptions
+    from neorlt.dosimetry.engines import DoseMethod
     from neorlt.imaging.study import Study
     from neorlt.imaging.volume import Volume
 
@@ -26,11 +24,11 @@ def run_dose(
 ) -> dict[str, Any]:
     """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document."""
     from neorlt.dosimetry.compute import MonteCarloOptions
+    from neorlt.dosimetry.engines import check_method
     from neorlt.dosimetry.gate_export import export_gate
     from neorlt.imaging.nifti import write_nifti
 
-    if method not in ("local", "kernel", "montecarlo"):
-        raise InputError("unknown dose method", expected="local, kernel or montecarlo", found=method, remedy="choose one of them")
+    check_method(method)
     study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register)
     document, volumes = dose_command(
         study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws,  # type: ignore[arg-type]
@@ -45,7 +43,7 @@ def run_dose(
     with result_folder(out, "dose", inputs=files, options=options, seed=seed) as work:
         for name, volume in volumes.items():
             write_nifti(volume, work / f"{name}.nii.gz")
-        rows = dose_rows(study, ((r["name"], r["mass_g"], r["dose_gy"]["mean"], r["dose_gy"]["sd"]) for r in document["regions"]))
+        rows = dose_rows(study, ((r["name"], r["mass_g"], r["dose_gy"]["median"], r["dose_gy"]["sd"]) for r in document["regions"]))
         document["warnings"] += write_dicom(study, volumes["dose"], rows, work / "dicom", study_folder, method)
         if gate:
             export_gate(volumes["tia"], work / "gate", density=volumes.get("density"), seed=seed)
@@ -55,33 +53,41 @@ def run_dose(
 
 def region_rows(result: DoseResult) -> list[dict[str, Any]]:
     """One row per region with the fixed keys of ``neorlt dose``."""
+    from neorlt.dosimetry.objects import FitStatus, described
+
     rows = []
-    for curve, tia, dose, histogram in zip(result.curves, result.tias, result.doses, result.histograms, strict=True):
+    for n, (curve, tia, dose, histogram) in enumerate(zip(result.curves, result.tias, result.doses, result.histograms, strict=True)):
         rows.append(
             {
                 "name": dose.name,
+                "nuclide": dose.nuclide,
                 "volume_ml": curve.volume_ml,
                 "mass_g": dose.mass_g,
-                "tia_mbq_h": _mean_sd(tia.draws_mbq_h),
-                "dose_gy": _mean_sd(dose.draws_gy),
-                "dose_gy_ci90": core_draws.summarise(dose.draws_gy).as_json()["ci90"],
-                "bed_gy": _mean_sd(dose.bed_gy),
-                "gy_per_gbq": _mean_sd(dose.gy_per_gbq),
+                "tia_mbq_h": described(tia.draws_mbq_h),
+                "dose_gy": described(dose.draws_gy),
+                "bed_gy": described(dose.bed_gy),
+                "gy_per_gbq": described(dose.gy_per_gbq),
                 "effective_half_life_h": tia.effective_half_life_h,
                 "model": tia.model,
                 "status": [status.value for status in tia.status],
+                "advice": [status.as_json() for status in tia.status if status is not FitStatus.OK],
                 "recovery": curve.recovery,
                 "method": dose.method,
                 "self_fraction": dose.self_fraction,
                 "flags": list(dose.flags),
+                "local_deposition_difference": result.local_difference.get(dose.name),
+                "other_nuclides": [
+                    {"nuclide": other.nuclide, "gy_per_gbq": described(other.gy_per_gbq), "flags": [*other.flags, "derived"]}
+                    for other in dose.others
+                ],
                 "voxel_dose": histogram.as_json(),
             }
         )
+        if result.engine_ratio is not None:
+            rows[-1]["monte_carlo"] = {
+                "over_kernel": float(result.engine_ratio.ratio[n]), "relative_error": float(result.engine_ratio.relative_error[n])
+            }  # fmt: skip
     return rows
-
-
-def _mean_sd(draws: Any) -> dict[str, float]:
-    return {"mean": float(np.mean(draws)), "sd": float(np.std(draws))}
 
 
 def dose_command(
@@ -102,6 +108,8 @@ def dose_command(
     for :func:`~neorlt.dosimetry.s_table.read_s_table`.
     """
     from neorlt.dosimetry.compute import compute_doses
+    from neorlt.dosimetry.engines import SCALED_NOTE
+    from neorlt.dosimetry.objects import described
     from neorlt.dosimetry.s_table import read_s_table
     from neorlt.dosimetry.tornado import tornado_rows
 
@@ -122,7 +130,11 @@ def dose_command(
         "uncertainty": tornado_rows(
             result.doses, fwhm_mm=((psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm) or 0.0) if correct else 0.0
         ),
+        "activity_law": result.balance.as_json() if result.balance is not None else None,
+        "rest_of_body": None if result.rest is None else {"tia_mbq_h": described(result.rest.draws_mbq_h)},
+        "maps": f"means of the voxels' shapes; {SCALED_NOTE}",
         "warnings": [*study.warnings, *result.warnings],
+        "outside_validity": list(result.outside_validity),
         "citations": [citation.text for citation in result.citations()],
     }
     if table is not None:

@@ -13,6 +13,9 @@
     per_decay = 1.0
     daughter_z = 63
     unique = false
+    [therapy]                            # only for a nuclide that a therapy is planned with
+    activity_gbq = 1.0                   # usual activity of one cycle
+    source = "where it comes from"
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.nuclides.nuclide import Nuclide, as_lines, normalise_name, register_nuclide
 from neorlt.nuclides.spectra import BetaBranch
+from neorlt.nuclides.therapy import TherapyNuclide, register_therapy
 
 SUM_TOLERANCE = 0.005
 MEAN_TOLERANCE = 0.01
 _LINES = ("gamma", "x_ray", "conversion_electron", "auger", "alpha", "beta_table")
-_KEYS = {"name", "half_life_h", "source", "beta_per_decay", "beta_mean_mev", "beta_minus", "beta_plus", *_LINES}
+_KEYS = {"name", "half_life_h", "source", "beta_per_decay", "beta_mean_mev", "beta_minus", "beta_plus", "therapy", *_LINES}
 
 
 def _branches(rows: Any, sign: int, where: str) -> tuple[BetaBranch, ...]:
@@ -105,7 +109,19 @@ def read_nuclide(path: str | Path) -> Nuclide:
         source=str(document["source"]),
     )
     _check(nuclide, document, where)
-    return register_nuclide(nuclide)
+    known = register_nuclide(nuclide)
+    if "therapy" in document:
+        register_therapy(_therapy(known.name, document["therapy"], where))
+    return known
+
+
+def _therapy(name: str, table: Any, where: str) -> TherapyNuclide:
+    activity = table.get("activity_gbq") if isinstance(table, dict) and set(table) == {"activity_gbq", "source"} else None
+    if isinstance(activity, bool) or not isinstance(activity, int | float) or not activity > 0:
+        raise InputError(
+            "[therapy] cannot be read", expected="activity_gbq above 0 and source", found=str(table), where=where, remedy="correct it"
+        )
+    return TherapyNuclide(name, float(activity), str(table["source"]))
 
 
 def _check(nuclide: Nuclide, document: dict[str, Any], where: str) -> None:
