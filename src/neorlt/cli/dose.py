@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Draws, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, say, show, table, warn
+from neorlt.cli.console import Draws, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, Strict, say, show, table, warn
+from neorlt.core.errors import ValidityError
 
 
 def command(
@@ -30,6 +31,7 @@ def command(
     register: Register = "check",
     draws: Draws = 1000,
     seed: Seed = 1,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Time-integrated activity and absorbed dose of every region, and the dose volume."""
@@ -40,13 +42,19 @@ def command(
                         s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate)
     warn(*document["warnings"])
     show(document, json, lambda d: _for_people(d, out))
+    if strict and document["outside_validity"]:
+        raise ValidityError("outside a stated validity window: " + " ".join(document["outside_validity"]))
+
+
+def _span(value: Mapping[str, Any], form: str) -> str:
+    low, high = value["ci90"]
+    return f"{value['median']:{form}} ({low:{form}}-{high:{form}})"
 
 
 def _for_people(document: Mapping[str, Any], out: Path) -> None:
     table(["region", "ml", "MBq h", "Gy", "T_eff h", "recovery", "status"], [
-        [r["name"], f"{r['volume_ml']:.1f}", f"{r['tia_mbq_h']['mean']:.0f} ± {r['tia_mbq_h']['sd']:.0f}",
-         f"{r['dose_gy']['mean']:.2f} ± {r['dose_gy']['sd']:.2f}", f"{r['effective_half_life_h']:.0f}",
+        [r["name"], f"{r['volume_ml']:.1f}", _span(r["tia_mbq_h"], ".0f"), _span(r["dose_gy"], ".2f"), f"{r['effective_half_life_h']:.0f}",
          f"{r['recovery']:.2f}", ", ".join(r["status"])]
         for r in document["regions"]
     ])
-    say(f"Mean ± SD of {document['nuclide']}, {document['injected_mbq']:.0f} MBq injected. Results: {out}")
+    say(f"Median (90 % interval) of {document['nuclide']}, {document['injected_mbq']:.0f} MBq injected. Results: {out}")

@@ -15,7 +15,6 @@ from neorlt.dosimetry.conservation import ActivityBalance, balance_worlds, held_
 from neorlt.dosimetry.curves import activity_curves
 from neorlt.dosimetry.dvh import DoseVolumeHistogram
 from neorlt.dosimetry.engines import (
-    SCALED_NOTE,
     DoseMethod,
     RegionRatio,
     check_method,

@@ -72,8 +72,9 @@ def run_plan(
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
                 images=image_blocks(study, result) | {"registration": alignment}, n_draws=n_draws, seed=seed,
             )
+            document["outside_validity"] += result.outside_validity
             pictures = dose_pictures(study, result)
-            rows = dose_rows(study, ((d.name, d.mass_g, float(np.mean(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
+            rows = dose_rows(study, ((d.name, d.mass_g, float(np.median(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
             document["warnings"] += write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
             write_view(study, work / "view", result.dose)
         document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}

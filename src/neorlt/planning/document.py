@@ -14,7 +14,7 @@ from neorlt.clinic.vessels import PROXY_NOTE, Resectability, classify_resectabil
 from neorlt.core.citations import cite
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
-from neorlt.dosimetry.objects import Dose
+from neorlt.dosimetry.objects import Dose, described
 from neorlt.planning.patient import Patient
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
@@ -203,14 +203,13 @@ def _lesion(world: World, index: int, doses: Mapping[str, Dose]) -> dict[str, An
 def dose_fields(dose: Dose) -> dict[str, Any]:
     """The keys that a measured dose adds to a lesion or an organ."""
     recovery = dose.tia.curve.recovery
-    interval = summarise(dose.draws_gy)
     return {
         "nuclide": dose.nuclide,
         "volume_ml": dose.tia.curve.volume_ml,
         "mass_g": dose.mass_g,
         "recovery": recovery,
-        "tia_mbq_h": {"mean": float(dose.tia.draws_mbq_h.mean()), "sd": float(dose.tia.draws_mbq_h.std())},
-        "dose_gy": {"mean": float(dose.draws_gy.mean()), "sd": float(dose.draws_gy.std()), **interval.as_json()},
+        "tia_mbq_h": described(dose.tia.draws_mbq_h),
+        "dose_gy": described(dose.draws_gy),
         "bed_gy": summarise(dose.bed_gy).as_json(),
         "gy_per_gbq": summarise(dose.gy_per_gbq).as_json(),
         "effective_half_life_h": dose.tia.effective_half_life_h,
