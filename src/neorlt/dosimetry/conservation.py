@@ -208,9 +208,9 @@ def refuse_few(balance: ActivityBalance, n_draws: int) -> None:
     Raises
     ------
     InputError
-        With fewer than 200 effective draws (fewer than were asked for, where that is less).
+        With fewer than 200 effective draws (half of those that were asked for, where that is less).
     """
-    least = min(LEAST_EFFECTIVE, n_draws)
+    least = min(LEAST_EFFECTIVE, n_draws // 2)
     if balance.effective_draws < least:
         raise InputError(
             "the images and the injected activity contradict each other",
