@@ -70,7 +70,14 @@ CASES = [
     ("spect", _drop("RealWorldValueMappingSequence"), "no scale to activity", "(0040,9096)"),
     ("spect", _drop("RadionuclideTotalDose", item=True), "injected activity is missing", "(0018,1074)"),
     ("spect", _set("RadionuclideTotalDose", "7.4e9", item=True), "not in MBq", "(0018,1074)"),
-    ("spect", _drop("RadiopharmaceuticalStartTime", item=True), "time of injection is missing", "(0018,1072)"),
+    (
+        "spect",
+        _drop("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime", item=True),
+        "time of injection is missing",
+        "(0018,1072)",
+    ),
+    ("spect", _drop("RadiopharmaceuticalStartDateTime", item=True), "day of the injection is not known", "(0018,1072)"),
+    ("spect", _set("RadiopharmaceuticalStartTime", "083000", item=True), "contradict", "(0018,1078)"),
     ("spect", _set("RadiopharmaceuticalStartDateTime", "20260310090000", item=True), "backwards", "(0018,1078)"),
     ("spect", _drop("AcquisitionTime"), "time of acquisition is missing", "(0008,0032)"),
     (
@@ -240,8 +247,3 @@ def test_study_without_lesions_cannot_be_measured(spoil) -> None:  # type: ignor
     spoil.rtstruct.unlink()
     with pytest.raises(InputError, match="no lesion to measure"):
         measure_command(spoil.folder)
-
-
-def test_the_day_of_the_injection_is_not_guessed_when_the_first_spect_is_missing(spoil) -> None:  # type: ignore[no-untyped-def]
-    spoil.spect[0].unlink()
-    assert "day of the injection is not known" in str(_refusal(spoil.folder))

@@ -11,6 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from neorlt.dicom.identity import Identity
+from neorlt.dicom.packed import unpacked
+from neorlt.dicom.scan import files_below
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ def find_owner(folder: Path, frame_of_reference_uid: str) -> Owner | None:
     """Return the largest CT series of a frame of reference, else the largest PET series; None without either."""
     series: dict[tuple[str, str], list[Path]] = {}
     first: dict[tuple[str, str], Dataset] = {}
-    root = Path(folder)
-    for path in sorted(p for p in (root.rglob("*") if root.is_dir() else [root]) if p.is_file()):
+    root = unpacked(Path(folder))
+    for path in files_below(root) if root.is_dir() else [root]:
         try:
             header = dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
         except (InvalidDicomError, OSError):

@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from neorlt.core.errors import InputError
+from neorlt.dicom import plausible
 from neorlt.dicom.decay import average_time_s, decay_factor, table_half_life_s
 from neorlt.dicom.header import where
-from neorlt.imaging.study import Administration
+from neorlt.imaging.study import SINGLE_PHOTON, THERAPY, Administration
 from neorlt.imaging.volume import Unit
 
 LEAST_BQ, MOST_BQ = 1e6, 1e11
 """An injected activity in Bq lies between 1 MBq and 100 GBq; a smaller number is in MBq, against the standard."""
-LIGHTEST_KG, HEAVIEST_KG = 1.0, 400.0
 MOST_HALF_LIVES = 10.0
 """Images later than this after the injection show a thousandth of the activity: a date is wrong."""
+LATEST_THERAPY = 4.0
+"""A therapy image later than this many half-lives after its injection shows another cycle."""
+DAY_MATTERS_H = 2.4
+"""From this half-life on an image can be of the day after its injection or later (10 half-lives are a day): no day is guessed."""
 SAME_HALF_LIFE = 0.02
 """Header and table may differ by this much: vendors round 67.71 min to 68 min."""
+
+
+class NotUsableError(InputError):
+    """The series is another kind of image than can be measured: left out by name where the study holds one that can."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,12 @@ class PetHeader:
     philips_suv: float | None = None
     philips_bq_per_ml: float | None = None
     ge_scan_time: datetime | None = None
+    image_kind: tuple[str, ...] = ()
+    """Series Type (0054,1000) values, and Counts Source (0054,1002)."""
+    age_y: float | None = None
+    size_m: float | None = None
+    is_test: bool = False
+    """Quality Control Image (0028,0300)."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +91,23 @@ def quantify(header: PetHeader) -> PetScale:
 
     """
     unit, factor, note = _unit(header)
+    _check_kind(header)
     _check_corrections(header)
     nuclide, half_life = _half_life(header)
     start, start_note, warnings = _start(header, half_life)
-    injection = _injection_time(header, start, half_life)
-    administration = _administration(header, nuclide, injection)
+    try:
+        injection = _injection_time(header, start, half_life)
+        administration = _administration(header, nuclide, injection)
+    except InputError as error:
+        if unit is not Unit.SUV_BW:
+            raise
+        injection = administration = None
+        warnings = (*warnings, f"PET: {error.problem}{f' ({error.found})' if error.found else ''}; not needed, the file holds SUV already.")
     if unit is Unit.BQ_PER_ML and administration is None:
         raise InputError(
             "the injected activity is missing",
             where=where(header.file, "RadionuclideTotalDose"),
-            remedy="state injected_activity_mbq with a reason under [correction] in settings.toml",
+            remedy=_remedy(header, "injected_activity_mbq"),
         )
     kind = header.decay_correction
     ones = (factor,) * len(header.slices)
@@ -97,11 +118,37 @@ def quantify(header: PetHeader) -> PetScale:
             raise InputError(
                 "values are decay-corrected to the injection, but its time is missing",
                 where=where(header.file, "RadiopharmaceuticalStartDateTime"),
-                remedy="state injection_time with a reason under [correction] in settings.toml",
+                remedy=_remedy(header, "injection_time"),
             )
         text = "Decay Correction ADMIN: values hold for the time of injection."
+        if nuclide in SINGLE_PHOTON | THERAPY:  # a curve needs what was there when the image was taken
+            back = decay_factor(half_life, injection, start)
+            text = f"{text[:-1]}, and were brought to the start of acquisition (x {back:.6g})."
+            return PetScale(unit, tuple(f * back for f in ones), start, administration, nuclide, half_life, (note, text), warnings)
         return PetScale(unit, ones, injection, administration, nuclide, half_life, (note, text), warnings)
     return _uncorrected(header, PetScale(unit, ones, start, administration, nuclide, half_life, (note,), warnings))
+
+
+def _remedy(header: PetHeader, key: str) -> str:
+    """What to state, with the address that it corrects."""
+    return f'state {key} with a reason under [correction."{header.nuclide or "PT"}"] in settings.toml'
+
+
+def _check_kind(header: PetHeader) -> None:
+    """Refuse what is no whole image of emission: transmission, projections of a volume, frames and gates, a phantom's test."""
+    kind = {k.upper() for k in header.image_kind}
+    for word, problem, keyword in (
+        ("TRANSMISSION", "the PET shows transmission, not emission", "CountsSource"),
+        ("REPROJECTION", "the PET holds projections of a volume (MIP)", "SeriesType"),
+        ("DYNAMIC", "the PET holds several time frames", "SeriesType"),
+        ("GATED", "the PET holds gates of a movement", "SeriesType"),
+    ):
+        if word in kind:
+            raise NotUsableError(problem, found=word, where=where(header.file, keyword), remedy="give the static, corrected series")
+    if header.is_test:
+        raise NotUsableError(
+            "the PET is an image of quality control", where=where(header.file, "QualityControlImage"), remedy="give the patient's series"
+        )
 
 
 def _uncorrected(header: PetHeader, scale: PetScale) -> PetScale:
@@ -136,7 +183,7 @@ def _unit(header: PetHeader) -> tuple[Unit, float, str]:
         return Unit.BQ_PER_ML, 1.0, "Units BQML: rescaled values are Bq/ml."
     if units == "GML":
         if header.suv_type not in ("", "BW"):
-            raise InputError(
+            raise NotUsableError(
                 "the PET holds a SUV of another kind",
                 expected="SUV by body weight (BW)",
                 found=header.suv_type,
@@ -149,7 +196,7 @@ def _unit(header: PetHeader) -> tuple[Unit, float, str]:
         return Unit.BQ_PER_ML, factor, f"Units CNTS: counts times {factor:g} (7053,1009) are Bq/ml."
     if units == "CNTS" and header.philips_suv:
         return Unit.SUV_BW, header.philips_suv, f"Units CNTS: counts times {header.philips_suv:g} (7053,1000) are SUVbw."
-    raise InputError(
+    raise NotUsableError(
         "the PET's unit has no scale to activity" if units else "the PET has no unit",
         expected="BQML, GML, or CNTS with a scale factor (7053,1009) or (7053,1000)",
         found=units or "no value",
@@ -162,7 +209,7 @@ def _check_corrections(header: PetHeader) -> None:
     corrected = {c.upper() for c in header.corrected}
     tag = where(header.file, "CorrectedImage")
     if "ATTN" not in corrected:
-        raise InputError(
+        raise NotUsableError(
             "the PET is not attenuation corrected",
             expected="ATTN among the corrections",
             found=", ".join(sorted(corrected)) or "none",
@@ -245,6 +292,14 @@ def _start(header: PetHeader, half_life: float) -> tuple[datetime, str, tuple[st
 def _injection_time(header: PetHeader, start: datetime, half_life: float) -> datetime | None:
     injection = header.injection
     if injection is None and header.injection_time_only_s is not None:
+        if half_life > DAY_MATTERS_H * 3600.0:
+            raise InputError(
+                "the day of the injection is not known",
+                expected="the day too, for a nuclide that lives for days",
+                found="only the time of day",
+                where=where(header.file, "RadiopharmaceuticalStartDateTime"),
+                remedy=_remedy(header, "injection_time"),
+            )
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
         injection = midnight + timedelta(seconds=header.injection_time_only_s)
         if injection > start:  # injected before midnight, imaged after
@@ -262,10 +317,11 @@ def _injection_time(header: PetHeader, start: datetime, half_life: float) -> dat
             where=tag,
             remedy="correct the time of injection, or state it with a reason in settings.toml",
         )
-    if (start - injection).total_seconds() > MOST_HALF_LIVES * half_life:
+    most = LATEST_THERAPY if header.nuclide in SINGLE_PHOTON | THERAPY else MOST_HALF_LIVES
+    if (start - injection).total_seconds() > most * half_life:
         raise InputError(
             "injection and image lie too far apart",
-            expected=f"less than {MOST_HALF_LIVES:g} half-lives",
+            expected=f"less than {most:g} half-lives",
             found=f"{(start - injection).total_seconds() / 3600:.1f} h",
             where=tag,
             remedy="correct the time of injection, or state it with a reason in settings.toml",
@@ -289,7 +345,7 @@ def _administration(header: PetHeader, nuclide: str, injection: datetime | None)
             raise InputError(
                 "the time of injection is missing",
                 where=where(header.file, "RadiopharmaceuticalStartTime"),
-                remedy="state injection_time with a reason under [correction] in settings.toml",
+                remedy=_remedy(header, "injection_time"),
             )
         return None
     tag = where(header.file, "RadionuclideTotalDose")
@@ -298,7 +354,7 @@ def _administration(header: PetHeader, nuclide: str, injection: datetime | None)
             "the injected activity must be above 0",
             found=f"{header.dose_bq:g} Bq",
             where=tag,
-            remedy="state injected_activity_mbq with a reason under [correction] in settings.toml",
+            remedy=_remedy(header, "injected_activity_mbq"),
         )
     if header.dose_bq < LEAST_BQ or header.dose_bq > MOST_BQ:
         raise InputError(
@@ -306,7 +362,7 @@ def _administration(header: PetHeader, nuclide: str, injection: datetime | None)
             expected="Bq, as the standard demands for PET",
             found=f"{header.dose_bq:g} (MBq?)",
             where=tag,
-            remedy=f"if it is {header.dose_bq:g} MBq, state injected_activity_mbq with a reason in settings.toml",
+            remedy=f"if it is {header.dose_bq:g} MBq, {_remedy(header, 'injected_activity_mbq')}",
         )
     return Administration(nuclide, header.dose_bq / 1e6, injection, header.agent)
 
@@ -327,11 +383,4 @@ def check_weight(header: PetHeader) -> None:
             where=tag,
             remedy="state weight_kg with a reason under [correction] in settings.toml",
         )
-    if not LIGHTEST_KG <= header.weight_kg <= HEAVIEST_KG:
-        raise InputError(
-            "the weight is not that of a person",
-            expected=f"{LIGHTEST_KG:g}…{HEAVIEST_KG:g} kg",
-            found=f"{header.weight_kg:g} kg",
-            where=tag,
-            remedy="state weight_kg with a reason under [correction] in settings.toml",
-        )
+    plausible.check_weight(header.weight_kg, header.age_y, header.size_m, header.file)

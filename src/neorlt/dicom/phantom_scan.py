@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom.uid import NuclearMedicineImageStorage, PositronEmissionTomographyImageStorage
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.pixels import decode, read_stack, rescale, slice_stack
+from neorlt.dicom.pixels import decode_instance, read_stack, rescale, slice_stack
 from neorlt.dicom.read_nm import is_reconstructed, nm_grid
 from neorlt.dicom.scan import scan
 from neorlt.imaging.recovery import PhantomScan
@@ -36,7 +36,7 @@ def read_phantom(folder: Path) -> PhantomScan:
         )
     if spects:
         grid, order, _ = nm_grid(spects[0])
-        stored = np.asarray(decode(spects[0].path, spects[0].name), dtype=np.float32)
+        stored = np.asarray(decode_instance(spects[0]), dtype=np.float32)
         return PhantomScan(np.ascontiguousarray(stored[order].transpose(2, 1, 0)), grid)
     grid, instances = slice_stack(series[0])
     factors = [rescale(i) for i in instances]

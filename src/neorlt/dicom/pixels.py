@@ -5,14 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
 from neorlt.core.progress import track
 from neorlt.dicom.geometry import stack_grid
-from neorlt.dicom.header import number, numbers, required, text, where
+from neorlt.dicom.header import number, numbers, raw, required, text, where
+from neorlt.dicom.part10 import PixelBytes, read_part10
+from neorlt.dicom.plausible import check, check_grid
 from neorlt.dicom.scan import Instance, Series
 from neorlt.imaging.volume import Grid
 
@@ -70,6 +74,8 @@ def slice_stack(series: Series) -> tuple[Grid, tuple[Instance, ...]]:
     remedy = "give a series of slices in patient coordinates"
     orientation = required(numbers(first.header, "ImageOrientationPatient", 6, first.name), "ImageOrientationPatient", first.name, remedy)
     spacing = required(numbers(first.header, "PixelSpacing", 2, first.name), "PixelSpacing", first.name, remedy)
+    for value in spacing:
+        check("PixelSpacing", value, first.name, remedy)
     frame = required(text(first.header, "FrameOfReferenceUID", first.name), "FrameOfReferenceUID", first.name, remedy)
     positions = []
     for instance in series.instances:
@@ -86,6 +92,7 @@ def slice_stack(series: Series) -> tuple[Grid, tuple[Instance, ...]]:
         series.where,
         number(first.header, "SliceThickness", first.name),
     )
+    check_grid(grid.spacing_mm, grid.shape, series.where)
     return grid, tuple(series.instances[i] for i in order)
 
 
@@ -103,24 +110,40 @@ def size(instance: Instance) -> tuple[int, int]:
 
 
 def decode(path: Path, name: str) -> NDArray[np.generic]:
-    """Return stored values ``(rows, columns)`` or ``(frames, rows, columns)``, without any scaling.
+    """Return stored values ``(rows, columns)`` or ``(frames, rows, columns)`` of a file, without any scaling.
 
     Raises
     ------
     InputError
-        If the pixel data are missing, shorter or longer than the header says, in colour, or cannot be decoded.
+        As :func:`decode_instance`, and for a file that is damaged.
 
     """
-    from pydicom import dcmread
+    header, at = read_part10(path, name)
+    return decode_instance(Instance(path, name, header, at))
 
+
+def decode_instance(instance: Instance) -> NDArray[np.generic]:
+    """Return stored values of an object whose header has been read: its pixels are read from where the header found them.
+
+    Raises
+    ------
+    InputError
+        If the pixel data are missing, shorter or longer than the header says, in colour, above Bits Stored (0028,0101), or
+        cannot be decoded.
+
+    """
+    header, name, at = instance.header, instance.name, instance.pixels
+    if at is None and not any(keyword in header for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise InputError("the file has no pixel data", where=where(name, "PixelData"), remedy="copy the file again")
+    if number(header, "SamplesPerPixel", name) not in (None, 1.0):
+        raise InputError("the image is in colour", where=where(name, "SamplesPerPixel"), remedy="give the original grey images")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = dcmread(path)
-            present = "PixelData" in dataset or "FloatPixelData" in dataset
-            if present and "PixelData" in dataset and not dataset.file_meta.TransferSyntaxUID.is_compressed:
-                _check_length(dataset, name)
-            array = dataset.pixel_array if present else None
+            if at is None or at.length is None or _by_library(header):
+                array = _by_codec(instance)
+            else:
+                array = _native(instance, at)
     except InputError:
         raise
     except Exception as error:  # every decoder has its own kinds
@@ -130,18 +153,63 @@ def decode(path: Path, name: str) -> NDArray[np.generic]:
             where=where(name, "PixelData"),
             remedy="copy the file again; it is damaged or cut short",
         ) from error
-    if array is None:
-        raise InputError("the file has no pixel data", where=where(name, "PixelData"), remedy="copy the file again")
+    _check_bits(array, instance)
     return array
 
 
-def _check_length(dataset: object, name: str) -> None:
-    get = dataset.get  # type: ignore[attr-defined]
-    if int(get("SamplesPerPixel", 1)) != 1:
-        raise InputError("the image is in colour", where=where(name, "SamplesPerPixel"), remedy="give the original grey images")
-    frames = int(get("NumberOfFrames", 1) or 1)
-    bits = int(get("Rows")) * int(get("Columns")) * frames * int(get("BitsAllocated"))
-    found, expected = len(get("PixelData")), (bits + 7) // 8
+def _by_library(header: Dataset) -> bool:
+    return not header.file_meta.TransferSyntaxUID.is_little_endian
+
+
+def _by_codec(instance: Instance) -> NDArray[np.generic]:
+    """Compressed, big-endian and deflated pixels, by pydicom's decoders."""
+    header, at = instance.header, instance.pixels
+    if at is None:
+        return np.asarray(header.pixel_array)
+    length = at.end - at.start - (8 if at.length is None else 0)  # without the delimiter
+    with instance.path.open("rb") as stream:
+        stream.seek(at.start)
+        value = stream.read(length)
+    if at.length is not None:
+        _check_length(instance, len(value))
+    try:
+        header.add_new(at.keyword, "OB" if at.length is None else "OW", value)
+        header[at.keyword].is_undefined_length = at.length is None
+        return np.array(header.pixel_array)
+    finally:
+        del header[at.keyword]  # a study of a thousand slices must not hold their bytes
+        header._pixel_array = None
+
+
+def _native(instance: Instance, at: PixelBytes) -> NDArray[np.generic]:
+    header, name = instance.header, instance.name
+    _check_length(instance, at.end - at.start)
+    rows, columns = size(instance)
+    frames = int(number(header, "NumberOfFrames", name) or 1)
+    shape = (frames, rows, columns) if frames > 1 else (rows, columns)
+    count = frames * rows * columns
+    bits = _whole(header, "BitsAllocated", name)
+    if at.keyword != "PixelData":
+        kind: np.dtype[Any] = np.dtype("<f4" if at.keyword == "FloatPixelData" else "<f8")
+    elif bits == 1:
+        packed = np.fromfile(instance.path, np.uint8, count=(count + 7) // 8, offset=at.start)
+        return np.unpackbits(packed, count=count, bitorder="little").reshape(shape)
+    else:
+        signed = _whole(header, "PixelRepresentation", name) if header.get("PixelRepresentation") is not None else 0
+        kind = np.dtype(f"<{'i' if signed else 'u'}{bits // 8}")
+    return np.fromfile(instance.path, kind, count=count, offset=at.start).reshape(shape)
+
+
+def _whole(header: Dataset, keyword: str, name: str) -> int:
+    return int(required(number(header, keyword, name), keyword, name, "export the file again"))
+
+
+def _check_length(instance: Instance, found: int) -> None:
+    header, name = instance.header, instance.name
+    rows, columns = size(instance)
+    frames = int(number(header, "NumberOfFrames", name) or 1)
+    bits = rows * columns * frames * _whole(header, "BitsAllocated", name)
+    expected = (bits + 7) // 8
     if found not in (expected, expected + expected % 2):
         raise InputError(
             "the pixel data do not fit the header",
@@ -149,6 +217,53 @@ def _check_length(dataset: object, name: str) -> None:
             found=f"{found} bytes",
             where=where(name, "PixelData"),
             remedy="copy the file again; it is cut short or damaged",
+        )
+
+
+def check_depth(instance: Instance) -> None:
+    """Check Bits Allocated, Bits Stored, High Bit and Pixel Representation against one another (PS3.3 C.7.6.3.1, PS3.5 8.1.1).
+
+    Raises
+    ------
+    InputError
+        If they contradict one another: a number would be cut or shifted.
+
+    """
+    header, name = instance.header, instance.name
+    if raw(header, "BitsAllocated", name) is None:
+        return  # floating point pixels; refused where they are decoded if there are none
+    allocated = _whole(header, "BitsAllocated", name)
+    stored = number(header, "BitsStored", name)
+    high, sign = number(header, "HighBit", name), number(header, "PixelRepresentation", name)
+    if allocated not in (1, 8, 16, 32, 64):
+        _refuse_depth("the bits of a pixel are not 1, 8, 16, 32 or 64", f"{allocated}", name, "BitsAllocated")
+    if stored is None or not 1 <= stored <= allocated:
+        _refuse_depth("Bits Stored does not fit Bits Allocated", "no value" if stored is None else f"{stored:g}", name, "BitsStored")
+    if high is not None and stored is not None and high != stored - 1:
+        _refuse_depth("High Bit is not Bits Stored less one", f"{high:g}", name, "HighBit")
+    if sign not in (None, 0.0, 1.0):
+        _refuse_depth("Pixel Representation is neither 0 nor 1", f"{sign}", name, "PixelRepresentation")
+
+
+def _refuse_depth(problem: str, found: str, name: str, keyword: str) -> None:
+    raise InputError(problem, found=found, where=where(name, keyword), remedy="export the series again; its pixels would be misread")
+
+
+def _check_bits(array: NDArray[np.generic], instance: Instance) -> None:
+    """Refuse stored values that need more bits than Bits Stored says: the header or the pixels are not what was written."""
+    if array.dtype.kind not in "iu" or array.size == 0:
+        return
+    check_depth(instance)
+    stored = _whole(instance.header, "BitsStored", instance.name)
+    low, high = int(array.min()), int(array.max())
+    least, most = (-(1 << (stored - 1)), (1 << (stored - 1)) - 1) if array.dtype.kind == "i" else (0, (1 << stored) - 1)
+    if low < least or high > most:
+        raise InputError(
+            "stored values need more bits than the header says",
+            expected=f"{stored} bits ({least}…{most})",
+            found=f"{low}…{high}",
+            where=where(instance.name, "BitsStored"),
+            remedy="export the series again; its header or its pixels were changed",
         )
 
 
@@ -168,7 +283,7 @@ def read_stack(
     for start, block in _blocks(instances, what):
         planes = np.empty((len(block), ny, nx), np.float32)
         for n, instance in enumerate(block):
-            stored = decode(instance.path, instance.name)
+            stored = decode_instance(instance)
             if stored.shape != (ny, nx):
                 raise InputError(
                     "a slice has another size than its header says",

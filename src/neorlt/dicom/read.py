@@ -3,60 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    NuclearMedicineImageStorage,
-    PositronEmissionTomographyImageStorage,
-    RTStructureSetStorage,
-    SegmentationStorage,
-)
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.header import number, numbers, text, where
-from neorlt.dicom.read_ct import check_ct, read_ct, without_localizers
+from neorlt.dicom.header import text
+from neorlt.dicom.judge import Judged, judge, sex_of, slice_positions, stated_age
+from neorlt.dicom.packed import unpacked
+from neorlt.dicom.read_ct import read_ct
 from neorlt.dicom.read_labels import read_labels
-from neorlt.dicom.read_nm import SpectObject, administrations_of, in_zone, is_reconstructed, judge_nm, read_nm
-from neorlt.dicom.read_pet import PetSeries, judge_pet, read_pet
+from neorlt.dicom.read_nm import read_nm
+from neorlt.dicom.read_pet import read_pet
 from neorlt.dicom.read_rtstruct import read_rtstruct
 from neorlt.dicom.read_seg import read_seg
-from neorlt.dicom.scan import Scan, Series, scan
-from neorlt.dicom.settings import CALIBRATION, Settings, read_settings
+from neorlt.dicom.scan import scan
+from neorlt.dicom.settings import Settings, read_settings
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import inside_fraction, region_on
-from neorlt.imaging.study import Administration, Study
+from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Grid, Volume
 
-T = TypeVar("T", datetime, datetime | None)
-
-LABELMAP_SEG = "1.2.840.10008.5.1.4.1.1.66.7"
-"""Label Map Segmentation Storage."""
 SAME_LESION_DICE = 0.8
 """Two lesions that overlap this much are one lesion drawn twice."""
 
 
 @dataclass
 class _Found:
-    """What has been judged and read so far."""
+    """What has been read so far."""
 
-    ct: list[Series] = field(default_factory=list)
-    pet: list[PetSeries] = field(default_factory=list)
-    spect: list[SpectObject] = field(default_factory=list)
-    structures: list[Series] = field(default_factory=list)
-    segmentations: list[Series] = field(default_factory=list)
+    judged: Judged
     volumes: list[Volume] = field(default_factory=list)
     grids: dict[str, Grid] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader should know, of headers and of what was read."""
+        return self.judged.warnings
 
 
 def read_study(
@@ -66,6 +54,7 @@ def read_study(
     labels: Path | None = None,
     label_names: Mapping[int, str] | Path | None = None,
     several_frames: bool = False,
+    injected_at: Sequence[datetime] = (),
 ) -> Study:
     """Read CT, PET, SPECT, structure sets, segmentations and an optional label map of one patient.
 
@@ -76,7 +65,7 @@ def read_study(
     Parameters
     ----------
     folder
-        The study's folder, or one file.
+        The study's folder, a ZIP of it, or one file.
     psf_fwhm_mm
         Blur of the SPECT; overrules the settings file.
     labels, label_names
@@ -84,6 +73,8 @@ def read_study(
     several_frames
         Let SPECT lie in frames of reference of their own, each time point with its own session: they must then be
         registered (:func:`neorlt.imaging.align.align_time_points`) before anything is measured on them.
+    injected_at
+        Moments of the therapy injections, where the files do not state them: each image belongs to the last one before it.
 
     Raises
     ------
@@ -91,18 +82,14 @@ def read_study(
         For anything that would make a number wrong or cannot be read; the message says what, where and what to do.
 
     """
-    found_files = scan(Path(folder))
-    settings = read_settings(found_files.root)
-    found = _judge(found_files, settings)
-    _one_time_zone(found)
-    administrations = _administrations(found)
+    folder = unpacked(Path(folder))
+    settings = read_settings(folder if folder.is_dir() else folder.parent)
+    found_files = scan(folder, same_person=settings.same_person)
+    found = _Found(judge(found_files, settings, injected_at))
     _read_images(found)
     frame = _one_frame(found, settings, several_frames)
     _read_regions(found, labels, label_names)
     _check_regions(found, frame)
-    weight = settings.weight_kg if settings.weight_kg is not None else _one_number(found_files, "PatientWeight")
-    if settings.reason:
-        found.warnings.append(f"Header values were corrected by settings.toml: {settings.reason}")
     psf = psf_fwhm_mm if psf_fwhm_mm is not None else settings.psf_fwhm_mm
     if psf is not None and not 0 < psf < 50:
         raise InputError(
@@ -116,130 +103,40 @@ def read_study(
         patient_key=found_files.patient_key,
         volumes=tuple(found.volumes),
         regions=tuple(found.regions),
-        administrations=tuple(administrations),
-        weight_kg=weight,
-        sex=_sex(found_files),
-        age_y=_age(found_files),
+        administrations=tuple(found.judged.administrations),
+        weight_kg=found.judged.weight_kg,
+        sex=sex_of(found_files),
+        age_y=stated_age(found_files),
         psf_fwhm_mm=psf if psf is not None or settings.psf_map is None else settings.psf_map.middle_mm,
         psf_map=settings.psf_map if psf_fwhm_mm is None else None,
         calibration_cv=_calibration_cv(found, settings),
-        warnings=tuple(found.warnings),
+        warnings=tuple(dict.fromkeys(found.warnings)),
         sources=tuple(found.sources),
+        ledger=tuple(row for volume in found.volumes for row in volume.ledger),
     )
-
-
-def _judge(files: Scan, settings: Settings) -> _Found:
-    """Sort the series by kind and judge every header."""
-    found = _Found()
-    left_out: Counter[str] = Counter()
-    for series in files.series:
-        kind = series.sop_class
-        if kind == CTImageStorage:
-            kept = without_localizers(series)
-            if kept is not None:
-                check_ct(kept)
-                found.ct.append(kept)
-        elif kind == PositronEmissionTomographyImageStorage:
-            found.pet.append(judge_pet(series, settings))
-        elif kind == NuclearMedicineImageStorage:
-            for instance in series.instances:
-                if is_reconstructed(instance):
-                    found.spect.append(judge_nm(instance, settings))
-                else:
-                    left_out["NM that is not reconstructed slices (RECON TOMO)"] += 1
-        elif kind == RTStructureSetStorage:
-            found.structures.append(series)
-        elif kind in (SegmentationStorage, LABELMAP_SEG):
-            found.segmentations.append(series)
-        else:
-            left_out[UID(kind).name] += len(series.instances)
-    for what, count in sorted(left_out.items()):
-        found.warnings.append(f"{count} object{'s' if count > 1 else ''} left out: {what}.")
-    _refuse_stray(found.ct)
-    _refuse_stray([p.series for p in found.pet])
-    if not (found.ct or found.pet or found.spect):
-        raise InputError(
-            "the study holds no image that can be used",
-            expected="CT, PET or reconstructed SPECT",
-            found=", ".join(f"{n} x {what}" for what, n in sorted(left_out.items())) or "regions only",
-            where=files.series[0].where,
-            remedy="point to the folder with the images",
-        )
-    return found
-
-
-def _refuse_stray(series: list[Series]) -> None:
-    """Refuse a lone slice beside other series of its kind: it has lost the stack that it belongs to."""
-    alone = [s for s in series if len(s.instances) == 1]
-    if len(series) > 1 and alone:
-        raise InputError(
-            "one slice belongs to no series of the study",
-            where=where(alone[0].first.name, "SeriesInstanceUID"),
-            remedy="take the file out, or export its series again",
-        )
-
-
-def _one_time_zone(found: _Found) -> None:
-    """Bring all times to the zone of the first series that states one; keep them as they are where none does."""
-    times = [p.scale.reference for p in found.pet] + [s.time for s in found.spect]
-    zones = [t.tzinfo for t in times if t.tzinfo is not None]
-    if not zones:
-        return
-    if len(zones) < len(times):
-        found.warnings.append("Some series state their time zone and some do not; those were taken to be in the same zone.")
-    zone = zones[0]
-    found.spect = [in_zone(s, _in(s.time, zone)) for s in found.spect]
-    found.spect = [replace(s, injection=replace(s.injection, time=_in(s.injection.time, zone))) for s in found.spect]
-    found.pet = [
-        replace(p, scale=replace(p.scale, reference=_in(p.scale.reference, zone), administration=_shift(p.scale.administration, zone)))
-        for p in found.pet
-    ]
-
-
-def _in(time: T, zone: tzinfo | None) -> T:
-    if time is None or zone is None or time.tzinfo is None:
-        return time
-    return time.astimezone(zone).replace(tzinfo=None)
-
-
-def _shift(administration: Administration | None, zone: tzinfo | None) -> Administration | None:
-    return None if administration is None else replace(administration, time=_in(administration.time, zone))
-
-
-def _administrations(found: _Found) -> list[Administration]:
-    """Every injection once: series of one injection repeat it, rounded as the vendor likes."""
-    spect, notes = administrations_of(found.spect)
-    found.warnings.extend(notes)
-    unique: list[Administration] = []
-    for one in [a for a in (p.scale.administration for p in found.pet) if a is not None] + spect:
-        if not any(_same_injection(one, other) for other in unique):
-            unique.append(one)
-    return sorted(unique, key=lambda a: a.time)
-
-
-def _same_injection(one: Administration, other: Administration) -> bool:
-    near = abs((one.time - other.time).total_seconds()) <= 1.0 and abs(one.activity_mbq / other.activity_mbq - 1) < 1e-4
-    return one.nuclide == other.nuclide and near
 
 
 def _read_images(found: _Found) -> None:
     timed: list[Volume] = []
-    for pet in found.pet:
+    for pet in found.judged.pet:
         volume = read_pet(pet)
         timed.append(volume)
         found.grids[pet.series.uid] = volume.grid
-        found.sources.append(f"PET, {len(pet.series.instances)} slices. {' '.join(pet.scale.notes)}")
+        word = "SPECT stored as PET" if volume.modality == "NM" else "PET"
+        found.sources.append(f"{word}, {len(pet.series.instances)} slices. {' '.join(pet.scale.notes)}")
         found.warnings.extend(pet.scale.warnings)
-    for spect in found.spect:
-        volume = read_nm(spect)
+    stored = Counter(str(v.nuclide) for v in timed if v.modality == "NM")
+    found.warnings.extend(f"{what} stored as PET (0008,0016): read as SPECT ({n} images)." for what, n in stored.items())
+    for spect, injected in zip(found.judged.spect, found.judged.injected, strict=True):
+        volume = read_nm(spect, injected)
         timed.append(volume)
         uid = text(spect.instance.header, "SeriesInstanceUID", spect.instance.name)
         found.grids[uid] = volume.grid
-        found.sources.append(f"SPECT, {volume.grid.shape[2]} slices. {' '.join(spect.notes)}")
+        found.sources.append(f"SPECT, {volume.grid.shape[2]} slices. {' '.join(volume.notes)}")
         found.warnings.extend(spect.warnings)
     found.volumes = sorted(timed, key=lambda v: v.time or datetime.min)
-    for series in found.ct:
-        volume = read_ct(series)
+    for series, stack in found.judged.ct:
+        volume = read_ct(series, stack)
         found.volumes.append(volume)
         found.grids[series.uid] = volume.grid
         found.sources.append(f"CT, {len(series.instances)} slices. {' '.join(volume.notes)}")
@@ -281,14 +178,14 @@ def _one_frame(found: _Found, settings: Settings, several: bool) -> str:
 
 
 def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] | Path | None) -> None:
-    positions = _positions(found)
-    for series in found.structures:
+    positions = slice_positions(found.judged)
+    for series in found.judged.structures:
         for instance in series.instances:
             regions, warnings = read_rtstruct(instance, found.grids, positions)
             found.regions.extend(regions)
             found.warnings.extend(warnings)
             found.sources.append(f"Structure set with {len(regions)} regions.")
-    for series in found.segmentations:
+    for series in found.judged.segmentations:
         for instance in series.instances:
             regions, warnings = read_seg(instance)
             found.regions.extend(regions)
@@ -299,16 +196,6 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
         regions = read_labels(labels, names, image.frame_of_reference, image)
         found.regions.extend(regions)
         found.sources.append(f"Label map with {len(regions)} regions.")
-
-
-def _positions(found: _Found) -> dict[str, NDArray[np.float64]]:
-    """Image Position (Patient) of every CT and PET slice by its SOP Instance UID."""
-    slices = [instance for series in (*found.ct, *(p.series for p in found.pet)) for instance in series.instances]
-    return {
-        text(i.header, "SOPInstanceUID", i.name): np.array(position)
-        for i in slices
-        if (position := numbers(i.header, "ImagePositionPatient", 3, i.name)) is not None
-    }
 
 
 def _check_regions(found: _Found, frame: str) -> None:
@@ -376,48 +263,5 @@ def _warn_twice_drawn(found: _Found) -> None:
 
 def _calibration_cv(found: _Found, settings: Settings) -> float | None:
     """Uncertainty of the calibration that scaled the SPECT, None where they hold a scale of their own."""
-    used = any(CALIBRATION in note for spect in found.spect for note in spect.notes)
+    used = any(spect.scale.calibrated for spect in found.judged.spect)
     return settings.calibration.relative_sd if used and settings.calibration is not None else None
-
-
-def _one_number(files: Scan, keyword: str) -> float | None:
-    """A patient attribute that all files agree about, or None.
-
-    Raises
-    ------
-    InputError
-        If files of one study (0020,000D) disagree.
-
-    """
-    by_study: dict[str, tuple[float, str]] = {}
-    for series in files.series:
-        for instance in series.instances:
-            value = number(instance.header, keyword, instance.name)
-            if value is None or value == 0:
-                continue
-            study = text(instance.header, "StudyInstanceUID", instance.name)
-            first = by_study.setdefault(study, (value, instance.name))
-            if abs(first[0] - value) > 1e-6 * abs(value):
-                raise InputError(
-                    f"the files of one study disagree about {keyword}",
-                    expected=f"{first[0]:g}",
-                    found=f"{value:g}",
-                    where=where(instance.name, keyword),
-                    remedy="correct it in the PACS, or in settings.toml",
-                )
-    return next(iter(by_study.values()))[0] if by_study else None
-
-
-def _sex(files: Scan) -> str | None:
-    values = {text(s.first.header, "PatientSex", s.first.name).upper() for s in files.series} & {"F", "M", "O"}
-    return values.pop() if len(values) == 1 else None
-
-
-def _age(files: Scan) -> float | None:
-    """Age in years from (0010,1010), ``nnnD``, ``nnnW``, ``nnnM`` or ``nnnY``."""
-    per_year = {"D": 365.25, "W": 365.25 / 7.0, "M": 12.0, "Y": 1.0}
-    for series in files.series:
-        value = text(series.first.header, "PatientAge", series.first.name).upper()
-        if len(value) == 4 and value[:3].isdigit() and value[3] in per_year:
-            return int(value[:3]) / per_year[value[3]]
-    return None

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.header import text, where
-from neorlt.dicom.pixels import read_stack, rescale, slice_stack
-from neorlt.dicom.scan import Series
-from neorlt.imaging.volume import Unit, Volume
+from neorlt.dicom.pixels import check_depth, read_stack, rescale
+from neorlt.dicom.plausible import check
+from neorlt.dicom.scan import Instance, Series
+from neorlt.imaging.volume import Grid, Unit, Volume
 
 LOWEST_HU, HIGHEST_HU = -32768.0, 65535.0
 """Values beyond 16 bits come from a changed slope, not from a scanner."""
@@ -40,20 +42,21 @@ def check_ct(series: Series) -> None:
                 where=where(instance.name, "RescaleType"),
                 remedy="give the original CT series",
             )
-        rescale(instance)
+        slope, _ = rescale(instance)
+        check("RescaleSlope", slope, instance.name, "export the series again; its scale was changed")
+    check_depth(series.first)
 
 
-def read_ct(series: Series) -> Volume:
-    """Return the CT volume in HU.
+def read_ct(series: Series, stack: tuple[Grid, tuple[Instance, ...]]) -> Volume:
+    """Return the CT volume in HU; ``stack`` from :func:`neorlt.dicom.pixels.slice_stack`.
 
     Raises
     ------
     InputError
-        As :func:`check_ct`, and for planes that make no stack or pixels that cannot be read.
+        For pixels that cannot be read, or values that no scanner gives.
 
     """
-    check_ct(series)
-    grid, instances = slice_stack(series)
+    grid, instances = stack
     factors = [rescale(i) for i in instances]
 
     def scale(k: int, stored: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -68,4 +71,5 @@ def read_ct(series: Series) -> Volume:
             where=where(series.where, "RescaleSlope"),
             remedy="export the series again",
         )
-    return Volume(array, grid, Unit.HU, "CT", description="CT", notes=("Rescale Slope and Intercept give HU.",))
+    notes = ("Rescale Slope and Intercept give HU.",)
+    return Volume(array, grid, Unit.HU, "CT", description="CT", notes=notes, ledger=stated_rows(instances, "CT"))

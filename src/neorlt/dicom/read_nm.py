@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.codes import nuclide_of_item
-from neorlt.dicom.decay import average_time_s, table_half_life_s
+from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.geometry import axes_of
-from neorlt.dicom.header import moment, number, numbers, parse_date, parse_datetime, parse_seconds, raw, required, text, where
-from neorlt.dicom.pixels import check_finite, decode, size
-from neorlt.dicom.real_world import activity_mapping
+from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
+from neorlt.dicom.injections import Injection, injection_of
+from neorlt.dicom.pixels import check_depth, check_finite, decode_instance, size
+from neorlt.dicom.plausible import check, check_grid
 from neorlt.dicom.scan import Instance
-from neorlt.dicom.settings import Settings
-from neorlt.imaging.study import Administration
+from neorlt.dicom.settings import NONE, Correction, Settings
+from neorlt.dicom.spect_scale import Row, SpectScale, ValueTime, back_from_injection, rows_of, spect_scale, value_time
 from neorlt.imaging.volume import Grid, Unit, Volume
 
-LEAST_MBQ, MOST_MBQ = 1.0, 1e5
-"""An injected activity in MBq; this IOD states MBq (PS3.3 C.8.4.10), a number above 10⁶ is in Bq against the standard."""
-LEAST_BQ = 1e6
 ODD_TIME_S = 60.0
 """Acquisition and series are named where they start further apart; a minute is nothing to a half-life of days."""
-
-Scaler = Callable[[NDArray[np.generic]], NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class Injection:
-    """What one object says about the injection: the day may be missing (this IOD holds a time only)."""
-
-    nuclide: str
-    activity_mbq: float
-    time: datetime | None
-    seconds_of_day: float | None
-    agent: str
 
 
 @dataclass(frozen=True)
@@ -49,28 +32,51 @@ class SpectObject:
     instance: Instance
     grid: Grid
     frame_order: NDArray[np.intp]
-    time: datetime
+    start: datetime
+    value: ValueTime
     injection: Injection
-    scale: Scaler
-    notes: tuple[str, ...]
+    scale: SpectScale
     warnings: tuple[str, ...]
+
+    @property
+    def time(self) -> datetime:
+        """Moment that the volume will hold for."""
+        return self.value.time
+
+
+def kind_of(instance: Instance) -> str:
+    """``"RECON TOMO"``, or what else an NM object is, by Image Type values 3 and 4 (PS3.3 C.8.4.9.1.1)."""
+    kinds = [str(k).strip().upper() for k in _listed(instance, "ImageType")]
+    third = kinds[2] if len(kinds) > 2 else "no Image Type"
+    if third == "RECON TOMO" and len(kinds) > 3 and kinds[3] == "TRANSMISSION":
+        return "transmission (an attenuation map)"
+    if third == "RECON TOMO" and (number(instance.header, "NumberOfEnergyWindows", instance.name) or 1.0) > 1.0:
+        return "RECON TOMO of several energy windows"
+    if third == "WHOLE BODY":
+        return "WHOLE BODY (planar)"
+    return third
+
+
+def _listed(instance: Instance, keyword: str) -> list[str]:
+    values = raw(instance.header, keyword, instance.name) or []
+    return [values] if isinstance(values, str) else [str(v) for v in values]
 
 
 def is_reconstructed(instance: Instance) -> bool:
-    """Whether Image Type value 3 is RECON TOMO; raw projections and planar views are something else."""
-    kinds = raw(instance.header, "ImageType", instance.name) or []
-    return len(kinds) > 2 and str(kinds[2]).strip().upper() == "RECON TOMO"
+    """Whether the object is reconstructed emission slices; raw projections and planar views are something else."""
+    return kind_of(instance) == "RECON TOMO"
 
 
-def judge_nm(instance: Instance, settings: Settings) -> SpectObject:
+def judge_nm(instance: Instance, settings: Settings, correction: Correction = NONE) -> SpectObject:
     """Judge a reconstructed SPECT by its header alone.
 
     Raises
     ------
     InputError
-        If it has no map to activity and no calibration, no position, no time, or no injected activity.
+        If it has no way to activity, no position, no time, or no injected activity.
 
     """
+    check_depth(instance)
     grid, order, warnings = nm_grid(instance)
     header, name = instance.header, instance.name
     start = moment(header, "Acquisition", name)
@@ -81,11 +87,11 @@ def judge_nm(instance: Instance, settings: Settings) -> SpectObject:
         "export the series with date and time of acquisition",
         "the time of acquisition is missing",
     )
-    injection = _injection(instance, settings)
-    scale, note = _scaler(instance, injection.nuclide, grid, settings)
-    time, time_note, assumed = _value_time(instance, start, injection.nuclide)
-    warnings = (*warnings, *assumed, *_odd_times(instance, start))
-    return SpectObject(instance, grid, order, time, injection, scale, (note, time_note), warnings)
+    injection = injection_of(instance, correction)
+    scale = spect_scale(instance, injection.nuclide, grid, settings)
+    value = value_time(instance, start, injection.nuclide)
+    warnings = (*warnings, *scale.warnings, *value.warnings, *_odd_times(instance, start))
+    return SpectObject(instance, grid, order, start, value, injection, scale, warnings)
 
 
 def _odd_times(instance: Instance, start: datetime) -> tuple[str, ...]:
@@ -145,6 +151,7 @@ def nm_grid(instance: Instance) -> tuple[Grid, NDArray[np.intp], tuple[str, ...]
     row, column, normal = axes_of(angles, name)
     rows, columns = size(instance)
     order = _frame_order(instance, frames)
+    check_grid((pixel[1], pixel[0], abs(step)), (columns, rows, frames), name)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = row * pixel[1], column * pixel[0], normal * abs(step)
     affine[:3, 3] = position
@@ -169,129 +176,8 @@ def _frame_order(instance: Instance, frames: int) -> NDArray[np.intp]:
     return np.argsort(numbers_, kind="stable")
 
 
-def _injection(instance: Instance, settings: Settings) -> Injection:
-    header, name = instance.header, instance.name
-    items = raw(header, "RadiopharmaceuticalInformationSequence", name) or []
-    if len(items) != 1:
-        raise InputError(
-            "the SPECT must name one radiopharmaceutical",
-            found=f"{len(items)}",
-            where=where(name, "RadiopharmaceuticalInformationSequence"),
-            remedy="export the series with its radiopharmaceutical information",
-        )
-    item = items[0]
-    nuclide = required(
-        nuclide_of_item(item, instance.name),
-        "RadionuclideCodeSequence",
-        name,
-        "export the series with its radionuclide",
-        "the radionuclide is missing or unknown",
-    )
-    activity = number(item, "RadionuclideTotalDose", name)
-    if settings.injected_activity_mbq is not None:
-        activity = settings.injected_activity_mbq
-    activity = required(
-        activity,
-        "RadionuclideTotalDose",
-        name,
-        "state injected_activity_mbq with a reason under [correction] in settings.toml",
-        "the injected activity is missing",
-    )
-    if not LEAST_MBQ <= activity <= MOST_MBQ:
-        found = f"{activity:g}" + (" (Bq?)" if activity >= LEAST_BQ else "")
-        raise InputError(
-            "the injected activity is not in MBq",
-            expected="MBq, as the standard demands for NM",
-            found=found,
-            where=where(name, "RadionuclideTotalDose"),
-            remedy="state injected_activity_mbq with a reason under [correction] in settings.toml",
-        )
-    start, when = text(item, "RadiopharmaceuticalStartTime", name), text(item, "RadiopharmaceuticalStartDateTime", name)
-    seconds = parse_seconds(start) if start else None
-    time = parse_datetime(when, text(header, "TimezoneOffsetFromUTC", name)) if when else None
-    if settings.injection_time is not None:
-        time, seconds = settings.injection_time, None
-    if time is None and seconds is None:
-        raise InputError(
-            "the time of injection is missing" if not (start or when) else "the time of injection cannot be read",
-            where=where(name, "RadiopharmaceuticalStartTime"),
-            remedy="state injection_time with a reason under [correction] in settings.toml",
-        )
-    return Injection(nuclide, float(activity), time, seconds, text(item, "Radiopharmaceutical", name))
-
-
-def _scaler(instance: Instance, nuclide: str, grid: Grid, settings: Settings) -> tuple[Scaler, str]:
-    header, name = instance.header, instance.name
-    mapping = activity_mapping(header, name)
-    if mapping is not None:
-        return (lambda stored: mapping.apply(stored, name)), "Scale: real-world-value map (0040,9096) to Bq/ml."
-    slope, intercept = number(header, "RescaleSlope", name), number(header, "RescaleIntercept", name)
-    if text(header, "Units", name).upper() == "BQML" and slope:
-        offset = intercept or 0.0
-        return (
-            lambda stored: (np.asarray(stored, np.float64) * slope + offset).astype(np.float32),
-            f"Scale: the vendor's Units (0054,1001) BQML with Rescale Slope {slope:g}.",
-        )
-    calibration = settings.calibration
-    if calibration is None:
-        raise InputError(
-            "the SPECT has no scale to activity",
-            expected="a real-world-value map in Bq/ml",
-            found=text(header, "Units", name) or "counts only",
-            where=where(name, "RealWorldValueMappingSequence"),
-            remedy="export it with quantitative values, or put calibration.toml beside it",
-        )
-    if calibration.nuclide != nuclide:
-        raise InputError(
-            "the calibration is for another nuclide",
-            expected=nuclide,
-            found=calibration.nuclide,
-            where="calibration.toml",
-            remedy="give the calibration of this nuclide",
-        )
-    seconds = _duration_s(instance)
-    if seconds is None:
-        raise InputError(
-            "counts need the duration of the acquisition",
-            where=where(name, "ActualFrameDuration"),
-            remedy="export the series with its rotation information",
-        )
-    factor = 1e6 / (calibration.cps_per_mbq * seconds * grid.voxel_ml)
-    note = (
-        f"Scale: calibration.toml, {calibration.cps_per_mbq:g} cps/MBq ± {100 * calibration.relative_sd:g} % "
-        f"({calibration.source}), {seconds:g} s."
-    )
-    return (lambda stored: (np.asarray(stored, np.float64) * factor).astype(np.float32)), note
-
-
-def _duration_s(instance: Instance) -> float | None:
-    """Time spent at each point of the orbit, summed: frame duration × frames of one detector's rotation."""
-    total = 0.0
-    for item in raw(instance.header, "RotationInformationSequence", instance.name) or []:
-        frame_ms = number(item, "ActualFrameDuration", instance.name)
-        count = number(item, "NumberOfFramesInRotation", instance.name)
-        if frame_ms is None or count is None:
-            return None
-        total += frame_ms * count / 1000.0
-    return total or None
-
-
-def _value_time(instance: Instance, start: datetime, nuclide: str) -> tuple[datetime, str, tuple[str, ...]]:
-    """Moment that the values hold for, how it was found, and what was assumed for want of a statement."""
-    corrected = raw(instance.header, "CorrectedImage", instance.name) or []
-    listed = [corrected] if isinstance(corrected, str) else [str(c) for c in corrected]
-    if "DECY" in listed:
-        return start, "Values hold for the start of acquisition (decay corrected).", ()
-    seconds, half_life = _duration_s(instance), table_half_life_s(nuclide)
-    if seconds is None or half_life is None:
-        note = "Values taken to hold for the start of acquisition; its duration is not stated."
-        return start, note, (f"SPECT: {note}",)
-    assumed = "SPECT: no decay correction is stated (0028,0051); values taken to hold for the average of the acquisition."
-    return start + timedelta(seconds=average_time_s(half_life, seconds)), "Values hold for the average of the acquisition.", (assumed,)
-
-
-def read_nm(spect: SpectObject) -> Volume:
-    """Return the SPECT volume in Bq/ml, valid for ``time``.
+def read_nm(spect: SpectObject, injected: datetime) -> Volume:
+    """Return the SPECT volume in Bq/ml, valid for ``spect.time``.
 
     Raises
     ------
@@ -300,7 +186,8 @@ def read_nm(spect: SpectObject) -> Volume:
 
     """
     nx, ny, nz = spect.grid.shape
-    stored = decode(spect.instance.path, spect.instance.name)
+    instance, nuclide = spect.instance, spect.injection.nuclide
+    stored = decode_instance(instance)
     if stored.ndim == 2:
         stored = stored[np.newaxis]
     if stored.shape != (nz, ny, nx):
@@ -308,77 +195,30 @@ def read_nm(spect: SpectObject) -> Volume:
             "the frames do not fit the header",
             expected=f"{nz} x {ny} x {nx}",
             found=" x ".join(str(v) for v in stored.shape),
-            where=where(spect.instance.name, "PixelData"),
+            where=where(instance.name, "PixelData"),
             remedy="copy the file again",
         )
+    back = back_from_injection(nuclide, injected, spect.start) if spect.value.to_injection else 1.0
     with np.errstate(over="ignore", invalid="ignore"):
-        values = spect.scale(stored)[spect.frame_order]
-    check_finite(values, spect.instance.name)
-    return Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, spect.injection.nuclide, "SPECT", spect.notes)
+        values = spect.scale.apply(stored)[spect.frame_order] * np.float32(back)
+    check_finite(values, instance.name)
+    for edge in (float(values.min()), float(values.max())):
+        check("Bq/ml", edge, instance.name, "export the series again; its scale was changed", tag="RescaleSlope")
+    image = f"SPECT {nuclide} {spect.time:%Y-%m-%d %H:%M}"
+    rows: tuple[Row, ...] = (*spect.scale.rows, *spect.value.rows, *spect.injection.rows)
+    if spect.value.to_injection:
+        rows += (("decay", "", f"{back:.6g}", "back to the start of acquisition", "worked out"),)
+    ledger = (*rows_of(image, rows), *stated_rows([instance], image))
+    notes = (spect.scale.note, spect.value.note)
+    return Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, nuclide, "SPECT", notes, ledger=ledger)
 
 
-def administrations_of(spects: list[SpectObject]) -> tuple[list[Administration], list[str]]:
-    """Return the injections behind SPECT objects, and what had to be assumed.
+def in_zone(spect: SpectObject, zone: tzinfo) -> SpectObject:
+    """Return the object with its times in another zone, without it."""
 
-    This IOD states the time of day of the injection, not its day. Objects that state the same nuclide, activity and
-    time of day show one injection; its day is that of the first acquisition, or the day before where the time of day
-    is later.
+    def there(time: datetime) -> datetime:
+        return time if time.tzinfo is None else time.astimezone(zone).replace(tzinfo=None)
 
-    Raises
-    ------
-    InputError
-        If an acquisition is earlier than its injection.
-
-    """
-    groups: dict[tuple[str, float, float | datetime | None, str], list[SpectObject]] = {}
-    for spect in spects:
-        i = spect.injection
-        groups.setdefault((i.nuclide, i.activity_mbq, i.time or i.seconds_of_day, i.agent), []).append(spect)
-    found, notes = [], []
-    for (nuclide, activity, _, agent), members in groups.items():
-        first = min(members, key=lambda s: s.time)
-        time = first.injection.time
-        if time is None:
-            midnight = first.time.replace(hour=0, minute=0, second=0, microsecond=0)
-            time = midnight + timedelta(seconds=float(first.injection.seconds_of_day or 0.0))
-            if time > first.time:
-                time -= timedelta(days=1)
-            _refuse_unknown_day(first)
-            day = "day before" if time.date() < first.time.date() else "day of"
-            notes.append(
-                f"SPECT states the time of injection without its day: the {day}"
-                " the first SPECT was taken; state injection_time in settings.toml if that is wrong."
-            )
-        elif (time.tzinfo is None) != (first.time.tzinfo is None):
-            time = time.replace(tzinfo=first.time.tzinfo)
-        if time > first.time:
-            raise InputError(
-                "times run backwards: the SPECT is earlier than the injection",
-                found=f"by {time - first.time}",
-                where=where(first.instance.name, "RadiopharmaceuticalStartDateTime"),
-                remedy="correct the time of injection, or state it with a reason in settings.toml",
-            )
-        found.append(Administration(nuclide, activity, time, agent))
-    return found, notes
-
-
-def _refuse_unknown_day(first: SpectObject) -> None:
-    """Refuse where the study began days before its first SPECT: an earlier one is missing, and with it the day.
-
-    Raises
-    ------
-    InputError
-        If the Study Date (0008,0020) is earlier than the first acquisition's day.
-    """
-    began = parse_date(text(first.instance.header, "StudyDate", first.instance.name))
-    if began is not None and began < first.time.date():
-        raise InputError(
-            "the day of the injection is not known: the study began before the day of its first SPECT",
-            where=where(first.instance.name, "RadiopharmaceuticalStartTime"),
-            remedy="give the earlier SPECT too, or state injection_time with a reason under [correction] in settings.toml",
-        )
-
-
-def in_zone(spect: SpectObject, time: datetime) -> SpectObject:
-    """Return the object with another time of its values (used to bring all series to one time zone)."""
-    return replace(spect, time=time)
+    injection = spect.injection
+    moved = replace(injection, time=None if injection.time is None else there(injection.time))
+    return replace(spect, start=there(spect.start), value=replace(spect.value, time=there(spect.value.time)), injection=moved)

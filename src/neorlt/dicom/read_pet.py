@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.codes import nuclide_of_item
 from neorlt.dicom.decay import decay_factor, table_half_life_s
-from neorlt.dicom.header import moment, number, parse_datetime, parse_seconds, raw, text, where
-from neorlt.dicom.pet_scale import PetHeader, PetScale, PetSlice, check_weight, quantify
-from neorlt.dicom.pixels import check_same, read_stack, rescale, slice_stack
+from neorlt.dicom.header import moment, number, parse_date, parse_datetime, parse_seconds, raw, text, where
+from neorlt.dicom.pet_scale import NotUsableError, PetHeader, PetScale, PetSlice, check_weight, quantify
+from neorlt.dicom.pixels import check_depth, check_same, read_stack, rescale, slice_stack
+from neorlt.dicom.plausible import check
 from neorlt.dicom.scan import Instance, Series
-from neorlt.dicom.settings import Settings
+from neorlt.dicom.settings import NONE, SETTINGS, Correction
+from neorlt.imaging.ledger import USED, LedgerRow
+from neorlt.imaging.study import SINGLE_PHOTON, THERAPY
 from neorlt.imaging.suv import suv_factor_of
 from neorlt.imaging.volume import Grid, Unit, Volume
 
@@ -28,6 +32,11 @@ _SAME = (
     "PatientWeight",
     "SeriesDate",
     "SeriesTime",
+    "SeriesType",
+    "CountsSource",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
     "RadiopharmaceuticalInformationSequence",
 )
 
@@ -39,6 +48,7 @@ class PetSeries:
     series: Series
     header: PetHeader
     scale: PetScale
+    correction: Correction = NONE
 
 
 def _private(dataset: Dataset, creator: str, group: int, element: int) -> float | None:
@@ -85,7 +95,7 @@ def _item(instance: Instance) -> Dataset:
     return items[0]  # type: ignore[no-any-return]
 
 
-def read_pet_header(series: Series, settings: Settings | None = None) -> PetHeader:
+def read_pet_header(series: Series, correction: Correction = NONE) -> PetHeader:
     """Return what the files of a PET series say, after a user's corrections.
 
     Raises
@@ -94,10 +104,9 @@ def read_pet_header(series: Series, settings: Settings | None = None) -> PetHead
         If the files disagree, or a value cannot be read.
 
     """
-    settings = settings or Settings()
     first = series.first
     if not text(first.header, "Units", first.name):
-        raise InputError(
+        raise NotUsableError(
             "the PET has no unit",
             expected="BQML, GML or CNTS with a scale factor",
             found="no value",
@@ -139,39 +148,80 @@ def read_pet_header(series: Series, settings: Settings | None = None) -> PetHead
         philips_suv=_private(header, "Philips PET Private Group", 0x7053, 0x00),
         philips_bq_per_ml=_private(header, "Philips PET Private Group", 0x7053, 0x09),
         ge_scan_time=_ge_scan_time(header),
+        image_kind=(*_listed(header, "SeriesType", name), *_listed(header, "CountsSource", name)),
+        age_y=age_of(first),
+        size_m=number(header, "PatientSize", name),
+        is_test=text(header, "QualityControlImage", name).upper() == "YES",
     )
-    return correct(found, settings)
+    return correct(found, correction)
 
 
-def correct(header: PetHeader, settings: Settings) -> PetHeader:
+def _listed(header: Dataset, keyword: str, name: str) -> list[str]:
+    values = raw(header, keyword, name) or []
+    return [values] if isinstance(values, str) else [str(v) for v in values]
+
+
+def age_of(instance: Instance) -> float | None:
+    """Age in years from (0010,1010), ``nnnD``, ``nnnW``, ``nnnM`` or ``nnnY``; else from the dates of birth and study."""
+    per_year = {"D": 365.25, "W": 365.25 / 7.0, "M": 12.0, "Y": 1.0}
+    value = text(instance.header, "PatientAge", instance.name).upper()
+    if len(value) == 4 and value[:3].isdigit() and value[3] in per_year:
+        return int(value[:3]) / per_year[value[3]]
+    born = parse_date(text(instance.header, "PatientBirthDate", instance.name))
+    day = parse_date(text(instance.header, "StudyDate", instance.name))
+    if born is None or day is None or not 0 <= (day - born).days < 45_000:
+        return None
+    return (day - born).days / 365.25
+
+
+def correct(header: PetHeader, correction: Correction) -> PetHeader:
     """Replace header values by a user's corrections."""
-    if settings.weight_kg is not None:
-        header = replace(header, weight_kg=settings.weight_kg)
-    if settings.injected_activity_mbq is not None:
-        header = replace(header, dose_bq=settings.injected_activity_mbq * 1e6)
-    if settings.injection_time is not None:
-        header = replace(header, injection=settings.injection_time, injection_time_only_s=None)
+    if correction.weight_kg is not None:
+        header = replace(header, weight_kg=correction.weight_kg)
+    if correction.injected_activity_mbq is not None:
+        header = replace(header, dose_bq=correction.injected_activity_mbq * 1e6)
+    if correction.injection_time is not None:
+        header = replace(header, injection=correction.injection_time, injection_time_only_s=None)
     return header
 
 
-def judge_pet(series: Series, settings: Settings) -> PetSeries:
+def judge_pet(series: Series, correction: Correction = NONE) -> PetSeries:
     """Judge a series by its headers alone.
 
     Raises
     ------
+    NotUsableError
+        If it is another kind of image: uncorrected, in another unit, gated.
     InputError
         As :func:`neorlt.dicom.pet_scale.quantify`.
 
     """
-    header = read_pet_header(series, settings)
+    header = read_pet_header(series, correction)
     scale = quantify(header)
-    if scale.unit is Unit.BQ_PER_ML:
+    check_depth(series.first)
+    for instance in series.instances:
+        slope, intercept = rescale(instance)
+        remedy = "export the series again; its scale was changed"
+        check("RescaleSlope", slope, instance.name, remedy)
+        if intercept != 0:
+            raise InputError(
+                "the rescale intercept of a PET must be 0 (PS3.3 C.8.9.4)",
+                found=f"{intercept:g}",
+                where=where(instance.name, "RescaleIntercept"),
+                remedy=remedy,
+            )
+    if scale.unit is Unit.BQ_PER_ML and not is_therapy(scale):
         check_weight(header)
-    return PetSeries(series, header, scale)
+    return PetSeries(series, header, scale, correction)
+
+
+def is_therapy(scale: PetScale) -> bool:
+    """Whether the image shows a therapy or a single-photon nuclide: a SPECT stored as PET, or a PET of 90Y."""
+    return scale.nuclide in SINGLE_PHOTON | THERAPY
 
 
 def read_pet(pet: PetSeries) -> Volume:
-    """Return the PET volume in Bq/ml, valid for its decay reference, or in SUVbw.
+    """Return the PET volume in Bq/ml, valid for its decay reference, or in SUVbw; a SPECT stored as PET as what it is.
 
     Raises
     ------
@@ -189,9 +239,49 @@ def read_pet(pet: PetSeries) -> Volume:
         return (np.asarray(stored, np.float64) * (slope * factor) + intercept * factor).astype(np.float32)
 
     array = read_stack(instances, grid, scale, "PET")
-    if pet.scale.unit is Unit.BQ_PER_ML and table_half_life_s(pet.scale.nuclide) is None:
+    unit = "SUV" if pet.scale.unit is Unit.SUV_BW else "Bq/ml"
+    for edge in (float(array.min()), float(array.max())):
+        check(unit, edge, pet.series.where, "export the series again; its scale was changed", tag="RescaleSlope")
+    modality = "NM" if pet.scale.nuclide in SINGLE_PHOTON else "PT"
+    if pet.scale.unit is Unit.BQ_PER_ML and modality == "PT" and table_half_life_s(pet.scale.nuclide) is None:
         return _suv_by_header(pet, array, grid)
-    return Volume(array, grid, pet.scale.unit, "PT", pet.scale.reference, pet.scale.nuclide, "PET", pet.scale.notes)
+    return Volume(
+        array, grid, pet.scale.unit, modality, pet.scale.reference, pet.scale.nuclide, "PET", pet.scale.notes, pet.header.weight_kg,
+        _ledger(pet),
+    )  # fmt: skip
+
+
+def _ledger(pet: PetSeries) -> tuple[LedgerRow, ...]:
+    """Every step from stored numbers to the unit, and what else the files state."""
+    scale, header, said = pet.scale, pet.header, pet.correction
+    word = "SPECT (stored as PET)" if scale.nuclide in SINGLE_PHOTON else "PET"
+    image = f"{word} {scale.nuclide} {scale.reference:%Y-%m-%d %H:%M}"
+    slopes = [rescale(i)[0] for i in pet.series.instances]
+    settings = f"{SETTINGS}: {said.reason}"
+    factors = sorted(set(scale.factors))
+    rows = [
+        LedgerRow(image, "rescale", "RescaleSlope (0028,1053)", _span(slopes), f"{header.units} per stored value", USED),
+        LedgerRow(image, "unit", "Units (0054,1001)", _span(factors), f"{scale.unit} per {header.units}", USED),
+        LedgerRow(image, "decay", "DecayCorrection (0054,1102)", scale.reference.isoformat(), "holds for", USED),
+        LedgerRow(image, "half-life", "", f"{scale.half_life_s:.6g}", "s", "nuclide table, or header where it has none"),
+    ]
+    if scale.administration is not None:
+        one = scale.administration
+        rows += [
+            LedgerRow(image, "injection", "RadionuclideTotalDose (0018,1074)", f"{one.activity_mbq:g}", "MBq",
+                      USED if said.injected_activity_mbq is None else settings),
+            LedgerRow(image, "injection", "RadiopharmaceuticalStartDateTime (0018,1078)", one.time.isoformat(), "injected at",
+                      USED if said.injection_time is None else settings),
+        ]  # fmt: skip
+    if header.weight_kg is not None:
+        rows.append(LedgerRow(image, "weight", "PatientWeight (0010,1030)", f"{header.weight_kg:g}", "kg",
+                              USED if said.weight_kg is None else settings))  # fmt: skip
+    return (*rows, *stated_rows(pet.series.instances, image))
+
+
+def _span(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.8g}" if low == high else f"{low:.8g}…{high:.8g} (mean {sum(values) / len(values):.10g})"
 
 
 def _suv_by_header(pet: PetSeries, array: NDArray[np.float32], grid: Grid) -> Volume:
@@ -202,4 +292,5 @@ def _suv_by_header(pet: PetSeries, array: NDArray[np.float32], grid: Grid) -> Vo
     decay = decay_factor(scale.half_life_s, administration.time, scale.reference)
     factor = suv_factor_of(administration, pet.header.weight_kg, scale.reference, decay)
     note = f"{factor.formula}, half-life {scale.half_life_s:g} s from the header (0018,1075)"
-    return Volume(array * np.float32(factor.factor), grid, Unit.SUV_BW, "PT", scale.reference, scale.nuclide, "PET", (*scale.notes, note))
+    return Volume(array * np.float32(factor.factor), grid, Unit.SUV_BW, "PT", scale.reference, scale.nuclide, "PET", (*scale.notes, note),
+                  pet.header.weight_kg, _ledger(pet))  # fmt: skip

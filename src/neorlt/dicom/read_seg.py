@@ -10,7 +10,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.geometry import stack_grid
 from neorlt.dicom.header import number, numbers, raw, required, text, where
 from neorlt.dicom.naming import kind_of_segment
-from neorlt.dicom.pixels import decode, size
+from neorlt.dicom.pixels import decode_instance, size
 from neorlt.dicom.scan import Instance
 from neorlt.imaging.region import Region
 from neorlt.imaging.resample import crop_region
@@ -32,7 +32,7 @@ def read_seg(instance: Instance) -> tuple[list[Region], list[str]]:
     shared = _first(header, "SharedFunctionalGroupsSequence", name)
     per_frame = list(raw(header, "PerFrameFunctionalGroupsSequence", name) or [])
     kind = text(header, "SegmentationType", name).upper()
-    stored = np.asarray(decode(instance.path, name))
+    stored = np.asarray(decode_instance(instance))
     if stored.ndim == 2:
         stored = stored[np.newaxis]
     if len(per_frame) != len(stored):

@@ -1,8 +1,9 @@
-"""Real World Value Mapping (PS3.3 C.7.6.16.2.11): from stored numbers to Bq/ml."""
+"""Real World Value Mapping (PS3.3 C.7.6.16.2.11): from stored numbers to activity, counts, or another quantity."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,38 @@ from neorlt.dicom.header import number, raw, text, where
 
 _TO_BQ_PER_ML = {"bq/ml": 1.0, "kbq/ml": 1e3, "mbq/ml": 1e6, "bq/cm3": 1.0, "bq/cc": 1.0, "{bqml}": 1.0, "bqml": 1.0}
 """UCUM units of activity concentration; UCUM's case matters only for prefixes, and mBq/ml is not used in imaging."""
+_COUNTS = {"{counts}", "{count}", "counts", "{cnts}"}
+_COUNT_RATE = {"{counts}/s", "{count}/s", "counts/s", "{cps}", "/s"}
+
+
+class Quantity(StrEnum):
+    """What a map leads to."""
+
+    ACTIVITY = "activity"
+    COUNTS = "counts"
+    COUNT_RATE = "counts per second"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """Linear mapping, or a table, valid for stored values ``first…last``."""
+    """Linear mapping, or a table, valid for stored values ``first…last``; ``factor`` brings it to Bq/ml, counts or counts/s."""
 
     first: int
     last: int
     slope: float
     intercept: float
     table: NDArray[np.float64] | None
-    to_bq_per_ml: float
+    factor: float
+    quantity: Quantity
+    unit: str
+
+    @property
+    def shown(self) -> str:
+        """The map in one line."""
+        if self.table is not None:
+            return f"table of {len(self.table)} values, sum {self.table.sum():.10g}, from {self.first}"
+        return f"{self.slope * self.factor:.8g} x + {self.intercept * self.factor:.8g} for {self.first}…{self.last}"
 
     def apply(self, stored: NDArray[np.generic], file: str) -> NDArray[np.float32]:
         """Return Bq/ml.
@@ -45,44 +66,61 @@ class Mapping:
                 remedy="export the series again",
             )
         if self.table is not None:
-            return (self.table[values.astype(np.int64) - self.first] * self.to_bq_per_ml).astype(np.float32)
-        return (values * (self.slope * self.to_bq_per_ml) + self.intercept * self.to_bq_per_ml).astype(np.float32)
+            return (self.table[values.astype(np.int64) - self.first] * self.factor).astype(np.float32)
+        return (values * (self.slope * self.factor) + self.intercept * self.factor).astype(np.float32)
 
 
-def activity_mapping(dataset: Dataset, file: str) -> Mapping | None:
-    """Return the mapping to an activity concentration, or None if the object has none.
+def real_world_map(dataset: Dataset, file: str) -> Mapping | None:
+    """Return the object's map to an activity concentration; else that to counts; else that to anything; None without a map.
 
     Raises
     ------
     InputError
-        If there are several, or one is incomplete.
+        If several lead to the same quantity and differ, or one is incomplete.
 
     """
     items = list(raw(dataset, "RealWorldValueMappingSequence", file) or [])
     for shared in raw(dataset, "SharedFunctionalGroupsSequence", file) or []:
         items += list(raw(shared, "RealWorldValueMappingSequence", file) or [])
-    found = []
-    for item in items:
-        for unit in raw(item, "MeasurementUnitsCodeSequence", file) or []:
-            code = text(unit, "CodeValue", file)
-            key = code if code.startswith("m") else code.lower()  # milli is not mega
-            if key in _TO_BQ_PER_ML:
-                found.append(_mapping(item, _TO_BQ_PER_ML[key], file))
-    if len(found) > 1:
+    found = [_mapping(item, unit, file) for item in items for unit in raw(item, "MeasurementUnitsCodeSequence", file) or []]
+    if items and len(found) < len(items):
         raise InputError(
-            "several maps to activity are stated",
-            found=f"{len(found)}",
-            where=where(file, "RealWorldValueMappingSequence"),
-            remedy="export the series with one",
+            "a real-world-value map has no unit",
+            where=where(file, "MeasurementUnitsCodeSequence"),
+            remedy="export the series again with its quantitative scale",
         )
-    return found[0] if found else None
+    for quantity in Quantity:
+        same = {m.shown: m for m in found if m.quantity is quantity}
+        if len(same) > 1 and quantity is not Quantity.OTHER:
+            raise InputError(
+                f"several maps to {quantity} are stated",
+                found="; ".join(same),
+                where=where(file, "RealWorldValueMappingSequence"),
+                remedy="export the series with one",
+            )
+        if same:
+            return next(iter(same.values()))
+    return None
 
 
-def _mapping(item: Dataset, to_bq_per_ml: float, file: str) -> Mapping:
+def _kind(unit: Dataset, file: str) -> tuple[Quantity, float, str]:
+    code = text(unit, "CodeValue", file)
+    key = code if code.startswith("m") else code.lower()  # milli is not mega
+    if key in _TO_BQ_PER_ML:
+        return Quantity.ACTIVITY, _TO_BQ_PER_ML[key], "Bq/ml"
+    if key in _COUNTS:
+        return Quantity.COUNTS, 1.0, "counts"
+    if key in _COUNT_RATE:
+        return Quantity.COUNT_RATE, 1.0, "counts/s"
+    return Quantity.OTHER, 1.0, code or text(unit, "CodeMeaning", file) or "no unit"
+
+
+def _mapping(item: Dataset, unit_item: Dataset, file: str) -> Mapping:
+    quantity, factor, unit = _kind(unit_item, file)
     tag = where(file, "RealWorldValueMappingSequence")
     remedy = "export the series again with its quantitative scale"
-    first = number(item, "RealWorldValueFirstValueMapped", file)
-    last = number(item, "RealWorldValueLastValueMapped", file)
+    first = _edge(item, "First", file)
+    last = _edge(item, "Last", file)
     slope, intercept = number(item, "RealWorldValueSlope", file), number(item, "RealWorldValueIntercept", file)
     values = raw(item, "RealWorldValueLUTData", file)
     if first is None or last is None or last < first:
@@ -91,7 +129,13 @@ def _mapping(item: Dataset, to_bq_per_ml: float, file: str) -> Mapping:
         table = np.asarray(list(values), dtype=np.float64)
         if len(table) != int(last - first) + 1 or not np.all(np.isfinite(table)):
             raise InputError("the table of the real-world-value map does not fit its range", where=tag, remedy=remedy)
-        return Mapping(int(first), int(last), 1.0, 0.0, table, to_bq_per_ml)
+        return Mapping(int(first), int(last), 1.0, 0.0, table, factor, quantity, unit)
     if slope is None or intercept is None or not slope > 0:
         raise InputError("the real-world-value map has no slope above 0, or no intercept", where=tag, remedy=remedy)
-    return Mapping(int(first), int(last), slope, intercept, None, to_bq_per_ml)
+    return Mapping(int(first), int(last), slope, intercept, None, factor, quantity, unit)
+
+
+def _edge(item: Dataset, end: str, file: str) -> float | None:
+    """First or last value mapped; as a floating-point number where the stored values are (PS3.3 C.7.6.16.2.11)."""
+    whole = number(item, f"RealWorldValue{end}ValueMapped", file)
+    return whole if whole is not None else number(item, f"DoubleFloatRealWorldValue{end}ValueMapped", file)

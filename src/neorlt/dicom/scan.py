@@ -1,8 +1,9 @@
-"""Find the DICOM objects of a folder and group them by series, reading headers only."""
+"""Find the DICOM objects of a folder (or ZIP) and group them by series; every file's header is read once."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING
 from neorlt.core.errors import InputError
 from neorlt.core.progress import track
 from neorlt.dicom.header import text, where
+from neorlt.dicom.packed import unpacked
+from neorlt.dicom.part10 import PixelBytes, read_part10
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 DICOM_SUFFIXES = {".dcm", ".ima", ".dicom"}
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
+_OURS = (".toml", ".json", ".md", ".txt", ".csv", ".pdf", *NIFTI_SUFFIXES)
+"""Kinds of file that lie beside images for good reasons and are not named when they are passed over."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Instance:
     path: Path
     name: str
     header: Dataset
+    pixels: PixelBytes | None = None
+    """Where the pixel data lie in the file; None where the header holds them, or there are none."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,19 @@ class Scan:
     series: tuple[Series, ...]
     ignored: tuple[str, ...]
     patient_key: str
+    notes: tuple[str, ...] = ()
+    """What was passed over, by name, and what was taken for granted."""
 
 
-def scan(study: Path) -> Scan:
-    """Read every header below a folder (or of one file) and check that it is one patient.
+def scan(study: Path, *, same_person: str = "") -> Scan:
+    """Read every header below a folder, in a ZIP, or of one file, and check that it is one patient.
+
+    Linked folders are followed, each once. A DICOMDIR is compared with the files that are there.
+
+    Parameters
+    ----------
+    same_person
+        Reason why files that name different patients are one person, from ``[patient]`` in ``settings.toml``.
 
     Raises
     ------
@@ -69,25 +85,66 @@ def scan(study: Path) -> Scan:
         If there is nothing to read, a file is damaged or has no SOP class, or two patients are mixed.
 
     """
-    study = Path(study)
+    study = unpacked(Path(study))
     if not study.exists():
         raise InputError("the study does not exist", where=str(study), remedy="give the folder that holds the DICOM files")
     root = study if study.is_dir() else study.parent
-    paths = sorted(p for p in study.rglob("*") if p.is_file()) if study.is_dir() else [study]
-    instances, ignored = [], []
+    paths = files_below(study) if study.is_dir() else [study]
+    instances, ignored, listed = [], [], []
     for path in track(paths, "reading headers", total=len(paths)):
         name = path.relative_to(root).as_posix()
-        if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+        if path.name.startswith("."):
             continue
-        header = read_header(path, name)
-        if header is None:
+        if path.name.upper() == "DICOMDIR":
+            listed.append(path)
+            continue
+        instance = read_instance(path, name)
+        if instance is None:
             ignored.append(name)
         else:
-            instances.append(Instance(path, name, header))
+            instances.append(instance)
     if not instances:
         _refuse_empty(study, ignored)
-    patient_key = check_one_patient(instances)
-    return Scan(root, tuple(_group(instances)), tuple(ignored), patient_key)
+    notes = [note for path in listed for note in _missing_of(path)]
+    other = [name for name in ignored if not name.lower().endswith(_OURS)]
+    if other:
+        shown = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
+        notes.append(f"Files that are not DICOM were left out: {shown}.")
+    if same_person:
+        notes.append(f"Files that name different patients were taken for one person: {same_person}")
+    return Scan(root, tuple(_group(instances)), tuple(ignored), check_one_patient(instances, same_person), tuple(notes))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted; links to folders are followed, but no folder is entered twice."""
+    found, seen = [], set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [path for name in names if (path := Path(here) / name).is_file()]
+    return sorted(found)
+
+
+def _missing_of(dicomdir: Path) -> list[str]:
+    """Say how many files a DICOMDIR (PS3.3 F) lists that are not there."""
+    from pydicom import dcmread
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            records = dcmread(dicomdir).get("DirectoryRecordSequence") or []
+            listed = [record.get("ReferencedFileID") for record in records if record.get("ReferencedFileID")]
+    except Exception as error:  # pydicom raises many kinds for broken bytes
+        return [f"DICOMDIR cannot be read ({type(error).__name__}) and was not compared with the files."]
+    there = {p.relative_to(dicomdir.parent).as_posix().upper() for p in files_below(dicomdir.parent)}
+    parts = [[one] if isinstance(one, str) else [str(v) for v in one] for one in listed]
+    missing = ["/".join(part) for part in parts if "/".join(part).upper() not in there]
+    if not missing:
+        return []
+    return [f"DICOMDIR lists {len(listed)} files, of which {len(missing)} are not there (first: {missing[0]}): the copy is not whole."]
 
 
 def _refuse_empty(study: Path, ignored: list[str]) -> None:
@@ -100,6 +157,9 @@ def _refuse_empty(study: Path, ignored: list[str]) -> None:
             where=images[0],
             remedy="give the DICOM series they were made from; label maps go to --regions",
         )
+    packed = [name for name in ignored if name.lower().endswith(".zip")]
+    if len(packed) == 1:
+        raise InputError("the study is packed", where=packed[0], remedy="give the ZIP itself, or unpack it")
     raise InputError(
         "the folder holds no DICOM file",
         found="no file" if not ignored else f"{len(ignored)} files of other kinds",
@@ -114,8 +174,8 @@ def is_dicom(path: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def read_header(path: Path, name: str) -> Dataset | None:
-    """Return the header of a DICOM file, or None for a file of another kind.
+def read_instance(path: Path, name: str) -> Instance | None:
+    """Return a DICOM file's header and where its pixels lie, or None for a file of another kind.
 
     Raises
     ------
@@ -123,16 +183,20 @@ def read_header(path: Path, name: str) -> Dataset | None:
         If the file is damaged, or its SOP class is missing.
 
     """
-    from pydicom import dcmread
-
     if not is_dicom(path):
         if path.suffix.lower() in DICOM_SUFFIXES:
             raise InputError("the file is not DICOM, or was cut short", where=name, remedy="copy the file again, or take it out")
+        if _looks_bare(path):
+            raise InputError(
+                "the file is a DICOM data set without its file header (PS3.10 7.1)",
+                where=name,
+                remedy="write it anew with its header (dcmtk: dcmconv +F), or export it again",
+            )
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # values that break their VR are judged where they are used
-            header = dcmread(path, stop_before_pixels=True)
+            header, pixels = read_part10(path, name)
             sop_class = text(header, "SOPClassUID", name)
             series = text(header, "SeriesInstanceUID", name)
     except InputError:
@@ -156,15 +220,22 @@ def read_header(path: Path, name: str) -> Dataset | None:
             where=where(name, "SeriesInstanceUID"),
             remedy="export the series again, or copy the file again: it may be cut short",
         )
-    return header
+    return Instance(path, name, header, pixels)
+
+
+def _looks_bare(path: Path) -> bool:
+    """Whether the file begins like a data set of group 0008 (PS3.5 7.1): length, character set, image type or a UID."""
+    with path.open("rb") as stream:
+        start = stream.read(8)
+    return start[:2] == b"\x08\0" and start[2:4] in (b"\0\0", b"\x01\0", b"\x05\0", b"\x08\0", b"\x16\0", b"\x18\0")
 
 
 def _fingerprint(parts: Iterable[str]) -> str:
     return hashlib.sha256("\x1f".join(("neorlt patient", *parts)).encode()).hexdigest()[:12]
 
 
-def check_one_patient(instances: list[Instance]) -> str:
-    """Return the pseudonym of the one patient.
+def check_one_patient(instances: list[Instance], same_person: str = "") -> str:
+    """Return the pseudonym of the one patient; with a reason, that of the first of several names of one person.
 
     Raises
     ------
@@ -178,7 +249,7 @@ def check_one_patient(instances: list[Instance]) -> str:
         name = "^".join(part.strip() for part in text(header, "PatientName", instance.name).upper().rstrip("^").split("^"))
         who = (text(header, "PatientID", instance.name), name, text(header, "PatientBirthDate", instance.name))
         seen.setdefault(who, instance.name)
-    if len(seen) > 1:
+    if len(seen) > 1 and not same_person:
         (one, file_one), (two, file_two) = list(seen.items())[:2]
         tags = ("PatientID", "PatientName", "PatientBirthDate")
         differs = next(tag for tag, a, b in zip(tags, one, two, strict=True) if a != b)
@@ -187,7 +258,8 @@ def check_one_patient(instances: list[Instance]) -> str:
             expected="one patient",
             found=f"pseudonym {_fingerprint(one)} in {file_one}, {_fingerprint(two)} in {file_two}",
             where=where(file_two, differs),
-            remedy="give the files of one patient; where it is one person, correct the identity in the PACS",
+            remedy="give the files of one patient; where it is one person, correct the identity in the PACS, or state treat_as_one = true"
+            " with a reason under [patient] in settings.toml",
         )
     return _fingerprint(next(iter(seen)))
 

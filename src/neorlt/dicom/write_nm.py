@@ -136,6 +136,8 @@ def _isotope(administration: Administration, agent: str) -> Dataset:
     item.Radiopharmaceutical = agent
     item.AdministrationRouteCodeSequence = code_sequence(INTRAVENOUS)
     item.RadiopharmaceuticalStartTime = administration.time.strftime("%H%M%S.%f")
+    # not in this IOD, which has no place for the day of the injection; written as a Standard Extended SOP Class (PS3.2)
+    item.RadiopharmaceuticalStartDateTime = administration.time.strftime("%Y%m%d%H%M%S.%f")
     item.RadionuclideTotalDose = ds(administration.activity_mbq)  # MBq (PS3.3 C.8.4.10)
     if administration.nuclide not in RADIONUCLIDE:
         raise ValueError(f"no code is known for {administration.nuclide!r}; known: {', '.join(RADIONUCLIDE)}")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from neorlt.core.errors import InputError
 from neorlt.imaging.blur import BlurMap
+from neorlt.imaging.ledger import LedgerRow
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.viable import viable_parts
 from neorlt.imaging.volume import Unit, Volume
+
+THERAPY = frozenset({"Lu-177", "Y-90", "Tb-161", "I-131", "Ho-166", "Re-188", "Sm-153", "Cu-67", "Ac-225", "Pb-212", "Bi-213"})
+"""Nuclides given to treat: an image of one is a therapy image, whatever object it is stored in."""
+SINGLE_PHOTON = frozenset(
+    {"Lu-177", "Tb-161", "I-131", "I-123", "In-111", "Tc-99m", "Ho-166", "Re-188", "Sm-153", "Cu-67", "Ga-67", "Tl-201", "Ac-225", "Pb-212"}
+)
+"""Nuclides without positrons: an image of one is a SPECT, also where it is stored as PET."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class Study:
         What a reader of the report should know about the images.
     sources
         One sentence for every series read: what it is and how it was scaled.
+    ledger
+        Every step from stored numbers to the volumes' units, with tag, value and where it came from.
     """
 
     patient_key: str
@@ -70,6 +80,7 @@ class Study:
     moved: tuple[tuple[Region, ...], ...] = ()
     warnings: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
+    ledger: tuple[LedgerRow, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.volumes:
@@ -80,8 +91,8 @@ class Study:
             raise InputError("two regions have the same name", found=", ".join(twice), remedy="rename one of them")
 
     def therapy_images(self) -> tuple[Volume, ...]:
-        """SPECT volumes in Bq/ml, in order of time."""
-        found = [v for v in self.volumes if v.modality == "NM" and v.unit is Unit.BQ_PER_ML]
+        """SPECT volumes in Bq/ml, and PET of a therapy nuclide, in order of time."""
+        found = [v for v in self.volumes if (v.modality == "NM" or v.nuclide in THERAPY) and v.unit is Unit.BQ_PER_ML]
         return tuple(sorted(found, key=lambda v: v.time))  # type: ignore[arg-type,return-value]
 
     def pet_images(self) -> tuple[Volume, ...]:
@@ -114,20 +125,44 @@ class Study:
         return tuple(there.get(region.name, region) for region in regions)
 
     def therapy_administration(self) -> Administration:
-        """The injection that the SPECT images belong to.
+        """The injection that the therapy images belong to.
 
         Raises
         ------
         InputError
-            If there is none, or more than one: one study holds one cycle.
+            If there is none, or more than one: one curve holds one cycle (see :meth:`cycles`).
         """
+        found = self._therapy_injections()
+        if len(found) == 1:
+            return found[0]
         nuclides = {v.nuclide for v in self.therapy_images()}
-        found = [a for a in self.administrations if a.nuclide in nuclides]
-        if len(found) != 1:
-            raise InputError(
-                "the therapy images need exactly one injection",
-                expected="one injected activity and time for the SPECT series",
-                found=f"{len(found)} for {', '.join(sorted(str(n) for n in nuclides)) or 'no SPECT'}",
-                remedy="give one cycle's images, each with its injected activity (0018,1074) and start time (0018,1072)",
-            )
-        return found[0]
+        named = "; ".join(f"{a.nuclide} on {a.time:%Y-%m-%d %H:%M}" for a in found)
+        raise InputError(
+            "the folder holds images of several cycles" if found else "the therapy images need exactly one injection",
+            expected="one injected activity and time for the SPECT series",
+            found=f"{len(found)} injections: {named}" if found else f"0 for {', '.join(sorted(str(n) for n in nuclides)) or 'no SPECT'}",
+            remedy="give one cycle's images, each with its injected activity (0018,1074) and start time (0018,1078)",
+        )
+
+    def _therapy_injections(self) -> list[Administration]:
+        nuclides = {v.nuclide for v in self.therapy_images()}
+        return [a for a in self.administrations if a.nuclide in nuclides]
+
+    def cycles(self) -> tuple[Study, ...]:
+        """The study once for each therapy injection, with the therapy images between it and the next; PET and CT stay in each.
+
+        A study of one injection is returned as it is.
+        """
+        found = self._therapy_injections()
+        if len(found) < 2:
+            return (self,)
+        therapy = self.therapy_images()
+        ends = [a.time for a in found[1:]] + [None]
+        made = []
+        for one, end in zip(found, ends, strict=True):
+            own = [v for v in therapy if v.time is not None and v.time >= one.time and (end is None or v.time < end)]
+            rest = tuple(v for v in self.volumes if not any(v is t for t in therapy) or any(v is o for o in own))
+            others = tuple(a for a in self.administrations if a not in found)
+            moved = tuple(m for v, m in zip(therapy, self.moved, strict=True) if any(v is o for o in own)) if self.moved else ()
+            made.append(replace(self, volumes=rest, administrations=(*others, one), moved=moved))
+        return tuple(made)

@@ -101,11 +101,11 @@ def administration_of(study: Study, volume: Volume) -> Administration | None:
 
 
 def suv_images(study: Study) -> tuple[Volume, ...]:
-    """Every PET of a study in SUVbw, in order of time.
+    """Every PET of a study in SUVbw by the weight of its own study, in order of time.
 
     Raises
     ------
     InputError
         As :func:`to_suv`.
     """
-    return tuple(to_suv(v, administration_of(study, v), study.weight_kg) for v in study.pet_images())
+    return tuple(to_suv(v, administration_of(study, v), v.weight_kg or study.weight_kg) for v in study.pet_images())

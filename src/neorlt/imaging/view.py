@@ -147,7 +147,7 @@ def _other_units(study: Study, volume: Volume) -> list[dict[str, Any]]:
     if administration is None:
         return []
     try:
-        factor = suv_factor(administration, study.weight_kg, volume.time).factor
+        factor = suv_factor(administration, volume.weight_kg or study.weight_kg, volume.time).factor
     except InputError:
         return []
     if volume.unit is Unit.SUV_BW:

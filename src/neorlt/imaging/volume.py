@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.imaging.ledger import LedgerRow
+
 
 class Unit(StrEnum):
     """Unit of a volume's values. A volume without one of these is not built."""
@@ -97,6 +99,10 @@ class Volume:
         Series description without anything that identifies a person.
     notes
         How the values came to be (scale factors, corrections), for the report.
+    weight_kg
+        The patient's weight in the image's own study (0010,1030), from which its SUV is made; None where it states none.
+    ledger
+        Every step from stored numbers to ``unit``.
     """
 
     array: NDArray[np.float32]
@@ -107,6 +113,8 @@ class Volume:
     nuclide: str | None = None
     description: str = ""
     notes: tuple[str, ...] = ()
+    weight_kg: float | None = None
+    ledger: tuple[LedgerRow, ...] = ()
 
     def __post_init__(self) -> None:
         array = np.ascontiguousarray(self.array, dtype=np.float32)

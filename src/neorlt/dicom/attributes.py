@@ -1,0 +1,135 @@
+"""Which attributes can stand between a stored number and what is read from it, and which of them are used.
+
+Every one of them that a file states is shown in the scale ledger (:mod:`neorlt.imaging.ledger`), used or not: a change of any
+changes a number or a row. Where the files of a series differ, the row shows how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from neorlt.dicom.header import tag_text, text
+from neorlt.dicom.scan import Instance
+from neorlt.imaging.ledger import NOT_USED, USED, LedgerRow
+
+PIXELS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel", "Rows", "Columns", "NumberOfFrames")
+PLACE = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID", "SpacingBetweenSlices", "SliceThickness")
+TIMES = ("AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "TimezoneOffsetFromUTC", "ActualFrameDuration")
+_USED = {
+    *PIXELS,
+    *PLACE,
+    *TIMES,
+    *("ImageType", "Units", "SUVType", "CountsSource", "SeriesType", "CorrectedImage", "DecayCorrection", "DecayFactor"),
+    *("FrameReferenceTime", "RescaleSlope", "RescaleIntercept", "RescaleType", "SliceVector", "PatientWeight", "PatientAge"),
+    *("PatientSize", "NumberOfSlices", "PhotometricInterpretation", "NumberOfEnergyWindows", "QualityControlImage"),
+    *("Radiopharmaceutical", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime", "RadionuclideTotalDose"),
+    *("RadionuclideHalfLife", "RadionuclideCodeSequence", "RadiopharmaceuticalCodeSequence", "NumberOfFramesInRotation"),
+    *("TableTraverse", "RealWorldValueSlope", "RealWorldValueIntercept", "RealWorldValueFirstValueMapped"),
+    *("RealWorldValueLastValueMapped", "MeasurementUnitsCodeSequence", "PatientIdentityRemoved"),
+}
+_TOP = (
+    *PIXELS, "PhotometricInterpretation", "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelAspectRatio",
+    "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression", "LossyImageCompressionRatio",
+    "RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "SUVType", "CountsSource", "SeriesType", "ImageType",
+    "CorrectedImage", "DecayCorrection", "DecayFactor", "DoseCalibrationFactor", "ScatterFractionFactor", "DeadTimeFactor",
+    "SliceSensitivityFactor", "AttenuationCorrectionMethod", "ScatterCorrectionMethod", "RandomsCorrectionMethod",
+    "ReconstructionMethod", "ConvolutionKernel", "AxialAcceptance", "AxialMash", "FrameReferenceTime", "PrimaryCountsAccumulated",
+    "SecondaryCountsAccumulated", "CountsAccumulated", *TIMES, "AcquisitionDateTime", "AcquisitionStartCondition",
+    "AcquisitionStartConditionData", "AcquisitionTerminationCondition", "TypeOfDetectorMotion", "TriggerTime", "FrameTime",
+    "NominalInterval", "LowRRValue", "HighRRValue", "IntervalsAcquired", "IntervalsRejected", *PLACE, "PatientPosition",
+    "GantryDetectorTilt", "TableHeight", "ReconstructionDiameter", "NumberOfSlices", "NumberOfTimeSlices", "NumberOfTimeSlots",
+    "NumberOfRRIntervals", "NumberOfEnergyWindows", "NumberOfDetectors", "NumberOfRotations", "NumberOfPhases", "SliceVector",
+    "PatientWeight", "PatientSize", "PatientAge", "PatientSex", "KVP", "FilterType", "Manufacturer", "ManufacturerModelName",
+    "SoftwareVersions", "DateOfLastCalibration", "TimeOfLastCalibration", "QualityControlImage", "PatientIdentityRemoved",
+    "LongitudinalTemporalInformationModified", "CollimatorType", "CardiacFramingType", "ReprojectionMethod", "ScanProgressionDirection",
+)  # fmt: skip
+_ITEMS: dict[str, tuple[str, ...]] = {
+    "RadiopharmaceuticalInformationSequence": (
+        "Radiopharmaceutical", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStopTime", "RadiopharmaceuticalStartDateTime",
+        "RadiopharmaceuticalStopDateTime", "RadionuclideTotalDose", "RadionuclideHalfLife", "RadionuclidePositronFraction",
+        "RadiopharmaceuticalSpecificActivity", "RadiopharmaceuticalVolume", "RadiopharmaceuticalRoute", "RadionuclideCodeSequence",
+        "RadiopharmaceuticalCodeSequence", "AdministrationRouteCodeSequence",
+    ),
+    "RotationInformationSequence": (
+        "ActualFrameDuration", "NumberOfFramesInRotation", "TableTraverse", "TableHeight", "StartAngle", "AngularStep", "ScanArc",
+        "RotationDirection", "RadialPosition", "TypeOfDetectorMotion",
+    ),
+    "DetectorInformationSequence": (
+        "ImagePositionPatient", "ImageOrientationPatient", "CollimatorType", "CollimatorGridName", "FieldOfViewShape",
+        "FieldOfViewDimensions", "ZoomFactor", "FocalDistance", "StartAngle", "RadialPosition",
+    ),
+    "RealWorldValueMappingSequence": (
+        "RealWorldValueSlope", "RealWorldValueIntercept", "RealWorldValueFirstValueMapped", "RealWorldValueLastValueMapped",
+        "MeasurementUnitsCodeSequence",
+    ),
+    "EnergyWindowInformationSequence": ("EnergyWindowName", "EnergyWindowRangeSequence"),
+}  # fmt: skip
+_SEVERAL = 4
+"""Different values of a series that are shown one by one."""
+
+
+def stated_rows(instances: Sequence[Instance], image: str) -> tuple[LedgerRow, ...]:
+    """One row for every attribute of the tables above that the files of one image state."""
+    rows = []
+    for keyword in _TOP:
+        found = _several([(i.header, i.name) for i in instances], keyword)
+        if found is not None:
+            rows.append(_row(image, keyword, found))
+    for sequence, keywords in _ITEMS.items():
+        for number, items in enumerate(_items(instances, sequence), start=1):
+            place = sequence.removesuffix("Sequence") + (f" {number}" if number > 1 else "")
+            for keyword in keywords:
+                found = _several(items, keyword)
+                if found is not None:
+                    rows.append(_row(image, keyword, found, place))
+    return tuple(rows)
+
+
+def _row(image: str, keyword: str, value: str, place: str = "") -> LedgerRow:
+    inside = f"{place}, " if place else ""
+    return LedgerRow(image, "stated", f"{inside}{keyword} {tag_text(keyword)}", value, "", USED if keyword in _USED else NOT_USED)
+
+
+def _items(instances: Sequence[Instance], sequence: str) -> Iterator[list[tuple[Dataset, str]]]:
+    """Item 1 of every file, then item 2, and so on."""
+    lists = [(list(i.header.get(sequence) or []), i.name) for i in instances]
+    for number in range(max((len(items) for items, _ in lists), default=0)):
+        yield [(items[number], name) for items, name in lists if number < len(items)]
+
+
+def _several(datasets: Sequence[tuple[Dataset, str]], keyword: str) -> str | None:
+    """The value that all files share, or how many there are; None where no file states one."""
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        return None
+    first: dict[Any, tuple[Dataset, str]] = {}
+    for dataset, name in datasets:
+        element = dataset.get_item(tag) if tag in dataset else None
+        value = None if element is None else element.value
+        key = value if isinstance(element, RawDataElement) else None if value is None else str(value)
+        first.setdefault(key, (dataset, name))
+    if set(first) <= {None, b"", "", "None"}:
+        return None
+    shown = list(dict.fromkeys(_plain(dataset, keyword, name) for dataset, name in first.values()))
+    if len(shown) <= _SEVERAL:
+        return "; ".join(v or "no value" for v in shown)
+    try:
+        numbers = [float(v) for v in shown]
+        return f"{min(numbers):g}…{max(numbers):g} ({len(shown)} values, sum {sum(numbers):.10g})"
+    except ValueError:
+        return f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
+
+
+def _plain(dataset: Dataset, keyword: str, name: str) -> str:
+    if keyword.endswith("CodeSequence"):
+        items = dataset.get(keyword) or []
+        return ", ".join(f"{text(i, 'CodeValue', name)} {text(i, 'CodeMeaning', name)}".strip() for i in items)
+    if keyword == "EnergyWindowRangeSequence":
+        items = dataset.get(keyword) or []
+        return ", ".join(f"{text(i, 'EnergyWindowLowerLimit', name)}-{text(i, 'EnergyWindowUpperLimit', name)} keV" for i in items)
+    return text(dataset, keyword, name)

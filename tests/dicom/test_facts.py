@@ -1,0 +1,147 @@
+"""Law of facts: weight, activity and time belong to a series or study, and a correction counts for what it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+
+from neorlt.core.errors import InputError
+from neorlt.dicom.commands import measure_command
+from neorlt.dicom.identity import make_uid
+from neorlt.dicom.read import read_study
+from neorlt.dicom.write_pet import write_pet
+from neorlt.imaging.study import Administration
+from neorlt.imaging.suv import suv_images
+
+T0 = datetime(2026, 3, 2, 9, 0)
+DECAYED = 2.0 ** (-60.0 / 67.71)
+
+
+def _item(dataset: pydicom.Dataset) -> Any:
+    return dataset.RadiopharmaceuticalInformationSequence[0]
+
+
+def _settings(folder: Path, text: str) -> None:
+    (folder / "settings.toml").write_text(text)
+
+
+def _suv_max(study: Any) -> float:
+    return float(suv_images(study)[0].array.max())
+
+
+def _second_pet(spoil: Any, weight_kg: float) -> None:
+    """A PET of another study, four months later, of another weight."""
+    later = T0 + timedelta(days=120)
+    who = replace(spoil.identity, study_uid=make_uid("later study"), weight_kg=weight_kg)
+    write_pet(
+        replace(spoil.pet_volume, time=later + timedelta(hours=1)), spoil.folder / "later", who,
+        administration=Administration("Ga-68", 150.0, later, "68Ga-DOTATATE"), acquisition_time=later + timedelta(hours=1),
+        frame_duration_s=180, description="PET", series_number=20,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("weight_kg", [50.0, 85.0, 120.0])
+def test_each_suv_is_by_the_weight_of_its_own_study(spoil, weight_kg) -> None:  # type: ignore[no-untyped-def]
+    _second_pet(spoil, weight_kg)
+    study = read_study(spoil.folder)
+    first, second = suv_images(study)
+    peak = float(spoil.pet_volume.array.max())
+    assert float(first.array.max()) == pytest.approx(peak * 70e3 / (150e6 * DECAYED), rel=1e-3)
+    assert float(second.array.max()) == pytest.approx(peak * weight_kg * 1e3 / (150e6 * DECAYED), rel=1e-3)
+    assert any("weight differs between studies" in w for w in study.warnings)
+
+
+def test_a_weight_is_stated_for_one_study(spoil) -> None:  # type: ignore[no-untyped-def]
+    truth = _suv_max(read_study(spoil.folder))
+    _second_pet(spoil, 90.0)
+    _settings(spoil.folder, f'[correction."{make_uid("later study")}"]\nweight_kg = 60\nreason = "weighed"\n')
+    first, second = (float(v.array.max()) for v in suv_images(read_study(spoil.folder)))
+    assert first == pytest.approx(truth)
+    assert second == pytest.approx(truth * 60 / 70, rel=1e-3)
+
+
+@pytest.mark.parametrize("head", ["[correction]", '[correction."Lu-177"]', '[correction."NM"]', '[correction."SPECT"]', "series"])
+def test_an_activity_that_the_spect_lacks_does_not_reach_the_pet(spoil, edit, head) -> None:  # type: ignore[no-untyped-def]
+    truth = _suv_max(read_study(spoil.folder))
+    edit(spoil.spect, lambda d: delattr(_item(d), "RadionuclideTotalDose"))
+    with pytest.raises(InputError, match="injected activity is missing"):
+        read_study(spoil.folder)
+    heads = [head]
+    if head == "series":
+        heads = [f'[correction."{pydicom.dcmread(p).SeriesInstanceUID}"]' for p in spoil.spect]
+    _settings(spoil.folder, "".join(f'{h}\nreason = "not in the header"\ninjected_activity_mbq = 7000\n' for h in heads))
+    study = read_study(spoil.folder)
+    assert _suv_max(study) == pytest.approx(truth)
+    assert study.therapy_administration().activity_mbq == 7000
+    assert any("SPECT Lu-177" in w and "not in the header" in w for w in study.warnings)
+    assert not any("PET" in w and "not in the header" in w for w in study.warnings)
+
+
+def test_a_time_that_the_spect_lacks_does_not_refuse_the_pet(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    """The study of one SPECT with a PET of weeks before."""
+    truth = _suv_max(read_study(spoil.folder))
+    edit(spoil.spect, lambda d: delattr(_item(d), "RadiopharmaceuticalStartDateTime"))
+    _settings(spoil.folder, '[correction]\nreason = "from the ward"\ninjection_time = 2026-03-02T09:00:00\n')
+    study = read_study(spoil.folder)
+    assert _suv_max(study) == pytest.approx(truth)
+    assert study.therapy_administration().time == T0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[correction]\nreason = "?"\ninjected_activity_mbq = 7000\n',  # every series states its own
+        '[correction."F-18"]\nreason = "?"\ninjected_activity_mbq = 7000\n',  # nothing of the kind
+        '[correction."1.2.3"]\nreason = "?"\nweight_kg = 60\n',
+        '[correction."somebody"]\nreason = "?"\nweight_kg = 60\n',
+        '[correction."PT"]\nweight_kg = 60\n',  # without a reason
+    ],
+)
+def test_a_correction_that_names_nothing_is_refused(spoil, text) -> None:  # type: ignore[no-untyped-def]
+    _settings(spoil.folder, text)
+    with pytest.raises(InputError, match=r"correction|reason"):
+        read_study(spoil.folder)
+
+
+def test_a_correction_of_the_pet_alone(spoil) -> None:  # type: ignore[no-untyped-def]
+    truth = _suv_max(read_study(spoil.folder))
+    _settings(spoil.folder, '[correction.PET]\nreason = "calibrator"\ninjected_activity_mbq = 100\n')
+    study = read_study(spoil.folder)
+    assert _suv_max(study) == pytest.approx(truth * 1.5, rel=1e-6)
+    assert study.therapy_administration().activity_mbq == 7400
+
+
+def test_one_person_of_two_numbers_can_be_stated(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect[1], lambda d: setattr(d, "PatientID", "SYN-2"))
+    with pytest.raises(InputError, match=r"mixes patients.*\[patient\]"):
+        read_study(spoil.folder)
+    _settings(spoil.folder, "[patient]\ntreat_as_one = true\n")
+    with pytest.raises(InputError, match="needs a reason"):
+        read_study(spoil.folder)
+    _settings(spoil.folder, '[patient]\ntreat_as_one = true\nreason = "the number changed in 2026"\n')
+    assert any("the number changed in 2026" in w for w in read_study(spoil.folder).warnings)
+
+
+def test_a_therapy_image_stored_as_pet_is_no_sstr_pet(spoil, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Four 177Lu images in the PET object beside a 68Ga PET: a curve, and one row of SUV."""
+    for path in spoil.spect:
+        path.unlink()
+    for hours in (4, 24, 96):
+        at = T0 + timedelta(hours=hours)
+        write_pet(
+            replace(spoil.spect_volume, time=at), spoil.folder / f"lu{hours}", spoil.identity,
+            administration=Administration("Lu-177", 7400.0, T0, "177Lu-DOTATATE"), acquisition_time=at, frame_duration_s=180,
+            description="SPECT", series_number=30 + hours,
+        )  # fmt: skip
+    study = read_study(spoil.folder)
+    assert [v.time for v in study.therapy_images()] == [T0 + timedelta(hours=h) for h in (4, 24, 96)]
+    assert study.therapy_images()[0].array == pytest.approx(spoil.spect_volume.array, rel=1e-3, abs=50)
+    assert study.therapy_administration().activity_mbq == pytest.approx(7400)
+    assert [v.nuclide for v in suv_images(study)] == ["Ga-68"]
+    assert [row["id"] for row in measure_command(spoil.folder)["lesions"]] == ["primary"]
+    assert any("stored as PET" in w for w in study.warnings)

@@ -1,0 +1,148 @@
+"""Law of time: the day of an injection is stated or proven, never guessed, and images of two injections are never one curve."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pydicom
+import pytest
+
+from neorlt.core.errors import InputError
+from neorlt.dicom.read import read_study
+
+T0 = datetime(2026, 3, 2, 9, 0)
+
+
+def _item(dataset: pydicom.Dataset) -> Any:
+    return dataset.RadiopharmaceuticalInformationSequence[0]
+
+
+def _bare(dataset: pydicom.Dataset) -> None:
+    del _item(dataset).RadiopharmaceuticalStartDateTime
+
+
+def _moved(days: int, hours: int = 0) -> Any:
+    """Move the acquisition, not the injection."""
+
+    def edit(dataset: pydicom.Dataset) -> None:
+        for stem in ("Acquisition", "Series", "Content", "Study"):
+            if f"{stem}Date" in dataset:
+                time = datetime.strptime(dataset[f"{stem}Date"].value + dataset[f"{stem}Time"].value[:6], "%Y%m%d%H%M%S")
+                time += timedelta(days=days, hours=hours)
+                setattr(dataset, f"{stem}Date", time.strftime("%Y%m%d"))
+                setattr(dataset, f"{stem}Time", time.strftime("%H%M%S"))
+
+    return edit
+
+
+def test_a_bare_time_of_day_is_not_dated(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect, _bare)
+    with pytest.raises(InputError, match=r"day of the injection is not known.*--injected-at"):
+        read_study(spoil.folder)
+
+
+@pytest.mark.parametrize("days", [0, 1, 2])
+def test_a_first_spect_on_a_later_day_takes_the_stated_injection(spoil, edit, days) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect, _bare)
+    edit(spoil.spect, _moved(days))
+    study = read_study(spoil.folder, injected_at=[T0])
+    assert study.therapy_administration().time == T0
+    assert study.therapy_images()[0].time == T0 + timedelta(days=days, hours=4)
+
+
+def test_another_object_proves_the_day(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect[1], _bare)
+    study = read_study(spoil.folder)
+    assert study.therapy_administration().time == T0
+    assert any("proven by another object" in w for w in study.warnings)
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("PatientIdentityRemoved", "YES"), ("LongitudinalTemporalInformationModified", "MODIFIED")])
+def test_a_moved_file_with_a_bare_time_proves_nothing(spoil, edit, keyword, value) -> None:  # type: ignore[no-untyped-def]
+    def change(dataset: pydicom.Dataset) -> None:
+        _bare(dataset)
+        setattr(dataset, keyword, value)
+
+    edit(spoil.spect[1], change)
+    with pytest.raises(InputError, match="de-identified"):
+        read_study(spoil.folder)
+    assert read_study(spoil.folder, injected_at=[T0]).therapy_administration().time == T0
+
+
+def test_dates_that_moved_without_the_bare_time(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect, lambda d: setattr(_item(d), "RadiopharmaceuticalStartTime", "140000"))
+    with pytest.raises(InputError, match="two times of injection contradict"):
+        read_study(spoil.folder)
+
+
+def _second_cycle(spoil: Any, edit: Any, *, stated: bool, days: int = 56) -> None:
+    """The second SPECT becomes one of a later cycle."""
+
+    def change(dataset: pydicom.Dataset) -> None:
+        _moved(days - 4, 4)(dataset)
+        if stated:
+            _item(dataset).RadiopharmaceuticalStartDateTime = (T0 + timedelta(days=days)).strftime("%Y%m%d%H%M%S")
+
+    edit(spoil.spect[1], change)
+
+
+def test_two_stated_cycles_are_two_injections(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    _second_cycle(spoil, edit, stated=True)
+    study = read_study(spoil.folder)
+    assert [a.time for a in study.administrations if a.nuclide == "Lu-177"] == [T0, T0 + timedelta(days=56)]
+    with pytest.raises(InputError, match="two cycles|2 injections"):
+        study.therapy_administration()
+    one, two = study.cycles()
+    assert one.therapy_administration().time == T0
+    assert two.therapy_administration().time == T0 + timedelta(days=56)
+    assert [len(s.therapy_images()) for s in (one, two)] == [1, 1]
+
+
+@pytest.mark.parametrize("days", [35, 56, 84])
+def test_a_spect_of_a_later_cycle_under_one_stated_injection_is_refused(spoil, edit, days) -> None:  # type: ignore[no-untyped-def]
+    _second_cycle(spoil, edit, stated=False, days=days)
+    with pytest.raises(InputError, match="another cycle"):
+        read_study(spoil.folder)
+    edit(spoil.spect, _bare)
+    with pytest.raises(InputError, match="another cycle"):
+        read_study(spoil.folder, injected_at=[T0])
+    study = read_study(spoil.folder, injected_at=[T0, T0 + timedelta(days=days)])
+    assert len(study.cycles()) == 2
+
+
+def test_two_activities_of_one_injection(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect[1], lambda d: setattr(_item(d), "RadionuclideTotalDose", "7000"))
+    with pytest.raises(InputError, match="different activities"):
+        read_study(spoil.folder)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "half_life"),
+    [("14691008", "^90^Yttrium", "230796"), ("3932008", "^64^Copper", "45720"), ("", "^89^Zirconium", "282276")],
+)
+def test_a_pet_of_a_nuclide_of_days_needs_the_day(spoil, edit, code, meaning, half_life) -> None:  # type: ignore[no-untyped-def]
+    def change(dataset: pydicom.Dataset) -> None:
+        item = _item(dataset)
+        item.RadionuclideCodeSequence[0].CodeValue, item.RadionuclideCodeSequence[0].CodeMeaning = code, meaning
+        item.RadionuclideHalfLife, item.Radiopharmaceutical = half_life, "DOTATATE"
+        item.pop("RadiopharmaceuticalCodeSequence", None)
+        _bare(dataset)
+
+    edit(spoil.pet, change)
+    with pytest.raises(InputError, match="day of the injection is not known"):
+        read_study(spoil.folder)
+
+
+def test_a_suv_in_the_file_needs_no_injection(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    truth = read_study(spoil.folder).pet_images()[0].array
+    for when in ("20260303090000", "20250302090000", "20260302101500"):
+
+        def change(dataset: pydicom.Dataset, when: str = when) -> None:
+            dataset.Units, dataset.SUVType = "GML", "BW"
+            _item(dataset).RadiopharmaceuticalStartDateTime = when
+
+        edit(spoil.pet, change)
+        study = read_study(spoil.folder)
+        assert study.pet_images()[0].array == pytest.approx(truth)
+        assert any("not needed, the file holds SUV" in w for w in study.warnings)
