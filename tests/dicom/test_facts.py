@@ -11,12 +11,12 @@ import pydicom
 import pytest
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.commands import measure_command
 from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_pet import write_pet
 from neorlt.imaging.study import Administration
 from neorlt.imaging.suv import suv_images
+from neorlt.jobs.measure import measure_command
 
 T0 = datetime(2026, 3, 2, 9, 0)
 DECAYED = 2.0 ** (-60.0 / 67.71)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,10 @@ PsfFwhm = Annotated[float | None, typer.Option("--psf-fwhm-mm", min=0, max=40, h
 NoPartialVolume = Annotated[bool, typer.Option("--no-partial-volume", help="Leave blur uncorrected, to see its bias.")]
 Regions = Annotated[Path | None, typer.Option("--regions", help="NIfTI label map with the regions.")]
 Names = Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")]
+InjectedAt = Annotated[
+    list[str] | None,
+    typer.Option("--injected-at", help="Moment of a therapy injection, 2026-03-02T09:00, where the images do not state it; repeat it."),
+]
 Limits = Annotated[list[str] | None, typer.Option("--limits", help="name=value,… or a TOML file with [limits], [weights], [space].")]
 Daughters = Annotated[bool, typer.Option("--daughters", help="Count the decays of all daughters too, in place.")]
 NuclideFile = Annotated[Path | None, typer.Option("--nuclide-file", help="TOML file of a nuclide of your own.")]
@@ -140,6 +145,28 @@ def sentences(*texts: str) -> None:
     """Print sentences, folded to the page."""
     for text in texts:
         _paragraph("", text)
+
+
+def read_moments(texts: Iterable[str], option: str) -> list[datetime]:
+    """Read moments such as 2026-03-02T09:00.
+
+    Raises
+    ------
+    InputError
+        If one is not a date with a time; names the option.
+    """
+    found = []
+    for text in texts:
+        try:
+            moment = datetime.fromisoformat(text.strip())
+        except ValueError as error:
+            raise InputError("a moment is not understood", expected="a date and a time", found=text, where=option,
+                             remedy="write for example 2026-03-02T09:00") from error
+        if len(text.strip()) <= 10:
+            raise InputError("a moment needs its time of day", expected="a date and a time", found=text, where=option,
+                             remedy="write for example 2026-03-02T09:00")
+        found.append(moment)
+    return found
 
 
 def read_numbers(text: str, option: str, example: str = "1,10,100") -> list[float]:

@@ -8,7 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Draws, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, Strict, say, show, table, warn
+from neorlt.cli.console import (
+    Draws,
+    InjectedAt,
+    Json,
+    Names,
+    NoPartialVolume,
+    Out,
+    PsfFwhm,
+    Regions,
+    Register,
+    Seed,
+    Strict,
+    read_moments,
+    say,
+    show,
+    table,
+    warn,
+)
 from neorlt.core.errors import ValidityError
 
 
@@ -29,6 +46,7 @@ def command(
     device: Annotated[str, typer.Option(help="Monte Carlo: cpu or cuda:0.")] = "cpu",
     export_gate: Annotated[bool, typer.Option("--export-gate", help="Write the case as a GATE 10 simulation, OUT/gate.")] = False,
     register: Register = "check",
+    injected_at: InjectedAt = None,
     draws: Draws = 1000,
     seed: Seed = 1,
     strict: Strict = False,
@@ -39,7 +57,8 @@ def command(
 
     document = run_dose(study, out, method=method, labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
                         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
-                        s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate)
+                        s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate,
+                        injected_at=read_moments(injected_at or (), "--injected-at"))
     warn(*document["warnings"])
     show(document, json, lambda d: _for_people(d, out))
     if strict and document["outside_validity"]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Draws, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, Strict
+from neorlt.cli.console import Draws, InjectedAt, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, Strict, read_moments
 from neorlt.cli.schemes import finish
 
 
@@ -21,6 +21,7 @@ def command(
     psf_fwhm_mm: PsfFwhm = None,
     no_partial_volume: NoPartialVolume = False,
     register: Register = "check",
+    injected_at: InjectedAt = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too (extra pdf).")] = False,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -33,5 +34,6 @@ def command(
     document = run_plan(
         study, patient, out, schemes=scheme or [], labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed, pdf=pdf,
+        injected_at=read_moments(injected_at or (), "--injected-at"),
     )
     finish(document, json, strict, report=Path(out) / "report.html")

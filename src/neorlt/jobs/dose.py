@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ def run_dose(
     study_folder: Path, out: Path, *, method: str = "kernel", labels: Path | None = None, label_names: Path | None = None,
     psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check", n_draws: int = 1000, seed: int = 1,
     s_values: Path | None = None, s_masses: Path | None = None, histories: int = 2_000_000, checkpoint: Path | None = None,
-    device: str = "cpu", gate: bool = False,
+    device: str = "cpu", gate: bool = False, injected_at: Sequence[datetime] = (),
 ) -> dict[str, Any]:
     """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document."""
     from neorlt.dosimetry.compute import MonteCarloOptions
@@ -29,7 +31,7 @@ def run_dose(
     from neorlt.imaging.nifti import write_nifti
 
     check_method(method)
-    study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register)
+    study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
     document, volumes = dose_command(
         study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws,  # type: ignore[arg-type]
         s_values=s_values, s_masses=s_masses, monte_carlo=MonteCarloOptions(histories, checkpoint, device),
@@ -37,6 +39,7 @@ def run_dose(
     document["registration"] = alignment
     options = {
         "method": method, "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
+        "injected_at": [moment.isoformat() for moment in injected_at],
         "histories": histories if method == "montecarlo" else None, "device": device if method == "montecarlo" else None, "gate": gate,
     }
     files = [path for path in (study_folder, s_values, s_masses) if path is not None]

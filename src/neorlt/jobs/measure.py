@@ -24,6 +24,7 @@ def measure_command(
     label_names: Mapping[int, str] | Path | None = None,
     follow_up: Path | Sequence[Path] = (),
     krenning: bool = False,
+    ledger: bool = False,
 ) -> dict[str, Any]:
     """Measure every lesion of a study on every PET: SUV, volume, longest and perpendicular diameter.
 
@@ -35,6 +36,8 @@ def measure_command(
     krenning
         Give the Krenning scale read on PET. It was written for planar images and is only restated for PET, so it is left
         out unless asked for; the product label's rule (at least the liver's uptake) is always given.
+    ledger
+        Give the scale ledger too: every step from stored numbers to the images' units.
 
     Returns
     -------
@@ -42,7 +45,8 @@ def measure_command(
         ``lesions`` (one entry per lesion and PET: ``id``, ``study``, ``time``, ``volume_ml``, ``longest_diameter_mm``,
         ``perpendicular_diameter_mm``, ``slice_mm``, ``ends_mm``, ``suv_max``, ``suv_mean``, ``suv_peak``,
         ``total_lesion_uptake_ml``, ``tumour_to_liver``, ``tumour_to_spleen``, ``at_least_liver``, ``krenning_score``,
-        ``reason``), ``response``, ``warnings``, ``sources``, ``patient``.
+        ``reason``), ``response``, ``warnings``, ``sources``, ``patient``; with ``ledger`` also ``ledger``
+        (``image``, ``step``, ``tag``, ``value``, ``unit``, ``from``).
 
     Raises
     ------
@@ -52,6 +56,8 @@ def measure_command(
     """
     study = read_study(Path(study_folder), labels=labels, label_names=label_names)
     document = measure_study(study, krenning=krenning)
+    if ledger:
+        document["ledger"] = [row.as_json() for row in study.ledger]
     folders = [Path(follow_up)] if isinstance(follow_up, str | Path) else [Path(f) for f in follow_up]
     if not folders:
         return document
@@ -115,6 +121,7 @@ def measure_study(study: Study, *, krenning: bool = False) -> dict[str, Any]:
 def _row(lesion: Region, size: Diameter, image: Volume | None, uptake: RegionUptake | None, reason: str | None) -> dict[str, Any]:
     return {
         "id": lesion.name,
+        "nuclide": image.nuclide if image is not None else None,
         "study": 0,
         "time": image.time.isoformat() if image is not None and image.time is not None else None,
         "volume_ml": lesion.volume_ml,

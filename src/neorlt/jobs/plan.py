@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ HISTOGRAM_POINTS = 80
 def run_plan(
     study_folder: Path | None, patient_file: Path | None, out: Path, *, schemes: Sequence[str] = (), labels: Path | None = None,
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
-    n_draws: int = 1000, seed: int = 1, pdf: bool = False,
+    n_draws: int = 1000, seed: int = 1, pdf: bool = False, injected_at: Sequence[datetime] = (),
 ) -> dict[str, Any]:
     """Read, measure, predict, compare, and write the report.
 
@@ -49,6 +50,7 @@ def run_plan(
     inputs = [path for path in (study_folder, patient_file) if path is not None]
     options = {
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
+        "injected_at": [moment.isoformat() for moment in injected_at],
     }
     with result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work:
         pictures: list[Picture] = []
@@ -60,7 +62,7 @@ def run_plan(
             from neorlt.imaging.view import write_view
             from neorlt.planning.merge import merge_patient
 
-            study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register)
+            study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
             result = compute_doses(study, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws)
             merged = merge_patient(patient, study, image_lesions(study))
             by_name = {dose.name: dose for dose in result.doses}

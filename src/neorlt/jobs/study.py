@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def read_aligned(
-    folder: Path, psf_fwhm_mm: float | None, labels: Path | None, label_names: Path | None, register: str
+    folder: Path, psf_fwhm_mm: float | None, labels: Path | None, label_names: Path | None, register: str,
+    injected_at: Sequence[datetime] = (),
 ) -> tuple[Study, list[dict[str, object]]]:
     """Read a study with regions and see to it that its time points lie on one another; returns the study and what was found."""
     from dataclasses import replace
@@ -24,7 +26,8 @@ def read_aligned(
     from neorlt.imaging.align import align_time_points
 
     moved = register in ("rigid", "regions")
-    study = read_study(folder, psf_fwhm_mm=psf_fwhm_mm, labels=labels, label_names=label_names, several_frames=moved)
+    study = read_study(folder, psf_fwhm_mm=psf_fwhm_mm, labels=labels, label_names=label_names, several_frames=moved,
+                       injected_at=injected_at)
     need_regions(study)
     study, found = align_time_points(study, register)
     shown = [one.sentence for one in found if one.applied or one.note or one.shift_mm > one.error_mm]
