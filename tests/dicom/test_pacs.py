@@ -15,13 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.pacs import DimseNode, WebNode, parse_node
+from neorlt.dicom.pacs import Access, differs, parse_node
+from neorlt.dicom.pacs_dimse import DimseNode
+from neorlt.dicom.pacs_web import WebNode
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_dose import write_dose_parametric_map
 from neorlt.imaging.volume import Unit, Volume
-from neorlt.jobs.pacs import pacs_fetch_command, pacs_find_command, pacs_send_command
+from neorlt.jobs.pacs import pacs_echo_command, pacs_fetch_command, pacs_find_command, pacs_send_command
 
 PLUGIN = [Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so"), Path("/usr/lib/orthanc/libOrthancDicomWeb.so")]
 
@@ -32,6 +35,7 @@ class Archive:
     web: str
     port: int
     process: subprocess.Popen[bytes]
+    move_port: int
 
 
 def _free_port() -> int:
@@ -53,7 +57,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     plugin = next((p for p in PLUGIN if p.exists()), None)
     if program is None or plugin is None:
         _missing("Orthanc with DICOMweb (Debian packages orthanc, orthanc-dicomweb)")
-    http, dicom = _free_port(), _free_port()
+    http, dicom, mover = _free_port(), _free_port(), _free_port()
     store = tmp_path / "orthanc"
     store.mkdir()
     config = {
@@ -61,6 +65,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
         "DicomAet": "ORTHANC", "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomAlwaysAllowFind": True,
         "DicomAlwaysAllowGet": True, "DicomAlwaysAllowStore": True, "Plugins": [str(plugin)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}, "StableAge": 1,
+        "DicomModalities": {"mover": ["MOVER", "127.0.0.1", mover]},
     }  # fmt: skip
     (tmp_path / "orthanc.json").write_text(json.dumps(config))
     with (tmp_path / "orthanc.log").open("wb") as log:
@@ -73,7 +78,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
             except OSError:
                 assert process.poll() is None, (tmp_path / "orthanc.log").read_text()[-2000:]
                 time.sleep(0.2)
-        yield Archive(f"ORTHANC@127.0.0.1:{dicom}", f"http://127.0.0.1:{http}/dicom-web", dicom, process)
+        yield Archive(f"ORTHANC@127.0.0.1:{dicom}", f"http://127.0.0.1:{http}/dicom-web", dicom, process, mover)
     finally:
         process.terminate()
         process.wait(20)
@@ -85,7 +90,8 @@ def test_round_trip(made, archive, tmp_path, way) -> None:  # type: ignore[no-un
     address = getattr(archive, way)
     total = len(list(made.folder.rglob("*.dcm")))
     assert pacs_send_command(address, made.folder)["sent"] == total
-    assert pacs_send_command(address, made.folder)["sent"] == total  # twice is no error
+    again = pacs_send_command(address, made.folder)  # twice is no error
+    assert (again["sent"], again["kept"], again["conflicts"], again["missing"]) == (0, total, [], 0)
     (found,) = pacs_find_command(address)["studies"]
     assert found["study_uid"] == made.identity.study_uid
     assert found["instances"] == total
@@ -128,12 +134,13 @@ def test_half_a_series_never_reads_as_a_whole_one(made, archive, tmp_path, way) 
 @pytest.mark.needs_orthanc
 def test_an_archive_that_sends_less_than_it_announced(made, archive, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     pacs_send_command(archive.dimse, made.folder)
-    original = DimseNode.find
+    original = DimseNode.series
 
-    def more(self: DimseNode, **keys: str):  # type: ignore[no-untyped-def]
-        return [type(f)(f.study_uid, f.date, f.modalities, f.description, (f.instances or 0) + 1) for f in original(self, **keys)]
+    def more(self: DimseNode, study_uid: str):  # type: ignore[no-untyped-def]
+        return [type(s)(s.uid, s.modality, {kind: [*uids, f"{s.uid}.99"] for kind, uids in s.instances.items()})
+                for s in original(self, study_uid)]
 
-    monkeypatch.setattr(DimseNode, "find", more)
+    monkeypatch.setattr(DimseNode, "series", more)
     with pytest.raises(InputError, match="did not arrive whole"):
         pacs_fetch_command(archive.dimse, made.identity.study_uid, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -142,22 +149,21 @@ def test_an_archive_that_sends_less_than_it_announced(made, archive, tmp_path, m
 @pytest.mark.needs_orthanc
 def test_an_archive_that_goes_away_in_the_middle(made, archive, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """It is stopped after the third object has arrived: nothing is left, and the error says what to do."""
-    from pydicom.dataset import FileDataset
-
     pacs_send_command(archive.dimse, made.folder)
-    original = FileDataset.save_as
+    original = Path.write_bytes
     count = []
 
-    def stop_after_three(self: FileDataset, *args: object, **options: object) -> None:
+    def stop_after_three(self: Path, data: bytes) -> int:
         count.append(1)
         if len(count) == 3:
             archive.process.kill()
             archive.process.wait(20)
-        original(self, *args, **options)  # type: ignore[arg-type]
+        return original(self, data)
 
-    monkeypatch.setattr("pydicom.dataset.Dataset.save_as", stop_after_three)
+    monkeypatch.setattr("pathlib.Path.write_bytes", stop_after_three)
     with pytest.raises(InputError) as caught:
         pacs_fetch_command(archive.dimse, made.identity.study_uid, tmp_path / "out")
+    assert len(count) >= 3
     assert "archive" in str(caught.value) or "whole" in str(caught.value)
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
@@ -190,3 +196,158 @@ def test_addresses() -> None:
 def test_nothing_to_send(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match="no DICOM file"):
         pacs_send_command("A@b:1", tmp_path)
+
+
+def _written_dose(made, folder: Path, gray: float) -> Path:  # type: ignore[no-untyped-def]
+    dose = Volume(np.full((20, 16, 8), gray), made.ct_volume.grid, Unit.GY, "DOSE")
+    return write_dose_parametric_map(dose, made.ct, folder / f"pm-{gray:g}.dcm", made.identity)
+
+
+@pytest.mark.needs_orthanc
+@pytest.mark.parametrize("way", ["dimse", "web"])
+def test_a_corrected_dose_arrives(made, archive, tmp_path, way) -> None:  # type: ignore[no-untyped-def]
+    """In version 0.1 both doses had one identifier: the archive kept the wrong one and `send` said 1."""
+    address = getattr(archive, way)
+    wrong, right = _written_dose(made, tmp_path, 5.0), _written_dose(made, tmp_path, 4.0)
+    assert pacs_send_command(address, wrong)["sent"] == 1
+    assert pacs_send_command(address, right)["sent"] == 1
+    pacs_fetch_command(address, made.identity.study_uid, tmp_path / "out")
+    held = {float(np.frombuffer(dcmread(path).FloatPixelData, "<f4").max()) for path in (tmp_path / "out").rglob("*.dcm")}
+    assert held == {5.0, 4.0}
+
+
+@pytest.mark.needs_orthanc
+@pytest.mark.parametrize("way", ["dimse", "web"])
+def test_another_object_under_the_same_identifier_is_said(made, archive, tmp_path, way) -> None:  # type: ignore[no-untyped-def]
+    address = getattr(archive, way)
+    pacs_send_command(address, made.ct[0])
+    changed = dcmread(made.ct[0])
+    changed.SeriesDescription = "Another"
+    changed.save_as(tmp_path / "changed.dcm")
+    document = pacs_send_command(address, tmp_path / "changed.dcm")
+    assert (document["sent"], document["kept"], len(document["conflicts"])) == (0, 0, 1)
+    assert "SeriesDescription" in document["conflicts"][0]
+
+
+KINDS = {
+    "MR": ("1.2.840.10008.5.1.4.1.1.4", "MR"), "PDF": ("1.2.840.10008.5.1.4.1.1.104.1", "DOC"),
+    "presentation": ("1.2.840.10008.5.1.4.1.1.11.1", "PR"), "RDSR": ("1.2.840.10008.5.1.4.1.1.88.67", "SR"),
+    "waveform": ("1.2.840.10008.5.1.4.1.1.9.1.1", "ECG"), "capture": ("1.2.840.10008.5.1.4.1.1.7", "OT"),
+    "labelmap": ("1.2.840.10008.5.1.4.1.1.66.7", "SEG"), "US": ("1.2.840.10008.5.1.4.1.1.6.1", "US"),
+    "key objects": ("1.2.840.10008.5.1.4.1.1.88.59", "KO"), "RWV": ("1.2.840.10008.5.1.4.1.1.67", "RWV"),
+}
+
+
+def _other_kinds(made, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    """One small object of every kind, in series of their own, beside the study."""
+    from pydicom.dataset import Dataset
+
+    folder.mkdir()
+    for number, (name, (kind, modality)) in enumerate(KINDS.items()):
+        one = Dataset()
+        template = dcmread(made.ct[0])
+        for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyTime"):
+            setattr(one, keyword, template.get(keyword))
+        one.SOPClassUID, one.Modality = kind, modality
+        one.SeriesInstanceUID = f"{template.SeriesInstanceUID[:50]}.7.{number}"
+        one.SOPInstanceUID = f"{one.SeriesInstanceUID}.1"
+        one.file_meta = template.file_meta.__class__()
+        one.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        one.file_meta.MediaStorageSOPClassUID, one.file_meta.MediaStorageSOPInstanceUID = kind, one.SOPInstanceUID
+        one.save_as(folder / f"{name.replace(' ', '-')}.dcm", enforce_file_format=True)
+
+
+@pytest.mark.needs_orthanc
+@pytest.mark.parametrize("way", ["dimse", "web"])
+def test_a_study_of_many_kinds_is_fetched_and_what_is_left_out_is_named(made, archive, tmp_path, way) -> None:  # type: ignore[no-untyped-def]
+    compressed = dcmread(made.ct[0])
+    compressed.compress("1.2.840.10008.1.2.5")  # stored run-length encoded: no other road may be needed to fetch it
+    compressed.SeriesInstanceUID = f"{compressed.SeriesInstanceUID[:50]}.8"
+    compressed.SOPInstanceUID = compressed.file_meta.MediaStorageSOPInstanceUID = f"{compressed.SeriesInstanceUID}.1"
+    compressed.save_as(tmp_path / "rle.dcm")
+    _other_kinds(made, tmp_path / "others")
+    total = len(list(made.folder.rglob("*.dcm")))
+    for source in (made.folder, tmp_path / "others", tmp_path / "rle.dcm"):
+        assert pacs_send_command(archive.dimse, source)["refused"] == []
+    (study,) = pacs_fetch_command(getattr(archive, way), made.identity.study_uid, tmp_path / "out")["studies"]
+    assert study["instances"] == total + 3  # the compressed CT, the label map, the real-world values
+    assert sum(study["left_out"].values()) == len(KINDS) - 2
+    assert study["left_out"]["MR Image"] == 1
+    (whole,) = pacs_fetch_command(getattr(archive, way), made.identity.study_uid, tmp_path / "all", everything=True)["studies"]
+    assert (whole["instances"], whole["left_out"]) == (total + 1 + len(KINDS), {})
+
+
+@pytest.mark.needs_orthanc
+def test_two_studies_lie_in_one_folder(made, archive, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    other = dcmread(made.ct[0])
+    other.StudyInstanceUID, other.SeriesInstanceUID = f"{made.identity.study_uid[:50]}.5", f"{made.identity.study_uid[:50]}.5.1"
+    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = f"{other.SeriesInstanceUID}.1"
+    other.save_as(tmp_path / "other.dcm")
+    pacs_send_command(archive.dimse, made.folder)
+    pacs_send_command(archive.dimse, tmp_path / "other.dcm")
+    out = tmp_path / "out"
+    first = pacs_fetch_command(archive.dimse, made.identity.study_uid, out)["studies"][0]["instances"]
+    pacs_fetch_command(archive.web, str(other.StudyInstanceUID), out)
+    pacs_fetch_command(archive.web, str(other.StudyInstanceUID), out)  # again: replaced, not doubled
+    assert len(list(out.rglob("*.dcm"))) == first + 1
+
+
+@pytest.mark.needs_orthanc
+def test_move_and_echo(made, tmp_path, archive) -> None:  # type: ignore[no-untyped-def]
+    for address in (archive.dimse, archive.web):
+        assert pacs_echo_command(address)["answers"] is True
+    pacs_send_command(archive.dimse, made.folder)
+    total = len(list(made.folder.rglob("*.dcm")))
+    access = Access(own_title="MOVER", listen_port=archive.move_port)
+    (study,) = pacs_fetch_command(archive.dimse, made.identity.study_uid, tmp_path / "out", move=True, access=access)["studies"]
+    assert study["instances"] == total
+    with pytest.raises(InputError, match="does not know where"):
+        pacs_fetch_command(archive.dimse, made.identity.study_uid, tmp_path / "no", move=True,
+                           access=Access(own_title="STRANGER", listen_port=archive.move_port))
+
+
+def test_a_refused_kind_is_no_dead_archive(made, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """An archive that takes CT alone: the others are refused by name, and the CT arrives."""
+    from pynetdicom import AE, evt
+    from pynetdicom.sop_class import CTImageStorage, StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
+
+    got: list[str] = []
+
+    def store(event):  # type: ignore[no-untyped-def]
+        got.append(str(event.request.AffectedSOPInstanceUID))
+        return 0x0000
+
+    def find(event):  # type: ignore[no-untyped-def]
+        from pydicom.dataset import Dataset
+
+        for uid in got:
+            answer = Dataset()
+            answer.SOPInstanceUID = uid
+            yield 0xFF00, answer
+
+    entity = AE(ae_title="CTONLY")
+    entity.add_supported_context(CTImageStorage)
+    entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    port = _free_port()
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, store), (evt.EVT_C_FIND, find)])
+    try:
+        document = pacs_send_command(f"CTONLY@127.0.0.1:{port}", made.folder)
+    finally:
+        server.shutdown()
+    assert document["sent"] == len(made.ct)
+    assert document["refused"]
+    assert all("does not take this kind" in line for line in document["refused"])
+
+
+def test_names_by_content(made, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    one, same, other = (dcmread(_written_dose(made, tmp_path / name, gray)) for name, gray in (("a", 5.0), ("b", 5.0), ("c", 4.0)))
+    assert one.SOPInstanceUID == same.SOPInstanceUID
+    assert one.SOPInstanceUID != other.SOPInstanceUID
+    assert one.SeriesInstanceUID != other.SeriesInstanceUID
+    assert one.file_meta.MediaStorageSOPInstanceUID == one.SOPInstanceUID
+    assert differs(one, same) == []
+    assert "FloatPixelData" in differs(one, other)
+
+
+def test_password_is_never_shown() -> None:
+    assert "secret" not in repr(Access(user="u", password="secret"))

@@ -1,40 +1,73 @@
-"""Talk to a PACS: find studies, fetch one whole, send results; over DIMSE (PS3.7) or DICOMweb (PS3.18).
+"""Talk to an archive: ask whether it answers, find studies, fetch them, send results; over DIMSE (PS3.7) or DICOMweb (PS3.18).
 
-A fetched study is whole or absent: it is written aside, counted against what the archive announced, and only then put in
-its place. Names and identifiers of patients are never logged.
+A fetched study is whole or absent: it is written aside and counted against what the archive announced, class by class; what is not
+wanted is left out by name. What was sent is looked for afterwards, and an object that the archive had already under the same
+identifier is compared with ours. Names and identifiers of patients are never logged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import UID
 
-from neorlt.core.errors import InputError, MissingExtraError
-from neorlt.core.progress import track
+from neorlt.core.errors import InputError
 
-STORAGE = (
-    "1.2.840.10008.5.1.4.1.1.2",  # CT
-    "1.2.840.10008.5.1.4.1.1.128",  # PET
-    "1.2.840.10008.5.1.4.1.1.20",  # NM
-    "1.2.840.10008.5.1.4.1.1.481.3",  # RT Structure Set
-    "1.2.840.10008.5.1.4.1.1.481.2",  # RT Dose
-    "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
-    "1.2.840.10008.5.1.4.1.1.30",  # Parametric Map
-    "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
-    "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
-    "1.2.840.10008.5.1.4.1.1.88.73",  # Patient Radiation Dose SR
-    "1.2.840.10008.5.1.4.1.1.88.68",  # Radiopharmaceutical Radiation Dose SR
-    "1.2.840.10008.5.1.4.1.1.66.1",  # Spatial Registration
-    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture
-)
-"""Kinds of objects that are fetched and sent."""
+WANTED = {
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "enhanced CT",
+    "1.2.840.10008.5.1.4.1.1.128": "PET",
+    "1.2.840.10008.5.1.4.1.1.130": "enhanced PET",
+    "1.2.840.10008.5.1.4.1.1.20": "NM",
+    "1.2.840.10008.5.1.4.1.1.481.3": "RT structure set",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RT dose",
+    "1.2.840.10008.5.1.4.1.1.66.4": "segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "label map segmentation",
+    "1.2.840.10008.5.1.4.1.1.30": "parametric map",
+    "1.2.840.10008.5.1.4.1.1.67": "real-world value mapping",
+    "1.2.840.10008.5.1.4.1.1.88.33": "comprehensive SR",
+    "1.2.840.10008.5.1.4.1.1.88.34": "comprehensive 3D SR",
+    "1.2.840.10008.5.1.4.1.1.88.68": "radiopharmaceutical dose SR",
+    "1.2.840.10008.5.1.4.1.1.88.73": "patient dose SR",
+    "1.2.840.10008.5.1.4.1.1.66.1": "spatial registration",
+}
+"""Kinds of objects that neorlt reads or writes; the others of a study are left out by name unless all are asked for."""
 TIMEOUT_S = 30.0
-PENDING = (0xFF00, 0xFF01)
+FIELDS = ("StudyInstanceUID", "StudyDate", "ModalitiesInStudy", "StudyDescription", "NumberOfStudyRelatedInstances")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to introduce ourselves to an archive.
+
+    ``own_title`` is our AE title; ``ca_file`` (and ``cert_file``, ``key_file`` where the archive asks who we are) switch TLS on for
+    DIMSE; ``user`` and ``password`` are for DICOMweb; ``listen_port`` takes what a C-MOVE sends.
+    """
+
+    own_title: str = "NEORLT"
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    listen_port: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.own_title.strip()) <= 16:
+            raise InputError("an AE title has 1 to 16 characters (PS3.5 6.2, AE)", found=self.own_title, where="--own-title",
+                             remedy="choose the title that the archive knows")
+        for path in (self.ca_file, self.cert_file, self.key_file):
+            if path is not None and not path.is_file():
+                raise InputError("a certificate file is not there", where=str(path), remedy="correct the path")
 
 
 @dataclass(frozen=True)
@@ -58,7 +91,75 @@ class Found:
         }
 
 
-def _found(dataset: Dataset) -> Found:
+@dataclass(frozen=True)
+class Series:
+    """One series of a study: its instances by class, ``{sop class uid: [sop instance uid, …]}``."""
+
+    uid: str
+    modality: str
+    instances: Mapping[str, Sequence[str]]
+
+    def wanted(self, everything: bool) -> dict[str, Sequence[str]]:
+        """Instances that neorlt reads or writes; an archive that does not say a class is believed by nothing: it is fetched."""
+        return {kind: uids for kind, uids in self.instances.items() if everything or not kind or kind in WANTED}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What arrived, and what was left out: ``{kind of object: number}``."""
+
+    instances: int
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of every object that was sent.
+
+    ``sent``: stored now, and found in the archive afterwards. ``kept``: the archive had it already, the same. ``conflicts``: the
+    archive had another object under the same identifier and kept that one. ``refused``: kind of object and the archive's reason.
+    ``missing``: the archive said that it stored them and does not hold them.
+    """
+
+    sent: int
+    kept: int = 0
+    conflicts: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    missing: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys ``sent``, ``kept``, ``conflicts``, ``refused``, ``missing``."""
+        return {"sent": self.sent, "kept": self.kept, "conflicts": list(self.conflicts), "refused": list(self.refused),
+                "missing": self.missing}
+
+    @property
+    def whole(self) -> bool:
+        """Whether the archive holds everything as it was sent."""
+        return not (self.conflicts or self.refused or self.missing)
+
+
+class Node(Protocol):
+    """An archive, by whichever road it is reached."""
+
+    @property
+    def where(self) -> str:
+        """How errors name the archive."""
+
+    def echo(self) -> None:
+        """Ask whether it answers; raises InputError where it does not."""
+
+    def find(self, **keys: str) -> list[Found]:
+        """Return studies that match ``keys`` (DICOM keywords)."""
+
+    def fetch(self, study_uid: str, folder: Path, *, everything: bool = False, move: bool = False) -> Fetched:
+        """Write the wanted instances of a study to ``folder``."""
+
+    def send(self, paths: Sequence[Path]) -> Sent:
+        """Send files and say what became of them."""
+
+
+def found_of(dataset: Dataset) -> Found:
+    """One answer of a study search."""
     modalities = dataset.get("ModalitiesInStudy") or []
     count = dataset.get("NumberOfStudyRelatedInstances")
     return Found(
@@ -70,261 +171,85 @@ def _found(dataset: Dataset) -> Found:
     )
 
 
-def _gone(what: str, where: str, detail: str) -> InputError:
+def gone(what: str, where: str, detail: str) -> InputError:
+    """The archive is not to be reached (any more)."""
     return InputError(f"the archive {what}", found=detail, where=where, remedy="check that it runs and is reachable, then try again")
 
 
-@dataclass(frozen=True)
-class DimseNode:
-    """An archive reached by DIMSE, for example ``DimseNode("127.0.0.1", 4242, "ORTHANC")``."""
-
-    host: str
-    port: int
-    title: str
-    own_title: str = "NEORLT"
-
-    @property
-    def where(self) -> str:
-        """How errors name the archive."""
-        return f"{self.title}@{self.host}:{self.port}"
-
-    def _associate(self, contexts: Iterable[tuple[str, Sequence[str] | None]], *, get: bool = False, handlers: Any = None) -> Any:
-        try:
-            from pynetdicom import AE, build_role
-        except ImportError as error:
-            raise MissingExtraError("pynetdicom", extra="pacs") from error
-        entity: Any = AE(ae_title=self.own_title)
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = TIMEOUT_S
-        for abstract, syntaxes in contexts:
-            entity.add_requested_context(abstract, list(syntaxes) if syntaxes else None)
-        roles: list[Any] = [build_role(uid, scp_role=True) for uid in STORAGE] if get else []
-        link = entity.associate(self.host, self.port, ae_title=self.title, ext_neg=roles, evt_handlers=handlers or [])
-        if not link.is_established:
-            raise _gone("does not answer", self.where, "no association")
-        return link
-
-    def find(self, **keys: str) -> list[Found]:
-        """Return studies that match ``keys`` (DICOM keywords, for example ``PatientID``, ``StudyDate``).
-
-        Raises
-        ------
-        InputError
-            If the archive does not answer or refuses.
-        """
-        from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Model  # type: ignore[attr-defined]
-
-        query = Dataset()
-        query.QueryRetrieveLevel = "STUDY"
-        for keyword in ("StudyInstanceUID", "StudyDate", "ModalitiesInStudy", "StudyDescription", "NumberOfStudyRelatedInstances"):
-            setattr(query, keyword, "")
-        for keyword, value in keys.items():
-            setattr(query, keyword, value)
-        link = self._associate([(Model, None)])
-        try:
-            return [_found(identifier) for identifier in _answers(link.send_c_find(query, Model), self.where)]
-        finally:
-            link.release()
-
-    def fetch(self, study_uid: str, folder: Path) -> int:
-        """Write every instance of a study to ``folder`` with C-GET and return their number.
-
-        Raises
-        ------
-        InputError
-            If the archive goes away, reports a failure, or sends another number than it announced.
-        """
-        from pynetdicom import evt
-        from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as Model  # type: ignore[attr-defined]
-
-        announced = next((f.instances for f in self.find(StudyInstanceUID=study_uid)), None)
-        if announced is None:
-            raise InputError("the archive does not hold the study", where=self.where, remedy="look for it with: neorlt pacs find")
-        seen: set[str] = set()
-
-        def keep(event: Any) -> int:
-            dataset = event.dataset
-            dataset.file_meta = event.file_meta
-            uid = str(dataset.SOPInstanceUID)
-            if uid not in seen:
-                seen.add(uid)
-                dataset.save_as(folder / f"{len(seen):06d}.dcm", enforce_file_format=True)
-            return 0x0000
-
-        query = Dataset()
-        query.QueryRetrieveLevel = "STUDY"
-        query.StudyInstanceUID = study_uid
-        contexts: list[tuple[str, Sequence[str] | None]] = [(Model, None), *((uid, _syntaxes()) for uid in STORAGE)]
-        link = self._associate(contexts, get=True, handlers=[(evt.EVT_C_STORE, keep)])
-        try:
-            for _ in _answers(link.send_c_get(query, Model), self.where):
-                pass
-        finally:
-            link.release()
-        _whole(len(seen), announced, self.where)
-        return len(seen)
-
-    def send(self, paths: Sequence[Path]) -> int:
-        """Send files with C-STORE and return their number; an instance that the archive has already is no error.
-
-        Raises
-        ------
-        InputError
-            If the archive does not answer, goes away, or refuses an object.
-        """
-        kinds: dict[tuple[str, str], None] = {}
-        for path in paths:
-            meta = dcmread(path, stop_before_pixels=True).file_meta
-            kinds[str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)] = None
-        link = self._associate([(kind, [syntax]) for kind, syntax in kinds])
-        try:
-            for number, path in enumerate(track(paths, "sending", total=len(paths)), start=1):
-                try:
-                    status = link.send_c_store(dcmread(path)).get("Status")
-                except (RuntimeError, ValueError) as error:
-                    raise _gone("went away", self.where, f"{number - 1} of {len(paths)} objects sent") from error
-                if status is None:
-                    raise _gone("went away", self.where, f"{number - 1} of {len(paths)} objects sent")
-                if status != 0x0000 and status & 0xF000 != 0xB000:
-                    raise InputError(
-                        "the archive refuses an object",
-                        found=f"status {status:04X}h for object {number}",
-                        where=self.where,
-                        remedy="ask its administrator whether it stores this kind of object",
-                    )
-        finally:
-            if link.is_established:
-                link.release()
-        return len(paths)
+def not_held(where: str) -> InputError:
+    """The study that was asked for is not there."""
+    return InputError("the archive does not hold the study", where=where, remedy="look for it with: neorlt pacs find")
 
 
-def _answers(responses: Iterator[tuple[Dataset, Dataset | None]], where: str) -> Iterator[Dataset]:
-    for status, identifier in responses:
-        code = status.get("Status") if status else None
-        if code is None:
-            raise _gone("went away", where, "no answer")
-        if code in PENDING:
-            if identifier is not None:
-                yield identifier
-        elif code != 0x0000:
-            raise InputError(
-                "the archive reports a failure",
-                found=f"status {code:04X}h",
-                where=where,
-                remedy="ask its administrator; some archives allow C-GET only to known stations",
-            )
+def kind_name(sop_class_uid: str) -> str:
+    """The field's name of a class of objects."""
+    return WANTED.get(sop_class_uid) or UID(sop_class_uid).name.removesuffix(" Storage") or "unknown kind"
 
 
-def _whole(got: int, announced: int, where: str) -> None:
-    if got != announced:
+def left_out(series: Iterable[Series], everything: bool) -> dict[str, int]:
+    """Number of instances by kind that are not fetched."""
+    found: Counter[str] = Counter()
+    for one in series:
+        kept = one.wanted(everything)
+        for kind, uids in one.instances.items():
+            if kind not in kept:
+                found[kind_name(kind)] += len(uids)
+    return dict(found)
+
+
+def check_whole(got: Iterable[str], expected: Iterable[str], where: str) -> None:
+    """Refuse a study of which less arrived than the archive announced.
+
+    Raises
+    ------
+    InputError
+        With both numbers.
+    """
+    arrived, announced = set(got), set(expected)
+    if announced - arrived:
         raise InputError(
             "the study did not arrive whole",
-            expected=f"{announced} objects",
-            found=f"{got}",
+            expected=f"{len(announced)} objects",
+            found=f"{len(arrived & announced)}",
             where=where,
-            remedy="wait until the series is sent completely, then fetch again",
+            remedy="wait until the series is sent completely, then fetch again; some archives give single kinds of objects only by "
+            "C-MOVE (--move)",
         )
 
 
-def _syntaxes() -> list[str]:
-    from pynetdicom import ALL_TRANSFER_SYNTAXES
-
-    return list(ALL_TRANSFER_SYNTAXES)
-
-
-@dataclass(frozen=True)
-class WebNode:
-    """An archive reached by DICOMweb, for example ``WebNode("http://127.0.0.1:8042/dicom-web")``."""
-
-    url: str
-
-    @property
-    def where(self) -> str:
-        """How errors name the archive: without user and password."""
-        return self.url.split("@")[-1]
-
-    def _client(self) -> Any:
-        try:
-            from dicomweb_client.api import DICOMwebClient
-        except ImportError as error:
-            raise MissingExtraError("dicomweb-client", extra="pacs") from error
-        client: Any = DICOMwebClient(self.url)
-        client.set_http_retry_params(retry=False)
-        return client
-
-    def _ask(self, what: str, *arguments: Any, **options: Any) -> Any:
-        import requests
-
-        try:
-            return getattr(self._client(), what)(*arguments, **options)
-        except requests.exceptions.HTTPError as error:
-            code = error.response.status_code if error.response is not None else 0
-            raise InputError(
-                "the archive refuses",
-                found=f"HTTP status {code}",
-                where=self.where,
-                remedy="check the address, the rights, and that the study is there",
-            ) from error
-        except (requests.exceptions.RequestException, OSError) as error:
-            raise _gone("does not answer", self.where, type(error).__name__) from error
-
-    def find(self, **keys: str) -> list[Found]:
-        """Return studies that match ``keys`` (QIDO-RS).
-
-        Raises
-        ------
-        InputError
-            If the archive does not answer or refuses.
-        """
-        fields = ["StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedInstances"]
-        answers = self._ask("search_for_studies", search_filters=dict(keys), fields=fields)
-        return [_found(Dataset.from_json(answer)) for answer in answers]
-
-    def fetch(self, study_uid: str, folder: Path) -> int:
-        """Write every instance of a study to ``folder`` (WADO-RS) and return their number.
-
-        Raises
-        ------
-        InputError
-            If the archive goes away, or sends another number than it announced.
-        """
-        announced = self._ask("search_for_instances", study_instance_uid=study_uid)
-        if not announced:
-            raise InputError("the archive does not hold the study", where=self.where, remedy="look for it with: neorlt pacs find")
-        seen: set[str] = set()
-        for dataset in self._ask("retrieve_study", study_uid):
-            uid = str(dataset.SOPInstanceUID)
-            if uid not in seen:
-                seen.add(uid)
-                dataset.save_as(folder / f"{len(seen):06d}.dcm", enforce_file_format=True)
-        _whole(len(seen), len(announced), self.where)
-        return len(seen)
-
-    def send(self, paths: Sequence[Path]) -> int:
-        """Send files (STOW-RS), a few at a time, and return their number.
-
-        Raises
-        ------
-        InputError
-            If the archive does not answer or refuses an object.
-        """
-        step = 20
-        for start in range(0, len(paths), step):
-            answer = self._ask("store_instances", datasets=[dcmread(p) for p in paths[start : start + step]])
-            failed = answer.get("FailedSOPSequence") if answer is not None else None
-            if failed:
-                raise InputError(
-                    "the archive refuses an object",
-                    found=f"{len(failed)} objects",
-                    where=self.where,
-                    remedy="ask its administrator whether it stores this kind of object",
-                )
-        return len(paths)
+def digest(dataset: Dataset) -> str:
+    """SHA-256 of what an object says, apart from its file meta information and the way it is encoded; pixel data as it stands."""
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, False
+    plain = Dataset({tag: element for tag, element in dataset.items() if tag.group != 2 and tag.element != 0})
+    write_dataset(stream, plain)
+    return hashlib.sha256(stream.getvalue()).hexdigest()
 
 
-Node = DimseNode | WebNode
+def differs(ours: Dataset, theirs: Dataset) -> list[str]:
+    """Names of the elements in which two objects differ (``PixelData`` only where both are encoded alike)."""
+    if digest(ours) == digest(theirs):
+        return []
+    alike = ours.file_meta.TransferSyntaxUID == theirs.file_meta.TransferSyntaxUID
+    tags = {tag for tag in (*ours.keys(), *theirs.keys()) if tag.group not in (0, 2) and tag.element != 0}
+    found = []
+    for tag in sorted(tags):
+        if tag == 0x7FE00010 and not alike:
+            continue
+        one, other = ours.get(tag), theirs.get(tag)
+        if one is None or other is None or one.value != other.value:
+            element = one if one is not None else other
+            assert element is not None
+            found.append(element.keyword or str(tag))
+    return found
 
 
-def parse_node(text: str) -> Node:
+def headers(paths: Sequence[Path]) -> list[tuple[Path, Dataset]]:
+    """File and header (without pixels) of everything that is to be sent."""
+    return [(path, dcmread(path, stop_before_pixels=True)) for path in paths]
+
+
+def parse_node(text: str, access: Access | None = None) -> Node:
     """Return the archive that ``TITLE@host:port`` or ``http(s)://…`` names.
 
     Raises
@@ -332,11 +257,15 @@ def parse_node(text: str) -> Node:
     InputError
         If the text is neither.
     """
+    from neorlt.dicom.pacs_dimse import DimseNode
+    from neorlt.dicom.pacs_web import WebNode
+
+    access = access or Access()
     if text.startswith(("http://", "https://")):
-        return WebNode(text)
+        return WebNode(text, access)
     title, _, place = text.partition("@")
     host, _, port = place.rpartition(":")
-    if not title or not host or not port.isdigit():
+    if not title or not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(
             "the archive's address cannot be read",
             expected="TITLE@host:port or http(s)://…/dicom-web",
@@ -344,4 +273,4 @@ def parse_node(text: str) -> Node:
             where="--pacs",
             remedy="correct it",
         )
-    return DimseNode(host, int(port), title)
+    return DimseNode(host, int(port), title, access)

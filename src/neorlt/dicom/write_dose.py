@@ -137,4 +137,4 @@ def write_rtdose(
     dataset.DoseSummationType = "RADIONUCLIDE"
     dataset.DoseComment = "Radioligand therapy, no RT plan; parametric map is the record"
     dataset.DoseGridScaling = scaling
-    return save(dataset, Path(path))
+    return save(dataset, Path(path), own_series=True)

@@ -104,7 +104,7 @@ def write_radiopharmaceutical_dose_sr(
     ]
     dataset = _document(RadiopharmaceuticalRadiationDoseSRStorage, identity, "RRDSR", description, series_number)
     dataset.update(sr_items.container(("113500", "DCM", "Radiopharmaceutical Radiation Dose Report"), root, template="10021", relation=""))
-    return save(dataset, Path(path))
+    return save(dataset, Path(path), own_series=True)
 
 
 def write_patient_dose_sr(
@@ -173,7 +173,7 @@ def write_patient_dose_sr(
     dataset = _document(PatientRadiationDoseSRStorage, identity, "PRDSR", description, series_number)
     dataset.CurrentRequestedProcedureEvidenceSequence = _evidence([report, image])
     dataset.update(sr_items.container(("128401", "DCM", "Patient Radiation Dose Report"), root, template="10030", relation=""))
-    return save(dataset, Path(path))
+    return save(dataset, Path(path), own_series=True)
 
 
 def _document(sop_class_uid: str, identity: Identity, kind: str, description: str, series_number: int) -> FileDataset:

@@ -95,7 +95,7 @@ def write_rtstruct(
         seen.RTROIInterpretedType = _TYPE[region.kind]
         seen.ROIInterpreter = ""
         dataset.RTROIObservationsSequence.append(seen)
-    return save(dataset, Path(path))
+    return save(dataset, Path(path), own_series=True)
 
 
 def _reference_item(image: Dataset) -> Dataset:

@@ -10,7 +10,7 @@ from pydicom import dcmread
 
 from neorlt.core.errors import InputError
 from neorlt.dicom import codes
-from neorlt.dicom.identity import Identity, make_uid
+from neorlt.dicom.identity import Identity
 from neorlt.dicom.reference import read_reference
 from neorlt.dicom.sr_items import DEVICE_OBSERVER_UID
 from neorlt.dicom.writing import MANUFACTURER, finish, library_head
@@ -124,7 +124,8 @@ def _group(row: Mapping[str, Any], seg: Any, numbers: Mapping[str, int]) -> Any:
             )
         )
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=hd.sr.TrackingIdentifier(uid=make_uid(str(seg.SOPInstanceUID), "lesion", name), identifier=name),
+        # The lesion keeps the identifier of its segment, whatever revision of the segmentation it is drawn in.
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=str(seg.SegmentSequence[numbers[name] - 1].TrackingUID), identifier=name),
         referenced_segment=hd.sr.ReferencedSegment.from_segmentation(seg, segment_number=numbers[name]),
         finding_type=CodedConcept(*codes.NEOPLASM),
         measurements=measurements,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
@@ -21,7 +24,10 @@ IMPLEMENTATION_CLASS_UID = UID(make_uid("implementation class"))
 
 
 def series_uid_of(identity: Identity, kind: str, series_number: int, description: str) -> str:
-    """Series Instance UID of a written series: the same study, kind, number and description give the same."""
+    """Series Instance UID of a series of images: the same study, kind, number and description give the same.
+
+    Objects that are a series of their own get another by :func:`name_by_content` when they are written.
+    """
     return make_uid(identity.study_uid, kind, str(series_number), description)
 
 
@@ -45,7 +51,7 @@ def library_head(identity: Identity, kind: str, series_number: int, description:
 
 
 def finish(dataset: Dataset, path: Path, identity: Identity) -> Path:
-    """Check the owner of an object that highdicom built, settle its times and identifiers, write it, and return its path.
+    """Check the owner of an object that highdicom built, settle its times, name it by its content, write it, and return its path.
 
     Raises
     ------
@@ -55,6 +61,7 @@ def finish(dataset: Dataset, path: Path, identity: Identity) -> Path:
     if dataset.PatientID != identity.patient_id:
         raise ValueError("the reference images belong to another patient than the identity")
     settle(dataset, identity.study_time)
+    name_by_content(dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path)
     return path
@@ -205,8 +212,34 @@ def settle(dataset: Dataset, moment: datetime) -> None:
             item.ContributionDateTime = moment.strftime("%Y%m%d%H%M%S.%f")
 
 
-def save(dataset: FileDataset, path: Path) -> Path:
-    """Write the file (PS3.10) and return its path."""
+def name_by_content(dataset: Dataset) -> None:
+    """Derive the SOP and Series Instance UID of an object that is a series of its own from all that it holds.
+
+    An archive keeps the first object that it is given under an identifier and drops the next: a corrected result under the
+    identifier of the wrong one would never arrive (PS3.5 9: an identifier names one instance for ever). The same content gives the
+    same identifiers, so sending a result twice does no harm.
+    """
+    stand_in = "2.25.0"
+    own = str(dataset.SOPInstanceUID)
+    places = [(item, "DimensionOrganizationUID") for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence")
+              for item in dataset.get(keyword, [])]
+    for item, keyword in [(dataset, "SOPInstanceUID"), (dataset, "SeriesInstanceUID"), *places]:
+        setattr(item, keyword, stand_in)
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, False
+    write_dataset(stream, dataset)
+    digest = hashlib.sha256(stream.getvalue().replace(own.encode(), stand_in.encode())).hexdigest()
+    uid = make_uid(str(dataset.StudyInstanceUID), str(dataset.Modality), digest)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid)
+    dataset.SeriesInstanceUID = make_uid(uid, "series")
+    for item, keyword in places:
+        setattr(item, keyword, make_uid(uid, "dimensions"))
+
+
+def save(dataset: FileDataset, path: Path, *, own_series: bool = False) -> Path:
+    """Write the file (PS3.10) and return its path; an object that is a series of its own is named by its content."""
+    if own_series:
+        name_by_content(dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
     return path

@@ -59,6 +59,7 @@ COMMANDS = (
     Command("measure", IMAGES),
     Command("lesions", IMAGES, ("lesions_seg.dcm", "lesions.json", "run.json")),
     Command("recovery", IMAGES),
+    Command("pacs echo", IMAGES, extra="pacs"),
     Command("pacs find", IMAGES, extra="pacs"),
     Command("pacs fetch", IMAGES, ("run.json",), extra="pacs"),
     Command("pacs send", IMAGES, extra="pacs"),

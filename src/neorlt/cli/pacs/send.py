@@ -7,17 +7,29 @@ from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Json, say, show
-from neorlt.cli.pacs.options import Pacs
+from neorlt.cli.console import Json, say, show, warn
+from neorlt.cli.pacs.options import CaFile, CertFile, KeyFile, OwnTitle, Pacs, User, access
 
 
 def command(
     source: Annotated[Path, typer.Argument(help="A DICOM file, or a folder with DICOM files.")],
     pacs: Pacs,
+    own_title: OwnTitle = "NEORLT",
+    tls_ca: CaFile = None,
+    tls_cert: CertFile = None,
+    tls_key: KeyFile = None,
+    user: User = None,
     json: Json = False,
 ) -> None:
-    """Send every DICOM file of a folder, or one file."""
+    """Send every DICOM file of a folder, or one file, and compare what the archive holds afterwards."""
     from neorlt.jobs.pacs import pacs_send_command
 
-    document = pacs_send_command(pacs, source)
-    show(document, json, lambda _: say(f"{document['sent']} objects sent"))
+    document = pacs_send_command(pacs, source, access=access(own_title, tls_ca, tls_cert, tls_key, user))
+    for line in (*document["conflicts"], *dict.fromkeys(document["refused"])):
+        warn(line)
+    if document["missing"]:
+        warn(f"{document['missing']} objects were answered with success and are not in the archive")
+    show(document, json, lambda d: say(
+        f"{d['sent']} objects sent and found in the archive; {d['kept']} it held already, the same."))
+    if document["conflicts"] or document["refused"] or document["missing"]:
+        raise typer.Exit(2)

@@ -1,0 +1,351 @@
+"""An archive reached by DIMSE: C-ECHO, C-FIND, C-GET, C-MOVE, C-STORE (PS3.4 A, B, C; PS3.7)."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from neorlt.core.errors import InputError, MissingExtraError
+from neorlt.core.progress import track
+from neorlt.dicom.pacs import (
+    FIELDS,
+    TIMEOUT_S,
+    WANTED,
+    Access,
+    Fetched,
+    Found,
+    Sent,
+    Series,
+    check_whole,
+    differs,
+    found_of,
+    gone,
+    headers,
+    kind_name,
+    left_out,
+    not_held,
+)
+
+PENDING = (0xFF00, 0xFF01)
+MOST_CONTEXTS = 126
+"""An association has at most 128 presentation contexts (PS3.8 9.3.2.2); one or two are for the service itself."""
+SYNTAXES = (
+    ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"),  # explicit and implicit little endian
+    ("1.2.840.10008.1.2.4.70",), ("1.2.840.10008.1.2.4.57",),  # JPEG lossless
+    ("1.2.840.10008.1.2.4.80",), ("1.2.840.10008.1.2.4.81",),  # JPEG-LS
+    ("1.2.840.10008.1.2.4.90",), ("1.2.840.10008.1.2.4.91",),  # JPEG 2000
+    ("1.2.840.10008.1.2.5",), ("1.2.840.10008.1.2.4.50",), ("1.2.840.10008.1.2.4.51",),  # RLE, JPEG baseline and extended
+    ("1.2.840.10008.1.2.1.99",), ("1.2.840.10008.1.2.2",),  # deflated, big endian
+)  # fmt: skip
+"""One presentation context for each: an archive chooses one syntax a context, and what it stores compressed it may only send so."""
+
+Context = tuple[str, Sequence[str] | None]
+
+
+@dataclass(frozen=True)
+class DimseNode:
+    """An archive reached by DIMSE, for example ``DimseNode("127.0.0.1", 4242, "ORTHANC")``."""
+
+    host: str
+    port: int
+    title: str
+    access: Access = field(default_factory=Access)
+
+    @property
+    def where(self) -> str:
+        """How errors name the archive."""
+        return f"{self.title}@{self.host}:{self.port}"
+
+    def _entity(self) -> Any:
+        try:
+            from pynetdicom import AE
+        except ImportError as error:
+            raise MissingExtraError("pynetdicom", extra="pacs") from error
+        entity: Any = AE(ae_title=self.access.own_title)
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = TIMEOUT_S
+        entity.maximum_pdu_size = 0
+        return entity
+
+    def _associate(self, contexts: Iterable[Context], *, get: Iterable[str] = (), handlers: Iterable[Any] = ()) -> Any:
+        entity = self._entity()
+        from pynetdicom import build_role, evt
+
+        for abstract, syntaxes in contexts:
+            entity.add_requested_context(abstract, list(syntaxes) if syntaxes else None)
+        roles: list[Any] = [build_role(uid, scp_role=True) for uid in get]
+        tls = (_tls(self.access), self.host) if self.access.ca_file is not None else None
+        link = entity.associate(self.host, self.port, ae_title=self.title, ext_neg=roles, tls_args=tls,
+                                evt_handlers=[(evt.EVT_CONN_OPEN, _no_delay), *handlers])
+        if not link.is_established:
+            raise gone("does not answer", self.where, "rejected: does it know our AE title?" if link.is_rejected else "no association")
+        return link
+
+    def echo(self) -> None:
+        """C-ECHO.
+
+        Raises
+        ------
+        InputError
+            If the archive does not answer.
+        """
+        verification = "1.2.840.10008.1.1"
+        link = self._associate([(verification, None)])
+        try:
+            status = link.send_c_echo()
+        finally:
+            link.release()
+        if not status or status.Status != 0x0000:
+            raise gone("does not answer a C-ECHO", self.where, "no answer" if not status else f"status {status.Status:04X}h")
+
+    def find(self, **keys: str) -> list[Found]:
+        """Return studies that match ``keys`` (DICOM keywords, for example ``PatientID``, ``StudyDate``).
+
+        Raises
+        ------
+        InputError
+            If the archive does not answer or refuses.
+        """
+        return [found_of(answer) for answer in self._find("STUDY", FIELDS, keys)]
+
+    def _find(self, level: str, fields: Sequence[str], keys: dict[str, str]) -> list[Dataset]:
+        model = _model("Find")
+        query = Dataset()
+        query.QueryRetrieveLevel = level
+        for keyword in fields:
+            setattr(query, keyword, None)
+        for keyword, value in keys.items():
+            setattr(query, keyword, value)
+        link = self._associate([(model, None)])
+        try:
+            return list(_answers(link.send_c_find(query, model), self.where))
+        finally:
+            link.release()
+
+    def series(self, study_uid: str) -> list[Series]:
+        """Series of a study with their instances by class.
+
+        Raises
+        ------
+        InputError
+            If the archive does not answer, or does not hold the study.
+        """
+        found = []
+        for row in self._find("SERIES", ("SeriesInstanceUID", "Modality"), {"StudyInstanceUID": study_uid}):
+            uid = str(row.SeriesInstanceUID)
+            kinds: dict[str, list[str]] = {}
+            for one in self._find("IMAGE", ("SOPInstanceUID", "SOPClassUID"), {"StudyInstanceUID": study_uid, "SeriesInstanceUID": uid}):
+                kinds.setdefault(str(one.get("SOPClassUID") or ""), []).append(str(one.SOPInstanceUID))
+            found.append(Series(uid, str(row.get("Modality") or ""), kinds))
+        if not found:
+            raise not_held(self.where)
+        return found
+
+    def fetch(self, study_uid: str, folder: Path, *, everything: bool = False, move: bool = False) -> Fetched:
+        """Write the wanted instances of a study to ``folder``, series by series, with C-GET or (``move``) C-MOVE.
+
+        Raises
+        ------
+        InputError
+            If the archive goes away, reports a failure, or sends less than it announced.
+        """
+        series = self.series(study_uid)
+        seen: set[str] = set()
+        expected: set[str] = set()
+
+        def keep(event: Any) -> int:
+            uid = str(event.request.AffectedSOPInstanceUID)
+            if uid in expected and uid not in seen:
+                # Written as it came, without decoding it: a file of the archive stays what it was.
+                (folder / f"{len(seen) + 1:06d}.dcm").write_bytes(event.encoded_dataset())
+                seen.add(uid)
+            return 0x0000
+
+        wanted = [(one, one.wanted(everything)) for one in series]
+        expected.update(uid for _, kinds in wanted for uids in kinds.values() for uid in uids)
+        for one, kinds in track([row for row in wanted if row[1]], "fetching", total=sum(bool(row[1]) for row in wanted)):
+            query = Dataset()
+            query.QueryRetrieveLevel = "SERIES"
+            query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, one.uid
+            classes = [kind for kind in kinds if kind] or list(WANTED)
+            (self._move if move else self._get)(query, classes, keep)
+        check_whole(seen, expected, self.where)
+        return Fetched(len(seen), left_out(series, everything))
+
+    def _get(self, query: Dataset, classes: Sequence[str], keep: Callable[[Any], int]) -> None:
+        from pynetdicom import evt
+
+        model = _model("Get")
+        groups = SYNTAXES[: max(1, MOST_CONTEXTS // len(classes))]
+        contexts: list[Context] = [(model, None), *((kind, group) for kind in classes for group in groups)]
+        link = self._associate(contexts, get=classes, handlers=[(evt.EVT_C_STORE, keep)])
+        try:
+            # Objects of a series that are not wanted have no context and fail; what counts is what arrived.
+            for _ in _answers(link.send_c_get(query, model), self.where, partial=True):
+                pass
+        finally:
+            link.release()
+
+    def _move(self, query: Dataset, classes: Sequence[str], keep: Callable[[Any], int]) -> None:
+        if self.access.listen_port is None:
+            raise InputError("a C-MOVE needs a port to listen on", where="--listen-port",
+                             remedy="give the port under which the archive knows our AE title")
+        from pynetdicom import evt
+
+        receiver = self._entity()
+        for kind in classes:
+            receiver.add_supported_context(kind, [syntax for group in SYNTAXES for syntax in group])
+        server = receiver.start_server(("", self.access.listen_port), block=False,
+                                       evt_handlers=[(evt.EVT_C_STORE, keep), (evt.EVT_CONN_OPEN, _no_delay)])
+        try:
+            model = _model("Move")
+            link = self._associate([(model, None)])
+            try:
+                for _ in _answers(link.send_c_move(query, self.access.own_title, model), self.where, partial=True):
+                    pass
+            finally:
+                link.release()
+        finally:
+            server.shutdown()
+
+    def send(self, paths: Sequence[Path]) -> Sent:
+        """Send files with C-STORE, then look whether the archive holds them.
+
+        Raises
+        ------
+        InputError
+            If the archive does not answer or goes away.
+        """
+        files = headers(paths)
+        before = self._held(files)
+        refused: list[str] = []
+        stored: list[tuple[Path, Dataset]] = []
+        kinds = list(dict.fromkeys((str(h.file_meta.MediaStorageSOPClassUID), str(h.file_meta.TransferSyntaxUID)) for _, h in files))
+        progress = iter(track(range(len(files)), "sending", total=len(files)))
+        for start in range(0, len(kinds), MOST_CONTEXTS):
+            some = set(kinds[start : start + MOST_CONTEXTS])
+            link = self._associate([(kind, [syntax]) for kind, syntax in some])
+            try:
+                accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in link.accepted_contexts}
+                for path, header in files:
+                    kind = str(header.file_meta.MediaStorageSOPClassUID), str(header.file_meta.TransferSyntaxUID)
+                    if kind not in some:
+                        continue
+                    next(progress, None)
+                    if kind not in accepted:
+                        refused.append(f"{kind_name(kind[0])}: the archive does not take this kind of object in this encoding")
+                        continue
+                    status = self._store(link, path, len(stored), len(files))
+                    if status == 0x0000 or status & 0xF000 == 0xB000:
+                        stored.append((path, header))
+                    else:
+                        refused.append(f"{kind_name(kind[0])}: status {status:04X}h{_meaning(status)}")
+            finally:
+                if link.is_established:
+                    link.release()
+        after = self._held([row for row in stored if str(row[1].SOPInstanceUID) not in before])
+        new = [row for row in stored if str(row[1].SOPInstanceUID) not in before]
+        old = [row for row in stored if str(row[1].SOPInstanceUID) in before]
+        conflicts = self._compare(old)
+        missing = sum(str(header.SOPInstanceUID) not in after for _, header in new)
+        return Sent(len(new) - missing, len(old) - len(conflicts), tuple(conflicts), tuple(refused), missing)
+
+    def _store(self, link: Any, path: Path, number: int, total: int) -> int:
+        try:
+            status = link.send_c_store(dcmread(path)).get("Status")
+        except (RuntimeError, ValueError) as error:
+            raise gone("went away", self.where, f"{number} of {total} objects sent") from error
+        if status is None:
+            raise gone("went away", self.where, f"{number} of {total} objects sent")
+        return int(status)
+
+    def _held(self, files: Sequence[tuple[Path, Dataset]]) -> set[str]:
+        """Identifiers among those of ``files`` that the archive holds."""
+        held: set[str] = set()
+        for study, series in dict.fromkeys((str(h.StudyInstanceUID), str(h.SeriesInstanceUID)) for _, h in files):
+            keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
+            held.update(str(one.SOPInstanceUID) for one in self._find("IMAGE", ("SOPInstanceUID",), keys))
+        return held & {str(header.SOPInstanceUID) for _, header in files}
+
+    def _compare(self, files: Sequence[tuple[Path, Dataset]]) -> list[str]:
+        """Sentences on objects that the archive held before under the same identifier and that differ from ours."""
+        said = []
+        for path, header in files:
+            theirs: list[Dataset] = []
+
+            def keep(event: Any, into: list[Dataset] = theirs) -> int:
+                dataset = event.dataset
+                dataset.file_meta = event.file_meta
+                into.append(dataset)
+                return 0x0000
+
+            query = Dataset()
+            query.QueryRetrieveLevel = "IMAGE"
+            query.StudyInstanceUID, query.SeriesInstanceUID = header.StudyInstanceUID, header.SeriesInstanceUID
+            query.SOPInstanceUID = header.SOPInstanceUID
+            try:
+                self._get(query, [str(header.SOPClassUID)], keep)
+            except InputError:
+                theirs.clear()
+            name = kind_name(str(header.SOPClassUID))
+            if not theirs:
+                said.append(f"{name}: the archive held one under this identifier and does not show it; it cannot be compared")
+            elif elements := differs(dcmread(path), theirs[0]):
+                said.append(f"{name}: the archive keeps another object under this identifier (differs in {', '.join(elements[:5])})")
+        return said
+
+
+def _model(operation: str) -> Any:
+    try:
+        from pynetdicom import sop_class
+    except ImportError as error:
+        raise MissingExtraError("pynetdicom", extra="pacs") from error
+    return getattr(sop_class, f"StudyRootQueryRetrieveInformationModel{operation}")
+
+
+def _no_delay(event: Any) -> None:
+    """Small answers must not wait for the next packet (Nagle): a C-STORE is a question and an answer for every object."""
+    held = event.assoc.dul.socket
+    if held is not None and held.socket is not None:
+        held.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _tls(access: Access) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(access.ca_file))
+    if access.cert_file is not None:
+        context.load_cert_chain(str(access.cert_file), None if access.key_file is None else str(access.key_file))
+    return context
+
+
+def _meaning(status: int) -> str:
+    """What a failure of C-STORE says (PS3.4 B.2.3)."""
+    if status & 0xFF00 == 0xA700:
+        return " (out of resources)"
+    if status & 0xFF00 == 0xA900:
+        return " (the object does not match its class)"
+    if status & 0xF000 == 0xC000:
+        return " (cannot be understood)"
+    return " (not supported)" if status == 0x0122 else ""
+
+
+def _answers(responses: Iterator[tuple[Dataset, Dataset | None]], where: str, *, partial: bool = False) -> Iterator[Dataset]:
+    for status, identifier in responses:
+        code = status.get("Status") if status else None
+        if code is None:
+            raise gone("went away", where, "no answer")
+        if code in PENDING:
+            if identifier is not None:
+                yield identifier
+        elif code != 0x0000 and not (partial and code in (0xB000, 0xA702)):
+            raise InputError(
+                "the archive reports a failure",
+                found=f"status {code:04X}h" + (" (it does not know where to move to)" if code == 0xA801 else ""),
+                where=where,
+                remedy="ask its administrator; some archives allow C-GET and C-MOVE only to known stations",
+            )
