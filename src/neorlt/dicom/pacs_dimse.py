@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.progress import track
-from neorlt.dicom.pacs import (
+from neorlt.dicom.archive import (
     FIELDS,
     TIMEOUT_S,
     WANTED,
@@ -169,16 +171,25 @@ class DimseNode:
 
         wanted = [(one, one.wanted(everything)) for one in series]
         expected.update(uid for _, kinds in wanted for uids in kinds.values() for uid in uids)
+        said: list[str] = []
+        withheld: Counter[str] = Counter()
         for one, kinds in track([row for row in wanted if row[1]], "fetching", total=sum(bool(row[1]) for row in wanted)):
             query = Dataset()
             query.QueryRetrieveLevel = "SERIES"
             query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, one.uid
             classes = [kind for kind in kinds if kind] or list(WANTED)
-            (self._move if move else self._get)(query, classes, keep)
-        check_whole(seen, expected, self.where)
-        return Fetched(len(seen), left_out(series, everything))
+            failures, unknown = (self._move if move else self._get)(query, classes, keep)
+            said += failures
+            for kind in set(unknown) & kinds.keys():
+                # The archive holds such objects and does not know how to send them by this service.
+                expected.difference_update(kinds[kind])
+                withheld[f"{kind_name(kind)} (the archive does not send it by {'C-MOVE' if move else 'C-GET'})"] += len(kinds[kind])
+        # What counts is what arrived: an archive reports objects of a series that were not wanted, and had no context, as failures.
+        check_whole(seen, expected, self.where, said)
+        return Fetched(len(seen), {**left_out(series, everything), **withheld})
 
-    def _get(self, query: Dataset, classes: Sequence[str], keep: Callable[[Any], int]) -> None:
+    def _get(self, query: Dataset, classes: Sequence[str], keep: Callable[[Any], int]) -> tuple[list[str], list[str]]:
+        """Ask for what ``query`` names; returns the failures that the archive reports, and the classes that it does not know."""
         from pynetdicom import evt
 
         model = _model("Get")
@@ -186,13 +197,13 @@ class DimseNode:
         contexts: list[Context] = [(model, None), *((kind, group) for kind in classes for group in groups)]
         link = self._associate(contexts, get=classes, handlers=[(evt.EVT_C_STORE, keep)])
         try:
-            # Objects of a series that are not wanted have no context and fail; what counts is what arrived.
-            for _ in _answers(link.send_c_get(query, model), self.where, partial=True):
-                pass
+            known = {str(context.abstract_syntax) for context in link.accepted_contexts}
+            return _failures(link.send_c_get(query, model), self.where), [kind for kind in classes if kind not in known]
         finally:
             link.release()
 
-    def _move(self, query: Dataset, classes: Sequence[str], keep: Callable[[Any], int]) -> None:
+    def _move(self, query: Dataset, classes: Sequence[str], keep: Callable[[Any], int]) -> tuple[list[str], list[str]]:
+        """Ask that what ``query`` names is sent to us; returns the failures that the archive reports."""
         if self.access.listen_port is None:
             raise InputError("a C-MOVE needs a port to listen on", where="--listen-port",
                              remedy="give the port under which the archive knows our AE title")
@@ -207,8 +218,7 @@ class DimseNode:
             model = _model("Move")
             link = self._associate([(model, None)])
             try:
-                for _ in _answers(link.send_c_move(query, self.access.own_title, model), self.where, partial=True):
-                    pass
+                return _failures(link.send_c_move(query, self.access.own_title, model), self.where), []
             finally:
                 link.release()
         finally:
@@ -241,6 +251,7 @@ class DimseNode:
                     if kind not in accepted:
                         refused.append(f"{kind_name(kind[0])}: the archive does not take this kind of object in this encoding")
                         continue
+                    _settle(link)
                     status = self._store(link, path, len(stored), len(files))
                     if status == 0x0000 or status & 0xF000 == 0xB000:
                         stored.append((path, header))
@@ -316,6 +327,17 @@ def _no_delay(event: Any) -> None:
         held.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def _settle(link: Any) -> None:
+    """Wait until the association's own thread has taken note that the last answer is in.
+
+    pynetdicom 2.1 to 3.0 pauses that thread for every message by a flag that it takes back late; a message sent at once after another
+    can lose its answer to the thread, which drops it, and then waits for ever.
+    """
+    until = time.monotonic() + 1.0
+    while getattr(link, "_is_paused", False) and time.monotonic() < until:
+        time.sleep(0.0005)
+
+
 def _tls(access: Access) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(access.ca_file))
     if access.cert_file is not None:
@@ -334,7 +356,7 @@ def _meaning(status: int) -> str:
     return " (not supported)" if status == 0x0122 else ""
 
 
-def _answers(responses: Iterator[tuple[Dataset, Dataset | None]], where: str, *, partial: bool = False) -> Iterator[Dataset]:
+def _answers(responses: Iterator[tuple[Dataset, Dataset | None]], where: str) -> Iterator[Dataset]:
     for status, identifier in responses:
         code = status.get("Status") if status else None
         if code is None:
@@ -342,10 +364,22 @@ def _answers(responses: Iterator[tuple[Dataset, Dataset | None]], where: str, *,
         if code in PENDING:
             if identifier is not None:
                 yield identifier
-        elif code != 0x0000 and not (partial and code in (0xB000, 0xA702)):
+        elif code != 0x0000:
             raise InputError(
                 "the archive reports a failure",
-                found=f"status {code:04X}h" + (" (it does not know where to move to)" if code == 0xA801 else ""),
+                found=f"status {code:04X}h",
                 where=where,
-                remedy="ask its administrator; some archives allow C-GET and C-MOVE only to known stations",
+                remedy="ask its administrator; some archives answer only known stations (--own-title)",
             )
+
+
+def _failures(responses: Iterator[tuple[Dataset, Dataset | None]], where: str) -> list[str]:
+    """The final failure of a C-GET or C-MOVE, in words; nothing where all went well."""
+    for status, _ in responses:
+        code = status.get("Status") if status else None
+        if code is None:
+            raise gone("went away", where, "no answer; some archives end the talk with a station that they do not know (--own-title)")
+        if code not in (*PENDING, 0x0000):
+            reason = " (it does not know where to send to: --own-title, --listen-port)" if code == 0xA801 else ""
+            return [f"status {code:04X}h{reason}"]
+    return []

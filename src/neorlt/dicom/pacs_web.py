@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.progress import track
-from neorlt.dicom.pacs import (
+from neorlt.dicom.archive import (
     FIELDS,
     TIMEOUT_S,
     Access,
@@ -139,8 +139,9 @@ class WebNode:
         rows = [row for row in wanted if row[1]]
         for one, kinds in track(rows, "fetching", total=len(rows)):
             whole = kinds.keys() == one.instances.keys()
+            single = (uid for uids in kinds.values() for uid in uids)
             source = (self._objects("iter_series", study_uid, one.uid) if whole else
-                      (self._ask("retrieve_instance", study_uid, one.uid, uid, media_types=_ANY) for uids in kinds.values() for uid in uids))
+                      (self._ask("retrieve_instance", study_uid, one.uid, uid, media_types=_ANY) for uid in single))
             for dataset in source:
                 uid = str(dataset.SOPInstanceUID)
                 if uid in expected and uid not in seen:

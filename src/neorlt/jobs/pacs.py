@@ -12,7 +12,8 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.core.output import RUN_FILE
 from neorlt.core.run import result_folder
-from neorlt.dicom.pacs import Access, parse_node
+from neorlt.dicom.archive import Access
+from neorlt.dicom.pacs import parse_node
 from neorlt.dicom.scan import is_dicom
 
 

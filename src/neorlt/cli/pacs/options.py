@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from neorlt.dicom.pacs import Access
+    from neorlt.dicom.archive import Access
 
 Pacs = Annotated[str, typer.Option("--pacs", help="TITLE@host:port (DIMSE) or http(s)://…/dicom-web (DICOMweb).")]
 OwnTitle = Annotated[str, typer.Option("--own-title", help="Our AE title, as the archive knows it.")]
@@ -21,10 +21,12 @@ User = Annotated[str | None, typer.Option(
     "--user", help="User of DICOMweb, or NEORLT_PACS_USER; the password comes from NEORLT_PACS_PASSWORD or is asked for.")]
 
 
-def access(own_title: str, ca: Path | None, cert: Path | None, key: Path | None, user: str | None, listen_port: int | None = None) -> Access:
+def access(
+    own_title: str, ca: Path | None, cert: Path | None, key: Path | None, user: str | None, listen_port: int | None = None
+) -> Access:
     """How to introduce ourselves; a password stands in the environment or is typed, never on the command line."""
     from neorlt.core.errors import InputError
-    from neorlt.dicom.pacs import Access
+    from neorlt.dicom.archive import Access
 
     user = user or os.environ.get("NEORLT_PACS_USER")
     password = os.environ.get("NEORLT_PACS_PASSWORD")
