@@ -12,6 +12,7 @@ from neorlt.dosimetry.objects import FitStatus, TimeActivity
 from neorlt.dosimetry.population import (
     LU177_HALF_LIFE_H,
     POPULATION,
+    LastCycle,
     median_log_sd,
     population_from_curves,
     population_prior,
@@ -104,7 +105,7 @@ def test_a_centre_s_own_curves_become_its_population_and_the_last_cycle_a_patien
     expected = 1 / (1 / 60 - 1 / LU177_HALF_LIFE_H)
     assert own.slow_half_life_h[0] == pytest.approx(expected, rel=0.25)
     assert own.label is Label.MEASURED
-    last = prior_from_last_cycle(fits[0], LU177_HALF_LIFE_H, base=POPULATION["kidney"])
+    last = prior_from_last_cycle(LastCycle.of(fits[0], LU177_HALF_LIFE_H), base=POPULATION["kidney"])
     assert last.slow_half_life_h[1] < POPULATION["kidney"].slow_half_life_h[1]
     with pytest.raises(InputError, match="too few curves"):
         population_from_curves(fits[:3], LU177_HALF_LIFE_H)

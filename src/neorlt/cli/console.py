@@ -23,6 +23,10 @@ Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a r
 Register = Annotated[str, typer.Option("--register", help="Time points: check (stop if apart), rigid, regions, or off.")]
 PsfFwhm = Annotated[float | None, typer.Option("--psf-fwhm-mm", min=0, max=40, help="Blur of the SPECT, full width at half maximum.")]
 NoPartialVolume = Annotated[bool, typer.Option("--no-partial-volume", help="Leave blur uncorrected, to see its bias.")]
+Previous = Annotated[
+    Path | None, typer.Option("--previous", help="Folder of dose or plan of the last cycle: its washout is the prior of this one.")
+]
+Population = Annotated[Path | None, typer.Option("--population", help="Your own curves, from neorlt kinetics population.")]
 Regions = Annotated[Path | None, typer.Option("--regions", help="NIfTI label map with the regions.")]
 Names = Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")]
 InjectedAt = Annotated[

@@ -15,6 +15,8 @@ from neorlt.cli.console import (
     Names,
     NoPartialVolume,
     Out,
+    Population,
+    Previous,
     PsfFwhm,
     Regions,
     Register,
@@ -30,8 +32,9 @@ from neorlt.core.errors import ValidityError
 
 
 def command(
-    study: Annotated[Path, typer.Argument(help="Folder with the DICOM study of one cycle.")],
+    study: Annotated[list[Path], typer.Argument(help="Folder with the DICOM study of one cycle; several with --cumulate, in order.")],
     out: Out,
+    cumulate: Annotated[bool, typer.Option("--cumulate", help="The studies are cycles of one course: per cycle and cumulated.")] = False,
     method: Annotated[str, typer.Option(help="local, kernel or montecarlo")] = "kernel",
     labels: Regions = None,
     names: Names = None,
@@ -41,6 +44,8 @@ def command(
         Path | None, typer.Option("--s-values", help="CSV of S-values that you have (OpenDose, MIRDcalc, OLINDA): used for its organs.")
     ] = None,
     s_masses: Annotated[Path | None, typer.Option("--s-masses", help="CSV organ,mass_g where the S-values hold no masses.")] = None,
+    previous: Previous = None,
+    population: Population = None,
     histories: Annotated[int, typer.Option(min=1000, help="Monte Carlo: electrons and photons to follow.")] = 2_000_000,
     checkpoint: Annotated[Path | None, typer.Option(help="Monte Carlo: file to keep and resume a run by.")] = None,
     device: Annotated[str, typer.Option(help="Monte Carlo: cpu or cuda:0.")] = "cpu",
@@ -57,10 +62,11 @@ def command(
 
     document = run_dose(study, out, method=method, labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
                         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
-                        s_values=s_values, s_masses=s_masses, histories=histories, checkpoint=checkpoint, device=device, gate=export_gate,
+                        s_values=s_values, s_masses=s_masses, previous=previous, population=population, histories=histories,
+                        checkpoint=checkpoint, device=device, gate=export_gate, cumulate=cumulate,
                         injected_at=read_moments(injected_at or (), "--injected-at"))
     warn(*document["warnings"])
-    show(document, json, lambda d: _for_people(d, out))
+    show(document, json, lambda d: _course(d, out) if cumulate else _for_people(d, out))
     if strict and document["outside_validity"]:
         raise ValidityError("outside a stated validity window: " + " ".join(document["outside_validity"]))
 
@@ -70,10 +76,26 @@ def _span(value: Mapping[str, Any], form: str) -> str:
     return f"{value['median']:{form}} ({low:{form}}-{high:{form}})"
 
 
+def _course(document: Mapping[str, Any], out: Path) -> None:
+    cycles = [str(one["cycle"]) for one in document["cycles"]]
+    rows = []
+    for row in document["cumulated"]:
+        per = {str(one["cycle"]): _span(one["dose_gy"], ".2f") for one in row["per_cycle"]}
+        fall = row["fall_per_cycle"]
+        rows.append([row["name"], *(per.get(n, "-") for n in cycles), _span(row["dose_gy"], ".1f"), _span(row["bed_gy"], ".1f"),
+                     "-" if fall is None else f"{100 * fall['median']:.0f} %"])
+    table(["region", *(f"cycle {n} Gy" for n in cycles), "all Gy", "BED Gy", "fall a cycle"], rows)
+    say(f"Median (90 % interval), {document['injected_mbq']:.0f} MBq of {document['nuclide']} in all. Results: {out}")
+
+
 def _for_people(document: Mapping[str, Any], out: Path) -> None:
     table(["region", "ml", "MBq h", "Gy", "T_eff h", "recovery", "status"], [
         [r["name"], f"{r['volume_ml']:.1f}", _span(r["tia_mbq_h"], ".0f"), _span(r["dose_gy"], ".2f"), f"{r['effective_half_life_h']:.0f}",
          f"{r['recovery']:.2f}", ", ".join(r["status"])]
         for r in document["regions"]
     ])
+    for row in document["regions"]:
+        for one in row["beside"] if len(document["activity_law"]["images"]) < 3 else ():
+            say(f"{row['name']}, {one['method']}: {one['tia_mbq_h']:.0f} MBq h. {one['sentence']}")
+    say(document["next_time_point"]["sentence"])
     say(f"Median (90 % interval) of {document['nuclide']}, {document['injected_mbq']:.0f} MBq injected. Results: {out}")

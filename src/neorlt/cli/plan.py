@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Draws, InjectedAt, Json, Names, NoPartialVolume, Out, PsfFwhm, Regions, Register, Seed, Strict, read_moments
+from neorlt.cli.console import (
+    Draws,
+    InjectedAt,
+    Json,
+    Names,
+    NoPartialVolume,
+    Out,
+    Population,
+    Previous,
+    PsfFwhm,
+    Regions,
+    Register,
+    Seed,
+    Strict,
+    read_moments,
+)
 from neorlt.cli.schemes import finish
 
 
@@ -22,6 +37,8 @@ def command(
     no_partial_volume: NoPartialVolume = False,
     register: Register = "check",
     injected_at: InjectedAt = None,
+    previous: Previous = None,
+    population: Population = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too (extra pdf).")] = False,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -33,7 +50,7 @@ def command(
 
     document = run_plan(
         study, patient, out, schemes=scheme or [], labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
-        partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed, pdf=pdf,
-        injected_at=read_moments(injected_at or (), "--injected-at"),
+        partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed, pdf=pdf, previous=previous,
+        population=population, injected_at=read_moments(injected_at or (), "--injected-at"),
     )
     finish(document, json, strict, report=Path(out) / "report.html")

@@ -17,7 +17,7 @@ from neorlt.imaging.blur import BlurMap
 SETTINGS = "settings.toml"
 CALIBRATION = "calibration.toml"
 _ALLOWED = {
-    "": {"psf_fwhm_mm", "psf_by_radius", "correction", "frames_of_reference", "patient", "place", "roles"},
+    "": {"psf_fwhm_mm", "psf_by_radius", "correction", "frames_of_reference", "uncertainty", "patient", "place", "roles"},
     "psf_by_radius": {"radius_mm", "fwhm_mm", "axis_mm", "sd_mm"},
     "correction": {"reason", "weight_kg", "injected_activity_mbq", "injection_time"},
     "frames_of_reference": {"treat_as_one", "reason"},

@@ -27,7 +27,7 @@ from neorlt.dosimetry.engines import (
 from neorlt.dosimetry.fine_dose import fine_doses
 from neorlt.dosimetry.fit import fit_curves, physical_half_life_h
 from neorlt.dosimetry.objects import Dose, FitStatus, TimeActivity, TimeIntegratedActivity
-from neorlt.dosimetry.population import curve_priors
+from neorlt.dosimetry.population import LastCycle, curve_priors
 from neorlt.dosimetry.priors import CurvePrior
 from neorlt.dosimetry.region_dose import density_map, region_doses, rest_of_body
 from neorlt.dosimetry.s_table import SValueTable
@@ -76,6 +76,8 @@ class DoseResult:
     """Time-integrated activity of the rest of the body."""
     local_difference: Mapping[str, float] = field(default_factory=dict)
     """By region, what local deposition would give against the kernel, relative."""
+    priors: tuple[CurvePrior, ...] = ()
+    """Prior of each region's curve."""
     engine_ratio: RegionRatio | None = None
     """Monte Carlo over kernel in each region."""
     s_table: SValueTable | None = None
@@ -95,6 +97,58 @@ class DoseResult:
         return cite(*keys)
 
 
+@dataclass(frozen=True)
+class FittedActivity:
+    """Curves, their fits and the rest of the body in every world of the pool, with what the activity law says of them."""
+
+    curves: tuple[TimeActivity, ...]
+    priors: tuple[CurvePrior, ...]
+    tias: tuple[TimeIntegratedActivity, ...]
+    rest: TimeIntegratedActivity | None
+    balance: ActivityBalance
+
+
+def fit_activity(
+    study: Study,
+    *,
+    psf_fwhm_mm: float | None = None,
+    correct: bool = True,
+    seed: int = 0,
+    n_draws: int = core_draws.N_DRAWS,
+    settings: UncertaintySettings = DEFAULT,
+    population: Mapping[str, CurvePrior] | None = None,
+    previous: Mapping[str, LastCycle] | None = None,
+    occasion: str = "",
+    pool: int | None = None,
+) -> FittedActivity:
+    """The first half of :func:`compute_doses`: activities, curves, and the worlds that the activity law keeps.
+
+    Parameters are those of :func:`compute_doses`; ``pool`` fixes the number of worlds that are drawn, which else grows where the law
+    leaves too few.
+    """
+    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
+    held = held_activity(study, curves, settings=settings)
+    lesions = {region.name for region in study.lesions()}
+    priors = curve_priors([c.name for c in curves], lesions, len(curves[0].time_h), own=population, previous=previous)
+    injection = study.therapy_administration()
+
+    def drawn(size: int) -> FittedActivity:
+        tias = fit_curves(curves, n_draws=size, seed=seed, priors=priors, occasion=occasion)
+        rest = rest_of_body(study, curves, seed=seed, n_draws=size, occasion=occasion)
+        balance = balance_worlds(
+            held, [*tias, *([rest] if rest is not None else [])], injected_mbq=injection.activity_mbq,
+            half_life_h=physical_half_life_h(injection.nuclide), n_draws=n_draws, seed=seed, settings=settings,
+            calibration_cv=study.calibration_cv,
+        )  # fmt: skip
+        return FittedActivity(curves, tuple(priors), tias, rest, balance)
+
+    fitted = drawn(n_draws if pool is None else pool)
+    if pool is None and fitted.balance.effective_draws < ENOUGH * n_draws:
+        # few points leave the early curve open: draw more worlds, so that enough stay under the law
+        fitted = drawn(POOL * n_draws)
+    return fitted
+
+
 def compute_doses(
     study: Study,
     *,
@@ -107,7 +161,9 @@ def compute_doses(
     s_table: SValueTable | None = None,
     monte_carlo: MonteCarloOptions | None = None,
     population: Mapping[str, CurvePrior] | None = None,
-    previous: Mapping[str, TimeIntegratedActivity] | None = None,
+    previous: Mapping[str, LastCycle] | None = None,
+    occasion: str = "",
+    fitted: FittedActivity | None = None,
 ) -> DoseResult:
     """Curves, time-integrated activity, region and voxel dose of a study.
 
@@ -128,8 +184,12 @@ def compute_doses(
     monte_carlo
         Histories, checkpoint and device of ``method="montecarlo"``.
     population, previous
-        A centre's own population by kind of region, and the curves of the last cycle by region: see
+        A centre's own population by kind of region, and what the last cycle says by region: see
         :func:`~neorlt.dosimetry.population.curve_priors`.
+    occasion
+        Name of the cycle where several are cumulated: each has its own noise, and shares calibration and S-values.
+    fitted
+        Curves and kept worlds from :func:`fit_activity` with the same arguments; fitted here where left out.
 
     Raises
     ------
@@ -137,27 +197,13 @@ def compute_doses(
         As each step raises; by the activity law where images and injected activity contradict each other.
     """
     check_method(method)
-    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
-    held = held_activity(study, curves, settings=settings)
-    lesions = {region.name for region in study.lesions()}
-    priors = curve_priors([c.name for c in curves], lesions, len(curves[0].time_h), own=population, previous=previous)
-
-    def drawn(pool: int) -> tuple[tuple[TimeIntegratedActivity, ...], TimeIntegratedActivity | None, ActivityBalance]:
-        tias = fit_curves(curves, n_draws=pool, seed=seed, priors=priors)
-        rest = rest_of_body(study, curves, seed=seed, n_draws=pool)
-        injection = study.therapy_administration()
-        balance = balance_worlds(
-            held, [*tias, *([rest] if rest is not None else [])], injected_mbq=injection.activity_mbq,
-            half_life_h=physical_half_life_h(injection.nuclide), n_draws=n_draws, seed=seed, settings=settings,
-            calibration_cv=study.calibration_cv,
-        )
-        return tias, rest, balance
-
-    pool_tias, pool_rest, balance = drawn(n_draws)
-    if balance.effective_draws < ENOUGH * n_draws:
-        # few points leave the early curve open: draw more worlds, so that enough stay under the law
-        pool_tias, pool_rest, balance = drawn(POOL * n_draws)
-    refuse_few(balance, n_draws)
+    if fitted is None:
+        fitted = fit_activity(
+            study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, seed=seed, n_draws=n_draws, settings=settings, population=population,
+            previous=previous, occasion=occasion,
+        )  # fmt: skip
+        refuse_few(fitted.balance, n_draws)
+    curves, pool_tias, pool_rest, balance = fitted.curves, fitted.tias, fitted.rest, fitted.balance
     also = [name for name in therapy_nuclides() if name != pool_tias[0].nuclide]
     pool_doses = region_doses(study, pool_tias, seed=seed, settings=settings, s_table=s_table, rest=pool_rest, also=also)
     doses = tuple(take_dose(dose, balance.kept) for dose in pool_doses)
@@ -197,7 +243,8 @@ def compute_doses(
         warnings += difference_warnings(differences)
     return DoseResult(
         curves=curves, tias=tias, doses=doses, tia=activity, dose=dose, histograms=histograms, warnings=tuple(warnings), density=density,
-        standard_error=standard_error, balance=balance, rest=rest, local_difference=differences, engine_ratio=ratio, s_table=s_table,
+        standard_error=standard_error, balance=balance, rest=rest, local_difference=differences, priors=fitted.priors,
+        engine_ratio=ratio, s_table=s_table,
     )  # fmt: skip
 
 

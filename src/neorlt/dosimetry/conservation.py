@@ -13,7 +13,7 @@ how many stay, and what that moved, is said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,8 @@ class ActivityBalance:
     allowed: float
     shift: float
     sentences: tuple[str, ...] = ()
+    mask: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """``(pool,)``: worlds under the law."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers for ``dose.json``."""
@@ -182,13 +184,10 @@ def balance_worlds(
     allowed = np.flatnonzero(peak_share(tias, half_life_h, injected_mbq) <= net)
     cv = settings.calibration_cv if calibration_cv is None else calibration_cv
     sentences = _sentences_of_images(images, float(np.hypot(cv, settings.net_activity_cv)))
+    mask = np.isin(np.arange(pool), allowed)
     if not allowed.size:
-        return ActivityBalance(tuple(images), np.zeros(0, dtype=np.intp), pool, 0, 0.0, float("nan"), tuple(sentences))
-    if allowed.size >= n_draws:
-        kept = allowed[:n_draws]
-    else:
-        # each allowed world as often as any other, give or take one
-        kept = np.sort(allowed[np.arange(n_draws) % allowed.size])
+        return ActivityBalance(tuple(images), np.zeros(0, dtype=np.intp), pool, 0, 0.0, float("nan"), tuple(sentences), mask)
+    kept = chosen_worlds(mask, n_draws)
     total = np.sum([tia.draws_mbq_h for tia in tias], axis=0)
     shift = float(np.median(total[allowed]) / np.median(total))
     effective = int(min(allowed.size, n_draws))
@@ -199,7 +198,24 @@ def balance_worlds(
             f"images and were left out; {effective} effective draws; the median total time-integrated activity moved by "
             f"{100 * (shift - 1):+.0f} %."
         )
-    return ActivityBalance(tuple(images), kept, pool, effective, float(part), shift, tuple(sentences))
+    return ActivityBalance(tuple(images), kept, pool, effective, float(part), shift, tuple(sentences), mask)
+
+
+def chosen_worlds(mask: NDArray[np.bool_], n_draws: int) -> NDArray[np.intp]:
+    """``(n_draws,)`` worlds of those in the mask; each as often as any other, give or take one, where they are fewer."""
+    allowed = np.flatnonzero(mask)
+    if allowed.size >= n_draws:
+        return np.asarray(allowed[:n_draws])
+    return np.sort(allowed[np.arange(n_draws) % allowed.size])
+
+
+def in_common(balances: Sequence[ActivityBalance], n_draws: int) -> list[ActivityBalance]:
+    """Balances of several cycles with the worlds that the law keeps in all of them: one world is the same in every cycle."""
+    mask = np.all([balance.mask for balance in balances], axis=0)
+    if not mask.any():
+        return [replace(balance, kept=np.zeros(0, dtype=np.intp), effective_draws=0) for balance in balances]
+    kept = chosen_worlds(mask, n_draws)
+    return [replace(balance, kept=kept, effective_draws=int(min(mask.sum(), n_draws))) for balance in balances]
 
 
 def refuse_few(balance: ActivityBalance, n_draws: int) -> None:

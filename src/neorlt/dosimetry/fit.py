@@ -78,6 +78,7 @@ def fit_curves(
     priors: Sequence[CurvePrior] | None = None,
     method: Method = "average",
     criterion: Criterion = "aic",
+    occasion: str = "",
 ) -> tuple[TimeIntegratedActivity, ...]:
     """Fit many curves at once.
 
@@ -98,6 +99,8 @@ def fit_curves(
         ``"average"`` over the exponential models, or the named fallback ``"trapezoid"``.
     criterion
         ``"aic"`` (standard deviations known) or ``"aicc"``.
+    occasion
+        Name of the cycle: curves of two cycles then differ by their own noise, while what they share stays the same draws.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def fit_curves(
 
     def fit_members(members: list[int]) -> list[TimeIntegratedActivity]:
         own = ([curves[i] for i in members], [half_lives[i] for i in members], [beliefs[i] for i in members])
-        return _fit_chunk(*own, n_draws, seed, criterion)
+        return _fit_chunk(*own, n_draws, seed, criterion, occasion)
 
     fits: list[TimeIntegratedActivity | None] = [None] * len(curves)
     # numpy leaves the interpreter's lock inside its loops; draws belong to names, so the order of the work does not matter.
@@ -145,6 +148,7 @@ def _fit_chunk(
     n_draws: int,
     seed: int,
     criterion: Criterion,
+    occasion: str = "",
 ) -> list[TimeIntegratedActivity]:
     """Fit curves that have the same number of points."""
     time = np.stack([c.time_h for c in curves])
@@ -172,7 +176,7 @@ def _fit_chunk(
     freedom = np.array([max(n - models[b].n_free, 0) for b in best])
     # Birge's ratio: points that scatter more than they claim widen every interval by as much.
     inflation = np.sqrt(np.maximum(1.0, best_chi2 / np.maximum(freedom, 1)) * (freedom > 0) + 1.0 * (freedom == 0))
-    rngs = [core_draws.generator(seed, "time-activity", c.name) for c in curves]
+    rngs = [core_draws.generator(seed, "time-activity", c.name, *filter(None, [occasion])) for c in curves]
     owners = [rng.permutation(_allocate(w, n_draws)) for rng, w in zip(rngs, weight, strict=True)]
     amplitude = np.empty((len(curves), n_draws, 3))
     rate = np.empty_like(amplitude)

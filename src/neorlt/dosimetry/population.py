@@ -13,7 +13,7 @@ table could be read in full text. A centre replaces them by its own with :func:`
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.dosimetry.objects import TimeIntegratedActivity
 from neorlt.dosimetry.priors import WEAK, CurvePrior
-from neorlt.nuclides.nuclide import get_nuclide
 
 LU177_HALF_LIFE_H = 6.647 * 24.0
 """To turn the effective half-lives below (for 177Lu) into biological ones; decay_checks, ICRP 107."""
@@ -80,6 +79,8 @@ REST_OF_BODY = CurvePrior(
 )
 """Prior of the rest of the body. Without it a late image says nothing of the first day, and what is read back to the injection
 has no bound."""
+LEAST_CURVES = 5
+"""Fewer curves than this are no population."""
 POPULATION_POINTS = 3
 """Up to so many images the population is every region's prior; with more the points decide, under the weak prior."""
 
@@ -96,7 +97,7 @@ def curve_priors(
     n_points: int,
     *,
     own: Mapping[str, CurvePrior] | None = None,
-    previous: Mapping[str, TimeIntegratedActivity] | None = None,
+    previous: Mapping[str, LastCycle] | None = None,
 ) -> list[CurvePrior]:
     """Prior of each region of a study.
 
@@ -109,7 +110,7 @@ def curve_priors(
     own
         A centre's own population by kind of region (``kidney``, ``lesion``, …): used whatever the number of images.
     previous
-        Curves of the last cycle by region: its own half-life, with the scatter between cycles, in the place of the population's.
+        The last cycle by region: its own half-life, with the scatter between cycles, in the place of the population's.
     """
     found = []
     for name in names:
@@ -118,8 +119,7 @@ def curve_priors(
             population_prior(name, name in lesions) if n_points <= POPULATION_POINTS or name in (previous or {}) else WEAK
         )
         if previous and name in previous:
-            last = previous[name]
-            prior = prior_from_last_cycle(last, get_nuclide(last.nuclide).half_life_h, base=prior)
+            prior = prior_from_last_cycle(previous[name], base=prior)
         found.append(prior)
     return found
 
@@ -142,30 +142,51 @@ def population_from_curves(tias: Sequence[TimeIntegratedActivity], half_life_h: 
     InputError
         With fewer than five curves.
     """
-    if len(tias) < 5:
+    return population_from_half_lives([log_biological_half_life(tia, half_life_h) for tia in tias], base=base)
+
+
+def population_from_half_lives(logs: Sequence[np.ndarray[tuple[int], np.dtype[np.float64]]], *, base: CurvePrior) -> CurvePrior:
+    """The same from draws of the log biological half-life of each curve, ``(draw,)`` each."""
+    if len(logs) < LEAST_CURVES:
         raise InputError(
-            "too few curves for a population", expected="5 or more", found=str(len(tias)), remedy="use the shipped population"
+            "too few curves for a population",
+            expected=f"{LEAST_CURVES} or more",
+            found=str(len(logs)),
+            remedy="use the shipped population",
         )
-    logs = np.stack([_log_biological_half_life(tia, half_life_h) for tia in tias])
-    centre = np.median(logs, axis=1)
-    within = logs.var(axis=1).mean()
+    table = np.stack(logs)
+    centre = np.median(table, axis=1)
+    within = table.var(axis=1).mean()
     between = max(float(centre.var(ddof=1)) - float(within), 0.05**2)
-    median_variance = float(centre.var(ddof=1)) / len(tias)
+    median_variance = float(centre.var(ddof=1)) / len(logs)
     return replace(
         base,
         slow_half_life_h=(float(np.exp(centre.mean())), float(np.sqrt(between + median_variance))),
         label=Label.MEASURED,
-        source=f"{len(tias)} curves of this centre",
+        source=f"{len(logs)} curves of this centre",
     )
 
 
-def prior_from_last_cycle(tia: TimeIntegratedActivity, half_life_h: float, *, base: CurvePrior) -> CurvePrior:
+@dataclass(frozen=True)
+class LastCycle:
+    """What a region's last cycle says of its slow biological half-life: log of hours, mean and variance."""
+
+    log_mean: float
+    log_variance: float
+
+    @classmethod
+    def of(cls, tia: TimeIntegratedActivity, half_life_h: float) -> LastCycle:
+        """From the draws of the last cycle's curve."""
+        logs = log_biological_half_life(tia, half_life_h)
+        return cls(float(np.median(logs)), float(logs.var()))
+
+
+def prior_from_last_cycle(last: LastCycle, *, base: CurvePrior) -> CurvePrior:
     """What a region's last cycle says of the next one: its own half-life, with the scatter between cycles.
 
     Precision-weighted with ``base`` (the population), so that a poorly measured cycle does not overrule it.
     """
-    logs = _log_biological_half_life(tia, half_life_h)
-    own_mean, own_variance = float(np.median(logs)), float(logs.var()) + BETWEEN_CYCLE_LOG_SD**2
+    own_mean, own_variance = last.log_mean, last.log_variance + BETWEEN_CYCLE_LOG_SD**2
     base_mean, base_variance = np.log(base.slow_half_life_h[0]), base.slow_half_life_h[1] ** 2
     # The last cycle's posterior already holds the population once; weighting it again would count it twice.
     if own_variance < base_variance:
@@ -177,7 +198,8 @@ def prior_from_last_cycle(tia: TimeIntegratedActivity, half_life_h: float, *, ba
     )
 
 
-def _log_biological_half_life(tia: TimeIntegratedActivity, half_life_h: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def log_biological_half_life(tia: TimeIntegratedActivity, half_life_h: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Log of the slow biological half-life of each draw, ``(draw,)``."""
     decay = np.log(2.0) / half_life_h
     slowest = np.where(tia.amplitude_mbq > 0, tia.rate_per_h, np.inf).min(axis=1)
     return np.asarray(np.log(np.log(2.0) / np.maximum(slowest - decay, 1e-6)))

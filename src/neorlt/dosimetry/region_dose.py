@@ -15,7 +15,7 @@ from neorlt.dosimetry.body import body_region_of, ct_of
 from neorlt.dosimetry.curves import BODY_LESS_REGIONS, therapy_times_h
 from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3, density_from_ct
 from neorlt.dosimetry.derive import derived_tia
-from neorlt.dosimetry.fit import fit_curve
+from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import Dose, TimeActivity, TimeIntegratedActivity
 from neorlt.dosimetry.population import REST_OF_BODY
 from neorlt.dosimetry.s_table import SValueTable, with_table
@@ -169,7 +169,9 @@ def _assemble(
     return tuple(doses)
 
 
-def rest_of_body(study: Study, curves: Sequence[TimeActivity], *, seed: int, n_draws: int) -> TimeIntegratedActivity | None:
+def rest_of_body(
+    study: Study, curves: Sequence[TimeActivity], *, seed: int, n_draws: int, occasion: str = ""
+) -> TimeIntegratedActivity | None:
     """Time-integrated activity of what the images hold outside the regions; None where that is nothing.
 
     Total activity of each image less the activity of the regions at that time, with the population's belief about the shape: at
@@ -191,7 +193,7 @@ def rest_of_body(study: Study, curves: Sequence[TimeActivity], *, seed: int, n_d
         uncorrected_mbq=np.maximum(left, 0.0),
         shared_cv=curves[0].shared_cv,
     )
-    return fit_curve(curve, n_draws=n_draws, seed=seed, prior=REST_OF_BODY)
+    return fit_curves([curve], n_draws=n_draws, seed=seed, priors=[REST_OF_BODY], occasion=occasion)[0]
 
 
 def body_mask(study: Study, image: Volume) -> NDArray[np.bool_] | None:

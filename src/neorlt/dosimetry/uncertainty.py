@@ -6,11 +6,27 @@ sizes to the centre. The sizes below are this project's, each with its label: re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.core.toml_file import refuse_unknown
+
+KEYS = {
+    "calibration": "calibration_cv",
+    "counts": "per_image_cv",
+    "blur_mm": "psf_fwhm_sd_mm",
+    "contour_mm": "contour_sd_mm",
+    "contour_shift_mm": "contour_shift_sd_mm",
+    "s_value": "s_value_cv",
+    "between_cycles": "between_cycle_log_sd",
+    "net_activity": "net_activity_cv",
+}
+"""Keys of ``[uncertainty]`` in a study's settings.toml; ``source`` says where the centre's sizes come from."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +61,20 @@ class UncertaintySettings:
     s_value_cv: float = 0.02
     between_cycle_log_sd: float = 0.19
     net_activity_cv: float = 0.02
+    source: str = ""
+    """Where the sizes that the user stated come from."""
+    stated: tuple[str, ...] = ()
+    """Fields that the user stated."""
 
     def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            if not 0 <= getattr(self, name) < 2:
-                raise ValueError(f"{name} must lie between 0 and 2, found {getattr(self, name)}")
+        for name in KEYS.values():
+            most = 20.0 if name.endswith("_mm") else 2.0
+            if not 0 <= getattr(self, name) < most:
+                raise ValueError(f"{name} must lie between 0 and {most:g}, found {getattr(self, name)}")
 
     def origins(self) -> dict[str, tuple[Label, str]]:
         """Label and source of every size."""
-        return {
+        known = {
             "calibration_cv": (Label.ASSUMPTION, "a few per cent; method of Gear 2018, size to be measured at the centre"),
             "per_image_cv": (Label.ASSUMPTION, "size to be measured at the centre with repeated phantom scans"),
             "psf_fwhm_sd_mm": (Label.ASSUMPTION, "fit error of the blur in a phantom; `neorlt recovery` measures it"),
@@ -63,9 +84,54 @@ class UncertaintySettings:
             "between_cycle_log_sd": (Label.BY_CONSTRUCTION, "lesions of Jahn 2020, fitted for this project"),
             "net_activity_cv": (Label.ASSUMPTION, "dose calibrator and residual activity; size to be measured at the centre"),
         }
+        return known | {name: (Label.MEASURED, self.source) for name in self.stated}
+
+    def as_json(self) -> dict[str, Any]:
+        """Every size with its label and source."""
+        origins = self.origins()
+        return {
+            key: {"value": getattr(self, name), "label": str(origins[name][0]), "source": origins[name][1]} for key, name in KEYS.items()
+        }
 
 
 DEFAULT = UncertaintySettings()
+
+
+
+def settings_from(table: Mapping[str, Any], where: str = "settings.toml, [uncertainty]") -> UncertaintySettings:
+    """The user's sizes of doubt over the defaults.
+
+    Parameters
+    ----------
+    table
+        ``[uncertainty]``: relative standard uncertainties (0.03 is 3 %), those in ``_mm`` in millimetres, and ``source``.
+
+    Raises
+    ------
+    InputError
+        For an unknown key, a number out of range, or sizes without a source.
+    """
+    refuse_unknown(table, (*KEYS, "source"), where)
+    if not table:
+        return DEFAULT
+    source = table.get("source")
+    if not isinstance(source, str) or not source.strip():
+        raise InputError(
+            "sizes of uncertainty need their source", expected='source = "phantom scans of 2026"', where=where,
+            remedy="say where they come from",
+        )  # fmt: skip
+    values = {}
+    for key, name in KEYS.items():
+        if key not in table:
+            continue
+        value, most = table[key], 20.0 if key.endswith("_mm") else 1.0
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < most:
+            raise InputError(
+                f"{key} is out of range", expected=f"a number from 0 to under {most:g}", found=repr(value), where=where,
+                remedy="write standard uncertainties, relative or in mm",
+            )  # fmt: skip
+        values[name] = float(value)
+    return replace(DEFAULT, **values, source=source.strip(), stated=tuple(values))
 
 
 def sphere_recovery(radius_mm: float, fwhm_mm: float) -> float:

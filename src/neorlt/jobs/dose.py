@@ -8,54 +8,115 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neorlt.core import draws as core_draws
+from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.study import dose_rows, read_aligned, write_dicom
+from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_dicom
 
 if TYPE_CHECKING:
-    from neorlt.dosimetry.compute import DoseResult, MonteCarloOptions
+    from neorlt.dosimetry.compute import DoseResult, FittedActivity, MonteCarloOptions
     from neorlt.dosimetry.engines import DoseMethod
+    from neorlt.dosimetry.s_table import SValueTable
+    from neorlt.dosimetry.uncertainty import UncertaintySettings
     from neorlt.imaging.study import Study
     from neorlt.imaging.volume import Volume
 
 
 def run_dose(
-    study_folder: Path, out: Path, *, method: str = "kernel", labels: Path | None = None, label_names: Path | None = None,
-    psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check", n_draws: int = 1000, seed: int = 1,
-    s_values: Path | None = None, s_masses: Path | None = None, histories: int = 2_000_000, checkpoint: Path | None = None,
-    device: str = "cpu", gate: bool = False, injected_at: Sequence[datetime] = (),
+    study_folders: Path | Sequence[Path], out: Path, *, cumulate: bool = False, method: str = "kernel", labels: Path | None = None,
+    label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
+    n_draws: int = 1000, seed: int = 1, s_values: Path | None = None, s_masses: Path | None = None, previous: Path | None = None,
+    population: Path | None = None, histories: int = 2_000_000, checkpoint: Path | None = None, device: str = "cpu", gate: bool = False,
+    injected_at: Sequence[datetime] = (),
 ) -> dict[str, Any]:
-    """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document."""
-    from neorlt.dosimetry.compute import MonteCarloOptions
+    """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document.
+
+    With ``cumulate`` the folders are the cycles of one course in their order: each gets ``cycle-N/``, and the document is that of
+    :func:`~neorlt.jobs.cycles.course_document`.
+    """
     from neorlt.dosimetry.engines import check_method
     from neorlt.dosimetry.gate_export import export_gate
     from neorlt.imaging.nifti import write_nifti
 
     check_method(method)
-    study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
-    document, volumes = dose_command(
-        study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws,  # type: ignore[arg-type]
-        s_values=s_values, s_masses=s_masses, monte_carlo=MonteCarloOptions(histories, checkpoint, device),
-    )
-    document["registration"] = alignment
+    folders = [study_folders] if isinstance(study_folders, Path) else list(study_folders)
+    if len(folders) != 1 and not cumulate:
+        raise InputError(
+            "several studies are several cycles", expected="one study, or --cumulate", found=f"{len(folders)} studies",
+            remedy="add --cumulate to have the cycles of one course added up, or give one study",
+        )
+    given: dict[str, Any] = {
+        "psf_fwhm_mm": psf_fwhm_mm, "correct": partial_volume, "seed": seed, "n_draws": n_draws, "s_values": s_values, "s_masses": s_masses,
+        "previous": previous, "population": population,
+    }
     options = {
         "method": method, "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
-        "injected_at": [moment.isoformat() for moment in injected_at],
         "histories": histories if method == "montecarlo" else None, "device": device if method == "montecarlo" else None, "gate": gate,
+        "cumulate": cumulate, "injected_at": [moment.isoformat() for moment in injected_at],
     }
-    files = [path for path in (study_folder, s_values, s_masses) if path is not None]
-    with result_folder(out, "dose", inputs=files, options=options, seed=seed) as work:
+    files = [path for path in (*folders, s_values, s_masses, previous, population) if path is not None]
+    # one moment a cycle, in their order; any other number is for every study to look through
+    moments = [[one] for one in injected_at] if cumulate and len(injected_at) == len(folders) else [injected_at] * len(folders)
+    studies = [
+        read_aligned(folder, psf_fwhm_mm, labels, label_names, register, moment) for folder, moment in zip(folders, moments, strict=True)
+    ]
+    settings = [read_uncertainty(folder) for folder in folders]
+
+    def write(work: Path, n: int, document: dict[str, Any], volumes: dict[str, Volume]) -> None:
+        document["registration"] = studies[n][1]
         for name, volume in volumes.items():
             write_nifti(volume, work / f"{name}.nii.gz")
-        rows = dose_rows(study, ((r["name"], r["mass_g"], r["dose_gy"]["median"], r["dose_gy"]["sd"]) for r in document["regions"]))
-        document["warnings"] += write_dicom(study, volumes["dose"], rows, work / "dicom", study_folder, method)
+        rows = dose_rows(
+            studies[n][0], ((r["name"], r["mass_g"], r["dose_gy"]["median"], r["dose_gy"]["sd"]) for r in document["regions"])
+        )
+        document["warnings"] += write_dicom(studies[n][0], volumes["dose"], rows, work / "dicom", folders[n], method)
         if gate:
             export_gate(volumes["tia"], work / "gate", density=volumes.get("density"), seed=seed)
         write_json(work / "dose.json", document)
+
+    from neorlt.dosimetry.compute import MonteCarloOptions
+
+    with result_folder(out, "dose", inputs=files, options=options, seed=seed) as work:
+        if not cumulate:
+            document, volumes = dose_command(
+                studies[0][0], method=method, monte_carlo=MonteCarloOptions(histories, checkpoint, device),  # type: ignore[arg-type]
+                settings=settings[0], **given,
+            )
+            write(work, 0, document, volumes)
+            return document
+        from neorlt.jobs.cycles import course_document, course_page, fit_course, update_toml
+
+        fitted = fit_course([study for study, _ in studies], settings, **given)
+        results, documents = [], []
+        for n, (study, _) in enumerate(studies):
+            kept = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-cycle-{n + 1}")
+            result = _compute(
+                study, method=method, monte_carlo=MonteCarloOptions(histories, kept, device), settings=settings[n], fitted=fitted[n],
+                **{**given, "previous": None},
+            )
+            one, volumes = _with_volumes(study, result, method, psf_fwhm_mm, partial_volume, settings[n], seed)
+            folder = work / f"cycle-{n + 1}"
+            folder.mkdir()
+            write(folder, n, one, volumes)
+            results.append(result)
+            documents.append(one)
+        document = course_document([study for study, _ in studies], results, documents)
+        write_json(work / "dose.json", document)
+        (work / "course.md").write_text(course_page(document), encoding="utf-8")
+        (work / "update.toml").write_text(update_toml(document), encoding="utf-8")
     return document
 
 
-def region_rows(result: DoseResult) -> list[dict[str, Any]]:
+def read_s_values(study: Study, s_values: Path | None, s_masses: Path | None) -> SValueTable | None:
+    """The user's S-values for a study, or None."""
+    from neorlt.dosimetry.s_table import read_s_table
+
+    return None if s_values is None else read_s_table(s_values, nuclide=study.therapy_administration().nuclide, masses=s_masses)
+
+
+def region_rows(result: DoseResult, seed: int = 0) -> list[dict[str, Any]]:
     """One row per region with the fixed keys of ``neorlt dose``."""
+    from neorlt.dosimetry.few_points import biological_half_life, classical
+    from neorlt.dosimetry.fit import physical_half_life_h
     from neorlt.dosimetry.objects import FitStatus, described
 
     rows = []
@@ -71,7 +132,9 @@ def region_rows(result: DoseResult) -> list[dict[str, Any]]:
                 "bed_gy": described(dose.bed_gy),
                 "gy_per_gbq": described(dose.gy_per_gbq),
                 "effective_half_life_h": tia.effective_half_life_h,
+                "biological_half_life_h": biological_half_life(tia, physical_half_life_h(tia.nuclide)),
                 "model": tia.model,
+                "prior": result.priors[n].source if result.priors else None,
                 "status": [status.value for status in tia.status],
                 "advice": [status.as_json() for status in tia.status if status is not FitStatus.OK],
                 "recovery": curve.recovery,
@@ -82,6 +145,10 @@ def region_rows(result: DoseResult) -> list[dict[str, Any]]:
                 "other_nuclides": [
                     {"nuclide": other.nuclide, "gy_per_gbq": described(other.gy_per_gbq), "flags": [*other.flags, "derived"]}
                     for other in dose.others
+                ],
+                "beside": [
+                    one.as_json()
+                    for one in classical(curve, result.priors[n], half_life_h=physical_half_life_h(tia.nuclide), seed=seed)
                 ],
                 "voxel_dose": histogram.as_json(),
             }
@@ -103,36 +170,70 @@ def dose_command(
     n_draws: int = core_draws.N_DRAWS,
     s_values: Path | None = None,
     s_masses: Path | None = None,
+    previous: Path | None = None,
+    population: Path | None = None,
     monte_carlo: MonteCarloOptions | None = None,
+    settings: UncertaintySettings | None = None,
 ) -> tuple[dict[str, Any], dict[str, Volume]]:
     """The JSON document of ``neorlt dose`` and the volumes to write: ``"dose"``, ``"tia"``, and what the method adds.
 
     That is ``"density"`` where there is a CT, and ``"dose_standard_error"`` after Monte Carlo. ``s_values`` and ``s_masses`` are files
-    for :func:`~neorlt.dosimetry.s_table.read_s_table`.
+    for :func:`~neorlt.dosimetry.s_table.read_s_table`, ``previous`` an earlier result, ``population`` a file of
+    ``neorlt kinetics population``.
     """
+    from neorlt.dosimetry.uncertainty import DEFAULT
+
+    used = settings or DEFAULT
+    result = _compute(
+        study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, seed=seed, n_draws=n_draws, s_values=s_values, s_masses=s_masses,
+        previous=previous, population=population, monte_carlo=monte_carlo, settings=used,
+    )
+    return _with_volumes(study, result, method, psf_fwhm_mm, correct, used, seed)
+
+
+def _compute(
+    study: Study, *, s_values: Path | None, s_masses: Path | None, previous: Path | None, population: Path | None,
+    fitted: FittedActivity | None = None, **arguments: Any,
+) -> DoseResult:
+    """:func:`~neorlt.dosimetry.compute.compute_doses` with what stands in files."""
     from neorlt.dosimetry.compute import compute_doses
+
+    return compute_doses(
+        study, s_table=read_s_values(study, s_values, s_masses), fitted=fitted, **priors_of_files(previous, population), **arguments
+    )
+
+
+def _with_volumes(
+    study: Study, result: DoseResult, method: str, psf_fwhm_mm: float | None, correct: bool, settings: UncertaintySettings, seed: int
+) -> tuple[dict[str, Any], dict[str, Volume]]:
+    extra = {"density": result.density, "dose_standard_error": result.standard_error}
+    document = dose_document(study, result, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
+    return document, {"dose": result.dose, "tia": result.tia, **{k: v for k, v in extra.items() if v is not None}}
+
+
+def dose_document(
+    study: Study, result: DoseResult, *, method: str = "kernel", psf_fwhm_mm: float | None = None, correct: bool = True,
+    settings: UncertaintySettings, seed: int = 0,
+) -> dict[str, Any]:
+    """``dose.json`` of a computed study."""
     from neorlt.dosimetry.engines import SCALED_NOTE
+    from neorlt.dosimetry.few_points import next_time_point
     from neorlt.dosimetry.objects import described
-    from neorlt.dosimetry.s_table import read_s_table
     from neorlt.dosimetry.tornado import tornado_rows
 
-    table = None
-    if s_values is not None:
-        table = read_s_table(s_values, nuclide=study.therapy_administration().nuclide, masses=s_masses)
-    result = compute_doses(
-        study, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, seed=seed, n_draws=n_draws, s_table=table, monte_carlo=monte_carlo
-    )
+    fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
     injection = study.therapy_administration()
     document = {
         "nuclide": injection.nuclide,
         "injected_mbq": injection.activity_mbq,
+        "injected_at": injection.time.isoformat(),
         "method": method,
         "corrected": correct,
-        "psf_fwhm_mm": psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm,
-        "regions": region_rows(result),
-        "uncertainty": tornado_rows(
-            result.doses, fwhm_mm=((psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm) or 0.0) if correct else 0.0
-        ),
+        "psf_fwhm_mm": fwhm,
+        "regions": region_rows(result, seed),
+        "next_time_point": next_time_point(result.tias, seed=seed),
+        "uncertainty": tornado_rows(result.doses, fwhm_mm=(fwhm or 0.0) if correct else 0.0, settings=settings),
+        "uncertainty_settings": settings.as_json(),
         "activity_law": result.balance.as_json() if result.balance is not None else None,
         "rest_of_body": None if result.rest is None else {"tia_mbq_h": described(result.rest.draws_mbq_h)},
         "maps": f"means of the voxels' shapes; {SCALED_NOTE}",
@@ -140,7 +241,6 @@ def dose_command(
         "outside_validity": list(result.outside_validity),
         "citations": [citation.text for citation in result.citations()],
     }
-    if table is not None:
-        document["s_values"] = list(table.notes)
-    extra = {"density": result.density, "dose_standard_error": result.standard_error}
-    return document, {"dose": result.dose, "tia": result.tia, **{k: v for k, v in extra.items() if v is not None}}
+    if result.s_table is not None:
+        document["s_values"] = list(result.s_table.notes)
+    return document

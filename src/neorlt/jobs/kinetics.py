@@ -6,6 +6,7 @@ Both are predictions, and every document says so in its first line: neither is e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -207,3 +208,32 @@ def from_pet(
         "n_draws": n_draws,
         "seed": seed,
     }
+
+
+def own_population(table: Path, out: Path, *, seed: int = 1) -> dict[str, Any]:
+    """A centre's own population of curves: writes ``population.toml``, which ``--population`` reads, and returns the document.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, or holds too few curves of every kind of region.
+    """
+    from neorlt.core.run import result_folder, write_json
+    from neorlt.dosimetry.population_table import fit_population, population_toml, read_curves
+
+    made, left = fit_population(read_curves(table), seed=seed)
+    if not made:
+        raise InputError(
+            "the table makes no population", expected="5 curves of 3 points or more of one kind of region", found=" ".join(left) or "none",
+            where=Path(table).name, remedy="add curves; until then the shipped population stands",
+        )
+    rows = [one.as_json() for one in made]
+    document = {
+        "organs": [row for row in rows if row["name"] != "lesion"],
+        "lesions": next((row for row in rows if row["name"] == "lesion"), None),
+        "warnings": left,
+    }
+    with result_folder(out, "kinetics population", inputs=[Path(table)], seed=seed) as work:
+        (work / "population.toml").write_text(population_toml(made, Path(table).name), encoding="utf-8")
+        write_json(work / "population.json", document)
+    return document

@@ -11,10 +11,12 @@ import numpy as np
 
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.study import dose_rows, read_aligned, write_volumes
+from neorlt.jobs.dose import dose_document
+from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_volumes
 
 if TYPE_CHECKING:
     from neorlt.dosimetry.compute import DoseResult
+    from neorlt.dosimetry.uncertainty import UncertaintySettings
     from neorlt.imaging.study import Study
     from neorlt.reporting.picture import Picture
 
@@ -26,7 +28,8 @@ HISTOGRAM_POINTS = 80
 def run_plan(
     study_folder: Path | None, patient_file: Path | None, out: Path, *, schemes: Sequence[str] = (), labels: Path | None = None,
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
-    n_draws: int = 1000, seed: int = 1, pdf: bool = False, injected_at: Sequence[datetime] = (),
+    n_draws: int = 1000, seed: int = 1, pdf: bool = False, previous: Path | None = None, population: Path | None = None,
+    injected_at: Sequence[datetime] = (),
 ) -> dict[str, Any]:
     """Read, measure, predict, compare, and write the report.
 
@@ -47,7 +50,7 @@ def run_plan(
         raise InputError("there is nothing to plan from", remedy="give a study folder, --patient patient.toml, or both")
     patient = read_patient(patient_file) if patient_file is not None else None
     chosen = tuple(load_scheme(text, patient) for text in schemes) if schemes else standard_schemes()
-    inputs = [path for path in (study_folder, patient_file) if path is not None]
+    inputs = [path for path in (study_folder, patient_file, previous, population) if path is not None]
     options = {
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
         "injected_at": [moment.isoformat() for moment in injected_at],
@@ -63,7 +66,11 @@ def run_plan(
             from neorlt.planning.merge import merge_patient
 
             study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
-            result = compute_doses(study, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws)
+            settings = read_uncertainty(study_folder)
+            result = compute_doses(
+                study, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws, settings=settings,
+                **priors_of_files(previous, population),
+            )
             merged = merge_patient(patient, study, image_lesions(study))
             by_name = {dose.name: dose for dose in result.doses}
             document = plan_document(
@@ -72,12 +79,14 @@ def run_plan(
                 kidney_doses={name: dose for name, dose in by_name.items() if "kidney" in name.lower()},
                 conflicts=merged.conflicts, warnings=[*merged.warnings, *study.warnings, *result.warnings],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
-                images=image_blocks(study, result) | {"registration": alignment}, n_draws=n_draws, seed=seed,
+                images=image_blocks(study, result, settings) | {"registration": alignment}, n_draws=n_draws, seed=seed,
             )
             document["outside_validity"] += result.outside_validity
             pictures = dose_pictures(study, result)
             rows = dose_rows(study, ((d.name, d.mass_g, float(np.median(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
             document["warnings"] += write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
+            write_json(work / "dose" / "dose.json", dose_document(
+                study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))
             write_view(study, work / "view", result.dose)
         document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}
         write_steps(document, work / "steps")
@@ -113,19 +122,20 @@ def image_lesions(study: Study) -> list[Any]:
     ]
 
 
-def image_blocks(study: Study, result: DoseResult) -> dict[str, Any]:
+def image_blocks(study: Study, result: DoseResult, settings: UncertaintySettings) -> dict[str, Any]:
     """The blocks of the plan document that only images can fill: organs, curves, histograms, sources."""
     from neorlt.dosimetry.tornado import tornado_rows
     from neorlt.planning.document import dose_fields
 
     # A curve that nobody corrected carries no error of the blur.
     corrected = any(abs(dose.tia.curve.recovery - 1.0) > 1e-9 for dose in result.doses)
+    fwhm = (study.psf_fwhm_mm or 0.0) if corrected else 0.0
     organs = {region.name for region in study.organs()}
     return {
         "organs": [{"name": dose.name, **dose_fields(dose)} for dose in result.doses if dose.name in organs],
         "curves": [_curve(tia, "organ" if tia.name in organs else "lesion") for tia in result.tias],
         "dvh": [_histogram(histogram) for histogram in result.histograms],
-        "uncertainty": tornado_rows(result.doses, fwhm_mm=(study.psf_fwhm_mm or 0.0) if corrected else 0.0, between_cycles=True),
+        "uncertainty": tornado_rows(result.doses, fwhm_mm=fwhm, settings=settings, between_cycles=True),
         "sources": list(study.sources),
     }
 

@@ -11,6 +11,7 @@ from neorlt.core.errors import InputError
 
 if TYPE_CHECKING:
     from neorlt.dicom.write_dose_sr import RegionDoseRow
+    from neorlt.dosimetry.uncertainty import UncertaintySettings
     from neorlt.imaging.study import Study
     from neorlt.imaging.volume import Volume
 
@@ -32,6 +33,29 @@ def read_aligned(
     study, found = align_time_points(study, register)
     shown = [one.sentence for one in found if one.applied or one.note or one.shift_mm > one.error_mm]
     return replace(study, warnings=(*study.warnings, *shown)), [one.as_json() for one in found]
+
+
+def read_uncertainty(folder: Path) -> UncertaintySettings:
+    """Sizes of doubt from ``[uncertainty]`` in a study's settings.toml; the defaults where it has none."""
+    from neorlt.core.toml_file import read_toml
+    from neorlt.dosimetry.uncertainty import DEFAULT, settings_from
+
+    file = Path(folder) / "settings.toml"
+    table = read_toml(file, "the settings of the study").get("uncertainty", {}) if file.is_file() else {}
+    if not isinstance(table, dict):
+        raise InputError("uncertainty must be a table", expected="[uncertainty]", where="settings.toml", remedy="correct it")
+    return settings_from(table) if table else DEFAULT
+
+
+def priors_of_files(previous: Path | None, population: Path | None) -> dict[str, Any]:
+    """What an earlier result and a centre's population say, as arguments of the fit."""
+    from neorlt.dosimetry.population_table import read_population
+    from neorlt.dosimetry.previous import read_previous
+
+    return {
+        "previous": None if previous is None else read_previous(previous),
+        "population": None if population is None else read_population(population),
+    }
 
 
 def need_regions(study: Study) -> None:
