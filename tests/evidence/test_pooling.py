@@ -18,6 +18,8 @@ from neorlt.evidence.pooling import (
     Ratio,
     StudyCounts,
     by_subgroup,
+    coverage_table,
+    default_method,
     glmm,
     leave_one_out,
     median_of_medians,
@@ -34,7 +36,7 @@ def _series(*counts: tuple[int, int], **more: str) -> list[StudyCounts]:
 
 
 def test_all_zero_gives_zero_with_the_exact_interval() -> None:
-    result = pool(_series((0, 4), (0, 9), (0, 12), (0, 1), (0, 20)))
+    result = pool(_series((0, 4), (0, 9), (0, 12), (0, 1), (0, 20)), "glmm")
     assert result.pooled == 0.0
     assert result.tau == 0.0
     assert result.ci95 == pytest.approx((0.0, 0.07706182705), abs=1e-9)
@@ -43,7 +45,7 @@ def test_all_zero_gives_zero_with_the_exact_interval() -> None:
 
 
 def test_all_events_mirrors_all_zero() -> None:
-    none, every = pool(_series((0, 4), (0, 9), (0, 12))), pool(_series((4, 4), (9, 9), (12, 12)))
+    none, every = (pool(_series(*counts), "glmm") for counts in (((0, 4), (0, 9), (0, 12)), ((4, 4), (9, 9), (12, 12))))
     assert every.pooled == 1.0
     assert every.tau == 0.0
     assert every.ci95 == pytest.approx((1 - none.ci95[1], 1.0))
@@ -99,7 +101,7 @@ def test_profile_interval_matches_an_independent_optimiser() -> None:
 
     best = -optimize.minimize(lambda v: -loglik(v[0], v[1]), [-0.5, 0.3], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10}).fun
     threshold = stats.t.ppf(0.975, 5) ** 2 / 2
-    result = pool(_series(*[(int(a), int(b)) for a, b in zip(x, n, strict=True)]))
+    result = pool(_series(*[(int(a), int(b)) for a, b in zip(x, n, strict=True)]), "glmm")
 
     def top(mu: float) -> float:
         spans = ((0, 1), (0.5, 5))
@@ -176,7 +178,7 @@ def test_bad_files_are_named(tmp_path: Path, text: str, match: str) -> None:
 
 def test_ratios_match_the_closed_form_when_all_are_alike() -> None:
     alike = [Ratio(f"s{i}", 0.5, 0.25, 1.0) for i in range(4)]
-    found = pool_ratios(alike)
+    found = pool_ratios(alike)["likelihood"]
     error = math.log(4) / (2 * stats.norm.ppf(0.975)) / 2
     assert found["pooled"] == pytest.approx(0.5)
     assert found["tau"] == 0.0
@@ -184,6 +186,62 @@ def test_ratios_match_the_closed_form_when_all_are_alike() -> None:
     assert pool_ratios(alike[:2])["pooled"] is None
     with pytest.raises(InputError, match="outside its interval"):
         Ratio("x", 2.0, 0.5, 1.5)
+
+
+def test_bayesian_ratios_match_brute_force_integration() -> None:
+    ratios = [Ratio("a", 0.28, 0.18, 0.42), Ratio("b", 0.7, 0.45, 1.09), Ratio("c", 0.84, 0.6, 1.17)]
+    found = pool_ratios(ratios)
+    effect = np.log([item.ratio for item in ratios])
+    error = np.array([math.log(item.high / item.low) for item in ratios]) / (2 * stats.norm.ppf(0.975))
+    mean, tau = np.linspace(-4, 3, 1401), np.linspace(0, 3, 601)
+    grid = np.exp(
+        stats.norm.logpdf(effect[:, None, None], mean[None, :, None], np.sqrt(error[:, None, None] ** 2 + tau**2)).sum(axis=0)
+        + stats.norm.logpdf(mean, 0, 2)[:, None]
+        + stats.halfnorm.logpdf(tau, scale=0.5)[None]
+    )
+    density = integrate.trapezoid(grid, tau, axis=1)
+    below = integrate.cumulative_trapezoid(density, mean, initial=0) / integrate.trapezoid(density, mean)
+    for bound, tail in zip((found["ci95"][0], found["pooled"], found["ci95"][1]), (0.025, 0.5, 0.975), strict=True):
+        assert np.interp(math.log(bound), mean, below) == pytest.approx(tail, abs=1e-3)
+    assert "half-normal(0.5)" in found["method_text"]
+    assert "not estimable" in pool_ratios(ratios[:2])["reason"]
+
+
+def test_the_default_is_read_from_the_shipped_coverage_table() -> None:
+    table = coverage_table()
+    assert table["n_runs_a_cell"] == 10_000
+    rows = {(row["method"], row["k"]): row for row in table["by_k"]}
+    assert {row["method"] for row in table["by_k"]} == set(method_names())
+    for k in range(3, 13):
+        chosen = rows[default_method(k), k]
+        assert chosen["worst_coverage"] >= 0.91
+    # Where the default of 0.1 said nothing (k = 3: nearly every interval wider than 0.95), ours is at most 60 % as wide.
+    old = [row for row in table["by_k"] if row["method"] == "glmm" and row["share_useless"] > 0.1]
+    assert [row["k"] for row in old] == [3, 4]
+    for row in old:
+        assert rows[default_method(row["k"]), row["k"]]["mean_width"] <= 0.6 * row["mean_width"]
+
+
+def test_the_table_was_made_by_the_methods_that_are_here() -> None:
+    import hashlib
+
+    from neorlt.evidence import pooling
+
+    home = Path(str(pooling.__file__)).parent
+    source = b"".join((home / name).read_bytes() for name in ("bayes.py", "betabinomial.py", "glmm.py", "twostage.py"))
+    assert hashlib.sha256(source).hexdigest() == coverage_table()["methods_sha256"]
+
+
+def test_three_alike_series_have_an_interval_that_a_reader_can_use() -> None:
+    result = pool(_series((5, 12), (2, 9), (7, 20)))
+    assert result.method == "bayes"
+    assert result.pooled == pytest.approx(0.341, abs=0.01)
+    assert result.ci95 == pytest.approx((0.17, 0.58), abs=0.01)
+    equal = pool(_series((5, 12), (5, 12), (5, 12)))
+    assert equal.ci95[1] - equal.ci95[0] > 0.38  # wider than 0.26 to 0.59, which takes equal counts for equal centres
+    old = pool(_series((5, 12), (2, 9), (7, 20)), "glmm")
+    assert old.pooled is old.ci95 is None
+    assert "not estimable" in str(old.reason)
 
 
 def test_medians_are_weighted_by_patients() -> None:

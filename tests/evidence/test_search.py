@@ -274,7 +274,7 @@ def test_an_update_shows_what_is_new_and_keeps_decisions(server: FakeServices, r
     assert second["registry"][0]["nct"] == "NCT04385992"
     assert second["registry"][0]["changes"][0]["weight"] == "endpoint"
     assert "surgery" in second["moved"]
-    assert second["conclusions"]["surgery"]["after"]["k"] == 4
+    assert second["conclusions"]["surgery"]["after"]["k"] == 5
     assert second["conclusions"]["r0"]["moved"] is False
     third = update(review, pubmed=None, ctgov=None, today="2024-01-01")
     assert third["new"] == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,11 +15,13 @@ import yaml
 
 from neorlt.core.errors import InputError
 from neorlt.evidence import appraisal
+from neorlt.evidence.claims import VERDICTS, choose, claims_html, shipped_claims
 from neorlt.evidence.derived import fisher_p, recompute
-from neorlt.evidence.outcomes import OUTCOMES, collect, pool_review
+from neorlt.evidence.outcomes import OUTCOMES, collect, nuclide_of, pool_review
 from neorlt.evidence.prisma import KEYS, flow, shipped_flow
-from neorlt.evidence.studies import WITHHELD, parse_study, shipped_review
-from neorlt.evidence.table1 import COLUMNS, NOT_READ, cell_text, table_csv, table_html
+from neorlt.evidence.studies import parse_study, shipped_review
+from neorlt.evidence.table1 import COLUMNS, NOT_READ, REVIEW_SAYS, cell_text, table_csv, table_html
+from neorlt.jobs.registry import COMMANDS
 
 SOURCE = Path(__file__).parents[1] / "data" / "reference" / "evidence" / "studies.yaml"
 SHIPPED = Path(__file__).parents[2] / "src" / "neorlt" / "evidence" / "data" / "neoadjuvant-rlt-pannet.json"
@@ -48,20 +52,76 @@ def test_nothing_from_memory_is_shipped(records: dict[str, dict]) -> None:
         if study.is_placeholder:
             assert not study.fields
             assert not any(study.bibliography.values())
-            assert {cell_text(study, column)[0] for column in COLUMNS} == {NOT_READ}
+            texts = {cell_text(study, column)[0] for column in COLUMNS}
+            assert NOT_READ in texts
+            assert all(text == NOT_READ or text.endswith(REVIEW_SAYS) for text in texts)
 
 
-def test_withheld_results_stay_empty_and_say_so() -> None:
-    withheld = [study for study in shipped_review().studies if study.results_withheld]
-    assert {study.id for study in withheld} >= {"neolupanet_2024", "compete_pnet", "oclurandom"}
-    for study in withheld:
-        assert study.cell("n_operated").value is None
-        assert study.cell("response").how == WITHHELD
-    row = next(row for row in csv.DictReader(io.StringIO(table_csv(shipped_review()))) if row["id"] == "neolupanet_2024")
-    assert row["response"] == row["operated"] == row["survival"] == WITHHELD
+def test_what_was_withheld_is_listed_and_says_how_it_was_read() -> None:
+    table = shipped_review()
+    assert not any(study.results_withheld for study in table.studies)
+    row = next(row for row in csv.DictReader(io.StringIO(table_csv(table))) if row["id"] == "neolupanet_2024")
+    assert (row["operated"], row["r0"]) == ("29/31", "24/29")
+    assert table.study("compete_pnet").verified == table.study("oclurandom").verified == "secondary"
     record = json.loads(SHIPPED.read_text())["studies"][0] | {"results_withheld": True}
     with pytest.raises(InputError, match="carries results"):
         parse_study(record)
+
+
+def test_the_reviews_own_words_are_shown_beside_the_cells_and_never_pooled() -> None:
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table_csv(shipped_review())))}
+    assert rows["kaemmerer_2009"]["nuclide"] == f"90Y {REVIEW_SAYS}"
+    assert rows["opalinska_2021"]["toxicity"] == f"mild and transient haematological toxicity {REVIEW_SAYS}"
+    assert rows["unread_reference_24"]["vessels"].startswith("extremely large primary")
+    assert rows["schiavo_lena_2020"]["histology"].startswith("stroma %")
+    assert nuclide_of(shipped_review().study("kaemmerer_2009")) == "not stated"
+
+
+def test_every_claim_of_the_review_is_answered() -> None:
+    """The CSV of the review's claims is walked: each has a verdict, an answer and a command that exists; rows agree word for word."""
+    rows = list(csv.DictReader((SOURCE.parent / "review_claims.csv").open(encoding="utf-8")))
+    claims = shipped_claims()
+    assert [(claim.n, claim.claim) for claim in claims] == [(int(row["n"]), row["claim_or_need_of_the_review"]) for row in rows]
+    assert len(claims) == 83
+    ids = {study.id for study in shipped_review().studies} | {"since"} | {patient["study"] for patient in shipped_review().patients}
+    ids |= {patient["id"] for patient in shipped_review().patients}
+    words = {command.words for command in COMMANDS}
+    page = claims_html(claims)
+    for claim in claims:
+        assert claim.verdict in VERDICTS
+        assert len(claim.answer) > 10
+        assert {command.removeprefix("neorlt ") for command in claim.shown_by} <= words
+        assert set(claim.sources) <= ids
+        assert f'id="claim-{claim.n}"' in page
+    for number in (26, 58, 66, 70, 77):  # overlap, Barber, monotherapy, LET, the EudraCT digit
+        assert choose(claims, number=number)[0].verdict == "corrected"
+
+
+def test_numbers_in_the_answers_are_those_of_the_table() -> None:
+    by_number = {claim.n: claim for claim in shipped_claims()}
+    study = shipped_review().study
+    neolupanet = study("neolupanet_2024").fields
+    assert f"{neolupanet['response']['pr']} partial responses, {neolupanet['response']['sd']} stable" in str(by_number[1].since)
+    assert f"complications in {neolupanet['surgery']['complications_any'][0]}" in str(by_number[48].since)
+    assert sum(study(name).fields["n_total"] for name in by_number[67].sources) == 8 > 148 - 141
+    grades = study("partelli_2016_abstract").fields["grade_change"]["pre_vs_post"]
+    said = f"the same in {grades['concordant']}, higher in {grades['higher_after']}, lower in {grades['lower_after']}"
+    assert said in by_number[39].answer
+    assert f"HR {study('netter2').fields['survival']['pfs_median_months']['hr']}" in str(by_number[2].since)
+    assert round(100 * (56 - 72) / 72) == -22
+    assert round(100 * (17 - 24) / 24) == -29
+
+
+def test_the_reviews_list_of_references_is_told_as_far_as_it_is_known() -> None:
+    references = shipped_review().references
+    assert [item["number"] for item in references] == list(range(1, 43))
+    assert all(item["cited_for"] for item in references)
+    for item in references:
+        assert (item["paper"] is None) == (item["known"] is None)
+    assert next(item for item in references if item["number"] == 28)["pmid"] == 21906907
+    assert next(item for item in references if item["number"] == 22)["paper"] is None
+    assert len(shipped_review().trials) == 16
+    assert len(shipped_review().patients) == 5
 
 
 def test_every_shipped_cell_is_the_one_that_was_read(records: dict[str, dict]) -> None:
@@ -118,13 +178,16 @@ def test_overlapping_cohorts_are_never_pooled_together() -> None:
 def test_the_pooled_rates_stand_beside_the_crude_one() -> None:
     document = pool_review(shipped_review())
     surgery, r0, response = (document["outcomes"][key] for key in ("surgery", "r0", "objective_response"))
-    assert [(s["events"], s["total"]) for s in surgery["studies"]] == [(15, 57), (4, 9), (26, 49)]
-    assert surgery["pooled"] == pytest.approx(0.3976, abs=1e-3)
+    assert [(s["events"], s["total"]) for s in surgery["studies"]] == [(1, 5), (15, 57), (4, 9), (26, 49)]
+    assert surgery["pooled"] == pytest.approx(0.3812, abs=1e-3)
+    assert surgery["method"] == "bayes"
+    assert "half-normal(1)" in surgery["method_text"]
+    assert "neolupanet_2024" in surgery["left_out"]
     assert "partelli_2018" in surgery["left_out"]
     assert len(surgery["case_reports"]) == 2
     assert r0["pooled"] is None
     assert "no pooled number" in r0["reason"]
-    assert [(s["events"], s["total"]) for s in response["studies"]] == [(2, 6), (23, 57), (22, 49)]
+    assert [(s["events"], s["total"]) for s in response["studies"]] == [(2, 6), (23, 57), (22, 49), (18, 31)]
     crude = document["printed_crude"]
     assert (crude["events"], crude["total"]) == (72, 148)
     assert len(crude["explanation"]) >= 4
@@ -181,3 +244,8 @@ def test_counts_read_as_fractions_and_spans_as_spans() -> None:
     assert rows["minczeles_2022"]["operated"] == "26/49"
     assert rows["minczeles_2022"]["overlaps_with"] == "van_vliet_2015"
     assert rows["partelli_2018"]["nuclide_source"] != rows["partelli_2018"]["size_source"]
+
+
+def test_the_pages_of_the_documentation_are_made_from_the_tables() -> None:
+    done = subprocess.run([sys.executable, "tools/evidence/make_docs.py", "--check"], cwd=SOURCE.parents[4], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from neorlt.core.errors import InputError
 from neorlt.planning.exports import write_steps
 from neorlt.planning.published import load_scheme, named_scheme, published_schemes
 from neorlt.planning.reporting_items import level_of_prescription, reporting_items
@@ -93,3 +94,10 @@ def test_plan_folder_holds_steps_and_fhir(tmp_path):
     run_plan(None, example, tmp_path / "out", schemes=["netter-1"], n_draws=50)
     assert {"report.html", "plan.json", "run.json", "fhir.json", "steps"} <= {p.name for p in (tmp_path / "out").iterdir()}
     assert "Level of prescription" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_schemes_of_the_reviews_studies_are_called_by_name_or_say_what_is_missing():
+    scheme = named_scheme("sowa-staszczak-2011")
+    assert sum(dict(cycle.activity_gbq)["Y-90"] for cycle in scheme.cycles) == pytest.approx(13.6)
+    with pytest.raises(InputError, match="not complete in what was read"):
+        named_scheme("Partelli 2018")

@@ -49,7 +49,12 @@ def test_table_flow_and_figures_are_on_the_page(visitor: Browser) -> None:
     for study in shipped_review().of_table():
         assert f'id="{study.id}"' in text
     assert "PRISMA 2020 flow" in text
-    assert text.count("<svg") == 5
+    assert text.count("<svg") == 8  # flow, map, and six outcomes that somebody prints
+    for n in (1, 58, 83):
+        assert f'id="claim-{n}"' in text
+    for trial in ("NCT05610826", "NCT07150546"):
+        assert trial in text
+    assert "not estimable" in text
 
 
 def test_page_holds_nothing_that_its_policy_forbids(visitor: Browser) -> None:

@@ -5,7 +5,10 @@ Usage: ``python tools/evidence/make_review.py``. What is left out, and why:
 * a record read from memory only: nothing of it is evidence. Those that the review counts stay as unread placeholders
   without any field, so that the table still has the review's eleven rows; the others are dropped;
 * a value whose note says that it came from memory;
-* results that are withheld: the fields stay empty and the record says so.
+* the year of a name that nobody printed.
+
+What the review's own text says of its references, which papers these are, and what was published since it come from
+``review_says.yaml`` and ``since_2022.yaml`` beside the study table.
 
 Needs PyYAML (a developer's tool; the package does not).
 """
@@ -20,7 +23,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "tests/data/reference/evidence/studies.yaml"
+FOLDER = ROOT / "tests/data/reference/evidence"
+SOURCE = FOLDER / "studies.yaml"
 TARGET = ROOT / "src/neorlt/evidence/data/neoadjuvant-rlt-pannet.json"
 ROLES_OF_THE_TABLE = ("neoadjuvant", "neoadjuvant_abstract", "histology")
 BIBLIOGRAPHY = ("title", "first_author", "year", "journal", "doi", "pmid", "registry", "country", "design", "comparator")
@@ -36,9 +40,16 @@ COHORT_NAMES = {"minczeles_2022": "rotterdam", "opalinska_2021": "krakow", "part
 
 def main() -> None:
     """Write the table."""
-    table = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    table, says, since = (
+        yaml.safe_load((FOLDER / name).read_text(encoding="utf-8")) for name in ("studies.yaml", "review_says.yaml", "since_2022.yaml")
+    )
     cohorts = _cohorts(table["studies"])
     studies = [converted for record in table["studies"] if (converted := _study(record, cohorts)) is not None]
+    for study in studies:
+        if study["in_review"]:
+            study["attributed"] = says["attributed"].get(study["review_reference_inferred"], {})
+    known = {study["id"]: study["bibliography"] for study in studies}
+    references = [{"number": number, **_reference(entry, known)} for number, entry in says["references"].items()]
     trials = [{key: trial.get(key) for key in ("nct", "name", "design", "n", "n_planned", "status", "source")} for trial in table["trials"]]
     document = {
         "name": "neoadjuvant-rlt-pannet",
@@ -51,8 +62,10 @@ def main() -> None:
             "secondary": "read in another text that quotes it",
             "placeholder": "counted by the review, not read: no field is evidence",
         },
-        "withheld_note": "published, and deliberately not listed here: kept to check predictions",
+        "withheld_note": "nothing is withheld: results that were kept back in version 0.1, to check predictions made before, are listed",
         "studies": studies,
+        "references": references,
+        "since": since,
         "patients": [patient for patient in table["individual_patients"] if patient["verified"] != "memory"],
         "trials": trials,
         "blocked": [
@@ -67,6 +80,16 @@ def main() -> None:
     document = _without_shorthand(document)
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _reference(entry: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """One entry of the review's list: what it is cited for, and the paper where it is known."""
+    found = {key: entry.get(key) for key in ("cited_for", "study", "paper", "doi", "pmid", "known", "facts", "verified")}
+    if (paper := known.get(str(entry.get("study")))) is not None:
+        title = paper["title"] or "title not printed on the page that was read"
+        found |= {"paper": f"{paper['first_author']}. {title}. {paper['journal']}", "doi": paper["doi"], "pmid": paper["pmid"]}
+        found["known"] = "by its place in the text; number inferred"
+    return found
 
 
 def _without_shorthand(value: Any) -> Any:

@@ -106,7 +106,7 @@ def grade_outcome(pooled: OutcomePool, table: ReviewTable) -> dict[str, Any]:
     }
 
 
-def summary(table: ReviewTable, method: str = "glmm") -> dict[str, Any]:
+def summary(table: ReviewTable, method: str = "auto") -> dict[str, Any]:
     """Judgements of every study and the GRADE summary of every outcome."""
     return {
         "judgements": [judgement.__dict__ for study in table.of_table() for judgement in shipped_judgements(study)],

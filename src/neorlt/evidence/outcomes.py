@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.derived import partial_response_counts
-from neorlt.evidence.pooling import PooledRate, StudyCounts, by_subgroup, leave_one_out, pool, regress
+from neorlt.evidence.pooling import PooledRate, Ratio, StudyCounts, by_subgroup, leave_one_out, pool, pool_ratios, regress
 from neorlt.evidence.studies import ReviewTable, Study
 
 NOT_STATED = "not stated"
@@ -56,16 +56,93 @@ def _response(study: Study) -> Counts | None:
     return None
 
 
+def _printed(*places: tuple[str, ...], what: str) -> Callable[[Study], Counts | None]:
+    """Counts that stand as ``[events, patients]`` at the first of some places in the fields."""
+
+    def read(study: Study) -> Counts | None:
+        for place in places:
+            value: Any = study.fields
+            for key in place:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if isinstance(value, list) and len(value) == 2 and all(isinstance(item, int) for item in value):
+                return value[0], value[1], what
+        return None
+
+    return read
+
+
+def _downgrading(study: Study) -> Counts | None:
+    compared = (study.fields.get("grade_change") or {}).get("pre_vs_post")
+    if not isinstance(compared, Mapping) or compared.get("lower_after") is None:
+        return _printed(("grade_change", "lower_after"), what="lower grade after RLT")(study)
+    return compared["lower_after"], sum(compared.values()), "lower grade in the specimen than in the biopsy before RLT"
+
+
+BY_DESIGN = {
+    "partelli_2018": "every patient was operated by design of the study: the share is fixed by inclusion",
+    "partelli_2016_abstract": "every patient was operated by design of the study: the share is fixed by inclusion",
+    "neolupanet_2024": "resectable patients were enrolled to be operated: the share is fixed by inclusion",
+}
 OUTCOMES = (
-    Outcome(
-        "surgery",
-        "Operated, or judged resectable, after RLT",
-        _surgery,
-        {"partelli_2018": "every patient was operated by design of the study: the share is fixed by inclusion"},
-    ),
+    Outcome("surgery", "Operated, or judged resectable, after RLT", _surgery, BY_DESIGN),
     Outcome("r0", "R0 among the operated", _r0, {}),
     Outcome("objective_response", "Objective response (CR or PR)", _response, {}),
+    Outcome(
+        "downstaging",
+        "Downstaging: vessels freed or a lower stage",
+        _printed(("vessel_involvement", "downstaged"), what="downstaged after RLT"),
+        {"minczeles_2022": "printed as 38 % of patients with an involved vessel; their number was not seen"},
+    ),
+    Outcome("downgrading", "Downgrading: a lower WHO grade after RLT", _downgrading, {}),
+    Outcome(
+        "liver_burden",
+        "Liver metastases regressed",
+        _printed(("liver_metastases", "regressed"), what="liver metastases regressed"),
+        {},
+    ),
+    Outcome(
+        "toxicity_g3_4",
+        "Toxicity of grade 3 to 4",
+        _printed(("toxicity", "g3_4"), ("toxicity", "g3_4_any"), what="toxicity of grade 3 or 4 after RLT"),
+        {},
+    ),
+    Outcome(
+        "fistula",
+        "Pancreatic fistula after surgery",
+        _printed(("surgery", "pancreatic_fistula", "rlt"), ("surgery", "fistula"), what="pancreatic fistula after RLT and surgery"),
+        {},
+    ),
+    Outcome(
+        "severe_complications",
+        "Severe complications of surgery",
+        _printed(("surgery", "complications_severe"), what="severe complications of surgery after RLT"),
+        {},
+    ),
 )
+"""What a share fixed by design, or printed without its denominator, is left out for stands in ``fixed_by_design``."""
+RATIO_TITLES = {"pfs": "Progression-free survival, hazard ratio", "os": "Overall survival, hazard ratio"}
+
+
+def collect_ratios(table: ReviewTable, kind: str) -> tuple[list[Ratio], dict[str, str]]:
+    """Printed hazard ratios of randomised trials for ``pfs`` or ``os``, and what was left out with the reason.
+
+    No trial randomised neoadjuvant RLT: these are of advanced disease. Where a trial prints its pancreatic patients apart,
+    theirs counts.
+    """
+    found, left_out = [], {}
+    for study in table.studies:
+        survival = study.fields.get("survival") or {}
+        printed = survival.get(f"{kind}_median_months")
+        pancreas = survival.get("pnet") if kind == "pfs" else None
+        entry = pancreas if isinstance(pancreas, Mapping) and pancreas.get("hr") is not None else printed
+        if not isinstance(entry, Mapping) or entry.get("hr") is None:
+            continue
+        interval = entry.get("hr_ci95")
+        if not isinstance(interval, list) or None in interval:
+            left_out[study.id] = f"hazard ratio {entry['hr']} printed without an interval in what was read"
+        else:
+            found.append(Ratio(study.name, float(entry["hr"]), float(interval[0]), float(interval[1])))
+    return found, left_out
 
 
 @dataclass(frozen=True)
@@ -88,7 +165,12 @@ class OutcomePool:
             "counted": self.what,
             "left_out": self.left_out,
             "sensitivity": {
-                name: {"k": other.k, "pooled": other.pooled, "ci95": None if other.ci95 is None else list(other.ci95)}
+                name: {
+                    "k": other.k,
+                    "pooled": other.pooled,
+                    "ci95": None if other.ci95 is None else list(other.ci95),
+                    "reason": other.reason,
+                }
                 for name, other in self.sensitivity.items()
             },
             "leave_one_out": leave_one_out(self.result.studies, self.result.method),
@@ -97,12 +179,12 @@ class OutcomePool:
         }
 
 
-def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], dict[str, str], dict[str, str]]:
+def collect(table: ReviewTable, outcome: Outcome, *, with_fixed: bool = False) -> tuple[list[StudyCounts], dict[str, str], dict[str, str]]:
     """Counts that may be pooled, what each counts, and what was left out with the reason.
 
-    Of overlapping cohorts only the record with the most patients counts, and a study that states no cohort does not count: its
-    patients might be those of another. A study whose share is fixed by design is
-    left out. Withheld and unread records have no counts.
+    Of overlapping cohorts only one record counts (a paper before an abstract, then the one with most patients), and a study
+    that states no cohort does not count: its patients might be those of another. A study whose share is fixed by design is
+    left out unless ``with_fixed``. Withheld and unread records have no counts.
     """
     found: dict[str, tuple[Study, Counts]] = {}
     left_out: dict[str, str] = {}
@@ -114,25 +196,26 @@ def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], di
             left_out[study.id] = "results withheld"
             continue
         counts = outcome.read(study)
-        if counts is None:
-            left_out[study.id] = "the outcome is not printed in what was read"
-        elif study.id in outcome.fixed_by_design:
+        if study.id in outcome.fixed_by_design and not (with_fixed and counts is not None):
             left_out[study.id] = outcome.fixed_by_design[study.id]
+        elif counts is None:
+            left_out[study.id] = "the outcome is not printed in what was read"
         elif study.cohort is None:
             left_out[study.id] = "its cohort is not stated: extract the field cohort, so that no patient can count twice"
-        elif study.role != "neoadjuvant":
-            left_out[study.id] = "a surgical or histological series, or an abstract of a series that is in the table"
+        elif study.role not in ("neoadjuvant", "neoadjuvant_abstract"):
+            left_out[study.id] = "a surgical or histological series"
         else:
             found[study.id] = (study, counts)
     for name, (study, (_, total, _)) in list(found.items()):
+        # A paper stands before a meeting abstract of its series; among papers the one with most patients.
         rivals = [
-            (other_total, other)
+            (other_study.role == "neoadjuvant", other_total, other)
             for other, (other_study, (_, other_total, _)) in found.items()
             if other != name and other_study.cohort == study.cohort
         ]
-        larger = [other for other_total, other in rivals if (other_total, other) > (total, name)]
-        if larger:
-            left_out[name] = f"patients overlap with {larger[0]}, which has more: only one of them is pooled"
+        before = [other for rank in rivals if rank > (study.role == "neoadjuvant", total, name) for other in [rank[2]]]
+        if before:
+            left_out[name] = f"patients overlap with {before[0]}, which has more: only one of them is pooled"
     chosen = {name: value for name, value in found.items() if name not in left_out}
     studies = [
         StudyCounts(study.name, events, total, design=study.design, cohort=study.cohort) for study, (events, total, _) in chosen.values()
@@ -140,7 +223,7 @@ def collect(table: ReviewTable, outcome: Outcome) -> tuple[list[StudyCounts], di
     return studies, {study.name: text for study, (_, _, text) in chosen.values()}, left_out
 
 
-def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "glmm", *, with_sensitivity: bool = True) -> OutcomePool:
+def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "auto", *, with_sensitivity: bool = True) -> OutcomePool:
     """Pool one outcome of a study table, with sensitivity to the method and to studies fixed by design if asked for."""
     studies, what, left_out = collect(table, outcome)
     if not studies:
@@ -149,15 +232,10 @@ def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "glmm", *, 
     result = pool(studies, method)
     if not with_sensitivity:
         return OutcomePool(outcome, result, what, left_out, {})
-    sensitivity = {name: pool(studies, name) for name in ("bayes", "beta-binomial", "glmm-wald-t") if name != method}
-    fixed = [table.study(name) for name in outcome.fixed_by_design if name in {study.id for study in table.studies}]
-    extra = [
-        StudyCounts(study.name, counts[0], counts[1], design=study.design, cohort=study.cohort)
-        for study in fixed
-        if (counts := outcome.read(study)) is not None
-    ]
-    if extra:
-        sensitivity["with studies fixed by design"] = pool([*studies, *extra], method)
+    sensitivity = {name: pool(studies, name) for name in ("bayes", "glmm", "glmm-wald-t", "beta-binomial") if name != result.method}
+    everything, _, _ = collect(table, outcome, with_fixed=True)
+    if len(everything) > len(studies):
+        sensitivity["with studies fixed by design"] = pool(everything, method)
     return OutcomePool(outcome, result, what, left_out, sensitivity, _on_activity(table, result))
 
 
@@ -182,7 +260,7 @@ def _on_activity(table: ReviewTable, result: PooledRate) -> dict[str, Any]:
         return {"k": len(known), "coefficients": None, "reason": str(error)}
 
 
-def pool_review(table: ReviewTable, method: str = "glmm") -> dict[str, Any]:
+def pool_review(table: ReviewTable, method: str = "auto") -> dict[str, Any]:
     """All outcomes of a review, with the review's own crude figure beside the pooled rate of surgery."""
     pools = {outcome.key: pool_outcome(table, outcome, method).as_json() for outcome in OUTCOMES}
     totals = table.review.get("totals") or {}
@@ -203,4 +281,13 @@ def pool_review(table: ReviewTable, method: str = "glmm") -> dict[str, Any]:
                 "the pooled rate takes series only, each cohort once, and lets centres differ",
             ],
         }
-    return {"review": table.name, "outcomes": pools, "printed_crude": printed}
+    ratios = {}
+    for kind, title in RATIO_TITLES.items():
+        found, without = collect_ratios(table, kind)
+        ratios[kind] = {
+            "title": title,
+            "of": "randomised trials of RLT in advanced disease, none of them neoadjuvant",
+            **pool_ratios(found),
+        }
+        ratios[kind]["left_out"] = without
+    return {"review": table.name, "outcomes": pools, "ratios": ratios, "printed_crude": printed}

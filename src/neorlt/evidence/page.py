@@ -10,6 +10,7 @@ from neorlt.core.manifest import to_json
 from neorlt.core.output import RUN_FILE
 from neorlt.core.run import result_folder
 from neorlt.evidence import appraisal
+from neorlt.evidence.claims import claims_csv, claims_html, patients_html, references_html, registry_html, shipped_claims, since_html
 from neorlt.evidence.figures import forest_svg, map_svg, prisma_svg
 from neorlt.evidence.outcomes import OUTCOMES, OutcomePool, pool_outcome, pool_review
 from neorlt.evidence.pooling import pool
@@ -17,21 +18,28 @@ from neorlt.evidence.prisma import Flow
 from neorlt.evidence.studies import ReviewTable
 from neorlt.evidence.table1 import table_csv, table_html
 
+BESIDE = "glmm-wald-t"
+"""The likelihood method that stands beside the default one."""
 
-def figures(table: ReviewTable, flow: Flow, method: str = "glmm") -> dict[str, str]:
-    """SVG text by file name: the flow, the map, one forest plot an outcome."""
+
+def figures(table: ReviewTable, flow: Flow, method: str = "auto") -> dict[str, str]:
+    """SVG text by file name: the flow, the map, one forest plot an outcome that somebody prints."""
     found = {"prisma.svg": prisma_svg(flow), "map.svg": map_svg(table)}
     for outcome in OUTCOMES:
-        found[f"forest-{outcome.key}.svg"] = _forest(pool_outcome(table, outcome, method, with_sensitivity=False))
+        pooled = pool_outcome(table, outcome, method, with_sensitivity=False)
+        if pooled.result.studies or pooled.result.case_reports:
+            found[f"forest-{outcome.key}.svg"] = _forest(pooled)
     return found
 
 
 def _forest(pooled: OutcomePool) -> str:
-    second = pool(pooled.result.studies, "bayes") if pooled.result.pooled is not None else None
+    second = (
+        pool(pooled.result.studies, BESIDE if pooled.result.method != BESIDE else "bayes") if pooled.result.pooled is not None else None
+    )
     return forest_svg(pooled.result, pooled.outcome.title, second)
 
 
-def evidence_html(table: ReviewTable, flow: Flow, method: str = "glmm") -> str:
+def evidence_html(table: ReviewTable, flow: Flow, method: str = "auto") -> str:
     """All of the evidence as an HTML fragment with its figures inside; no script and no external call."""
     return _fragment(table, pool_review(table, method), figures(table, flow, method), appraisal.summary(table, method))
 
@@ -39,13 +47,19 @@ def evidence_html(table: ReviewTable, flow: Flow, method: str = "glmm") -> str:
 def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, str], judged: dict[str, Any]) -> str:
     parts = [f"<h2>{html.escape(table.question)}</h2>", _inline(drawings["prisma.svg"], "flow"), table_html(table)]
     for key, outcome in document["outcomes"].items():
-        parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome), _inline(drawings[f"forest-{key}.svg"], key)]
+        parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome)]
+        if f"forest-{key}.svg" in drawings:
+            parts.append(_inline(drawings[f"forest-{key}.svg"], key))
         left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in outcome["left_out"].items())
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in outcome["notes"])
         parts.append(f"<ul>{notes}</ul><details><summary>Left out, and why</summary><ul>{left}</ul></details>")
         if key == "surgery" and document["printed_crude"]:
             parts.append(_crude(document["printed_crude"]))
+    parts += [_ratio(ratio) for ratio in document["ratios"].values()]
     parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"], "map"), _grade(judged)]
+    if table.references:
+        parts += ["<h3>The review, claim by claim</h3>", claims_html(shipped_claims()), registry_html(table)]
+        parts += [since_html(table), patients_html(table), references_html(table)]
     return "\n".join(parts)
 
 
@@ -62,17 +76,32 @@ def _sentence(outcome: dict[str, Any]) -> str:
         return f"<p>No pooled rate: {html.escape(str(outcome['reason']))}.</p>"
     low, high = (100 * bound for bound in outcome["ci95"])
     new_low, new_high = (100 * bound for bound in outcome["prediction95"])
-    second = outcome["sensitivity"].get("bayes")
+    second = outcome["sensitivity"].get(BESIDE) or outcome["sensitivity"].get("bayes")
     beside = ""
     if second and second["pooled"] is not None:
         beside = (
-            f" Bayesian (tau half-normal(1)): {100 * second['pooled']:.0f} % "
+            f" By maximum likelihood (GLMM, Wald interval, t): {100 * second['pooled']:.0f} % "
             f"({100 * second['ci95'][0]:.0f} to {100 * second['ci95'][1]:.0f})."
         )
     return (
         f"<p>Pooled {100 * outcome['pooled']:.0f} % (95 % interval {low:.0f} to {high:.0f}), k = {outcome['k']}, "
-        f"{outcome['n']} patients; in a new centre {new_low:.0f} to {new_high:.0f} %.{beside}</p>"
+        f"{outcome['n']} patients; in a new centre {new_low:.0f} to {new_high:.0f} %. {html.escape(outcome['method_text'])}.{beside}</p>"
     )
+
+
+def _ratio(ratio: dict[str, Any]) -> str:
+    """A hazard ratio's pool, or why there is none, and the trials behind it."""
+    studies = "".join(
+        f"<li>{html.escape(item['study'])}: {item['ratio']:.2f} ({item['ci95'][0]:.2f} to {item['ci95'][1]:.2f})</li>"
+        for item in ratio["studies"]
+    )
+    left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in ratio["left_out"].items())
+    if ratio["pooled"] is None:
+        said = f"No pooled ratio: {html.escape(str(ratio['reason']))}."
+    else:
+        low, high = ratio["ci95"]
+        said = f"Pooled {ratio['pooled']:.2f} (95 % interval {low:.2f} to {high:.2f}). {html.escape(ratio['method_text'])}."
+    return f"<h3>{html.escape(ratio['title'])}</h3><p>Of {html.escape(ratio['of'])}. {said}</p><ul>{studies}{left}</ul>"
 
 
 def _crude(crude: dict[str, Any]) -> str:
@@ -98,8 +127,8 @@ def _grade(judged: dict[str, Any]) -> str:
     )
 
 
-def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "glmm") -> list[str]:
-    """Write ``index.html``, ``table1.html``, ``table1.csv``, ``pooled.json``, ``appraisal.json``, figures and ``run.json``.
+def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "auto") -> list[str]:
+    """Write ``index.html``, ``table1.html``, ``table1.csv``, ``pooled.json``, ``appraisal.json``, ``claims.csv``, figures and ``run.json``.
 
     The folder is whole or absent. Returns the names of the files.
     """
@@ -119,6 +148,7 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "glm
         "pooled.json": to_json(document),
         "prisma.json": to_json({"numbers": dict(flow.numbers), "reasons": dict(flow.reasons), "note": flow.note}),
         "appraisal.json": to_json(judged),
+        "claims.csv": claims_csv(shipped_claims()),
         **drawings,
     }
     with result_folder(out, "evidence table", options={"review": table.name, "method": method}) as folder:

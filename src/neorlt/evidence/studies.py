@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from neorlt.core.errors import InputError
@@ -64,6 +64,8 @@ class Study:
     conflicts: tuple[str, ...]
     sources: tuple[Source, ...]
     review_reference: int | None = None
+    attributed: Mapping[str, str] = field(default_factory=dict)
+    """What the continued review's own text says of this paper, by field: shown beside the cells and never pooled."""
 
     def __post_init__(self) -> None:
         check_fields(self.fields, f"study {self.id!r}")
@@ -113,6 +115,10 @@ class ReviewTable:
     trials: tuple[Mapping[str, Any], ...]
     blocked: tuple[Mapping[str, Any], ...]
     notes: Mapping[str, Any]
+    references: tuple[Mapping[str, Any], ...] = ()
+    """The review's list of references: what each is cited for, and which paper it is as far as that is known."""
+    since: tuple[Mapping[str, Any], ...] = ()
+    """What was published after the review, with how it was read."""
 
     def study(self, study_id: str) -> Study:
         """One study by its id; raises :class:`InputError` when there is none."""
@@ -151,6 +157,7 @@ def parse_study(record: Mapping[str, Any]) -> Study:
         conflicts=tuple(record.get("conflicts") or ()),
         sources=tuple(Source(source.get("url"), source["read"]) for source in record["sources"]),
         review_reference=record.get("review_reference_inferred"),
+        attributed=dict(record.get("attributed") or {}),
     )
 
 
@@ -165,6 +172,8 @@ def parse_table(document: Mapping[str, Any]) -> ReviewTable:
         trials=tuple(document["trials"]),
         blocked=tuple(document["blocked"]),
         notes={key: document[key] for key in ("table1_note", "verified_levels", "withheld_note")},
+        references=tuple(document.get("references", ())),
+        since=tuple(document.get("since", ())),
     )
 
 

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from neorlt.evidence.derived import recompute
-from neorlt.evidence.studies import WITHHELD, Cell, ReviewTable, Study
+from neorlt.evidence.studies import WITHHELD, Cell, ReviewTable, Source, Study
 
 NOT_FOUND = "not found"
 NOT_READ = "not read"
+REVIEW = "doi:10.1007/s12020-022-03170-0"
+REVIEW_SAYS = "(the review says; not seen in the paper)"
+"""Marks a cell that only the continued review's own text fills."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ _RANGES = ("weeks", "months", "ci95", "range", "iqr", "ci")
 _SHORT = {
     "rlt": "RLT", "pfs": "PFS", "os": "OS", "dss": "DSS", "cr": "CR", "pr": "PR", "sd": "SD", "pd": "PD", "pct": "%", "orr": "ORR",
     "mds": "MDS", "hr": "HR", "r0": "R0", "pppd": "PPPD", "mets": "metastases", "dcr": "DCR", "g3plus": "G3+", "p": "P",
+    "sstr2a": "SSTR2A", "cd163": "CD163", "m2": "M2",
 }  # fmt: skip
 
 
@@ -99,6 +103,17 @@ def _activity(study: Study) -> str | None:
     return "; ".join(parts) or None
 
 
+_HISTOLOGY = ("stroma_pct", "tumour_diameter", "sstr2a_retained_pct", "cd163_m2_density_p", "epithelioid_m2_p", "pfs")
+
+
+def _histology(study: Study) -> str | None:
+    """What a histological series prints of the tissue after RLT."""
+    if study.role != "histology":
+        return None
+    found = {key: value for key, value in (study.fields.get("other") or {}).items() if key in _HISTOLOGY}
+    return _words(found)
+
+
 COLUMNS = (
     Column("country", "Country", ("country",), _plain("country")),
     Column("design", "Design", ("design",), lambda s: s.design.replace("_", " ") if s.design else None),
@@ -116,6 +131,7 @@ COLUMNS = (
     Column("operated", "Operated", ("n_operated",), _fraction("n_operated", "n_total")),
     Column("r0", "R0", ("n_r0",), _fraction("n_r0", "n_operated")),
     Column("surgery", "Surgery", ("surgery",), _plain("surgery")),
+    Column("histology", "Histology after RLT", ("other",), _histology),
     Column("toxicity", "Toxicity", ("toxicity",), _plain("toxicity")),
     Column("survival", "Follow-up and survival", ("survival",), _plain("survival")),
 )
@@ -124,11 +140,14 @@ COLUMNS = (
 def cell_text(study: Study, column: Column) -> tuple[str, Cell]:
     """Text of a cell and the cell behind it; an empty cell says why it is empty."""
     cell = study.cell(column.fields[0])
-    if study.is_placeholder:
-        return NOT_READ, cell
-    text = column.text(study)
+    text = None if study.is_placeholder else column.text(study)
     if text is not None:
         return text, cell
+    said = study.attributed.get(column.fields[0])
+    if said is not None:
+        return f"{said} {REVIEW_SAYS}", Cell(said, (Source(REVIEW, "the review's text on this reference"),), "secondary")
+    if study.is_placeholder:
+        return NOT_READ, cell
     return (WITHHELD if cell.withheld else NOT_FOUND), cell
 
 

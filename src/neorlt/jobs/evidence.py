@@ -11,6 +11,7 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
 from neorlt.evidence import chase as chasing
+from neorlt.evidence import claims as claiming
 from neorlt.evidence import update as updating
 from neorlt.evidence import watch as watching
 from neorlt.evidence.dedupe import dedupe
@@ -45,17 +46,17 @@ class Services:
     api_key: str | None = None
 
 
-def pool_command(csv: Path, method: str = "glmm", *, out: Path | None = None) -> dict[str, Any]:
+def pool_command(csv: Path, method: str = "auto", *, out: Path | None = None) -> dict[str, Any]:
     """``neorlt evidence pool``: pool ``study,events,total``; ``out`` takes the forest (and funnel) plot.
 
     Keys: ``k``, ``n``, ``events``, ``pooled``, ``ci95``, ``prediction95``, ``tau``, ``method``, ``studies[]``, and more.
     """
     studies = read_counts(csv)
     result = pool(studies, method)
-    other = "glmm" if method.startswith("bayes") else "bayes"
+    other = "glmm" if result.method.startswith("bayes") else "bayes"
     second = pool(studies, other)
     document = result.as_json()
-    document["second"] = {key: second.as_json()[key] for key in ("method", "pooled", "ci95", "prediction95", "tau")}
+    document["second"] = {key: second.as_json()[key] for key in ("method", "pooled", "ci95", "prediction95", "tau", "reason")}
     document["leave_one_out"] = leave_one_out(studies, method)
     document["subgroups"] = by_subgroup(studies, method) if any(study.subgroup for study in studies) else None
     document["files"] = []
@@ -69,7 +70,7 @@ def pool_command(csv: Path, method: str = "glmm", *, out: Path | None = None) ->
     return document
 
 
-def table_command(folder: Path | None = None, *, out: Path | None = None, method: str = "glmm") -> dict[str, Any]:
+def table_command(folder: Path | None = None, *, out: Path | None = None, method: str = "auto") -> dict[str, Any]:
     """``neorlt evidence table``: Table 1, the PRISMA flow and the pooled rates of a folder or of the shipped review."""
     if folder is None:
         table, flow = shipped_review(), shipped_flow(shipped_review())
@@ -251,3 +252,37 @@ def status_command(folder: Path, *, new: bool = False) -> dict[str, Any]:
         ReviewFolder.create(folder).store.connection.close()
     with ReviewFolder(folder) as review:
         return status(review)
+
+
+def claims_command(
+    *, number: int | None = None, verdict: str | None = None, text: str | None = None, out: Path | None = None
+) -> dict[str, Any]:
+    """``neorlt evidence claims``: the founding review, claim by claim; ``out`` takes all of them as CSV."""
+    document = claiming.document(number=number, verdict=verdict, text=text)
+    if out is not None:
+        write_atomic(out, claiming.claims_csv(claiming.shipped_claims()))
+    return document | {"file": None if out is None else str(out)}
+
+
+def trials_command(folder: Path | None = None) -> dict[str, Any]:
+    """``neorlt evidence trials``: the registrations that are known, and those of a folder with their dated versions."""
+    rows = claiming.registry_rows(shipped_review())
+    if folder is None:
+        return {"review": shipped_review().name, "trials": rows}
+    with ReviewFolder(folder) as review:
+        known = {str(row["nct"]): row for row in rows}
+        found = []
+        for nct in watching.watched(review):
+            state = watching.history(review, nct)
+            key = review.works().of.get(f"nct:{nct}")
+            name = review.require(key).title if key else None
+            found.append(
+                {
+                    "nct": nct,
+                    "name": name,
+                    **(known.get(nct) or {}),
+                    "versions": state["versions"],
+                    "endpoint_changed": state["endpoint_changed"],
+                }
+            )
+        return {"review": review.protocol.name, "trials": found or rows}

@@ -90,6 +90,8 @@ COMMANDS = (
     Command("evidence watch", EVIDENCE, extra="evidence"),
     Command("evidence update", EVIDENCE, extra="evidence"),
     Command("evidence status", EVIDENCE),
+    Command("evidence claims", EVIDENCE),
+    Command("evidence trials", EVIDENCE),
     Command("serve", HOUSE, extra="web"),
     Command("info", HOUSE),
 )

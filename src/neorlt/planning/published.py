@@ -32,10 +32,15 @@ class PublishedScheme:
 
 
 def published_schemes() -> tuple[PublishedScheme, ...]:
-    """All published schemes. Surgery follows 12 weeks after the last cycle (an assumption: no source fixes it)."""
+    """All published schemes whose cycles and activities were found.
+
+    Surgery follows 12 weeks after the last cycle (an assumption: no source fixes it).
+    """
     rows: dict[str, dict[str, Any]] = tables.read_json("planning", "published_schemes.json")
     found = []
     for key, row in rows.items():
+        if row["words"] is None:
+            continue
         parsed = parse_scheme(row["words"], row["name"])
         cycles = tuple(replace(cycle, peptide=row["peptide"]) for cycle in parsed.cycles)
         where = ", ".join(filter(None, (
@@ -46,11 +51,22 @@ def published_schemes() -> tuple[PublishedScheme, ...]:
 
 
 def named_scheme(name: str) -> Scheme | None:
-    """The published scheme of this name (letter case, blanks and hyphens do not matter), or None."""
+    """The published scheme of this name (letter case, blanks and hyphens do not matter), or None.
+
+    Raises
+    ------
+    InputError
+        If the study is known and what was read of it does not give its cycles and activities.
+    """
     wanted = _plain(name)
     for published in published_schemes():
         if wanted in (_plain(published.key), _plain(published.scheme.name)):
             return published.scheme
+    rows: dict[str, dict[str, Any]] = tables.read_json("planning", "published_schemes.json")
+    for key, row in rows.items():
+        if row["words"] is None and wanted in (_plain(key), _plain(row["name"])):
+            raise InputError("the scheme of this study is not complete in what was read", found=row["source"], where=row["note"],
+                             remedy="give it in words: 4 x 7.4 GBq Lu-177 every 8 weeks")
     return None
 
 

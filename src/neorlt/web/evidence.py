@@ -17,14 +17,21 @@ from typing import Any
 from neorlt import __version__
 from neorlt.core.errors import NeorltError
 
-FILES = {"table1.csv": "text/csv; charset=utf-8", "pooled.json": "application/json", "appraisal.json": "application/json"}
+FILES = {
+    "table1.csv": "text/csv; charset=utf-8",
+    "claims.csv": "text/csv; charset=utf-8",
+    "pooled.json": "application/json",
+    "appraisal.json": "application/json",
+}
 """What may be downloaded, with its media type."""
 TIMEOUT_S = 300.0
 _BODY = re.compile(r"<body>\n(?:<p>Research software[^<]*</p>\n)?(.*)</body>", re.DOTALL)
 _STYLE = re.compile(r"<style[^>]*>.*?</style>", re.DOTALL)
 _TABLE = re.compile(r'(<table class="(evidence-[a-z]+)">)(.*?</table>)', re.DOTALL)
 _SIZE = re.compile(r'(<svg\b[^>]*?) width="[^"]*" height="[^"]*"')
-_NAMES = {"evidence-table": "Table 1", "evidence-recomputed": "Recomputed values", "evidence-grade": "Certainty of the evidence"}
+_NAMES = {"evidence-table": "Table 1", "evidence-recomputed": "Recomputed values", "evidence-grade": "Certainty of the evidence",
+          "evidence-claims": "The review, claim by claim", "evidence-trials": "Registrations", "evidence-since": "Published since",
+          "evidence-patients": "Patients", "evidence-references": "References"}  # fmt: skip
 
 
 class EvidenceError(NeorltError):
@@ -94,11 +101,11 @@ def _row(outcome: dict[str, Any]) -> dict[str, str]:
     shown = {"title": str(outcome["title"]), "series": f"{outcome['k']} series, {outcome['n']} patients", "sum": ""}
     if outcome["n"]:
         shown["sum"] = f"{outcome['events']}/{outcome['n']} = {100 * outcome['events'] / outcome['n']:.0f} %"
-    bayes = outcome["sensitivity"].get("bayes") or {}
-    second = f"{100 * bayes['pooled']:.0f} % ({span(bayes['ci95'])})" if bayes.get("pooled") is not None else "–"
+    other = outcome["sensitivity"].get("glmm-wald-t") or outcome["sensitivity"].get("bayes") or {}
+    second = f"{100 * other['pooled']:.0f} % ({span(other['ci95'])})" if other.get("pooled") is not None else "–"
     if outcome["pooled"] is None:
-        return shown | {"pooled": "none", "why": str(outcome["reason"]), "bayes": second}
-    return shown | {"pooled": f"{100 * outcome['pooled']:.0f} % ({span(outcome['ci95'])})", "why": "", "bayes": second}
+        return shown | {"pooled": "none", "why": str(outcome["reason"]), "beside": second}
+    return shown | {"pooled": f"{100 * outcome['pooled']:.0f} % ({span(outcome['ci95'])})", "why": "", "beside": second}
 
 
 def for_the_page(body: str) -> str:

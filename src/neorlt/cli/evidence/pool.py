@@ -12,7 +12,9 @@ from neorlt.cli.console import Json, outline, show
 
 def command(
     csv: Annotated[Path, typer.Argument(help="study,events,total (and design, cohort, subgroup)")],
-    method: Annotated[str, typer.Option(help="glmm, bayes, beta-binomial, … or transform/tau/test")] = "glmm",
+    method: Annotated[
+        str, typer.Option(help="auto (by the number of series), bayes, glmm, beta-binomial, … or transform/tau/test")
+    ] = "auto",
     out: Annotated[Path | None, typer.Option(help="forest plot (SVG)")] = None,
     json: Json = False,
 ) -> None:

@@ -1,11 +1,13 @@
 """Pooling of proportions from few, tiny series."""
 
+from neorlt.evidence.pooling.choice import AUTO, coverage_table, default_method
 from neorlt.evidence.pooling.counts import StudyCounts, clopper_pearson, read_counts, wilson
 from neorlt.evidence.pooling.explore import by_subgroup, leave_one_out, regress
 from neorlt.evidence.pooling.pool import MINIMUM_SERIES, PooledRate, method_names, pool
 from neorlt.evidence.pooling.summaries import Median, Ratio, median_of_medians, pool_ratios
 
 __all__ = [
+    "AUTO",
     "MINIMUM_SERIES",
     "Median",
     "PooledRate",
@@ -13,6 +15,8 @@ __all__ = [
     "StudyCounts",
     "by_subgroup",
     "clopper_pearson",
+    "coverage_table",
+    "default_method",
     "leave_one_out",
     "median_of_medians",
     "method_names",

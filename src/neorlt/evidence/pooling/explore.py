@@ -17,7 +17,7 @@ SERIES_PER_COVARIATE = 10
 """Meta-regression needs ten series a covariate (the usual rule; Cochrane Handbook, section 10.11.5.1)."""
 
 
-def leave_one_out(studies: Sequence[StudyCounts], method: str = "glmm") -> list[dict[str, Any]]:
+def leave_one_out(studies: Sequence[StudyCounts], method: str = "auto") -> list[dict[str, Any]]:
     """The pool without each series in turn; an entry without a number carries its reason."""
     series = [study for study in studies if not study.is_case_report]
     rows = []
@@ -34,7 +34,7 @@ def leave_one_out(studies: Sequence[StudyCounts], method: str = "glmm") -> list[
     return rows
 
 
-def by_subgroup(studies: Sequence[StudyCounts], method: str = "glmm") -> dict[str, Any]:
+def by_subgroup(studies: Sequence[StudyCounts], method: str = "auto") -> dict[str, Any]:
     """One pool per subgroup, and a likelihood-ratio test of the difference when two groups have three series each."""
     named = [study for study in studies if study.subgroup is not None and not study.is_case_report]
     levels = sorted({str(study.subgroup) for study in named})

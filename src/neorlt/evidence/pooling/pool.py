@@ -14,6 +14,7 @@ from scipy import special, stats
 from neorlt.core.citations import Citation, register
 from neorlt.core.errors import InputError
 from neorlt.evidence.pooling import bayes, betabinomial, glmm, twostage
+from neorlt.evidence.pooling.choice import AUTO, default_method, of_method
 from neorlt.evidence.pooling.counts import StudyCounts, as_arrays, clopper_pearson
 
 Array = NDArray[np.float64]
@@ -44,11 +45,13 @@ _DESCRIPTIONS = {
     "glmm-wald-z": "logit-normal GLMM, Wald interval with the normal quantile",
     "glmm-fixed": "common-effect logistic model",
     "beta-binomial": "beta-binomial by maximum likelihood, Wald interval on the logit",
-    "bayes": "Bayesian logit-normal, tau half-normal(1)",
-    "bayes-0.5": "Bayesian logit-normal, tau half-normal(0.5)",
+    "bayes": "Bayesian logit-normal; priors: tau half-normal(1), logit mean normal(0, 1.5)",
+    "bayes-0.5": "Bayesian logit-normal; priors: tau half-normal(0.5), logit mean normal(0, 1.5)",
 }
 
 
+USELESS_WIDTH = 0.95
+"""An interval wider than this says nothing of a proportion: it is called not estimable."""
 _ALIASES = {"glmm-profile": "glmm", "betabinomial": "beta-binomial", "bayes-1": "bayes", "bayes-1.0": "bayes"}
 
 
@@ -128,6 +131,7 @@ class PooledRate:
             "link": dict(self.link),
             "studies": [_study_json(study) for study in self.studies],
             "case_reports": [_study_json(study) for study in self.case_reports],
+            "simulated_coverage": of_method(self.method, self.k),
             "notes": list(self.notes),
             "citations": list(self.citations()),
         }
@@ -144,11 +148,12 @@ def _study_json(study: StudyCounts) -> dict[str, Any]:
     }
 
 
-def pool(studies: Sequence[StudyCounts], method: str = "glmm", *, minimum_series: int = MINIMUM_SERIES) -> PooledRate:
-    """Pool proportions.
+def pool(studies: Sequence[StudyCounts], method: str = AUTO, *, minimum_series: int = MINIMUM_SERIES) -> PooledRate:
+    """Pool proportions; ``auto`` takes the method that the shipped coverage table names for so many series.
 
     Case reports are set apart (they are published because they succeeded) and two records of one cohort are refused.
-    Fewer than ``minimum_series`` series give no pooled number but a reason. Data that leave tau at its boundary by
+    Fewer than ``minimum_series`` series give no pooled number but a reason: not estimable. So does a method whose interval is
+    wider than 0.95; its numbers stay in ``link``. Likelihood methods: data that leave tau at its boundary by
     construction (no event at all, only events, all proportions equal) answer with tau = 0 and the exact interval
     of the sum.
 
@@ -162,9 +167,9 @@ def pool(studies: Sequence[StudyCounts], method: str = "glmm", *, minimum_series
 @functools.lru_cache(maxsize=256)
 def _pool(studies: tuple[StudyCounts, ...], method: str, minimum_series: int) -> PooledRate:
     """The pool of :func:`pool`; the same studies are pooled for a table, its figures and its sensitivity."""
-    if method not in method_names():
+    if method not in (AUTO, *method_names()):
         raise InputError(
-            "unknown pooling method", found=method, expected=", ".join(_DESCRIPTIONS), remedy="choose one, or transform/tau/test"
+            "unknown pooling method", found=method, expected=", ".join((AUTO, *_DESCRIPTIONS)), remedy="choose one, or transform/tau/test"
         )
     if not studies:
         raise InputError("no study to pool", remedy="give at least three series")
@@ -172,9 +177,12 @@ def _pool(studies: tuple[StudyCounts, ...], method: str, minimum_series: int) ->
     series = tuple(study for study in studies if not study.is_case_report)
     reports = tuple(study for study in studies if study.is_case_report)
     notes = _notes(series, reports)
+    method = default_method(len(series)) if method == AUTO else method
     if len(series) < max(2, minimum_series):
         needed = {2: "two", 3: "three"}.get(max(2, minimum_series), str(minimum_series))
-        reason = f"{len(series)} series: no pooled number below {needed}, the spread between centres cannot be estimated"
+        reason = (
+            f"not estimable: {len(series)} series, no pooled number below {needed}; the spread between centres cannot be told from so few"
+        )
         return PooledRate(method, series, reports, reason=reason, notes=notes)
     events, totals = as_arrays(series)
     if "/" in method:
@@ -257,11 +265,9 @@ def _glmm(
     link = {"mu": fitted.mu, "se": fitted.se, "tau2": fitted.tau**2}
     link |= {key: float(value) for key, value in (("ci_low", low), ("ci_high", high)) if np.isfinite(value)}
     link |= glmm.heterogeneity(x, n, fitted.tau)
-    if special.expit(high) - special.expit(low) > 0.95:
-        notes += (
-            f"with {k} series this interval says almost nothing: the data alone do not bound the rate; "
-            "the Bayesian interval beside it leans on its prior of tau",
-        )
+    if special.expit(high) - special.expit(low) > USELESS_WIDTH:
+        reason = f"not estimable by this method: with {k} series its interval is {special.expit(low):.3f} to {special.expit(high):.3f}"
+        return PooledRate(method, series, reports, None, None, None, fitted.tau, reason, link, notes)
     return PooledRate(
         method,
         series,

@@ -63,6 +63,8 @@ def folder_table(review: ReviewFolder) -> ReviewTable:
         studies=tuple(studies),
         patients=base.patients if base else (),
         trials=base.trials if base else (),
+        references=base.references if base else (),
+        since=base.since if base else (),
         blocked=(base or shipped_review()).blocked,
         notes=(base or shipped_review()).notes if base else {**shipped_review().notes, "table1_note": "extracted in this review"},
     )
