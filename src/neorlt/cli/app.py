@@ -10,14 +10,15 @@ import importlib
 import os
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from neorlt import __version__
 from neorlt.cli.console import say
 from neorlt.core.errors import NeorltError
-from neorlt.jobs.registry import COMMANDS, GROUPS
+from neorlt.jobs.registry import COMMANDS, DEFAULTS, GROUPS
 
 HELP = "Neoadjuvant radioligand therapy of pancreatic neuroendocrine tumours. Research software: not a medical device."
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -35,12 +36,33 @@ def root(
     """The options that stand before a command."""
 
 
+def _with_default(command: str | None) -> type[TyperGroup]:
+    """A group in which ``command`` is meant where the first word names none: ``neorlt cohort TABLE``."""
+
+    class Group(TyperGroup):
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            if command is not None and args and args[0] not in self.commands:
+                args = [command, *args]
+            return super().resolve_command(ctx, args)
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            # Options before the table (cohort --out DIR TABLE) belong to the default command too.
+            if command is not None and args and args[0].startswith("-") and args[0] not in ("--help", "-h"):
+                args = [command, *args]
+            return super().parse_args(ctx, args)
+
+    return Group
+
+
 def build() -> typer.Typer:
     """The application with every command of the registry; rooms are loaded when a command runs."""
     made = typer.Typer(name="neorlt", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                        rich_markup_mode=None)
     made.callback(help=HELP)(root)
-    groups = {name: typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None) for name, text in GROUPS.items()}
+    groups = {
+        name: typer.Typer(cls=_with_default(DEFAULTS.get(name)), help=text, no_args_is_help=True, rich_markup_mode=None)
+        for name, text in GROUPS.items()
+    }
     for row in COMMANDS:
         target = made if row.group is None else groups[row.group]
         settings = OWN_OPTIONS if row.own_options else None

@@ -1,4 +1,4 @@
-"""``neorlt cohort``: a centre's table analysed."""
+"""``neorlt cohort`` and ``neorlt cohort map``: a centre's table analysed, and how it was understood."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from neorlt.cohorts.analysis import analyse
+from neorlt.cohorts.exports import read_source
+from neorlt.cohorts.guessing import propose
+from neorlt.cohorts.mapping import read_map
 from neorlt.cohorts.reading import read_cohort
+from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
 
 
 def cohort_command(
-    table: Path, out: Path, *, seed: int = 1, confirm: bool = False, landmark_months: float | None = None
+    table: Path, out: Path, *, map_file: Path | None = None, dictionary: Path | None = None, seed: int = 1, confirm: bool = False,
+    landmark_months: float | None = None,
 ) -> dict[str, Any]:
     """Analyse a table and write ``cohort.json``, pictures and ``run.json`` into ``out``.
 
@@ -20,11 +25,33 @@ def cohort_command(
     InputError
         If the table is wrong (:class:`neorlt.cohorts.reading.TableError` names every row); nothing is written then.
     """
-    cohort = read_cohort(Path(table))
+    cohort = read_cohort(Path(table), None if map_file is None else read_map(map_file), dictionary)
     document, pictures = analyse(cohort, seed=seed, confirm=confirm, landmark_months=landmark_months)
+    inputs = [Path(path) for path in (table, map_file, dictionary) if path is not None]
     options = {"confirm": confirm, "landmark_months": landmark_months}
-    with result_folder(out, "cohort", inputs=[Path(table)], options=options, seed=seed) as folder:
+    with result_folder(out, "cohort", inputs=inputs, options=options, seed=seed) as folder:
         write_json(folder / "cohort.json", document)
         for name, text in pictures.items():
             (folder / name).write_text(text, encoding="utf-8")
     return {**document, "figures": sorted(pictures)}
+
+
+def map_command(table: Path, out: Path, *, dictionary: Path | None = None) -> dict[str, Any]:
+    """Propose a map of a table and write it as a TOML file.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, or the map exists already (a person may have corrected it).
+    """
+    proposal = propose(read_source(Path(table), None, dictionary))
+    try:
+        with Path(out).open("x", encoding="utf-8") as stream:
+            stream.write(proposal.text())
+    except FileExistsError:
+        raise InputError("the map exists already, and may have been corrected by hand", where=Path(out).name,
+                         remedy="give another --out, or move it away") from None
+    except OSError as error:
+        raise InputError("the map cannot be written", found=str(error.strerror), where=Path(out).name,
+                         remedy="give --out a file in a folder that exists and can be written") from error
+    return {**proposal.as_json(), "map": str(out)}

@@ -40,10 +40,14 @@ class Command:
 
 
 GROUPS = {
+    "cohort": "A centre's own table: analysed (cohort TABLE), and how it is understood (cohort map TABLE).",
     "pacs": "Find, fetch and send studies: DICOMweb and DIMSE.",
     "kinetics": "Predicted doses where there is no therapy image: never a measurement.",
     "evidence": "A living review in a folder: search, screen, extract, pool, keep alive.",
 }
+
+DEFAULTS = {"cohort": "analyse"}
+"""The command of a group that is meant where none is named."""
 
 MAIN, CHOICE, IMAGES, PHYSICS = "The main road", "The choice", "Images and archives", "Dose and physics"
 STUDIES, EVIDENCE, HOUSE = "Trials and cohorts", "Evidence", "The installation"
@@ -74,7 +78,8 @@ COMMANDS = (
     Command("calibrate", STUDIES, ("posterior.npz", "posterior.json", "run.json"), extra="calibrate"),
     Command("trial", STUDIES),
     Command("design", STUDIES, ("design.json", "run.json"), own_options=True),
-    Command("cohort", STUDIES, ("cohort.json", "run.json")),
+    Command("cohort analyse", STUDIES, ("report.html", "cohort.json", "run.json")),
+    Command("cohort map", STUDIES),
     Command("grade", RULES),
     Command("stage", RULES),
     Command("recist", RULES),

@@ -1,0 +1,1 @@
+"""Commands of ``neorlt cohort``; without a command's name, the table is analysed."""
