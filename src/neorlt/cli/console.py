@@ -72,7 +72,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*headers, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        made.add_column(header, overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
     Console(file=sys.stdout, width=width(), soft_wrap=False).print(made)

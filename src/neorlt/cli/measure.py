@@ -37,6 +37,7 @@ def _for_people(document: Mapping[str, Any]) -> None:
          number(row["suv_max"], ".2f"), number(row["suv_mean"], ".2f"), number(row["suv_peak"], ".2f")]
         for row in document["lesions"]
     ])
+    sentences(*(f"{reason}." for reason in dict.fromkeys(row["reason"] for row in document["lesions"] if row["reason"])))
     if "ledger" in document:
         _ledger(document["ledger"])
     if document["response"] is not None:

@@ -26,9 +26,14 @@ def finish(document: Mapping[str, Any], as_json: bool, strict: bool, report: Pat
 
 def _for_people(document: Mapping[str, Any], report: Path | None) -> None:
     sentences(*document["answer"]["sentences"])
-    table(["scheme", "objective response", "resectable", "diameter change, %", "kidney BED, Gy", "platelets G3-4", "limited by"],
+    table(["scheme", "response", "resectable", "diameter", "BED Gy", "over", "G3-4"],
           [_row(scheme) for scheme in document["schemes"]])
-    sentences("Median or probability with 90 % interval. " + document["notice"])
+    limits = sorted({scheme["kidney_bed_gy"]["limit_gy"] for scheme in document["schemes"] if scheme["kidney_bed_gy"] is not None})
+    sentences("In %, with 90 % interval: chance of an objective response, of being resectable; change of the diameter. Kidney BED, and the "
+              f"chance that it passes {' or '.join(f'{limit:g}' for limit in limits)} Gy; chance of platelets of grade 3 or 4. A dash: an "
+              "input is missing.")
+    say("", *(f"Limited by: {scheme['name']}: {scheme['limited_by']}" for scheme in document["schemes"] if scheme["limited_by"]))
+    sentences(document["notice"])
     if report is not None:
         say(f"Report: {report}")
 
@@ -40,10 +45,10 @@ def _row(scheme: Mapping[str, Any]) -> list[str]:
         scheme["name"],
         _percent(scheme, "p_objective_response"),
         _percent(scheme, "p_resectable"),
-        "-" if change is None else f"{change['median']:+.0f} ({change['ci90'][0]:+.0f} to {change['ci90'][1]:+.0f})",
-        "-" if kidney is None else f"{kidney['median']:.1f} ({100 * kidney['p_over_limit']:.0f} % over {kidney['limit_gy']:.0f})",
-        "-" if nadir is None else f"{100 * nadir['p_grade34']:.0f} %",
-        scheme["limited_by"] or "-",
+        "-" if change is None else f"{change['median']:+.0f} ({change['ci90'][0]:+.0f}, {change['ci90'][1]:+.0f})",
+        "-" if kidney is None else f"{kidney['median']:.1f}",
+        "-" if kidney is None else f"{100 * kidney['p_over_limit']:.0f}",
+        "-" if nadir is None else f"{100 * nadir['p_grade34']:.0f}",
     ]
 
 
@@ -52,5 +57,5 @@ def _percent(scheme: Mapping[str, Any], key: str) -> str:
     if value is None:
         return "-"
     if interval is None:
-        return f"{100 * value:.0f} %"
-    return f"{100 * value:.0f} % ({100 * interval[0]:.0f}-{100 * interval[1]:.0f})"
+        return f"{100 * value:.0f}"
+    return f"{100 * value:.0f} ({100 * interval[0]:.0f}-{100 * interval[1]:.0f})"

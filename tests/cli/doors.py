@@ -1,0 +1,72 @@
+"""Every command as a person may type it: the words that it needs, and each input that may be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+BASE = "--draws 50 --seed 1"
+
+
+@dataclass(frozen=True)
+class Door:
+    """A command with its inputs; names in braces are files of the fixture ``made``."""
+
+    needed: str = ""
+    optional: dict[str, str] = field(default_factory=dict)
+    """Name of the parameter to the words that give it."""
+    expected: int = 0
+    """Status with every input and every extra: 2 where the door leads to a server that is not there."""
+
+
+REGIONS = {"labels": "--regions {labels}", "names": "--names {names}"}
+NOWHERE = "http://127.0.0.1:9"
+REPORT = {"limits": "--limits surgery_week=40", "out": "--out {new}"}
+
+DOORS: dict[str, Door] = {
+    "plan": Door("--out {new} " + BASE, {"study": "{study}", "patient": "--patient {patient}", "scheme": "--scheme {scheme}",
+                                         "psf_fwhm_mm": "--psf-fwhm-mm 8", **REGIONS}),
+    "example": Door("pannet-head --out {new}"),
+    "predict": Door(BASE, {"patient": "{patient}", "scheme": "--scheme neolupanet"}),
+    "optimise": Door("{patient} --candidates 30 --screen-draws 10 --best 3 " + BASE, REPORT),
+    "adapt": Door("{patient} --scheme neolupanet --after 1 --updates {update} --worlds 200", REPORT),
+    "benefit": Door("--patients 8 --draws 10", {"out": "--out {new}"}),
+    "measure": Door("{study}", {"follow_up": "--follow-up {study}", **REGIONS}),
+    "lesions": Door("{study} --out {new}", {"suv": "--suv 8", "at": "--at 25,-20,0", **REGIONS}),
+    "recovery": Door("{phantom}", {"also": "--also {phantom}", "concentration": "--concentration 1"}),
+    "pacs find": Door(f"--pacs {NOWHERE}", {"key": "--key PatientID=42"}, expected=2),
+    "pacs fetch": Door(f"1.2.3 --pacs {NOWHERE} --out {{new}}", expected=2),
+    "pacs send": Door(f"{{study}} --pacs {NOWHERE}", expected=2),
+    "deidentify": Door("{study} --out {new}"),
+    "dose": Door("{study} --out {new} " + BASE, {"psf_fwhm_mm": "--psf-fwhm-mm 8", "s_values": "--s-values {s_values}",
+                                                 "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz", **REGIONS}),
+    "sphere": Door("Lu-177", {"nuclide_file": "--nuclide-file {nuclide}"}),
+    "kernel": Door("Y-90 --voxel-mm 4.8", {"nuclide_file": "--nuclide-file {nuclide}", "out": "--out {new}.json"}),
+    "crossfire": Door("--diameter-mm 5"),
+    "kinetics what-if": Door("--try-peptide-ug 50", {"total_tumour_ml": "--total-tumour-ml 100"}),
+    "kinetics pet": Door("--suv 15", {"suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5"}),
+    "trial": Door("{trial}", {"dask": "--dask tcp://127.0.0.1:9"}, expected=2),
+    "design": Door("simon --p0 0.1 --p1 0.3", {"plots": "--plots {new}"}),
+    "cohort": Door("{cohort} --out {new}", {"landmark_months": "--landmark-months 3"}),
+    "evidence search": Door("{review}", {"email": "--email a@b.org", "pubmed_url": f"--pubmed-url {NOWHERE}",
+                                         "ctgov_url": f"--ctgov-url {NOWHERE}"}, expected=2),
+    "evidence import": Door("{review} {records}", {"source": "--source mine"}),
+    "evidence dedupe": Door("{review}", {"undo": "--undo none"}, expected=2),
+    "evidence screen": Door("{review}", {"record": "--record {record}", "verdict": "--verdict include", "who": "--who anna",
+                                         "export": "--export rayyan", "take": "--take {records}", "out": "--out {new}.csv"}),
+    "evidence chase": Door("{review}", {"ids": "--id {record}", "email": "--email a@b.org", "openalex_url": f"--openalex-url {NOWHERE}",
+                                        "crossref_url": f"--crossref-url {NOWHERE}"}, expected=2),
+    "evidence extract": Door("{review} {record} n 12 --who anna --where p.1 --how fulltext", expected=2),
+    "evidence table": Door("", {"folder": "{review}", "out": "--out {new}"}),
+    "evidence pool": Door("{counts}", {"out": "--out {new}.svg"}),
+    "evidence watch": Door("{review}", {"nct": "--nct NCT00000000", "add": "--add {records}", "dated": "--dated 2026-01-01",
+                                        "ctgov_url": f"--ctgov-url {NOWHERE}"}, expected=2),
+    "evidence update": Door("{review}", {"email": "--email a@b.org", "pubmed_url": f"--pubmed-url {NOWHERE}",
+                                         "ctgov_url": f"--ctgov-url {NOWHERE}"}, expected=2),
+    "evidence status": Door("{review}"),
+    "info": Door(),
+}
+
+NOT_RUN = {
+    "serve": "runs until it is stopped; tests/web opens it",
+    "calibrate": "samples for minutes; its absence of the extra is tried, and tests/response runs it small",
+}
