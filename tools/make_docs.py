@@ -1,0 +1,156 @@
+"""Write the pages that follow from the code: ``docs/commands.md`` from the registry. ``--check`` says whether they are up to date."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from neorlt.cli import app
+from neorlt.jobs.registry import CAPABILITIES, COMMANDS, Command
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+GENERATED = "<!-- Written by tools/make_docs.py: do not edit. -->\n"
+
+
+def commands_page() -> str:
+    """Every command with every option."""
+    root: Any = typer.main.get_command(app)
+    lines = [GENERATED, "# Commands\n", _INTRODUCTION]
+    for section in dict.fromkeys(row.section for row in COMMANDS):
+        lines.append(f"## {section}\n")
+        for row in (row for row in COMMANDS if row.section == section):
+            lines.extend(_command(row, _find(root, row)))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_INTRODUCTION = """`--json` prints one JSON document on stdout and nothing else there; warnings go to stderr, a progress bar too, on a terminal only.
+
+Exit status: 0 done; 2 input or options are wrong (what, where, remedy); 3 done, but a result lies outside a stated validity window and
+`--strict` was given; 1 a fault of neorlt (the message says where the details were saved).
+
+`neorlt --version` tells the version, `neorlt COMMAND --help` the options of a command. What the files hold stands in
+[files.md](files.md), how a scheme is written in [schemes.md](schemes.md), what the extras bring in [installing.md](installing.md).
+"""
+
+
+def _find(root: Any, row: Command) -> Any:
+    found = root
+    for word in row.words.split():
+        found = found.commands[word]
+    return found
+
+
+def _command(row: Command, command: Any) -> Iterator[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option"]
+    usage = [f"neorlt {row.words}", *(_argument(p) for p in arguments), *(f"{_option(p)} …" for p in options if p.required), "[OPTIONS]"]
+    yield f"### neorlt {row.words}\n"
+    yield _cell(inspect.cleandoc(command.help)) + "\n"
+    yield f"    {' '.join(usage)}\n"
+    yield "| | default | |\n| --- | --- | --- |"
+    for parameter in (*arguments, *options):
+        name = _argument(parameter) if parameter in arguments else _option(parameter)
+        yield f"| `{name}` | {_default(parameter)} | {_cell(parameter.help or '')}{_range(parameter)} |"
+    yield ""
+    if row.own_options:
+        yield from _designs()
+    if row.files:
+        yield "Its folder holds " + ", ".join(f"`{name}`" for name in row.files) + ".\n"
+    if row.extra is not None:
+        yield f"Needs the extra `{row.extra}`.\n"
+
+
+def _designs() -> Iterator[str]:
+    from neorlt.trials.designs.catalogue import KINDS, design_options
+
+    yield "Options of each design, with their defaults:\n"
+    yield "| design | options |\n| --- | --- |"
+    for kind in KINDS:
+        texts = [
+            f"`--{name.replace('_', '-')}`" + ("" if p.default is inspect.Parameter.empty or p.default is None else f" {p.default}")
+            for name, p in design_options(kind).items()
+        ]
+        yield f"| `{kind}` | {', '.join(texts)} |"
+    yield ""
+
+
+def _argument(parameter: Any) -> str:
+    name = str(parameter.name).replace("_", "-").upper()
+    return name if parameter.required else f"[{name}]"
+
+
+def _option(parameter: Any) -> str:
+    return str(max(parameter.opts, key=len))
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "needed"
+    value = parameter.default
+    if value is None or value is False or value == "" or callable(value):
+        return ""
+    return f"`{value}`"
+
+
+def _range(parameter: Any) -> str:
+    low, high = getattr(parameter, "min", None), getattr(parameter, "max", None)
+    if low is None and high is None:
+        return ""
+    if low is not None and high is not None:
+        return f" ({low:,} to {high:,})".replace(",", " ")
+    return f" (at least {low:g})" if high is None else f" (at most {high:g})"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def installing_extras() -> str:
+    """The table of the extras for the page on installing."""
+    rows = ["| extra | brings | for |", "| --- | --- | --- |"]
+    for able in CAPABILITIES:
+        if able.extra is not None:
+            commands = [f"`{row.words}`" for row in COMMANDS if row.extra == able.extra]
+            what = able.name + (f" ({', '.join(commands)})" if commands else "") + able.also
+            rows.append(f"| `{able.extra}` | {', '.join(f'`{m}`' for m in able.modules)} | {what} |")
+    return "\n".join(rows) + "\n"
+
+
+def _between(page: str, mark: str, text: str) -> str:
+    """Put a generated part between its two marks."""
+    start, end = f"<!-- {mark}: written by tools/make_docs.py -->\n", f"<!-- end of {mark} -->"
+    head, found, rest = page.partition(start)
+    if not found or end not in rest:
+        raise ValueError(f"the page has no marks for {mark}")
+    return head + start + text + end + rest.partition(end)[2]
+
+
+def pages() -> dict[Path, Callable[[], str]]:
+    """Each generated page and what writes it."""
+    installing = DOCS / "installing.md"
+    return {
+        DOCS / "commands.md": commands_page,
+        installing: lambda: _between(installing.read_text(encoding="utf-8"), "extras", installing_extras()),
+    }
+
+
+def main() -> int:
+    stale = []
+    for path, write in pages().items():
+        text = write()
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+    if stale:
+        print(f"not what the code gives: {', '.join(stale)}; run tools/make_docs.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
