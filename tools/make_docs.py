@@ -28,7 +28,8 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-_INTRODUCTION = """`--json` prints one JSON document on stdout and nothing else there; warnings go to stderr, a progress bar too, on a terminal only.
+_INTRODUCTION = """`--json` prints one JSON document on stdout and nothing else there; warnings go to stderr, and a progress bar
+where that is a terminal.
 
 Exit status: 0 done; 2 input or options are wrong (what, where, remedy); 3 done, but a result lies outside a stated validity window and
 `--strict` was given; 1 a fault of neorlt (the message says where the details were saved).

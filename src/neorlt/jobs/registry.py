@@ -57,6 +57,7 @@ COMMANDS = (
     Command("plan", MAIN, ("report.html", "plan.json", "run.json", "fhir.json", "steps/", "dose/", "view/")),
     Command("example", MAIN, ("study/", "patient.toml", "truth.json", "run.json")),
     Command("predict", MAIN),
+    Command("new", MAIN),
     Command("optimise", CHOICE, ("optimise.json", "report.html", "plan.json", "run.json"), extra="search"),
     Command("adapt", CHOICE, ("adapt.json", "report.html", "plan.json", "run.json")),
     Command("benefit", CHOICE, ("benefit.json", "report.html", "run.json"), extra="search"),

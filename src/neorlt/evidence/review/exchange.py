@@ -90,7 +90,7 @@ def import_decisions(review: ReviewFolder, content: bytes, *, who: str, stage: s
     else:
         raise InputError(
             "neither an ASReview nor a Rayyan export with decisions",
-            found=", ".join(sorted(columns)[:8]),
+            found=", ".join(sorted(str(column) for column in columns)[:8]),
             where=where,
             remedy="export with decisions: ASReview CSV, or Rayyan CSV with notes",
         )

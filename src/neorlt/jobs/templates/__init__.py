@@ -1,0 +1,1 @@
+"""Commented templates of the files that a user writes."""
