@@ -29,6 +29,7 @@ lint: $(VENV)/dev.stamp  ## style, types, import table, table hashes
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/import_contracts.py --check
+	$(BIN)/python tools/make_docs.py --check
 	$(BIN)/lint-imports
 	$(BIN)/python tools/hash_tables.py --check
 	$(BIN)/python tools/audit_dependencies.py

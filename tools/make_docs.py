@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: ``docs/commands.md`` from the registry. ``--check`` says whether they are up to date."""
+"""Write the pages that follow from the code: commands from the registry, files from the validators. ``--check`` says whether they do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from files_page import page as files_page
 
 from neorlt.cli import app
 from neorlt.jobs.registry import CAPABILITIES, COMMANDS, Command
@@ -136,6 +137,7 @@ def pages() -> dict[Path, Callable[[], str]]:
     installing = DOCS / "installing.md"
     return {
         DOCS / "commands.md": commands_page,
+        DOCS / "files.md": files_page,
         installing: lambda: _between(installing.read_text(encoding="utf-8"), "extras", installing_extras()),
     }
 

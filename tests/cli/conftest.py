@@ -33,6 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     small = load(TESTS / "web" / "small.py")
     study, patient = small.write_small(folder)
     files = {"study": study, "patient": patient, "labels": folder / "labels.nii.gz", "records": TESTS / "data/evidence/pubmed.nbib",
+             "registration": TESTS / "data/evidence/nct_v1.json",
              "cohort": ROOT / "examples/cohort/synthetic_cohort.csv"}
     _regions(small, files["labels"])
     files["phantom"] = _phantom(folder / "phantom")

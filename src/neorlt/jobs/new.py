@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -56,6 +57,41 @@ def keys(name: str) -> Iterator[Key]:
             text, _, rest = found["text"].partition("(left out: ")
             yield Key(table, found["key"].strip('"'), found["value"], text.strip().rstrip(";").strip(), found["off"] is not None,
                       rest.rstrip(")") or None)
+
+
+def read_back(name: str, text: str, folder: Path) -> Any:
+    """Read a text as the program reads the file of this name; ``folder`` takes it.
+
+    Raises
+    ------
+    InputError
+        As the file's own reader raises.
+    """
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    if name in ("settings.toml", "calibration.toml"):
+        from neorlt.dicom.settings import read_settings
+
+        return read_settings(folder)
+    if name == "names.json":
+        from neorlt.dicom.read_labels import read_label_names
+
+        return read_label_names(path)
+    if name == "scheme.toml":
+        from neorlt.planning.scheme import read_scheme
+
+        return read_scheme(path, 1.8)
+    if name == "trial.toml":
+        from neorlt.trials.design import read_design
+
+        return read_design(path)
+    from neorlt.planning.patient import patient_from, read_patient
+
+    if name == "patient.toml":
+        return read_patient(path)
+    from neorlt.planning.updates import read_update
+
+    return read_update(path, patient_from(tomllib.loads(template("patient.toml")), "patient.toml"))
 
 
 def new_command(kind: str, folder: Path) -> dict[str, Any]:
