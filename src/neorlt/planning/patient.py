@@ -224,13 +224,13 @@ def known_table(row: Any, keys: set[str], where: str, file: str = "patient.toml"
         If it is no table, or holds another key.
     """
     if not isinstance(row, Mapping):
-        raise InputError("a table was expected", found=repr(row), where=where, remedy=f"see docs/commands.md for {file}")
+        raise InputError("a table was expected", found=repr(row), where=where, remedy=f"see docs/files.md, {file}")
     refuse_unknown(row, keys, where)
     return row
 
 
 def read_patient(path: Path) -> Patient:
-    """Read ``patient.toml`` (keys in ``docs/commands.md``).
+    """Read ``patient.toml`` (keys in ``docs/files.md``).
 
     Raises
     ------

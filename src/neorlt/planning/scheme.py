@@ -274,7 +274,7 @@ _CYCLE_KEYS = {"week", "peptide", "peptide_ug", "activity_gbq", "activity_gbq_pe
 
 
 def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
-    """Read a scheme from a TOML file (keys in ``docs/commands.md``)."""
+    """Read a scheme from a TOML file (keys in ``docs/files.md``)."""
     path = Path(path)
     document = read_toml(path, "the scheme file")
     refuse_unknown(document, _KEYS, path.name)
