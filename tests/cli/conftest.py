@@ -49,10 +49,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "counts": "study,events,total,design\na,16,17,series\nb,10,12,series\nc,4,8,series\nd,43,58,series\n",
         "trial": (ROOT / "examples/trials/neolupanet.toml").read_text().replace("n_draws = 1000", "n_draws = 50"),
     }
-    endings = {"names": "json", "s_values": "csv", "s_masses": "csv", "counts": "csv"}
+    texts |= {
+        "notes": "Radioligand therapy before surgery was given to 12 patients.\n",
+        "dictionary": "Variable / Field Name,Form Name,Field Type\nage_y,baseline,text\n",
+        "previous": json.dumps({"regions": [{"name": "kidney-left", "biological_half_life_h": 70.0}]}),
+        "curves": "\n".join(["patient,region,time_h,activity_mbq", *(
+            f"p{p},kidney-left,{t},{100 * 0.5 ** (t / (45 + 3 * p)):.3f}" for p in range(8) for t in (4, 24, 96, 168))]) + "\n",
+    }
+    endings = {"names": "json", "s_values": "csv", "s_masses": "csv", "counts": "csv", "notes": "txt", "dictionary": "csv",
+               "previous": "json", "curves": "csv"}
     for name, text in texts.items():
         files[name] = folder / f"{name}.{endings.get(name, 'toml')}"
         files[name].write_text(text, encoding="utf-8")
+    from neorlt.jobs.cohort import map_command
+    from neorlt.jobs.kinetics import own_population
+
+    files["map"] = folder / "map.toml"
+    map_command(files["cohort"], files["map"])
+    own_population(files["curves"], folder / "population")
+    files["population"] = folder / "population" / "population.toml"
     return files
 
 

@@ -20,11 +20,14 @@ class Door:
 
 REGIONS = {"labels": "--regions {labels}", "names": "--names {names}"}
 NOWHERE = "http://127.0.0.1:9"
+EARLIER = {"previous": "--previous {previous}", "population": "--population {population}"}
+TLS = {"user": "--user a", "tls_ca": "--tls-ca {names}", "tls_cert": "--tls-cert {names}", "tls_key": "--tls-key {names}"}
 REPORT = {"limits": "--limits surgery_week=40", "out": "--out {new}"}
 
 DOORS: dict[str, Door] = {
     "plan": Door("--out {new} " + BASE, {"study": "{study}", "patient": "--patient {patient}", "scheme": "--scheme {scheme}",
-                                         "psf_fwhm_mm": "--psf-fwhm-mm 8", "injected_at": "--injected-at 2026-01-19T10:00:00", **REGIONS}),
+                                         "psf_fwhm_mm": "--psf-fwhm-mm 8", "injected_at": "--injected-at 2026-01-19T10:00:00", **REGIONS,
+                                         **EARLIER}),
     "example": Door("pannet-head --out {new}"),
     "predict": Door(BASE, {"patient": "{patient}", "scheme": "--scheme neolupanet"}),
     "new": Door("patient {new}"),
@@ -34,13 +37,15 @@ DOORS: dict[str, Door] = {
     "measure": Door("{study}", {"follow_up": "--follow-up {study}", **REGIONS}),
     "lesions": Door("{study} --out {new}", {"suv": "--suv 8", "at": "--at 25,-20,0", **REGIONS}),
     "recovery": Door("{phantom}", {"also": "--also {phantom}", "concentration": "--concentration 1"}, expected=2),
-    "pacs find": Door(f"--pacs {NOWHERE}", {"key": "--key PatientID=42"}, expected=2),
-    "pacs fetch": Door(f"1.2.3 --pacs {NOWHERE} --out {{new}}", expected=2),
-    "pacs send": Door(f"{{study}} --pacs {NOWHERE}", expected=2),
+    "pacs find": Door(f"--pacs {NOWHERE}", {"key": "--key PatientID=42", **TLS}, expected=2),
+    "pacs echo": Door(f"--pacs {NOWHERE}", TLS, expected=2),
+    "pacs fetch": Door(f"1.2.3 --pacs {NOWHERE} --out {{new}}", {"listen_port": "--listen-port 11119", **TLS}, expected=2),
+    "pacs send": Door(f"{{study}} --pacs {NOWHERE}", TLS, expected=2),
     "deidentify": Door("{study} --out {new}"),
     "dose": Door("{study} --out {new} " + BASE, {"psf_fwhm_mm": "--psf-fwhm-mm 8", "s_values": "--s-values {s_values}",
                                                  "injected_at": "--injected-at 2026-01-19T10:00:00",
-                                                 "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz", **REGIONS}),
+                                                 "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz",
+                                                 **REGIONS, **EARLIER}),
     "sphere": Door("Lu-177", {"nuclide_file": "--nuclide-file {nuclide}"}),
     "kernel": Door("Y-90 --voxel-mm 4.8", {"nuclide_file": "--nuclide-file {nuclide}", "out": "--out {new}.json"}),
     "crossfire": Door("--diameter-mm 5"),
@@ -48,7 +53,13 @@ DOORS: dict[str, Door] = {
     "kinetics pet": Door("--suv 15", {"suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5"}),
     "trial": Door("{trial}", {"dask": "--dask tcp://127.0.0.1:9"}, expected=2),
     "design": Door("simon --p0 0.1 --p1 0.3", {"plots": "--plots {new}"}),
-    "cohort": Door("{cohort} --out {new}", {"landmark_months": "--landmark-months 3"}),
+    "cohort analyse": Door("{cohort} --out {new}", {"landmark_months": "--landmark-months 3", "map_file": "--map {map}",
+                                                    "dictionary": "--dictionary {dictionary}"}, expected=2),
+    "cohort map": Door("{cohort} --out {new}.toml", {"dictionary": "--dictionary {dictionary}"}, expected=2),
+    "kinetics population": Door("{curves} --out {new}"),
+    "evidence claims": Door("", {"find": "--find {notes}", "number": "--number 1", "verdict": "--verdict yes",
+                                  "out": "--out {new}"}, expected=2),
+    "evidence trials": Door("", {"folder": "{review}"}),
     "grade": Door("", {"words": "ctcae value=1", "ki67_pct": "--ki67-pct 8", "mitoses": "--mitoses 1"}, expected=2),
     "stage": Door("", {"t": "--t 2", "n": "--n 0", "m": "--m 0", "size_mm": "--size-mm 30", "duct": "--duodenum-or-bile-duct no",
                        "organ": "--organ-or-artery no"}, expected=2),

@@ -71,8 +71,11 @@ def read_back(name: str, text: str, folder: Path) -> Any:
     path.write_text(text, encoding="utf-8")
     if name in ("settings.toml", "calibration.toml"):
         from neorlt.dicom.settings import read_settings
+        from neorlt.jobs.study import read_uncertainty
 
-        return read_settings(folder)
+        found = read_settings(folder)
+        read_uncertainty(folder)
+        return found
     if name == "names.json":
         from neorlt.dicom.read_labels import read_label_names
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, say, sentences, show
+from neorlt.cli.console import Json, sentences, show
 
 
 def command(
@@ -27,7 +27,7 @@ def command(
 
 def _for_people(document: Mapping[str, Any]) -> None:
     for claim in document["claims"]:
-        say(f"{claim['n']}. {claim['claim']}: {claim['verdict'].upper()}")
+        sentences(f"{claim['n']}. {claim['claim']}: {claim['verdict'].upper()}")
         since = f" Since then: {claim['since']}" if claim["since"] else ""
         sentences(f"{claim['answer']}{since} Shown by: {', '.join(claim['shown_by'])}.")
     counts = ", ".join(f"{count} {name}" for name, count in document["counts"].items())
