@@ -38,6 +38,7 @@ def _for_people(document: Mapping[str, Any]) -> None:
         for row in document["lesions"]
     ])
     sentences(*(f"{reason}." for reason in dict.fromkeys(row["reason"] for row in document["lesions"] if row["reason"])))
+    table(["region", "role", "why"], [[row["name"], row["role"], row["why"]] for row in document["roles"]])
     if "ledger" in document:
         _ledger(document["ledger"])
     if document["response"] is not None:

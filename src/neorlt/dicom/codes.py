@@ -70,6 +70,13 @@ ORGAN: dict[str, Term] = {
 
 LESION_CATEGORY_CODES = frozenset({"49755003", "M-01000", "4147007", "108369006"})
 """Segmented Property Category codes that mean a lesion."""
+LESION_TYPE_CODES = frozenset({
+    "108369006", "372087000", "14799000", "4147007", "52988006", "27925004", "86049000", "M-80003", "M-80006", "M-01100", "126906006",
+    "255046005", "128462008", "399409002",
+})  # fmt: skip
+"""Segmented Property Type codes that mean a lesion (PS3.16 CID 7159 and SNOMED: neoplasm, primary, secondary, mass, lesion, nodule)."""
+BACKGROUND_CODES = frozenset({"125040"})
+"""Segmented Property Type codes of what lies outside all segments (DCM 125040, Background)."""
 ORGAN_CATEGORY_CODES = frozenset({"123037004", "91723000", "T-D0050"})
 """Segmented Property Category codes that mean anatomy."""
 

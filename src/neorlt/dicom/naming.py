@@ -1,60 +1,156 @@
-"""What a region is, from codes, interpreted types and names.
+"""What a region is, and why: what a file states outranks a word inside a name.
 
-Order: Segmented Property Category (0062,0003), then RT ROI Interpreted Type (3006,00A4), then words in the name.
-Words are matched anywhere in the lower-case name; lesions are looked for first ("liver met" is a lesion).
+Order: ``[roles]`` of settings.toml and the names file, then codes (Segmented Property Type (0062,000F) and Category (0062,0003)) and
+RT ROI Interpreted Type (3006,00A4), then words in seven languages. In a name lesions are looked for first ("liver met" is a
+lesion), except where it says what was taken off: ``Liver-GTV`` (AAPM TG-263) is the liver without the tumour.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from neorlt.dicom.codes import LESION_CATEGORY_CODES, ORGAN_CATEGORY_CODES
-from neorlt.imaging.region import RegionKind
+from neorlt.core.anatomy import Organ, organ_of, words_of
+from neorlt.dicom.codes import BACKGROUND_CODES, LESION_CATEGORY_CODES, LESION_TYPE_CODES, ORGAN_CATEGORY_CODES
+from neorlt.imaging.region import Region, RegionKind
 
-_LESION = re.compile(r"lesion|tumou?r|primary|\bgtv|^gtv|met(?:s|astas[ie]s)?(?:\b|[-_ ]|\d|$)|malignan|neoplas|carcino")
-_BODY = re.compile(r"^(?:body|external|patient|skin|outline)(?:\b|[-_ ]|$)")
-_ORGAN = re.compile(
-    r"liver|spleen|kidney|renal|pancreas|marrow|bone|vertebra|pituitar|adrenal|salivar|parotid|bladder|stomach|duoden|bowel|colon"
-    r"|heart|aorta|lung|gall|thyroid|oesoph|esoph|prostate|rib|hip|sacrum|femur|humerus|scapula|clavic|spinal|brain|muscle|gluteus"
-    r"|autochthon|iliopsoas|vein|vena|artery|vessel|trachea|uterus|ovar|testi|skull|stern|costal"
+_LESION = re.compile(
+    r"lesion|lesie|laesie|lasion|lesione|tumou?r|tumeur|tumore|\bprimary\b|\bprim(?:ar|aire|ario|arius)?\b|primartumor|\bgtv|\bgtvp\b|\bgtvn\b"
+    r"|\bmets?\b|\bmet\d|\bmets?[a-z]?\d|metasta|filia|\bmalignan|neoplas|carcino|\bln\d*\b|\blk\d*\b|lymph|lymf|linfonod|ganglion|ganglio"
+    r"|adenopat|nodul|nodus|\bnodes?\b|knoten|\bherd|\bp?an?net\d*\b|\bpnet\d*\b|\bnets?\d*\b|\bnen\d*\b|\bnec\d*\b|insulinom|gastrinom"
+    r"|glucagonom|vipom|somatostatinom|paragangliom|phaochromoz|pheochromo|uitzaai|przerzut|\bguz|zmiana|wezel|wezly|deposit|\bmass\b|\bmass\d|raumforder"
 )
-_RT_LESION = {"GTV", "CTV", "PTV"}
+_BODY = re.compile(
+    r"^ (?:body|external|patient|skin|outline|korper|haut|aussenkontur|corps|peau|contour externe|corpo|cute|cuerpo|piel|contorno|lichaam"
+    r"|huid|cialo|skora) "
+)
+_BODY_MORE = re.compile(r"contour|mask|outline|whole body|total body")
+_TAKEN_OFF = re.compile(
+    r"[-–−]\s*(?:gtv|ctv|ptv|itv)|\b(?:minus|without|excluding|ohne|sans|senza|sin|zonder|bez)\b|\bnormal\b|\bhealthy\b", re.IGNORECASE
+)
+_BACKGROUND = re.compile(r"^ (?:background|hintergrund|arriere plan|fond|sfondo|fondo|achtergrond|tlo) $")
+_CONTACT = re.compile(r" (?:smv|sma|ivc|pv|cha|gda|sv) ")
+"""Vessels whose contact with the tumour is judged."""
+_RT_LESION = {"GTV"}
+_RT_TARGET = {"CTV", "PTV", "ITV"}
 _RT_ORGAN = {"ORGAN", "AVOIDANCE"}
 _RT_BODY = {"EXTERNAL"}
+_TYPE_TAG = "(3006,00A4)"
+TARGET = "a target volume with its margin"
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a region is, and why."""
+
+    kind: RegionKind
+    why: str
+
+
+def role_from_name(name: str) -> Role:
+    """Role of a region by its name alone."""
+    text = words_of(name)
+    organ = organ_of(name)
+    if organ is not None and _TAKEN_OFF.search(name):
+        return Role(RegionKind.ORGAN, f"name: {organ} without what was taken off")
+    found = _LESION.search(text)
+    if found:
+        return Role(RegionKind.LESION, f"name: {found[0].strip()!r}")
+    if _BODY.search(text) and (len(text.split()) == 1 or _BODY_MORE.search(text)):
+        return Role(RegionKind.BODY, "name")
+    if organ is Organ.VESSEL and _CONTACT.search(text):
+        return Role(RegionKind.OTHER, "name: vessel, for contact only")
+    if organ is not None:
+        return Role(RegionKind.ORGAN, f"name: {organ}")
+    return Role(RegionKind.OTHER, "no type, code or word says what it is")
 
 
 def kind_from_name(name: str) -> RegionKind:
     """Kind of a region by its name alone."""
-    low = name.strip().lower()
-    if _LESION.search(low):
-        return RegionKind.LESION
-    if _BODY.search(low):
-        return RegionKind.BODY
-    return RegionKind.ORGAN if _ORGAN.search(low) else RegionKind.OTHER
+    return role_from_name(name).kind
 
 
-def kind_of_segment(segment: Dataset, name: str) -> RegionKind:
-    """Kind of a segment: an anatomical category of the whole body is the body; an unknown category goes by the name."""
+def is_background(segment: Dataset, label: str, padding: int | None) -> bool:
+    """Whether a segment is what is left outside all others: by its number, its code (125040, DCM), or its name."""
+    number = segment.get("SegmentNumber")
+    if number is not None and (int(number) == 0 or (padding is not None and int(number) == padding)):
+        return True
+    codes = (*(segment.get("SegmentedPropertyTypeCodeSequence") or []), *(segment.get("SegmentedPropertyCategoryCodeSequence") or []))
+    if any(str(code.get("CodeValue", "")).strip() in BACKGROUND_CODES for code in codes):
+        return True
+    return bool(_BACKGROUND.search(words_of(label)))
+
+
+def role_of_segment(segment: Dataset, name: str) -> Role:
+    """Role of a segment: by its property type, then its category; an anatomical category of the whole body is the body."""
+    for code in segment.get("SegmentedPropertyTypeCodeSequence") or []:
+        value = str(code.get("CodeValue", "")).strip()
+        if value in LESION_TYPE_CODES:
+            return Role(RegionKind.LESION, f"property type {value} (0062,000F)")
     for code in segment.get("SegmentedPropertyCategoryCodeSequence") or []:
         value = str(code.get("CodeValue", "")).strip()
         if value in LESION_CATEGORY_CODES:
-            return RegionKind.LESION
+            return Role(RegionKind.LESION, f"property category {value} (0062,0003)")
         if value in ORGAN_CATEGORY_CODES:
-            by_name = kind_from_name(name)
-            return RegionKind.BODY if by_name is RegionKind.BODY else RegionKind.ORGAN
-    return kind_from_name(name)
+            body = role_from_name(name).kind is RegionKind.BODY
+            return Role(RegionKind.BODY if body else RegionKind.ORGAN, f"property category {value} (0062,0003)")
+    return role_from_name(name)
 
 
-def kind_of_roi(interpreted_type: str, name: str) -> RegionKind:
-    """Kind of an RT structure."""
+def role_of_roi(interpreted_type: str, name: str) -> Role:
+    """Role of an RT structure: by its type, else by its name."""
     kind = interpreted_type.strip().upper()
     if kind in _RT_LESION:
-        return RegionKind.LESION
+        return Role(RegionKind.LESION, f"type {kind} {_TYPE_TAG}")
+    if kind in _RT_TARGET:
+        return Role(RegionKind.LESION, f"type {kind} {_TYPE_TAG}, {TARGET}")
     if kind in _RT_BODY:
-        return RegionKind.BODY
+        return Role(RegionKind.BODY, f"type {kind} {_TYPE_TAG}")
     if kind in _RT_ORGAN:
-        by_name = kind_from_name(name)
-        return by_name if by_name is RegionKind.LESION else RegionKind.ORGAN
-    return kind_from_name(name)
+        return Role(RegionKind.ORGAN, f"type {kind} {_TYPE_TAG}")
+    if kind:
+        return Role(RegionKind.OTHER, f"type {kind} {_TYPE_TAG}")
+    return role_from_name(name)
+
+
+def settle_roles(regions: Sequence[Region], stated: Mapping[str, str]) -> tuple[list[Region], list[str]]:
+    """Apply the user's roles, put target volumes beside the tumours that they were drawn round, and say what plays no part.
+
+    Parameters
+    ----------
+    stated
+        Kind by the region's name, from ``[roles]``; case, accents and separators do not count.
+    """
+    wanted = {words_of(name): kind for name, kind in stated.items()}
+    found, used = [], set()
+    for region in regions:
+        key = words_of(region.name)
+        if key in wanted:
+            used.add(key)
+            region = replace(region, kind=RegionKind(wanted[key]), why="settings.toml [roles]")
+        found.append(region)
+    said = []
+    drawn = any(r.kind is RegionKind.LESION and TARGET not in r.why for r in found)
+    if drawn:
+        found = [replace(r, kind=RegionKind.OTHER) if r.kind is RegionKind.LESION and TARGET in r.why else r for r in found]
+    for region in found:
+        named = role_from_name(region.name)
+        if region.kind is RegionKind.ORGAN and named.kind is RegionKind.LESION and "settings" not in region.why:
+            said.append(
+                f"Region {region.name!r} is an organ by its {region.why}, and its name sounds like a lesion: if it is one, write"
+                f' "{region.name}" = "lesion" under [roles] in settings.toml.'
+            )
+    parts = [r for r in found if r.kind is RegionKind.OTHER and organ_of(r.name) is not Organ.VESSEL]
+    if parts:
+        shown = "; ".join(f"{r.name!r} ({r.why})" for r in parts)
+        said.append(
+            f"Neither organ nor lesion, and in no dose: {shown}. If one is, say so under [roles] in settings.toml, as"
+            f' "{parts[0].name}" = "lesion".'
+        )
+    missing = [name for name in stated if words_of(name) not in used]
+    if missing:
+        said.append(f"settings.toml [roles] names regions that the study does not hold: {', '.join(map(repr, missing))}.")
+    return found, said

@@ -13,6 +13,7 @@ import numpy as np
 from neorlt.core.errors import InputError
 from neorlt.dicom.header import text
 from neorlt.dicom.judge import Judged, judge, sex_of, slice_positions, stated_age
+from neorlt.dicom.naming import settle_roles
 from neorlt.dicom.packed import unpacked
 from neorlt.dicom.read_ct import read_ct
 from neorlt.dicom.read_labels import read_labels
@@ -69,7 +70,8 @@ def read_study(
     psf_fwhm_mm
         Blur of the SPECT; overrules the settings file.
     labels, label_names
-        A NIfTI label map on the study's images, and the names of its labels (mapping or JSON file).
+        A NIfTI label map on the study's images (or a folder with one mask an organ), and the names of its labels (mapping or
+        JSON file).
     several_frames
         Let SPECT lie in frames of reference of their own, each time point with its own session: they must then be
         registered (:func:`neorlt.imaging.align.align_time_points`) before anything is measured on them.
@@ -89,6 +91,8 @@ def read_study(
     _read_images(found)
     frame = _one_frame(found, settings, several_frames)
     _read_regions(found, labels, label_names)
+    found.regions, said = settle_roles(found.regions, settings.roles)
+    found.warnings.extend(said)
     _check_regions(found, frame)
     psf = psf_fwhm_mm if psf_fwhm_mm is not None else settings.psf_fwhm_mm
     if psf is not None and not 0 < psf < 50:
@@ -187,14 +191,15 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
             found.sources.append(f"Structure set with {len(regions)} regions.")
     for series in found.judged.segmentations:
         for instance in series.instances:
-            regions, warnings = read_seg(instance)
+            regions, warnings = read_seg(instance, found.grids)
             found.regions.extend(regions)
             found.warnings.extend(warnings)
             found.sources.append(f"Segmentation with {len(regions)} regions.")
     if labels is not None:
         image = next((v.grid for v in found.volumes if v.modality == "CT"), found.volumes[0].grid)
-        regions = read_labels(labels, names, image.frame_of_reference, image)
+        regions, warnings = read_labels(labels, names, image.frame_of_reference, image)
         found.regions.extend(regions)
+        found.warnings.extend(warnings)
         found.sources.append(f"Label map with {len(regions)} regions.")
 
 

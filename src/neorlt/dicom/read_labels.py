@@ -1,76 +1,100 @@
-"""Read a NIfTI label map, for example the output of TotalSegmentator, as regions."""
+"""Read label maps as regions: one NIfTI file of all labels, or a folder with one file an organ, as TotalSegmentator writes both."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.naming import kind_from_name
-from neorlt.imaging.region import Region
+from neorlt.dicom.naming import Role, role_from_name
+from neorlt.dicom.nifti_labels import read_nifti_labels
+from neorlt.dicom.plausible import check_grid
+from neorlt.dicom.settings import KINDS
+from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import crop_region, inside_fraction
 from neorlt.imaging.volume import Grid
 
 Names = Mapping[int, str] | Path | None
 MOST_LABELS = 1000
 """More different values are not a label map but an image."""
+_NIFTI = (".nii", ".nii.gz")
+_LOOK = 'a JSON object such as {"1": "liver", "19000": {"name": "LN", "kind": "lesion"}}'
 
 
-def read_label_names(names: Names) -> dict[int, str]:
-    """Return ``{label: name}`` from a mapping or a JSON file ``{"1": "liver", …}`` or ``{"liver": 1, …}``.
+@dataclass(frozen=True)
+class Named:
+    """Name of a label, and its kind where the names file states one."""
+
+    name: str
+    kind: str = ""
+
+
+def read_label_names(names: Names) -> dict[int, Named]:
+    """Return ``{label: name}`` from a mapping or a JSON file.
+
+    The file holds ``{"1": "liver", …}``, ``{"liver": 1, …}`` or ``{"1": {"name": "LN", "kind": "lesion"}, …}``.
 
     Raises
     ------
     InputError
-        If the file cannot be read or holds something else.
+        If the file cannot be read or holds something else, or two labels carry one name.
 
     """
     if names is None:
         return {}
     if isinstance(names, Mapping):
-        return {int(k): str(v) for k, v in names.items()}
+        return {int(k): Named(str(v)) for k, v in names.items()}
     path = Path(names)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
         pairs = [(k, v) if str(k).lstrip("-").isdigit() else (v, k) for k, v in found.items()]
-        return {int(k): str(v) for k, v in pairs}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            "the names of the labels cannot be read",
-            expected='a JSON object such as {"1": "liver"}',
-            where=path.name,
-            remedy="correct the file",
-        ) from error
+        made = {int(k): _named(v) for k, v in pairs}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise InputError("the names of the labels cannot be read", expected=_LOOK, where=path.name, remedy="correct the file") from error
+    if len(made) < len(pairs):
+        raise InputError("one label has two names", where=path.name, remedy="give each label one name")
+    return made
 
 
-def read_labels(path: Path, names: Names, frame_of_reference: str, image: Grid) -> list[Region]:
-    """Return one region per label above 0.
+def _named(value: Any) -> Named:
+    if isinstance(value, Mapping):
+        kind = str(value.get("kind", ""))
+        if kind not in ("", *KINDS) or set(value) - {"name", "kind"}:
+            raise ValueError(f"kind is one of {', '.join(KINDS)}")
+        return Named(str(value["name"]), kind)
+    return Named(str(value))
+
+
+def read_labels(path: Path, names: Names, frame_of_reference: str, image: Grid) -> tuple[list[Region], list[str]]:
+    """Return one region per label above 0, and what a reader should know.
 
     A NIfTI file names no frame of reference; it is taken to be that of the study's images, and refused if it does not
     lie on them.
 
+    Parameters
+    ----------
+    path
+        A label map, or a folder of masks whose file names are the regions' names.
+
     Raises
     ------
     InputError
-        If the file cannot be read, is no label map, or lies outside the images.
+        If a file cannot be read, is no label map, lies outside the images, or two transforms of one differ.
 
     """
-    import SimpleITK  # reads NIfTI into DICOM's own directions (LPS)
-
     path = Path(path)
+    if path.is_dir():
+        return _folder(path, frame_of_reference, image)
     if not path.is_file():
         raise InputError("the label map does not exist", where=path.name, remedy="give its path")
-    try:
-        image_itk: Any = SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError("the label map cannot be read", where=path.name, remedy="give a NIfTI file") from error
-    array = np.transpose(SimpleITK.GetArrayFromImage(image_itk))
-    if array.ndim != 3:
-        raise InputError("the label map must have three dimensions", found=f"{array.ndim}", where=path.name, remedy="split it")
+    array, affine, inside, warnings = _file(path)
+    grid = _grid(array, affine, frame_of_reference, path)
     labels = np.unique(array)
     if len(labels) > MOST_LABELS or not np.array_equal(labels, np.rint(labels)):
         raise InputError(
@@ -79,22 +103,88 @@ def read_labels(path: Path, names: Names, frame_of_reference: str, image: Grid) 
             where=path.name,
             remedy="give whole numbers, one per region",
         )
-    affine = np.eye(4)
-    affine[:3, :3] = np.array(image_itk.GetDirection()).reshape(3, 3) * np.array(image_itk.GetSpacing())
-    affine[:3, 3] = image_itk.GetOrigin()
-    grid = Grid(array.shape, affine, frame_of_reference)
-    named = read_label_names(names)
+    if labels.min() < 0:
+        raise InputError("a label is below 0", found=f"{int(labels.min())}", where=path.name, remedy="give numbers above 0")
+    named = {**{k: Named(v) for k, v in inside.items()}, **read_label_names(names)}
     regions = []
     for label in (int(v) for v in labels if v > 0):
-        name = named.get(label, f"label-{label}")
-        region = crop_region(Region(name, kind_from_name(name), (array == label).astype(np.float32), grid, "NIfTI"))
-        if inside_fraction(region, image) < 0.5:
-            raise InputError(
-                f"region {name!r} lies outside the image",
-                where=path.name,
-                remedy="give the label map that was made on these images",
-            )
-        regions.append(region)
+        one = named.get(label, Named(f"label-{label}"))
+        role = Role(RegionKind(one.kind), "names file") if one.kind else role_from_name(one.name)
+        regions.append(_region(one.name, role, array == label, grid, image, path))
     if not regions:
         raise InputError("the label map is empty", where=path.name, remedy="give one with labels above 0")
-    return regions
+    nameless = [r.name for r in regions if r.name.startswith("label-")]
+    if nameless:
+        warnings.append(f"Labels without a name: {', '.join(nameless)}; name them with --names.")
+    absent = [f"{one.name} ({label})" for label, one in read_label_names(names).items() if label not in labels and label > 0]
+    if absent and len(absent) < len(named):
+        shown = ", ".join(absent[:5]) + (" …" if len(absent) > 5 else "")
+        warnings.append(f"The names file names labels that the map does not hold: {shown}.")
+    return regions, warnings
+
+
+def _folder(path: Path, frame_of_reference: str, image: Grid) -> tuple[list[Region], list[str]]:
+    """One mask a file; empty masks (organs outside the field of view) are left out by name."""
+    files = sorted(p for p in path.iterdir() if p.name.lower().endswith(_NIFTI))
+    if not files:
+        raise InputError(
+            "the folder holds no label map", expected=".nii or .nii.gz files", where=path.name, remedy="give the folder of the masks"
+        )
+    regions: list[Region] = []
+    warnings: list[str] = []
+    empty = []
+    for file in files:
+        array, affine, _, said = _file(file)
+        warnings += said
+        name = file.name[: -len(".nii.gz")] if file.name.lower().endswith(".nii.gz") else file.stem
+        values = np.unique(array)
+        if len(values) > 2 or values.min() < 0:
+            raise InputError(
+                "a file of the folder is no mask", expected="0 and one other number", found=f"{len(values)} values", where=file.name,
+                remedy="give one mask a file, or the map of all labels alone",
+            )  # fmt: skip
+        if values.max() == 0:
+            empty.append(name)
+            continue
+        grid = _grid(array, affine, frame_of_reference, file)
+        regions.append(_region(name, role_from_name(name), array > 0, grid, image, file))
+    if not regions:
+        raise InputError("every mask of the folder is empty", where=path.name, remedy="give the masks that were made on these images")
+    if empty:
+        warnings.append(f"Empty masks were left out: {', '.join(empty[:8])}{f' and {len(empty) - 8} more' if len(empty) > 8 else ''}.")
+    return regions, warnings
+
+
+def _file(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], dict[int, str], list[str]]:
+    if path.name.lower().endswith(_NIFTI):
+        found = read_nifti_labels(path)
+        return found.labels, found.affine, found.names, list(found.warnings)
+    import SimpleITK  # other formats (.mha, .nrrd), in DICOM's own directions (LPS)
+
+    try:
+        image: Any = SimpleITK.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError("the label map cannot be read", where=path.name, remedy="give a NIfTI file (.nii, .nii.gz)") from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError("the label map must have three dimensions", found=f"{image.GetDimension()}", where=path.name, remedy="split it")
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return np.transpose(SimpleITK.GetArrayFromImage(image)), affine, {}, []
+
+
+def _grid(array: NDArray[Any], affine: NDArray[np.float64], frame_of_reference: str, path: Path) -> Grid:
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    check_grid((float(spacing[0]), float(spacing[1]), float(spacing[2])), array.shape, path.name)
+    return Grid(array.shape, affine, frame_of_reference)
+
+
+def _region(name: str, role: Role, mask: NDArray[np.bool_], grid: Grid, image: Grid, path: Path) -> Region:
+    region = crop_region(Region(name, role.kind, mask.astype(np.float32), grid, "NIfTI", role.why))
+    if inside_fraction(region, image) < 0.5:
+        raise InputError(
+            f"region {name!r} lies outside the image",
+            where=path.name,
+            remedy="give the label map that was made on these images",
+        )
+    return region

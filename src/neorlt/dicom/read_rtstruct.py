@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.contours import rasterise
+from neorlt.dicom.contours import Filled, fill, polygon_area
 from neorlt.dicom.header import number, raw, text, where
-from neorlt.dicom.naming import kind_of_roi
+from neorlt.dicom.naming import role_of_roi
 from neorlt.dicom.scan import Instance
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.volume import Grid
@@ -19,10 +20,16 @@ from neorlt.imaging.volume import Grid
 Floats = NDArray[np.float64]
 
 PIXEL_MM = 1.0
-"""In-plane voxel of a region's own grid; edges are fractions, so that the area stays."""
+"""Largest in-plane voxel of a region's own grid: the image's own, cut into equal parts; edges are fractions, so that the area stays."""
 MOST_GAP = 3
-"""Contours missing on up to two neighbouring planes are filled in between; a wider gap separates two parts."""
-_CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+"""Contours missing on up to two neighbouring planes are filled in between."""
+SAME_PLACE = 0.5
+"""A plane without neighbours whose contour covers this much of that beyond a wider gap is a key slice: what lies between is filled."""
+SAID, REFUSED = 0.02, 0.10
+"""Volume kept against volume drawn: said from the first, refused from the second on where it is more than half a voxel layer too."""
+_XOR = "CLOSEDPLANAR_XOR"
+_CLOSED = {"CLOSED_PLANAR", "INTERPOLATED_PLANAR", _XOR}
+"""``INTERPOLATED_PLANAR`` is OsiriX's word for a contour between two that were drawn."""
 
 
 def read_rtstruct(
@@ -52,13 +59,15 @@ def read_rtstruct(
         number(item, "ReferencedROINumber", name): text(item, "RTROIInterpretedType", name)
         for item in raw(header, "RTROIObservationsSequence", name) or []
     }
-    grids = _planes(header, name, image_grids)
+    grids, referenced = _planes(header, name, image_grids)
     regions: list[Region] = []
     warnings: list[str] = []
+    drawn_rois = set()
     for drawn in raw(header, "ROIContourSequence", name) or []:
         key = number(drawn, "ReferencedROINumber", name)
         if key not in frames:
             raise InputError("contours belong to no structure", where=where(name, "ReferencedROINumber"), remedy="export it again")
+        drawn_rois.add(key)
         label, frame = frames[key]
         label = label or f"roi-{key:g}"
         grid = grids.get(frame)
@@ -68,19 +77,34 @@ def read_rtstruct(
                 where=where(name, "ReferencedFrameOfReferenceUID"),
                 remedy="give the images that it was drawn on, or the structure set of these images",
             )
-        polygons = _polygons(drawn, name, label, warnings)
+        polygons, exclusive = _polygons(drawn, name, label, warnings)
         if not polygons:
             warnings.append(f"Structure {label!r} has no closed contour and was left out.")
             continue
         _check_slices(drawn, name, label, grid, image_positions or {})
-        kind = kind_of_roi(kinds.get(key, ""), label)
-        regions.append(region_from_polygons(label, kind, polygons, grid, name, warnings))
+        role = role_of_roi(kinds.get(key, ""), label)
+        region = region_from_polygons(
+            label, role.kind, polygons, grid, name, warnings, exclusive=exclusive, on_image_planes=frame in referenced
+        )
+        regions.append(replace(region, why=role.why))
+    empty = [frames[key][0] or f"roi-{key:g}" for key in frames if key not in drawn_rois]
+    if frames and not drawn_rois:
+        raise InputError(
+            "the structure set lists structures and holds no contour",
+            expected=f"contours of {len(frames)} structures",
+            found="none",
+            where=where(name, "ROIContourSequence"),
+            remedy="export the structure set again; it lost its contours",
+        )
+    if empty:
+        warnings.append(f"Structures without contours were left out: {', '.join(map(repr, empty))}.")
     return regions, warnings
 
 
-def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> dict[str, Grid]:
-    """Image grid that each frame of reference was drawn on: the referenced series first, any of that frame else."""
+def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> tuple[dict[str, Grid], set[str]]:
+    """Image grid that each frame of reference was drawn on, and the frames whose referenced series is one of the images."""
     found: dict[str, Grid] = {}
+    referenced: set[str] = set()
     for grid in image_grids.values():
         found.setdefault(grid.frame_of_reference, grid)
     for frame in raw(header, "ReferencedFrameOfReferenceSequence", name) or []:
@@ -89,13 +113,16 @@ def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> dict
                 grid_of = image_grids.get(text(series, "SeriesInstanceUID", name))
                 if grid_of is not None:
                     found[text(frame, "FrameOfReferenceUID", name)] = grid_of
-    return found
+                    referenced.add(text(frame, "FrameOfReferenceUID", name))
+    return found, referenced
 
 
-def _polygons(drawn: Dataset, name: str, label: str, warnings: list[str]) -> list[Floats]:
-    polygons, other = [], 0
+def _polygons(drawn: Dataset, name: str, label: str, warnings: list[str]) -> tuple[list[Floats], bool]:
+    """Closed contours ``(n, 3)`` in patient millimetres, and whether they exclude one another (``CLOSEDPLANAR_XOR``)."""
+    polygons, other, kinds = [], 0, set()
     for contour in raw(drawn, "ContourSequence", name) or []:
-        if text(contour, "ContourGeometricType", name).upper() not in _CLOSED:
+        kind = text(contour, "ContourGeometricType", name).upper()
+        if kind not in _CLOSED:
             other += 1
             continue
         points = _coordinates(contour, name, label)
@@ -106,9 +133,19 @@ def _polygons(drawn: Dataset, name: str, label: str, warnings: list[str]) -> lis
             )
         if points.size >= 9:
             polygons.append(points.reshape(-1, 3))
+            kinds.add(kind)
+        else:
+            other += 1
     if other:
         warnings.append(f"Structure {label!r}: {other} points or open contours were left out.")
-    return polygons
+    if _XOR in kinds and len(kinds) > 1:
+        raise InputError(
+            f"the contours of {label!r} are of kinds that exclude one another",
+            found=", ".join(sorted(kinds)),
+            where=where(name, "ContourGeometricType"),
+            remedy="export the structure set again (PS3.3 C.8.8.6.3 allows one kind)",
+        )
+    return polygons, _XOR in kinds
 
 
 def _coordinates(contour: Dataset, name: str, label: str) -> Floats:
@@ -141,10 +178,11 @@ def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, positions: 
     for contour in raw(drawn, "ContourSequence", name) or []:
         images = raw(contour, "ContourImageSequence", name) or []
         position = positions.get(text(images[0], "ReferencedSOPInstanceUID", name)) if len(images) == 1 else None
-        points = raw(contour, "ContourData", name)
-        if position is None or points is None or len(points) < 3:
+        if position is None:
             continue
-        off.append(float((np.array([float(v) for v in points[:3]]) - position) @ normal))
+        points = _coordinates(contour, name, label)
+        if points.size >= 3:
+            off.append(float((points[:3] - position) @ normal))
     slices = float(np.median(off)) / grid.spacing_mm[2] if off else 0.0
     if abs(slices) > 0.5:
         raise InputError(
@@ -156,18 +194,32 @@ def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, positions: 
         )
 
 
-def region_from_polygons(label: str, kind: RegionKind, polygons: list[Floats], grid: Grid, where_: str, warnings: list[str]) -> Region:
-    """Return a region on its own grid: pixels of 1 mm or the image's, planes where the contours lie.
+def region_from_polygons(
+    label: str,
+    kind: RegionKind,
+    polygons: list[Floats],
+    grid: Grid,
+    where_: str,
+    warnings: list[str],
+    *,
+    exclusive: bool = False,
+    on_image_planes: bool = False,
+) -> Region:
+    """Return a region on the image's own grid (voxels cut into equal parts of 1 mm or less), planes where the contours lie.
 
     Parameters
     ----------
     polygons
         Each ``(n, 3)`` in patient millimetres.
+    exclusive
+        Areas that an odd number of contours covers count (``CLOSEDPLANAR_XOR``).
+    on_image_planes
+        The contours name this image's series: they were drawn on its planes, so a step of several is a gap.
 
     Raises
     ------
     InputError
-        If contours do not lie in the image's planes, or lie outside the image.
+        If contours do not lie in the image's planes, lie outside the image, or the volume kept is not the volume drawn.
 
     """
     axes = grid.affine[:3, :3] / np.linalg.norm(grid.affine[:3, :3], axis=0)
@@ -180,34 +232,93 @@ def region_from_polygons(label: str, kind: RegionKind, polygons: list[Floats], g
             where=where_,
             remedy="draw it on the axial slices, or export it as a segmentation (SEG)",
         )
-    step = _plane_step(heights, grid.spacing_mm[2], label, where_)
+    step = _plane_step(heights, grid.spacing_mm[2], label, where_, on_image_planes)
     plane = np.rint((heights - heights.min()) / step).astype(int)
     everything = np.concatenate(local)
     _check_inside(everything, step, grid, label, where_)
-    pixel = min(PIXEL_MM, *grid.spacing_mm[:2]) if kind is not RegionKind.BODY else min(grid.spacing_mm[:2])
-    low = np.floor(everything[:, :2].min(0) / pixel) - 1
-    shape = (np.ceil(everything[:, :2].max(0) / pixel) - low + 2).astype(int)
-    occupancy = np.zeros((shape[0], shape[1], int(plane.max()) + 1), np.float32)
+    spacing = np.array(grid.spacing_mm[:2])
+    parts = np.ceil(spacing / PIXEL_MM - 1e-6).astype(int) if kind is not RegionKind.BODY else np.ones(2, int)
+    pixel = spacing / parts
+    # whole voxels of the image, so that each of them is a block of the region's own
+    low = (np.floor(everything[:, :2].min(0) / spacing + 0.5).astype(int) - 1) * parts
+    high = (np.ceil(everything[:, :2].max(0) / spacing + 0.5).astype(int) + 1) * parts
+    shape = (int(high[0] - low[0]), int(high[1] - low[1]))
+    start = (low - 0.5 * parts + 0.5) * pixel  # centre of the first part: a voxel spans its centre ± half
+    occupancy = np.zeros((*shape, int(plane.max()) + 1), np.float32)
+    drawn = np.zeros(int(plane.max()) + 1)
+    twins = crossing = 0
     for k in np.unique(plane):
-        inside = [p[:, :2] / pixel - low for p, at in zip(local, plane, strict=True) if at == k]
-        occupancy[:, :, k] = rasterise(inside, (int(shape[0]), int(shape[1])))
-    filled = _fill_gaps(occupancy, np.unique(plane))
-    if filled:
-        warnings.append(f"Structure {label!r}: {filled} planes without contour were filled in between their neighbours.")
-    affine = np.eye(4)
-    affine[:3, :3] = axes * np.array([pixel, pixel, step])
-    affine[:3, 3] = origin + axes @ np.array([low[0] * pixel, low[1] * pixel, heights.min()])
+        inside = [(p[:, :2] - start) / pixel for p, at in zip(local, plane, strict=True) if at == k]
+        filled = fill(inside, shape, exclusive)
+        occupancy[:, :, k] = filled.occupancy
+        drawn[k] = _drawn_area(inside, filled)
+        twins, crossing = twins + filled.twins, crossing + filled.crossing
+    if twins:
+        warnings.append(f"Structure {label!r}: {twins} contour{'s' if twins > 1 else ''} drawn twice; each counts once.")
+    if crossing:
+        warnings.append(f"Structure {label!r}: {crossing} contours cross others; they were united.")
+    _fill_gaps(occupancy, np.unique(plane), label, warnings)
     if not np.any(occupancy > 0):
         raise InputError(f"region {label!r} encloses no area", where=where_, remedy="draw it again")
+    affine = np.eye(4)
+    affine[:3, :3] = axes * np.array([*pixel, step])
+    affine[:3, 3] = origin + axes @ np.array([*start, heights.min()])
+    _compare_volumes(occupancy, drawn, np.unique(plane), label, where_, warnings)
     return Region(label, kind, occupancy, Grid(occupancy.shape, affine, grid.frame_of_reference), "RTSTRUCT")
 
 
-def _plane_step(heights: Floats, image_step: float, label: str, where_: str) -> float:
+def _drawn_area(polygons: list[Floats], filled: Filled) -> float:
+    """Area that the contours of a plane enclose, in voxels: by their corners where there is one, as filled else."""
+    if len(polygons) == 1:
+        return abs(polygon_area(polygons[0]))
+    return float(filled.occupancy.sum(dtype=np.float64))
+
+
+def _compare_volumes(
+    occupancy: NDArray[np.float32], drawn: Floats, planes: NDArray[np.int_], label: str, where_: str, warnings: list[str]
+) -> None:
+    """Compare what was kept with what was drawn: on every drawn plane, and between planes where they were filled.
+
+    Raises
+    ------
+    InputError
+        If they differ by more than a tenth and by more than half a layer of voxels.
+    """
+    kept = occupancy.sum(axis=(0, 1), dtype=np.float64)
+    wanted = np.where(np.isin(np.arange(len(kept)), planes), drawn, 0.0)
+    for low, high in zip(planes[:-1], planes[1:], strict=True):
+        for k in range(low + 1, high):
+            if kept[k] > 0:
+                wanted[k] = np.interp(k, [low, high], [drawn[low], drawn[high]])
+    off = abs(kept.sum() - wanted.sum())
+    edge = sum(_edge(occupancy[:, :, k]) for k in np.flatnonzero(kept))
+    if off > REFUSED * wanted.sum() and off > 0.5 * edge:
+        raise InputError(
+            f"region {label!r} does not keep the volume that was drawn",
+            expected=f"within {100 * REFUSED:g} %",
+            found=f"{100 * off / max(wanted.sum(), 1e-9):.0f} %",
+            where=where(where_, "ContourData"),
+            remedy="look at the contours: they cross themselves; draw them again, or export a segmentation (SEG)",
+        )
+    if off > SAID * wanted.sum() and off > 0.01 * edge:
+        warnings.append(f"Structure {label!r}: {100 * off / wanted.sum():.1f} % between the volume drawn and the volume kept.")
+
+
+def _edge(plane: NDArray[np.float32]) -> float:
+    """Voxels on the outline of a plane."""
+    inside = plane >= 0.5
+    inner = inside[1:-1, 1:-1] & inside[2:, 1:-1] & inside[:-2, 1:-1] & inside[1:-1, 2:] & inside[1:-1, :-2]
+    return float(inside.sum() - inner.sum())
+
+
+def _plane_step(heights: Floats, image_step: float, label: str, where_: str, on_image_planes: bool) -> float:
     levels = np.unique(np.round(heights, 2))
     levels = levels[np.concatenate([[True], np.diff(levels) > 0.1 * image_step])]
     if len(levels) == 1:
         return image_step
     steps = np.diff(levels)
+    if on_image_planes and np.abs(steps / image_step - np.rint(steps / image_step)).max() < 0.1:
+        return image_step
     base = float(np.median(steps[steps < 1.5 * steps.min()]))
     off = np.abs(steps / base - np.rint(steps / base))
     if off.max() > 0.25:
@@ -235,19 +346,45 @@ def _check_inside(points: Floats, step: float, grid: Grid, label: str, where_: s
         )
 
 
-def _fill_gaps(occupancy: NDArray[np.float32], planes: NDArray[np.int_]) -> int:
-    """Interpolate planes between two drawn ones that lie at most ``MOST_GAP`` apart; return how many were filled."""
-    filled = 0
+def _fill_gaps(occupancy: NDArray[np.float32], planes: NDArray[np.int_], label: str, warnings: list[str]) -> None:
+    """Fill planes between drawn ones: short gaps, and those between key slices; say what was filled and what stays empty."""
+    before = float(occupancy.sum(dtype=np.float64))
+    filled = empty = 0
+    key = False
+    drawn = set(planes.tolist())
     for low, high in zip(planes[:-1], planes[1:], strict=True):
         gap = int(high - low)
-        if not 1 < gap <= MOST_GAP:
+        if gap == 1:
             continue
+        alone = (low - 1 not in drawn) or (high + 1 not in drawn)
+        if gap > MOST_GAP and not (alone and _same_place(occupancy[:, :, low], occupancy[:, :, high])):
+            empty += gap - 1
+            continue
+        key |= gap > MOST_GAP
         one, other = _signed_distance(occupancy[:, :, low]), _signed_distance(occupancy[:, :, high])
         for k in range(1, gap):
             blend = one + (other - one) * (k / gap)
             occupancy[:, :, low + k] = np.clip(blend + 0.5, 0.0, 1.0)
             filled += 1
-    return filled
+    span = int(planes[-1] - planes[0]) + 1
+    if key:
+        grown = float(occupancy.sum(dtype=np.float64)) / before
+        warnings.append(
+            f"Structure {label!r} is drawn on key slices, {len(planes)} of {span} planes; the {filled} between were filled, and the volume"
+            f" is {grown:.2f} times that of the drawn planes: check it."
+        )
+    elif filled:
+        warnings.append(f"Structure {label!r}: {filled} planes without contour were filled in between their neighbours.")
+    if empty:
+        warnings.append(
+            f"Structure {label!r}: {empty} of {span} planes between its first and last are empty and were kept so (several parts?)."
+        )
+
+
+def _same_place(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether the smaller of two planes lies mostly over the other."""
+    least = min(float(one.sum()), float(other.sum()))
+    return least > 0 and float(np.minimum(one, other).sum()) >= SAME_PLACE * least
 
 
 def _signed_distance(plane: NDArray[np.float32]) -> Floats:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neorlt.core.anatomy import is_kidney
 from neorlt.core.labels import Label
 
 HOURS_PER_WEEK = 168.0
@@ -128,4 +129,4 @@ def repair_parameters(name: str, is_lesion: bool) -> RepairParameters:
     """The convention for a region: kidney, lesion, or another organ."""
     if is_lesion:
         return TUMOUR
-    return KIDNEY if "kidney" in name.lower() else OTHER_ORGAN
+    return KIDNEY if is_kidney(name) else OTHER_ORGAN

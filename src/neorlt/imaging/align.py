@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.register import TRUST_MM, RegistrationStatus, RigidRegistration, register_rigid
@@ -152,7 +153,7 @@ def _with_images(study: Study, old: tuple[Volume, ...], new: tuple[Volume, ...])
 def _follow_regions(study: Study, first: Volume) -> tuple[Study, list[Alignment]]:
     """Let kidneys and lesions follow their own boxes at each later time."""
     images = study.therapy_images()
-    followed = [r for r in study.regions if r.kind is RegionKind.LESION or "kidney" in r.name.lower()]
+    followed = [r for r in study.regions if r.kind is RegionKind.LESION or is_kidney(r.name)]
     found: list[Alignment] = []
     at_each: list[tuple[Region, ...]] = []
     for image in images:

@@ -36,6 +36,8 @@ class Region:
         The region's own grid (usually cropped to the region with a margin).
     source
         Where the contour came from: ``"SEG"``, ``"RTSTRUCT"``, ``"NIfTI"``, ``"threshold"`` …
+    why
+        What made it of this kind: a type, a code, the names file, the settings, or a word in its name.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Region:
     occupancy: NDArray[np.float32]
     grid: Grid
     source: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
         occupancy = np.ascontiguousarray(self.occupancy, dtype=np.float32)

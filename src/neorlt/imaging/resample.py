@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -210,4 +211,4 @@ def crop_region(region: Region, margin: int = 1) -> Region:
     low = np.maximum(filled.min(0) - margin, 0)
     high = np.minimum(filled.max(0) + 1 + margin, region.grid.shape)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    return Region(region.name, region.kind, region.occupancy[box], sub_grid(region.grid, low, high), region.source)
+    return replace(region, occupancy=region.occupancy[box], grid=sub_grid(region.grid, low, high))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.clinic.krenning import krenning_from_pet, meets_label_rule
+from neorlt.core.anatomy import organ_of
 from neorlt.imaging.measures import RegionUptake
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.study import Study
@@ -16,7 +17,8 @@ from neorlt.imaging.volume import Volume
 
 def normal_uptake(image: Volume, study: Study, name: str) -> float | None:
     """Mean uptake of an organ without the lesions in it; None where the study does not hold it."""
-    organ = next((r for r in study.organs() if r.name.lower() == name), None)
+    wanted = organ_of(name)
+    organ = next((r for r in study.organs() if organ_of(r.name) is wanted), None)
     if organ is None:
         return None
     weight = region_on(organ, image.grid).astype(np.float64)

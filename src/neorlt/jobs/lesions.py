@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from neorlt.core.anatomy import Organ, organ_of
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
 from neorlt.dicom.export import drawable
@@ -83,7 +84,7 @@ def lesions_command(
         found = [_round_point(pet, number, point, method, value) for number, point in enumerate(points_mm, start=1)]
     else:
         threshold, how = _threshold(study, pet, suv, organ, factor)
-        left_out = [r for r in study.organs() if not (search_liver and r.name.lower() == "liver")]
+        left_out = [r for r in study.organs() if not (search_liver and organ_of(r.name) is Organ.LIVER)]
         if not left_out:
             raise InputError(
                 "no organ is drawn, so physiological uptake cannot be left out",
@@ -122,7 +123,10 @@ def lesions_command(
 def _threshold(study: Study, pet: Volume, suv: float | None, organ: str, factor: float) -> tuple[float, str]:
     if suv is not None:
         return suv, "fixed"
-    reference = next((r for r in study.organs() if r.name.lower() == organ.lower()), None)
+    meant = organ_of(organ)
+    reference = next(
+        (r for r in study.organs() if r.name.lower() == organ.lower() or (meant is not None and organ_of(r.name) is meant)), None
+    )
     if reference is None:
         raise InputError(
             f"the threshold is taken from the {organ}, which is not drawn",

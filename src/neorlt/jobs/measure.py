@@ -45,7 +45,8 @@ def measure_command(
         ``lesions`` (one entry per lesion and PET: ``id``, ``study``, ``time``, ``volume_ml``, ``longest_diameter_mm``,
         ``perpendicular_diameter_mm``, ``slice_mm``, ``ends_mm``, ``suv_max``, ``suv_mean``, ``suv_peak``,
         ``total_lesion_uptake_ml``, ``tumour_to_liver``, ``tumour_to_spleen``, ``at_least_liver``, ``krenning_score``,
-        ``reason``), ``response``, ``warnings``, ``sources``, ``patient``; with ``ledger`` also ``ledger``
+        ``reason``), ``response``, ``warnings``, ``sources``, ``patient``, ``roles`` (``name``, ``role``,
+        ``why``, ``volume_ml``, ``source`` of every region); with ``ledger`` also ``ledger``
         (``image``, ``step``, ``tag``, ``value``, ``unit``, ``from``).
 
     Raises
@@ -112,6 +113,9 @@ def measure_study(study: Study, *, krenning: bool = False) -> dict[str, Any]:
         "lesions": rows,
         "response": None,
         "response_reason": "one set of contours: response needs lesions measured in two studies (--follow-up)",
+        "roles": [
+            {"name": r.name, "role": str(r.kind), "why": r.why, "volume_ml": r.volume_ml, "source": r.source} for r in study.regions
+        ],
         "warnings": list(study.warnings),
         # the formula with every number used stands beside what was read
         "sources": [*study.sources, *(note for image in images for note in image.notes if "SUVbw =" in note)],

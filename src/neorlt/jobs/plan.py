@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
 from neorlt.jobs.dose import dose_document
@@ -76,7 +77,7 @@ def run_plan(
             document = plan_document(
                 merged.patient, chosen,
                 lesion_doses={lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name},
-                kidney_doses={name: dose for name, dose in by_name.items() if "kidney" in name.lower()},
+                kidney_doses={name: dose for name, dose in by_name.items() if is_kidney(name)},
                 conflicts=merged.conflicts, warnings=[*merged.warnings, *study.warnings, *result.warnings],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
                 images=image_blocks(study, result, settings) | {"registration": alignment}, n_draws=n_draws, seed=seed,

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _world(key: str, needed: str) -> World:
         _measured(known, lesion, lesion.get("gy_per_gbq_y90"), world.seed) if lesion.get("dose_gy") else known
         for known, lesion in zip(world.kinetics, plan["lesions"], strict=True)
     )
-    kidneys = [organ for organ in plan.get("organs") or [] if "kidney" in str(organ.get("name", "")).lower() and organ.get("gy_per_gbq")]
+    kidneys = [organ for organ in plan.get("organs") or [] if is_kidney(str(organ.get("name", ""))) and organ.get("gy_per_gbq")]
     higher = max(kidneys, key=lambda organ: float(organ["gy_per_gbq"]["median"]), default=None)
     return replace(
         world, kinetics=kinetics, kidneys=world.kidneys if higher is None else _measured(world.kidneys, higher, None, world.seed)

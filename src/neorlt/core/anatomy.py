@@ -1,0 +1,133 @@
+"""Which organ a name means, in English, German, French, Italian, Spanish, Dutch and Polish; the one place that knows a kidney.
+
+Names of regions come from planning systems (TG-263: ``Kidney_L``), segmentation programs (``kidney_left``) and people (``Niere li``).
+Stems are looked for anywhere in a name, short or ambiguous words only as whole words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+from functools import cache
+
+
+class Organ(StrEnum):
+    """Organs that neorlt treats by name."""
+
+    VESSEL = "vessel"
+    SPINAL_CORD = "spinal cord"
+    ADRENAL = "adrenal"
+    KIDNEY = "kidney"
+    GALLBLADDER = "gallbladder"
+    LIVER = "liver"
+    SPLEEN = "spleen"
+    PANCREAS = "pancreas"
+    MARROW = "marrow"
+    PITUITARY = "pituitary"
+    SALIVARY = "salivary gland"
+    THYROID = "thyroid"
+    BLADDER = "bladder"
+    STOMACH = "stomach"
+    DUODENUM = "duodenum"
+    COLON = "colon"
+    BOWEL = "bowel"
+    HEART = "heart"
+    LUNG = "lung"
+    OESOPHAGUS = "oesophagus"
+    BONE = "bone"
+    BRAIN = "brain"
+    MUSCLE = "muscle"
+    REPRODUCTIVE = "reproductive organ"
+    TRACHEA = "trachea"
+
+
+# Order counts: "renal vein" is a vessel, "adrenal" holds "renal", "gallbladder" holds "bladder".
+_STEMS: dict[Organ, str] = {
+    Organ.VESSEL: "artery arteri artere arteria vein vena_ vene_ veine aorta vessel gefass vaisseau slagader zyla tetnic",
+    Organ.SPINAL_CORD: "spinal ruckenmark epiniere espinal ruggenmerg kregow",
+    Organ.ADRENAL: "adrenal suprarenal nebenniere surrenal surren suprarrenal bijnier nadnercz",
+    Organ.KIDNEY: "kidney niere rinon nerka nerki nerek renal_cortex rindenniere",
+    Organ.GALLBLADDER: "gallbladder gall_bladder gallenblas vesicule vesicula cistifell colecist galblaas pecherzyk",
+    Organ.LIVER: "liver leber fegato higado watrob hepar hepat epatic",
+    Organ.SPLEEN: "spleen milza sledzion",
+    Organ.PANCREAS: "pancrea pankrea alvlees trzustk bauchspeichel",
+    Organ.MARROW: "marrow knochenmark moelle midollo medula beenmerg szpik",
+    Organ.PITUITARY: "pituit hypophys ipofis hipofis hypofys przysadk",
+    Organ.SALIVARY: "parotid parotis salivar salivai submandib speicheldrus speekselklier sliniank salival",
+    Organ.THYROID: "thyroid thyreoid schilddrus tiroid schildklier tarczyc",
+    Organ.BLADDER: "bladder harnblas vessie vescica vejiga pecherz",
+    Organ.STOMACH: "stomach magen_ estomac stomaco estomago zolad",
+    Organ.DUODENUM: "duoden zwolffinger twaalfvinger dwunastnic",
+    Organ.COLON: "colon dickdarm kolon rectum rektum retto_ recto_ sigmoid caecum cecum dikke_darm okreznic odbytnic",
+    Organ.BOWEL: "bowel intestin jejun ileum dunndarm darm jelit grele",
+    Organ.HEART: "heart coeur cuore corazon myocard serce atrium ventricle",
+    Organ.LUNG: "lung poumon polmon pulmon pluco pluca longen",
+    Organ.OESOPHAGUS: "esophag oesophag speiserohr esofag slokdarm przelyk",
+    Organ.BONE: "bone vertebra rib_ hip_ sacrum femur humerus scapula clavic knochen skull stern costal ossa_ hueso botten kosci wirbel "
+    "vertebr kreg_ kregi",
+    Organ.BRAIN: "brain gehirn cerveau cervello cerebro hersen mozg",
+    Organ.MUSCLE: "muscle gluteus autochthon iliopsoas muskel muscol muscul spier_ miesn",
+    Organ.REPRODUCTIVE: "prostat uterus ovar testi gebarmutter hoden macica jajnik",
+    Organ.TRACHEA: "trachea luftrohr trachee luchtpijp tchawic",
+}
+_WORDS: dict[Organ, str] = {
+    Organ.VESSEL: "smv sma ivc svc pv cha gda sv ader aderen vena vene vasi vaso venas",
+    Organ.KIDNEY: "rein reins rene reni nier nieren rinones renes ren kidneys renal",
+    Organ.LIVER: "foie lever lien_hepatique",
+    Organ.SPLEEN: "milz rate bazo milt lien",
+    Organ.BLADDER: "blase blaas",
+    Organ.STOMACH: "magen maag",
+    Organ.HEART: "herz hart",
+    Organ.BONE: "os osso ossa bot hueso kosc rib ribs hip hips wk",
+    Organ.LUNG: "linkerlong rechterlong lunge lungen",
+    Organ.MUSCLE: "spier spieren",
+}
+_NOT = re.compile(r" (?:cysts?|zysten?|kystes?|cisti|quistes?|torbiel\w*|peri\w*|para\w*) ")
+"""A cyst of the kidney is no kidney, and what lies beside an organ is not the organ."""
+_LEFT = "left links linke linker li lt l lft gauche sinistro sinistra sin sx izquierdo izquierda izq lewa lewy lewe lewej linkerlong"
+_RIGHT = "right rechts rechte rechter re rt r rgt droit droite destro destra dx derecho derecha der prawa prawy prawe prawej rechterlong"
+
+
+@cache
+def words_of(name: str) -> str:
+    """The words of a name in lower case without accents, with one space before, between and after them.
+
+    >>> words_of("Kidney_L")
+    ' kidney l '
+    >>> words_of("NiereLinks")
+    ' niere links '
+    """
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{3})(?=[LR]$)", " ", name.strip())
+    text = text.replace("ł", "l").replace("Ł", "l").replace("ß", "ss").replace("æ", "ae").replace("œ", "oe").replace("Œ", "oe")
+    text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    return f" {' '.join(re.findall(r'[a-z0-9]+', text))} "
+
+
+def organ_of(name: str) -> Organ | None:
+    """The organ that a name means, or None.
+
+    >>> organ_of("Rein gauche").value, organ_of("adrenal_gland_left").value, organ_of("kidney_cyst_left")
+    ('kidney', 'adrenal', None)
+    """
+    text = words_of(name)
+    if _NOT.search(text):
+        return None
+    for organ in Organ:
+        stems = (s.replace("_", " ") for s in _STEMS.get(organ, "").split())
+        words = (w.replace("_", " ") for w in _WORDS.get(organ, "").split())
+        if any(stem in text for stem in stems) or any(f" {word} " in text for word in words):
+            return organ
+    return None
+
+
+def is_kidney(name: str) -> bool:
+    """Whether a region of this name is a kidney, in any of the languages."""
+    return organ_of(name) is Organ.KIDNEY
+
+
+def side_of(name: str) -> str | None:
+    """``"left"`` or ``"right"``, where a name says so."""
+    words = set(words_of(name).split())
+    left, right = bool(words & set(_LEFT.split())), bool(words & set(_RIGHT.split()))
+    return None if left == right else "left" if left else "right"
