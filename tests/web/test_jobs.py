@@ -28,9 +28,7 @@ def _wait(store: Store, name: str, owner: str, seconds: float = 60.0) -> Status:
 
 def test_wrong_input_ends_with_a_sentence_and_without_result(tmp_path: Path) -> None:
     store = Store(Settings(tmp_path))
-    case = store.create("me", "wrong")
-    (case.folder / "input").mkdir()
-    (case.folder / "input" / "patient.toml").write_text("id = 3")
+    case = store.create("me", "wrong", lambda folder: (folder / "patient.toml").write_text("id = 3") and None)
     jobs = Jobs(store)
     jobs.start()
     jobs.submit(case)

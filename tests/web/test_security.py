@@ -52,9 +52,12 @@ def test_sessions_do_not_see_each_others_cases(app: ASGIApp) -> None:
 def test_a_forged_cookie_is_a_new_session(app: ASGIApp) -> None:
     mine = Browser(app).open()
     address = _create(mine)
-    name, admitted, signature = mine.client.cookies["neorlt_session"].split(".")
+    name, admitted, issued, own, signature = mine.client.cookies["neorlt_session"].split(".")
     thief = Browser(app)
-    for cookie in (f"{name}.{admitted}.{'0' * 64}", f"{name}.{admitted}", f"{name}.1.{signature[:-1]}x"):
+    for cookie in (
+        f"{name}.{admitted}.{issued}.{'0' * 64}.{signature}", f"{name}.{admitted}", f"{name}.1.{issued}.{own[:-1]}x.{signature}",
+        f"x{name}.1.{issued}.{own}.{signature}",
+    ):
         thief.client.cookies.set("neorlt_session", cookie)
         assert thief.client.get(address).status_code == 404
 

@@ -1,13 +1,12 @@
 """The page's addresses. Each handler asks who is there, finds the case, and lets a room do the work."""
 
-import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Form, HTTPException, Request, UploadFile
+from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -44,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         Where cases lie, and limits.
     """
     settings.root.mkdir(parents=True, exist_ok=True)
-    sessions = Sessions(settings.root, settings.token)
+    sessions = Sessions(settings.root, settings.token, settings.session_hours)
     store = Store(settings)
     jobs = Jobs(store)
     pages = Pages()
@@ -60,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         predictor.stop()
 
     app = FastAPI(title="neorlt", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, sessions=sessions)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 
     def who(request: Request) -> Session:
@@ -90,6 +89,16 @@ def create_app(settings: Settings) -> FastAPI:
         if case is None or (done and case.status is not Status.DONE):
             raise HTTPException(404, "There is no such case.")
         return case
+
+    def own(name: str, session: Session) -> Case:
+        """A case that this session may change."""
+        case = find(name, session)
+        if case.owner is None or case.read_only:
+            raise HTTPException(403, "This case is shared with you to read: only its owner changes it.")
+        return case
+
+    def trail_of(case: Case) -> list[dict[str, Any]]:
+        return audit.against(audit.read(case.trail), case.shown_hashes())
 
     def show(template: str, session: Session | None, **content: Any) -> HTMLResponse:
         csrf = "" if session is None else sessions.csrf(session)
@@ -134,9 +143,14 @@ def create_app(settings: Settings) -> FastAPI:
         request.state.new_session = admitted
         return RedirectResponse("/", status_code=303)
 
+    @app.post("/logout")
+    def log_out(request: Request, session: Writer) -> Response:
+        request.state.new_session = sessions.log_out(session)
+        return RedirectResponse("/", status_code=303)
+
     @app.get("/")
-    def cases(session: Reader) -> Response:
-        return show("cases.html.j2", session, cases=store.of(session.owner))
+    def cases(session: Reader, q: Annotated[str, Query(max_length=80)] = "") -> Response:
+        return show("cases.html.j2", session, cases=store.of(session.owner, q), q=q, can_leave=settings.token is not None)
 
     @app.get("/evidence")
     def evidence_page(session: Reader) -> Response:
@@ -165,39 +179,61 @@ def create_app(settings: Settings) -> FastAPI:
         has_study = study is not None and bool(study.size)
         if len(content) > _MAX_PATIENT_BYTES or (not content and not has_study):
             raise HTTPException(422, "patient.toml is missing or larger than 256 kB.")
-        case = store.create(session.owner, title)
-        store.set_status(case, Status.FAILED, "The upload did not arrive in full: send it again.")
-        (case.folder / "input").mkdir()
-        if content:
-            write_atomic(case.folder / "input" / "patient.toml", content)
-        try:
+
+        def fill(folder: Path) -> None:
+            if content:
+                write_atomic(folder / "patient.toml", content)
             if study is not None and has_study:
-                unpack(study.file, case.folder / "input" / "study", settings)
+                unpack(study.file, folder / "study", settings)
+
+        try:
+            case = store.create(session.owner, title, fill)
         except NeorltError as error:
-            store.set_status(case, Status.FAILED, str(error))
+            # Nothing of it is kept: there is no case that could be started on a part of what was sent.
             raise HTTPException(422, str(error)) from error
+        audit.append(case.trail, "uploaded", input_sha256=case.manifest()["sha256"], n_files=len(case.manifest()["files"]))
         jobs.submit(case)
-        audit.append(case.trail, "uploaded", input_sha256=hashlib.sha256(content).hexdigest())
         return RedirectResponse(f"/cases/{case.name}", status_code=303)
 
     @app.post("/cases/{name}/again")
     def again(name: str, session: Writer) -> Response:
-        case = find(name, session)
-        if case.owner is not None and case.status in (Status.FAILED, Status.INTERRUPTED):
+        case = own(name, session)
+        if case.status.can_start:
+            try:
+                store.verify_input(case)
+            except NeorltError as error:
+                raise HTTPException(409, str(error)) from error
             jobs.submit(case)
         return RedirectResponse(f"/cases/{name}", status_code=303)
+
+    @app.post("/cases/{name}/cancel")
+    def cancel(name: str, session: Writer) -> Response:
+        jobs.cancel(own(name, session))
+        return RedirectResponse(f"/cases/{name}", status_code=303)
+
+    @app.post("/cases/{name}/delete")
+    def delete(name: str, session: Writer, sure: Annotated[str, Form(pattern="^delete$")]) -> Response:
+        case = own(name, session)
+        jobs.cancel(case)
+        store.delete(case)
+        return RedirectResponse("/", status_code=303)
+
+    @app.post("/cases/{name}/share")
+    def share(name: str, session: Writer) -> Response:
+        shared = store.share(own(name, session))
+        return show("share.html.j2", session, case=shared)
 
     @app.get("/cases/{name}")
     def case_page(name: str, session: Reader) -> Response:
         case = find(name, session)
         if case.status is not Status.DONE:
-            return show("waiting.html.j2", session, case=case)
+            return show("waiting.html.j2", session, case=case, place=jobs.place(case))
         return show("case.html.j2", session, **pages.case(case))
 
     @app.get("/cases/{name}/status")
     def status(name: str, session: Reader) -> Response:
         case = find(name, session)
-        response = show("status.html.j2", session, case=case)
+        response = show("status.html.j2", session, case=case, place=jobs.place(case))
         if case.status is Status.DONE:
             response.headers["hx-refresh"] = "true"
         return response
@@ -271,10 +307,24 @@ def create_app(settings: Settings) -> FastAPI:
         case = find(name, session, done=True)
         if any(ord(char) < 32 for char in signer) or not signer.strip():
             raise HTTPException(422, "A name has letters only.")
-        hashes = {f"{part}_sha256": hashlib.sha256((case.result / file).read_bytes()).hexdigest()
-                  for part, file in (("plan", "plan.json"), ("report", "report.html"))}  # fmt: skip
-        audit.append(case.trail, "signed", name=signer.strip(), **hashes)
-        return show("trail.html.j2", session, trail=audit.read(case.trail), case=case)
+        audit.append(case.trail, "signed", name=signer.strip(), **case.shown_hashes())
+        return show("trail.html.j2", session, trail=trail_of(case), case=case)
+
+    @app.post("/cases/{name}/board")
+    def board(
+        name: str,
+        session: Writer,
+        choice: Annotated[str, Form(min_length=2, max_length=200)],
+        reasons: Annotated[str, Form(max_length=2000)] = "",
+        members: Annotated[str, Form(max_length=400)] = "",
+    ) -> Response:
+        """Keep what the tumour board decided, and why, beside what it saw."""
+        case = find(name, session, done=True)
+        texts = [text.replace("\r\n", "\n").strip() for text in (choice, reasons, members)]
+        if not texts[0] or any(ord(char) < 32 and char != "\n" for text in texts for char in text):
+            raise HTTPException(422, "A decision is text: a choice, and the reasons for it.")
+        audit.append(case.trail, "decided", choice=texts[0], reasons=texts[1], members=texts[2], **case.shown_hashes())
+        return show("trail.html.j2", session, trail=trail_of(case), case=case)
 
     @app.get("/cases/{name}/audit.json")
     def trail(name: str, session: Reader) -> Response:

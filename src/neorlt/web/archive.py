@@ -15,7 +15,9 @@ _BLOCK = 1 << 20
 KEPT_NAMES = frozenset({"settings.toml", "calibration.toml"})
 """Files that mean something by their name; they stand at the top of the unpacked folder."""
 _SMALL = 1 << 20
-"""Files below this unpacked size may be packed as tightly as they like."""
+"""Files below this unpacked size may be packed as tightly as they like, as long as all together stay below :data:`_FREE`."""
+_FREE = 64 << 20
+"""Unpacked size up to which the ratio of the whole archive does not count."""
 
 
 def unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
@@ -49,7 +51,7 @@ def unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
 
 
 def _unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
-    total, count = 0, 0
+    total, count, packed = 0, 0, 0
     with zipfile.ZipFile(stream) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         if len(entries) > settings.max_files:
@@ -59,6 +61,7 @@ def _unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
             if kind not in (0, stat.S_IFREG):
                 raise InputError("the archive holds a link or a device", remedy="pack plain files only")
             count += 1
+            packed += max(entry.compress_size, 1)
             written = 0
             name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
             path = folder / (name if name in KEPT_NAMES else f"{count:06d}")
@@ -72,6 +75,8 @@ def _unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
                         raise _too_much("unpacked bytes", str(settings.max_unpacked_bytes), "more")
                     if written > _SMALL and written > settings.max_ratio * max(entry.compress_size, 1):
                         raise _too_much("unpacked over packed size", f"{settings.max_ratio:g}", "more")
+                    if total + written > _FREE and total + written > settings.max_ratio * packed:
+                        raise _too_much("unpacked over packed size of the whole", f"{settings.max_ratio:g}", "more")
                     target.write(block)
             total += written
     if count == 0:

@@ -55,6 +55,11 @@ def read(path: Path) -> list[dict[str, Any]]:
     return _checked(path.read_bytes()) if path.exists() else []
 
 
+def against(entries: list[dict[str, Any]], shown: dict[str, str]) -> list[dict[str, Any]]:
+    """The entries, each with ``holds``: whether the hashes that it names are those of what is shown now."""
+    return [{**entry, "holds": all(entry.get(key) == value for key, value in shown.items())} for entry in entries]
+
+
 def _checked(content: bytes) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     before = FIRST

@@ -16,6 +16,7 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.core.errors import NeorltError
+from neorlt.web.child import command as child_command
 
 FILES = {
     "table1.csv": "text/csv; charset=utf-8",
@@ -85,7 +86,7 @@ class Evidence:
         with self._lock:
             if self.is_made:
                 return
-            command = [sys.executable, "-m", "neorlt.web.evidence", str(self._folder)]
+            command = child_command("neorlt.web.evidence", str(self._folder))
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False)
             except subprocess.TimeoutExpired as error:

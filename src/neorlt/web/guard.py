@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from neorlt.web.session import COOKIE, Sessions
 from neorlt.web.settings import Settings
+
+_LOGIN_BYTES = 4096
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; style-src-attr 'unsafe-inline'; "
@@ -33,11 +38,15 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses foreign host names (DNS rebinding), foreign origins and bodies over the limit; adds headers to every answer."""
+    """Refuses foreign host names (DNS rebinding), foreign origins, bodies over the limit or too slow; adds headers to every answer.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    Who has not been admitted may send no body but the access token's: it is refused before a byte of it is read.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions) -> None:
         self._app = app
         self._settings = settings
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -65,13 +74,16 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, add_headers)
             return
-        received = 0
+        received, whole = 0, False
+        limit = _LOGIN_BYTES if scope["path"] == "/login" else self._settings.max_upload_bytes
 
         async def count() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            # The body of a request comes in parts; after it, receive() waits for the client to go, as long as that takes.
+            message = await asyncio.wait_for(receive(), None if whole else self._settings.slow_s)
+            whole = message["type"] != "http.request" or not message.get("more_body", False)
             received += len(message.get("body", b""))
-            if received > self._settings.max_upload_bytes:
+            if received > limit:
                 raise TooLargeError
             return message
 
@@ -80,6 +92,10 @@ class Guard:
         except TooLargeError:
             if not started:
                 await _too_large()(scope, receive, add_headers)
+        except TimeoutError:
+            if not started:
+                await PlainTextResponse("The request came too slowly.", status_code=408, headers={"connection": "close"})(
+                    scope, receive, add_headers)
 
     def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         host = headers.get("host", "")
@@ -87,21 +103,37 @@ class Guard:
             return PlainTextResponse("This server does not answer to that name.", status_code=421)
         if scope["method"] not in ("GET", "HEAD"):
             origin = headers.get("origin")
-            if origin is not None and urlsplit(origin).netloc != host:
+            if origin is not None and _place(origin) != host:
                 return PlainTextResponse("The request comes from another page.", status_code=403)
             if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
                 return PlainTextResponse("The request comes from another page.", status_code=403)
             length = headers.get("content-length", "0")
-            if not length.isdigit() or int(length) > self._settings.max_upload_bytes:
+            if not length.isdigit() or int(length) > (_LOGIN_BYTES if scope["path"] == "/login" else self._settings.max_upload_bytes):
                 return _too_large()
+            if scope["path"] != "/login":
+                cookies = cookie_parser(headers.get("cookie", ""))
+                session = self._sessions.read(cookies.get(COOKIE))
+                if session is None or not session.admitted:
+                    return PlainTextResponse("Open the page first: this request carries no session that was admitted.", status_code=401,
+                                             headers={"connection": "close"})
         return None
 
     def _host_is_ours(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname
+        try:
+            name = urlsplit(f"//{host}").hostname
+        except ValueError:  # no address at all, for example a bracket that is never closed
+            return False
         if self._settings.on_loopback:
             return name in {"127.0.0.1", "localhost", "::1"}
         # Bound elsewhere, the machine may have any name; the token and the cookie's origin protect there.
         return bool(name)
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 class TooLargeError(Exception):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import queue
+import signal
 import subprocess
-import sys
 import threading
 
+from neorlt.core.errors import NeorltError
+from neorlt.core.output import disk_error
+from neorlt.web.child import command
 from neorlt.web.store import Case, Status, Store
 
 TIMEOUT_S = 1800.0
-WORKER = (sys.executable, "-m", "neorlt.web.worker")
+WORKER = tuple(command("neorlt.web.worker"))
 
 
 class Jobs:
@@ -19,55 +21,115 @@ class Jobs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: queue.Queue[Case | None] = queue.Queue()
+        self._waiting: list[Case] = []
+        self._changed = threading.Condition()
+        self._running: Case | None = None
+        self._cancelled: set[str] = set()
+        self._stopping = False
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._work, name="neorlt-jobs", daemon=True)
 
     def start(self) -> None:
         """Take up what a stopped server left, then wait for work."""
-        for case in self._store.mark_interrupted():
-            self._queue.put(case)
+        with self._changed:
+            self._waiting += self._store.mark_interrupted()
         self._thread.start()
 
     def stop(self) -> None:
         """End the running job; it is found interrupted at the next start."""
-        self._queue.put(None)
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._end_process()
         self._thread.join(timeout=10)
 
     def submit(self, case: Case) -> None:
         """Queue a case."""
-        self._queue.put(self._store.set_status(case, Status.QUEUED))
+        queued = self._store.set_status(case, Status.QUEUED)
+        with self._changed:
+            self._cancelled.discard(case.name)
+            self._waiting.append(queued)
+            self._changed.notify()
+
+    def cancel(self, case: Case) -> None:
+        """Take a case out of the queue, or end its job."""
+        with self._changed:
+            self._cancelled.add(case.name)
+            waiting = [one for one in self._waiting if one.name == case.name]
+            self._waiting = [one for one in self._waiting if one.name != case.name]
+            running = self._running is not None and self._running.name == case.name
+        if running:
+            self._end_process()
+        elif waiting:
+            self._store.set_status(case, Status.CANCELLED)
+
+    def place(self, case: Case) -> int | None:
+        """How many jobs come before this one; None where it does not wait."""
+        with self._changed:
+            names = [one.name for one in self._waiting]
+            return names.index(case.name) + int(self._running is not None) if case.name in names else None
+
+    def _end_process(self) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+
+    def _next(self) -> Case | None:
+        with self._changed:
+            while not self._waiting and not self._stopping:
+                self._changed.wait()
+            if self._stopping:
+                return None
+            self._running = self._waiting.pop(0)
+            return self._running
 
     def _work(self) -> None:
-        while (case := self._queue.get()) is not None:
-            case = self._store.set_status(case, Status.RUNNING)
+        while (case := self._next()) is not None:
             try:
+                case = self._store.set_status(case, Status.RUNNING)
                 status, message = self._run(case)
+                if status is not Status.DONE and case.name in self._cancelled:
+                    status, message = Status.CANCELLED, ""
+            except NeorltError as error:
+                status, message = Status.FAILED, str(error)
             except Exception as error:  # a full disk or a missing interpreter must not end the queue
-                status, message = Status.FAILED, f"The job could not be started: {type(error).__name__}."
-            self._store.set_status(case, status, message)
+                said = disk_error(error, case.folder) if isinstance(error, OSError) else None
+                status, message = Status.FAILED, str(said or f"The job could not be started: {type(error).__name__}.")
+            try:
+                if case.folder.is_dir():
+                    self._store.set_status(case, status, message)
+            except OSError:
+                # The disk takes nothing more: the case is found interrupted at the next start.
+                pass
+            with self._changed:
+                self._running = None
 
     def _run(self, case: Case) -> tuple[Status, str]:
-        command = [*WORKER, str(case.folder)]
         # The worker ends when its standard input does: a server that is killed leaves no job behind that writes later.
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, stdin=subprocess.PIPE)
+        self._process = subprocess.Popen([*WORKER, str(case.folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                         stdin=subprocess.PIPE, cwd=case.folder)
         try:
             out = _wait(self._process, TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             return Status.FAILED, "It took longer than half an hour and was stopped."
-        if self._process.returncode == 0:
+        code = self._process.returncode
+        if code == 0:
             return Status.DONE, ""
-        if self._process.returncode < 0:
-            return Status.INTERRUPTED, ""
+        if code < 0:
+            if self._stopping:
+                return Status.INTERRUPTED, ""
+            return Status.FAILED, f"The computing process was ended from outside ({_signal(code)})."
         try:
             return Status.FAILED, str(json.loads(out.strip().splitlines()[-1])["error"])
         except (ValueError, KeyError, IndexError):
             return Status.FAILED, "An unforeseen error ended the job; the details stand in error.txt of the case's folder."
+
+
+def _signal(code: int) -> str:
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"{name}, often because the machine had no memory left" if name == "SIGKILL" else name
 
 
 def _wait(process: subprocess.Popen[str], timeout_s: float) -> str:

@@ -81,7 +81,7 @@ class Pages:
             "warnings": [prose(text) for text in texts(plan.get("warnings"))],
             "citations": front.citations(maps(plan.get("citations"))),
             "labels": front.label_legend(plan),
-            "trail": audit.read(case.trail),
+            "trail": audit.against(audit.read(case.trail), case.shown_hashes()),
         }
 
     def beside(self, plan: Mapping[str, Any], found: Mapping[str, Any], index: int) -> dict[str, Any]:

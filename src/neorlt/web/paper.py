@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from neorlt.core.errors import NeorltError
+from neorlt.web.child import command as child_command
 
 TIMEOUT_S = 180.0
 
@@ -24,7 +25,7 @@ def make_pdf(plan: Path) -> bytes:
     PaperError
         If WeasyPrint is missing or fails; the sentence says which.
     """
-    command = [sys.executable, "-m", "neorlt.web.paper", str(plan)]
+    command = child_command("neorlt.web.paper", str(plan))
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False)
     except subprocess.TimeoutExpired as error:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from neorlt.core.errors import NeorltError
+from neorlt.web.child import command as child_command
 from neorlt.web.whatif import PARTS
 
 IDLE_S = 600.0
@@ -85,7 +86,7 @@ class Predictor:
         process = self._process
         if process is None or process.poll() is not None:
             process = self._process = subprocess.Popen(
-                [sys.executable, "-m", "neorlt.web.predictor"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                child_command("neorlt.web.predictor"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, text=True,
             )  # fmt: skip
         assert process.stdin is not None

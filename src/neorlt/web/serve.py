@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from neorlt.core.errors import InputError, MissingExtraError
@@ -19,8 +20,11 @@ def serve(
     certificate: Path | None = None,
     key: Path | None = None,
     shared: tuple[Path, ...] = (),
+    retention_days: float | None = None,
 ) -> None:
     """Serve the tumour board's page until it is interrupted.
+
+    Uploaded images and results are readable by the user who runs the server alone.
 
     Parameters
     ----------
@@ -33,6 +37,8 @@ def serve(
         PEM files for TLS.
     shared
         Finished output folders of ``neorlt plan`` that every session may read.
+    retention_days
+        Age at which a case is removed at a start of the server; None keeps it.
 
     Raises
     ------
@@ -41,26 +47,36 @@ def serve(
     InputError
         If the settings are not safe, or a shared folder holds no plan.
     """
+    if os.name != "posix":
+        raise InputError("the tumour board's page needs a POSIX system (Linux, macOS): it locks its files there",
+                         found=os.name, remedy="run it on such a machine, or use neorlt plan and open report.html")
     try:
         import fastapi  # noqa: F401
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("The tumour board's page", extra="web") from error
     from neorlt.web.app import create_app
+    from neorlt.web.slow import patient_protocol
 
+    os.umask(0o077)
+    settings = replace(make_settings(root, host, port, certificate, key, shared), retention_days=retention_days)
     # A browser that comes back after some seconds finds its connection open, not closed under its request.
-    uvicorn.run(create_app(make_settings(root, host, port, certificate, key, shared)), host=host, port=port, log_level="warning",
+    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", http=patient_protocol(settings.slow_s),
                 server_header=False, timeout_keep_alive=75, ssl_certfile=None if certificate is None else str(certificate),
                 ssl_keyfile=None if key is None else str(key))  # fmt: skip
 
 
 def make_settings(root: Path, host: str, port: int, certificate: Path | None, key: Path | None, shared: tuple[Path, ...]) -> Settings:
     """Settings from the options of the command line and the environment."""
-    named = []
+    named: list[tuple[str, Path]] = []
     for folder in shared:
         if not (folder / "plan.json").is_file():
             raise InputError("the folder holds no plan.json", where=str(folder), remedy="name an output folder of neorlt plan")
         name = "".join(char if char.isalnum() else "-" for char in folder.resolve().name.lower())[:40] or "case"
-        named.append((name.encode("ascii", "replace").decode().replace("?", "-"), folder.resolve()))
+        name = name.encode("ascii", "replace").decode().replace("?", "-")
+        # Two folders may bear one name (A/out and B/out): each is listed.
+        taken = {one for one, _ in named}
+        name = next(choice for choice in (name, *(f"{name}-{number}" for number in range(2, len(shared) + 2))) if choice not in taken)
+        named.append((name, folder.resolve()))
     return Settings(root=root, host=host, port=port, token=os.environ.get(TOKEN_VARIABLE) or None, certificate=certificate, key=key,
                     shared=tuple(named))  # fmt: skip

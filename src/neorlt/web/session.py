@@ -12,10 +12,12 @@ import hmac
 import os
 import secrets
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from neorlt.core.errors import InputError
+from neorlt.core.output import write_atomic
 
 COOKIE = "neorlt_session"
 CSRF_FIELD = "csrf"
@@ -30,6 +32,8 @@ class Session:
 
     name: str
     admitted: bool
+    known: bool = False
+    """Whether a cookie of ours named it: only then is the name kept when its owner is admitted (no session is planted on anyone)."""
 
     @property
     def owner(self) -> str:
@@ -38,36 +42,64 @@ class Session:
 
 
 class Sessions:
-    """Makes and checks sessions."""
+    """Makes and checks sessions.
 
-    def __init__(self, root: Path, token: str | None) -> None:
+    A cookie names its session for a year, so that a browser finds its cases again. What the access token opened, *admission*, ends
+    after ``hours``, when the token is changed, and when its owner logs out.
+    """
+
+    def __init__(self, root: Path, token: str | None, hours: float = 12.0) -> None:
+        self._root = root
         self._secret = _read_or_make_secret(root / SECRET_FILE)
         self._token = token
+        self._seconds = hours * 3600.0
+        # Another token makes every admission by the old one void.
+        self._purpose = "session" if token is None else f"session:{hashlib.sha256(token.encode()).hexdigest()}"
 
     def new(self) -> Session:
         """A session that nobody has had; admitted at once where no access token is set."""
         return Session(secrets.token_urlsafe(32), admitted=self._token is None)
 
     def admit(self, session: Session, token: str) -> Session | None:
-        """The admitted session if the access token is right, else None. Takes the same time for every wrong token."""
+        """The session, admitted, if the access token is right, else None. Takes the same time for every wrong token."""
         if self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
-        return Session(secrets.token_urlsafe(32), admitted=True)
+        return Session(session.name if session.known else secrets.token_urlsafe(32), admitted=True)
 
-    def cookie(self, session: Session) -> str:
+    def cookie(self, session: Session, now: float | None = None) -> str:
         """The cookie's value."""
-        payload = f"{session.name}.{int(session.admitted)}"
-        return f"{payload}.{self._sign('session', payload)}"
+        payload = f"{session.name}.{int(session.admitted)}.{int(time.time() if now is None else now)}"
+        name = self._sign("name", session.name)
+        return f"{payload}.{name}.{self._sign(self._purpose, payload)}"
 
-    def read(self, cookie: str | None) -> Session | None:
+    def read(self, cookie: str | None, now: float | None = None) -> Session | None:
         """The session of a cookie, or None where it is absent or was not signed here."""
         parts = (cookie or "").split(".")
-        if len(parts) != 3:
+        if len(parts) != 5:
             return None
-        name, admitted, signature = parts
-        if not hmac.compare_digest(signature.encode(), self._sign("session", f"{name}.{admitted}").encode()):
+        name, admitted, issued, own, signature = parts
+        if not hmac.compare_digest(own.encode(), self._sign("name", name).encode()):
             return None
-        return Session(name, admitted == "1")
+        valid = hmac.compare_digest(signature.encode(), self._sign(self._purpose, f"{name}.{admitted}.{issued}").encode())
+        if self._token is None:
+            return Session(name, admitted=True, known=True)
+        age = (time.time() if now is None else now) - (int(issued) if issued.isdigit() else 0)
+        still = valid and admitted == "1" and -60.0 <= age <= self._seconds and int(issued) > self._left(name)
+        return Session(name, admitted=still, known=True)
+
+    def log_out(self, session: Session) -> Session:
+        """Withdraw the admission of a session, wherever its cookie went."""
+        write_atomic(self._left_file(session.name), str(int(time.time())))
+        return Session(session.name, admitted=self._token is None, known=True)
+
+    def _left_file(self, name: str) -> Path:
+        return self._root / "left" / hashlib.sha256(f"left:{name}".encode()).hexdigest()
+
+    def _left(self, name: str) -> int:
+        try:
+            return int(self._left_file(name).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return -1
 
     def csrf(self, session: Session) -> str:
         """The token that every changing request of this session must carry."""

@@ -30,6 +30,14 @@ class Settings:
         Largest request body.
     max_unpacked_bytes, max_files, max_ratio
         Limits of an uploaded archive: unpacked size, number of files, unpacked over packed size of one file.
+    max_cases_per_owner, min_free_bytes
+        Cases a session may hold; room on the disk under which no upload is taken.
+    retention_days
+        Age at which a case is removed at the server's start; None keeps it.
+    session_hours
+        How long the access token's admission lasts.
+    slow_s
+        How long a client may take for the head of a request, and between two parts of its body.
     shared
         Finished plan folders that every session may read, by name (for example the bundled example).
 
@@ -49,6 +57,11 @@ class Settings:
     max_unpacked_bytes: int = 6 * 1024**3
     max_files: int = 20_000
     max_ratio: float = 200.0
+    max_cases_per_owner: int = 500
+    min_free_bytes: int = 2 * 1024**3
+    retention_days: float | None = None
+    session_hours: float = 12.0
+    slow_s: float = 20.0
     shared: tuple[tuple[str, Path], ...] = ()
 
     def __post_init__(self) -> None:

@@ -15,6 +15,9 @@ from neorlt.core.errors import NeorltError
 def run(case: Path) -> None:
     """Plan the case; the volumes that the page shows are written with the result."""
     from neorlt.jobs.plan import run_plan
+    from neorlt.web.store import check_input
+
+    check_input(case)
 
     study, patient = case / "input" / "study", case / "input" / "patient.toml"
     run_plan(study if study.is_dir() else None, patient if patient.is_file() else None, case / "result")
