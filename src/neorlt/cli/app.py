@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import warnings
 from typing import Annotated, Any
@@ -21,6 +22,8 @@ from neorlt.core.errors import NeorltError
 from neorlt.jobs.registry import COMMANDS, DEFAULTS, GROUPS
 
 HELP = "Neoadjuvant radioligand therapy of pancreatic neuroendocrine tumours. Research software: not a medical device."
+STOPPED = 130
+"""128 and the number of the interrupt, as shells have it."""
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -77,6 +80,8 @@ app = build()
 
 def main() -> None:
     """Run the command line and end with the documented exit status."""
+    # A polite end takes away what was half done, as an interrupt from the keyboard does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(run())
 
 
@@ -91,14 +96,28 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Exit as error:
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("neorlt: stopped; nothing was written\n")
-        return 130
+        return _stopped()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        from neorlt.core.output import disk_error
+
+        said = disk_error(error)
+        if said is None:
+            return _usage_or_bug(error)
+        sys.stderr.write(f"neorlt: error: {said}\n")
+        return said.exit_status
     except Exception as error:
         return _usage_or_bug(error)
+    if status == STOPPED:  # the command line's library turns an interrupt into this by itself
+        return _stopped()
     return status if isinstance(status, int) else 0
+
+
+def _stopped() -> int:
+    sys.stderr.write("neorlt: stopped; nothing was written\n")
+    return STOPPED
 
 
 def _usage_or_bug(error: Exception) -> int:

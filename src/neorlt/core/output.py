@@ -130,6 +130,8 @@ _DISK = {
     errno.EACCES: ("this user may not read or write there", "choose a folder of your own, or ask for the right"),
     errno.EPERM: ("this user may not do that there", "choose a folder of your own, or ask for the right"),
     errno.ENAMETOOLONG: ("the name is too long for this disk", "choose a shorter one"),
+    errno.ENOENT: ("there is no such file or folder", "correct the path"),
+    errno.EEXIST: ("a file stands where a folder belongs", "name another place"),
     errno.ENOTDIR: ("a part of the path is a file", "name a folder"),
     errno.EISDIR: ("this is a folder where a file belongs", "name a file"),
     errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n), or close other programs"),
@@ -140,12 +142,17 @@ _DISK = {
 
 
 def disk_error(error: OSError, path: Path | None = None) -> InputError | None:
-    """The sentence for an error of the disk, or None where the number says nothing of the disk."""
-    if error.errno not in _DISK:
+    """The sentence for an error of the disk, or None where it is none of the user's disk."""
+    if error.errno not in _DISK or _is_ours(error.filename):
         return None
     problem, remedy = _DISK[error.errno]
     place = error.filename if error.filename is not None else path
     return InputError(problem, where=None if place is None else os.fspath(place), remedy=remedy)
+
+
+def _is_ours(name: object) -> bool:
+    """Whether a file of the package itself is meant: that it is missing is our own fault."""
+    return isinstance(name, str | os.PathLike) and Path(__file__).resolve().parents[1] in Path(os.fspath(name)).resolve().parents
 
 
 @contextlib.contextmanager

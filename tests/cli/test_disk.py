@@ -1,0 +1,41 @@
+"""What the disk refuses, and a polite end, are one sentence and a whole state."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from neorlt.cli.app import run
+
+
+@pytest.mark.parametrize("device", ["/dev/full"])
+def test_a_full_disk_is_a_sentence(device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path(device).exists():
+        pytest.skip("no such device here")
+    assert run(["kernel", "Lu-177", "--voxel-mm", "4.8", "--out", f"{device}/x.json"]) == 2
+    assert "fault of neorlt" not in capsys.readouterr().err
+
+
+def test_a_folder_in_the_place_of_the_file_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", str(tmp_path), "--scheme", "4 x 7.4 GBq Lu-177 every 8 weeks"]) == 2
+    assert "fault of neorlt" not in capsys.readouterr().err
+
+
+def test_terminated_command_leaves_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-P", "-m", "neorlt.cli", "example", "christie", "--out", str(tmp_path / "out")],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert any(tmp_path.iterdir())
+    os.kill(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"nothing was written" in said
+    assert list(tmp_path.iterdir()) == []
