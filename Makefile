@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test system lint audit-online bench docs validate wheel lock hooks clean
+.PHONY: demo test system lint audit-online bench docs site validate wheel lock hooks clean
 
 # One stamp a set of packages: base for the demo, all for tests and development.
 $(VENV)/base.stamp: requirements.lock pyproject.toml
@@ -40,6 +40,10 @@ audit-online: $(VENV)/dev.stamp  ## known vulnerabilities of the locked packages
 
 docs: $(VENV)/dev.stamp  ## run every example of the gallery
 	$(BIN)/python tools/run_docs.py
+
+site: $(VENV)/dev.stamp  ## the whole documentation as a static site in site/, internal links checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	$(BIN)/python tools/check_site.py
 
 bench: $(VENV)/dev.stamp  ## time, peak memory and growth, each beside its baseline
 	$(BIN)/python benchmarks/run.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +14,11 @@ import typer
 from files_page import page as files_page
 
 from neorlt.cli import app
+from neorlt.core.offers import offered_names
 from neorlt.jobs.registry import CAPABILITIES, COMMANDS, Command
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+SOURCE = DOCS.parent / "src" / "neorlt"
 GENERATED = "<!-- Written by tools/make_docs.py: do not edit. -->\n"
 
 
@@ -123,6 +127,34 @@ def installing_extras() -> str:
     return "\n".join(rows) + "\n"
 
 
+def api_page(room: str) -> str:
+    """Every name that a room offers, from its docstring."""
+    path = SOURCE / room / "__init__.py"
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    lines = [GENERATED, f"# neorlt.{room}\n", text + "\n"]
+    for _, where in sorted(offered_names(str(path)).items()):
+        lines.append(f"::: {where.replace(':', '.')}\n    options:\n      heading_level: 2\n")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def api_index(rooms: list[str]) -> str:
+    """The rooms with their first sentence."""
+    rows = []
+    for room in rooms:
+        text = ast.get_docstring(ast.parse((SOURCE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+        rows.append(f"| [neorlt.{room}]({room}.md) | {_cell(text.splitlines()[0])} |")
+    return "\n".join([GENERATED, "# Python\n", _API, "| room | |\n| --- | --- |", *rows]) + "\n"
+
+
+_API = """A room of the package names what it offers: `from neorlt.planning import Patient, read_patient`. Names load their module when they
+are first asked for, so that `import neorlt` stays quick. What is not listed may change without notice; what a
+[command](../commands.md) does is the job of the same name, `from neorlt.jobs import run_plan`.
+
+A module whose main function has its own name is asked for it: `from neorlt.planning.optimise import optimise`,
+`from neorlt.response.simulate import simulate`.
+"""
+
+
 def _between(page: str, mark: str, text: str) -> str:
     """Put a generated part between its two marks."""
     start, end = f"<!-- {mark}: written by tools/make_docs.py -->\n", f"<!-- end of {mark} -->"
@@ -135,7 +167,10 @@ def _between(page: str, mark: str, text: str) -> str:
 def pages() -> dict[Path, Callable[[], str]]:
     """Each generated page and what writes it."""
     installing = DOCS / "installing.md"
+    rooms = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py") if offered_names(str(path)))
     return {
+        DOCS / "api" / "index.md": lambda: api_index(rooms),
+        **{DOCS / "api" / f"{room}.md": functools.partial(api_page, room) for room in rooms},
         DOCS / "commands.md": commands_page,
         DOCS / "files.md": files_page,
         installing: lambda: _between(installing.read_text(encoding="utf-8"), "extras", installing_extras()),
@@ -147,6 +182,7 @@ def main() -> int:
     for path, write in pages().items():
         text = write()
         if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale.append(path.name)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neorlt.core.offers import offers
+
 if TYPE_CHECKING:
+    from neorlt.reporting.choice import render_benefit
+    from neorlt.reporting.fhir import fhir_bundle
+    from neorlt.reporting.pdf import render_pdf
     from neorlt.reporting.picture import Picture
     from neorlt.reporting.report import render_report
 
-__all__ = ["Picture", "render_report"]
+__all__ = [
+    "Picture",
+    "fhir_bundle",
+    "render_benefit",
+    "render_pdf",
+    "render_report",
+]
 
-
-def __getattr__(name: str) -> object:
-    # The report brings jinja2: loaded when used, so that the package imports fast.
-    if name == "render_report":
-        from neorlt.reporting.report import render_report
-
-        return render_report
-    if name == "Picture":
-        from neorlt.reporting.picture import Picture
-
-        return Picture
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = offers(__name__)
