@@ -41,7 +41,7 @@ DIAMETER_MM = 35.0
 
 def population(name: str) -> list[float]:
     """Parameters of one distribution of the population table."""
-    return [float(x) for x in tables.read_json("planning", "population.json")[name]["parameters"]]
+    return [float(x) for x in tables.read_json("response", "population.json")[name]["parameters"]]
 
 
 def lesion_doses(rng: np.random.Generator, n_worlds: int, n_lesions: int, gbq: float, n_cycles: int, nuclide: str, fall: float = 0.14

@@ -9,10 +9,10 @@ import pytest
 
 from neorlt.nuclides.nuclide import get_nuclide
 from neorlt.planning.document import plan_document
-from neorlt.planning.doses import cycle_doses_gy, energy_ratio, kidney_kinetics, lesion_kinetics
 from neorlt.planning.patient import patient_from, read_patient
 from neorlt.planning.predict import build_world, compare, predict
 from neorlt.planning.scheme import parse_scheme, standard_schemes
+from neorlt.response.course import cycle_doses_gy, energy_ratio, fall_per_cycle, uptake_left
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "pannet-head.toml"
 N = 200
@@ -25,7 +25,7 @@ def patient():
 
 @pytest.fixture(scope="module")
 def world(patient):
-    return build_world(patient, n_draws=N, n_replicates=10, seed=3)
+    return build_world(patient, n_draws=N, n_replicates=32, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,15 @@ def comparison(world):
 
 def test_kidney_dose_of_90y_over_177lu_is_about_4(patient):
     # MODEL: ratio of about 4.3 from decay and S alone.
-    kidneys = kidney_kinetics(patient, {}, seed=1, n_draws=2000)
+    kidneys = build_world(patient, n_draws=2000, seed=1).kidneys
     ratio = kidneys.gy_per_gbq[:, 1] / kidneys.gy_per_gbq[:, 0]
     assert np.median(ratio) == pytest.approx(4.3, rel=0.1)
     assert np.corrcoef(kidneys.gy_per_gbq.T)[0, 1] > 0.9
 
 
 def test_derived_half_life_is_shorter_than_physical_decay(patient):
-    for kinetics in (kidney_kinetics(patient, {}, 1, 500), lesion_kinetics(patient, patient.lesions[0], None, 1, 500)):
+    world = build_world(patient, n_draws=500, seed=1)
+    for kinetics in (world.kidneys, world.kinetics[0]):
         for column, nuclide in enumerate(("Lu-177", "Y-90")):
             assert np.all(kinetics.half_life_h[:, column] < get_nuclide(nuclide).half_life_h)
 
@@ -58,18 +59,52 @@ def test_small_lesions_lose_most_with_90y():
     assert np.all(np.diff(ratios) > 0)
 
 
-def test_doses_are_linear_in_activity_and_fall_from_cycle_to_cycle(world):
-    kinetics = world.kinetics[0]
-    one, two = (cycle_doses_gy(kinetics, parse_scheme(f"3 x {a} GBq Lu-177 every 8 weeks"), fall=0.14) for a in (3.7, 7.4))
-    assert np.allclose(two, 2 * one)
-    assert np.allclose(one[:, 1, 0] / one[:, 0, 0], 0.86)
+def test_doses_fall_with_what_was_given(world):
+    gy = world.kinetics[0].gy_per_gbq
+    one = cycle_doses_gy(gy, parse_scheme("3 x 7.4 GBq Lu-177 every 8 weeks").activities_gbq, fall=0.14)
+    assert np.allclose(one[:, 0, 0], 7.4 * gy[:, 0])
+    assert np.allclose(one[:, 1:, 0] / one[:, :-1, 0], 0.86)
+    assert np.allclose(cycle_doses_gy(gy, np.array([[7.4, 0.0], [3.7, 0.0]])), 2 * cycle_doses_gy(gy, np.array([[3.7, 0], [1.85, 0]])))
+
+
+def test_the_fall_is_per_activity_not_per_cycle():
+    # Eight halves lose what four wholes lose; a cycle that is split at one instant is one cycle.
+    whole, half = (a * uptake_left(np.full(n, a), 0.14).sum() for n, a in ((4, 7.4), (8, 3.7)))
+    assert half == pytest.approx(whole, rel=1e-12)
+    parts = np.array([7.4, 2.0, 5.4])
+    assert (parts * uptake_left(parts, 0.14)).sum() == pytest.approx(2 * 7.4 * uptake_left(np.full(2, 7.4), 0.14).mean(), rel=1e-12)
+    # By hand: exp(-k A) over the second cycle, k = -ln(0.86)/7.4, over the first.
+    k = -np.log(0.86) / 7.4
+    area = [(np.exp(-k * a) - np.exp(-k * b)) / k for a, b in ((0, 7.4), (7.4, 11.1))]
+    assert uptake_left(np.array([7.4, 3.7]), 0.14)[1] == pytest.approx(area[1] / 3.7 / (area[0] / 7.4))
+
+
+def test_the_fall_is_smooth_in_ki67():
+    steps = np.diff(fall_per_cycle(np.linspace(0.5, 40, 400)))
+    assert np.all(steps >= 0) and steps.max() < 0.01
+    assert fall_per_cycle([1.0, 1.7, 7.7, 30.0]) == pytest.approx([0.06, 0.06, 0.14, 0.14])
+
+
+def test_a_withheld_cycle_gives_nothing_and_costs_no_uptake():
+    given = np.array([[7.4, 0.0], [7.4, 0.0], [7.4, 0.0]])
+    held = np.stack([given, given * [[1.0], [0.0], [1.0]]])
+    dose = cycle_doses_gy(np.ones((2, 2)), held, fall=0.14)
+    assert dose[1, 1].sum() == 0 and dose[1, 2, 0] == pytest.approx(dose[0, 1, 0])
+
+
+def test_cycles_of_kidneys_scatter_as_those_of_lesions_do(world):
+    activity = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks").activities_gbq
+    for dose, kinetics in ((world.kidney_doses_gy(activity), world.kidneys), (world.lesion_doses_gy(activity)[:, 0], world.kinetics[0])):
+        ratio = np.log(dose[:, :, 0] / kinetics.gy_per_gbq[:, :1])
+        assert ratio.std(axis=0) == pytest.approx(np.full(4, 0.19), rel=0.2)
+        assert abs(np.corrcoef(ratio[:, 0], ratio[:, 1])[0, 1]) < 0.25
 
 
 def test_dose_list_in_the_patient_file_sets_the_dose():
     document = {"id": "s", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 30, "ki67_pct": 1,
                                        "dose_gy": [30.0, 28.2], "dose_activity_gbq": 7.4}]}
     patient = patient_from(document, "p")
-    kinetics = lesion_kinetics(patient, patient.lesions[0], None, 1, 4000)
+    kinetics = build_world(patient, n_draws=4000, seed=1).kinetics[0]
     assert np.median(kinetics.gy_per_gbq[:, 0]) == pytest.approx(30.0 / 7.4, rel=0.02)
 
 
@@ -101,7 +136,7 @@ def test_kidney_bed_is_above_dose_and_below_its_acute_limit(comparison):
 
 
 def test_same_seed_same_answer_and_order_does_not_matter(patient, world, comparison):
-    again = predict(build_world(patient, n_draws=N, n_replicates=10, seed=3), standard_schemes()[2],
+    again = predict(build_world(patient, n_draws=N, n_replicates=32, seed=3), standard_schemes()[2],
                     max(s.surgery_week for s in standard_schemes()))
     first = comparison.predictions[2]
     assert again.diameter_change_pct == first.diameter_change_pct

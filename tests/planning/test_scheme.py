@@ -5,12 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
-from neorlt.planning.doses import cycle_doses_gy
 from neorlt.planning.patient import patient_from
-from neorlt.planning.predict import build_world, to_kidney_limit
+from neorlt.planning.predict import build_world, kidney_bed, to_kidney_limit
 from neorlt.planning.published import load_scheme
 from neorlt.planning.scheme import parse_scheme, read_scheme, standard_schemes
-from neorlt.response.kidney import kidney_bed_gy
 
 
 def test_four_cycles_every_eight_weeks():
@@ -123,6 +121,5 @@ def test_scheme_to_the_kidney_limit_meets_it():
     patient = patient_from({"id": "s", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 20}]}, "p")
     world = build_world(patient, n_draws=1000, n_replicates=1, seed=1)
     scheme = to_kidney_limit(world, load_scheme("4 x 1 GBq Lu-177 every 8 weeks to kidney limit", patient))
-    dose = cycle_doses_gy(world.kidneys, scheme)
-    bed = kidney_bed_gy(world.parameters, dose, world.kidneys.half_life_h, [c.week for c in scheme.cycles])
+    bed = kidney_bed(world, scheme)
     assert (bed > 40).mean() == pytest.approx(0.05, abs=0.003)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neorlt.clinic.vessels import VesselContact
 from neorlt.core.errors import InputError
-from neorlt.response import readouts, timing, vessels
+from neorlt.response import course, readouts, timing, vessels
 from neorlt.response.arrays import LesionArrays, Outcome, ScheduleArrays
 from neorlt.response.parameters import draw_parameters, parameter_table
 
@@ -67,24 +68,60 @@ def test_contact_matches_points_on_the_wall():
 
 
 def test_contact_falls_with_the_tumour_and_scar_keeps_it():
-    p = draw_parameters(400, 1, "prior")
-    diameter = np.tile(np.array([45.0, 40, 35, 30], np.float32), (400, 1))
-    course = vessels.vessel_course(p, "SMV", 220, diameter, 45.0)
-    assert np.all(np.diff(course.latent_deg, axis=1) <= 1e-4)
-    np.testing.assert_allclose(course.latent_deg[:, 0], 220, atol=1e-3)
-    np.testing.assert_allclose(course.seen_deg[course.residue, -1], 220, atol=1e-3)
-    assert course.residue.mean() == pytest.approx(p.fibrotic_residue_probability.mean(), abs=0.08)
-    keep = p.replace(fibrotic_residue_probability=1.0)
-    assert np.all(vessels.vessel_course(keep, "SMV", 220, diameter, 45.0).p_below(180) == 0)
+    diameter = np.array([45.0, 40, 35, 30])
+    latent = course.latent_contact_deg("SMV", 220.0, diameter, 45.0)
+    assert np.all(np.diff(latent) < 0) and latent[0] == pytest.approx(220, abs=1e-6)
+    assert course.seen_contact_deg(latent, 220.0, True).tolist() == pytest.approx([220.0] * 4)
+    # A scar hides no growth.
+    grown = course.latent_contact_deg("SMV", 220.0, 50.0, 45.0)
+    assert grown > 221 and course.seen_contact_deg(grown, 220.0, True) == grown
+    assert course.latent_contact_deg("SMA", 0.0, 80.0, 45.0) == 0
+
+
+def test_a_contact_that_no_sphere_makes_is_refused_or_taken_as_the_widest():
+    with pytest.raises(InputError, match="cannot belong"):
+        course.latent_contact_deg("SMV", 300.0, 5.0, 5.0)
+    assert course.latent_contact_deg("SMV", 300.0, 5.0, 5.0, clip=True) == pytest.approx(np.rad2deg(2 * np.arcsin(2.5 / 6)), abs=1e-3)
+
+
+VESSEL_NAMES = ("SMV", "SMA", "CA", "CHA", "Aorta", "IVC", "splenic vein")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.builds(VesselContact, st.sampled_from(VESSEL_NAMES), st.sampled_from([0.0, 30.0, 120.0, 180.0, 220.0, 360.0]),
+                          st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=3),
+       st.booleans(), st.integers(0, 2**31))
+def test_the_table_of_classes_is_the_rule(vessels, head, seed):
+    rng = np.random.default_rng(seed)
+    latent = rng.choice([0.0, 1.0, 29.0, 30.0, 121.0, 180.0, 180.5, 219.0, 221.0, 360.0], size=(40, len(vessels)))
+    base = np.array([vessel.contact_deg for vessel in vessels])
+    table = course.contact_classes(vessels, head=head)
+    for scar in (np.zeros(len(vessels), bool), base > 0):
+        seen = course.seen_contact_deg(latent, base, scar)
+        expected = course.resectability(vessels, seen, head=head)
+        assert table.with_scar(scar)[table.number(table.states(latent))].tolist() == expected.tolist()
 
 
 def test_resectable_only_when_every_vessel_is_free():
-    p = draw_parameters(10, 1, "prior").replace(fibrotic_residue_probability=0.0)
-    gone = np.tile(np.array([45.0, 5.0], np.float32), (10, 1))
-    smv, sma = (vessels.vessel_course(p, name, deg, gone, 45.0) for name, deg in (("SMV", 220), ("SMA", 90)))
-    codes = vessels.resectability([smv, sma], [True, False])
-    assert codes[:, 0].tolist() == [1] * 10
-    assert codes[:, 1].tolist() == [0] * 10
+    vessels = [VesselContact("SMV", 220, True), VesselContact("SMA", 90)]
+    seen = np.array([[220.0, 90.0], [0.0, 0.0], [0.0, 60.0]])
+    assert course.resectability(vessels, seen, head=True).tolist() == [1, 0, 1]
+    closed = [VesselContact("SMV", 30, occluded=True, reconstructible=False)]
+    assert course.resectability(closed, np.array([[30.0], [0.0]]), head=True).tolist() == [2, 2]
+
+
+def test_chance_of_response_is_the_share_of_readings_that_respond():
+    """Against counted readings: two targets, a small lesion that is none."""
+    rng = np.random.default_rng(1)
+    base, latent, sd = np.array([40.0, 25.0, 8.0]), np.array([29.0, 16.0, 20.0]), 0.12
+    keep = np.array([True, True, False])
+    z = rng.standard_normal((2, 400_000, 3))
+    read = course.read_diameter(latent, sd, z[0], z[1])[:, keep].sum(axis=1)
+    counted = (read <= 0.7 * 65.0).mean()
+    chance = course.response_chance(latent, base, np.full(4000, sd), z[0, :4000], z[1, :4000], keep)
+    assert chance.mean() == pytest.approx(counted, abs=0.012)
+    one = course.response_chance([[28.0]], [40.0], [sd], [[0.0]], [[0.0]], [True])
+    assert one[0] == pytest.approx(0.5)
 
 
 def test_one_more_month_counts_millimetres():

@@ -129,7 +129,7 @@ def test_what_no_data_stand_behind_is_named(single: dict[str, Any], tmp_path: Pa
     named = {row["name"] for row in single["assumptions"]}
     assert named >= {name for name, spec in table["marginals"].items() if spec["label"] == "assumption"}
     assert named >= {name for name, spec in shipped.items() if spec["label"] == "assumption"}
-    assert {"correlation", "dose_suv_correlation", "suv_max"} <= named
+    assert {"correlation", "suv_dose_correlation", "lesion_shared_variance", "suv_max"} <= named
     assert not named & {name for name, spec in table["marginals"].items() if spec["label"] != "assumption"}
     assert all(row["source"] for row in single["assumptions"])
     (tmp_path / "mine.csv").write_text(

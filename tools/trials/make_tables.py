@@ -96,11 +96,6 @@ def population() -> dict[str, object]:
             "label": "assumption",
             "source": "rank correlations on the normal scale; no series reports them",
         },
-        "dose_suv_correlation": {
-            "value": 0.5,
-            "label": "assumption",
-            "source": "of log dose per activity with log SUV; published values vary",
-        },
     }
 
 

@@ -1,8 +1,9 @@
 """The loop over cycles: new measurements re-weight the patient's possible worlds, and the rest of the schedule is judged anew.
 
-Each world (parameters, lesion, dose per activity, marrow) is weighted by how likely it makes the measurements, through
-the measurement models that the prediction uses: log-normal reading error of a diameter, of a dose, of a count.
-Worlds are then drawn again by weight (systematic resampling). Nothing is fitted outside the model.
+Each possible world (a draw of the parameters and doses, and in it a point of the patient's luck) is weighted by how likely it
+makes the measurements, through the measurement models that the prediction uses: log-normal reading error of a diameter, of a
+dose, of a count. Draws are then taken again by weight (systematic resampling), points by weight within them. Nothing is fitted
+outside the model; before the update the numbers are those of the plan.
 """
 
 from __future__ import annotations
@@ -15,22 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.clinic.limits import STOP_RULES
-from neorlt.core.draws import generator, summarise
+from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.planning import chances
 from neorlt.planning.decide import OBJECTIVES, RULE, Choice, choose, utility
 from neorlt.planning.evaluate import Evaluator, Floats, Outcomes
 from neorlt.planning.patient import Patient
-from neorlt.planning.predict import build_world, schedule_of
 from neorlt.planning.scheme import Scheme
 from neorlt.planning.search_space import Candidate, Limits, Weights, candidate_of
 from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update
-from neorlt.response import blood
+from neorlt.planning.world import World, build_world
+from neorlt.response import blood, course
 from neorlt.response.parameters import SENSITISERS
 from neorlt.response.readouts import blood_grade
 from neorlt.response.simulate import simulate
 
-N_PROPOSALS = 4000
+N_PROPOSALS = N_DRAWS
 FEW = 50.0
 """Below this effective number of worlds the update is called rough."""
 DELAY_WEEKS = 4.0
@@ -75,7 +77,7 @@ class Adapted:
 
 
 def adapt(
-    patient: Patient, scheme: Scheme, given: int, update: Update, limits: Limits | None = None, weights: Weights | None = None, *,
+    patient: Patient | World, scheme: Scheme, given: int, update: Update, limits: Limits | None = None, weights: Weights | None = None, *,
     n_proposals: int = N_PROPOSALS, seed: int = 1,
 ) -> Adapted:
     """Update the patient after ``given`` cycles of a scheme and judge what may follow.
@@ -83,13 +85,13 @@ def adapt(
     Parameters
     ----------
     patient, scheme, given
-        Whom, what was planned, and how many cycles of it were given.
+        Whom (or the world of a finished plan), what was planned, and how many cycles of it were given.
     update
         What was measured since.
     limits, weights
         As for the search.
     n_proposals, seed
-        Worlds that are weighted, seed.
+        Draws that are weighted, seed; those of a finished plan where its world is given.
 
     Raises
     ------
@@ -107,25 +109,39 @@ def adapt(
             raise InputError("the update holds doses of cycles that were not given", expected=f"up to {given}", found=str(len(doses)),
                              remedy="give one dose for each cycle given")
     limits, weights = limits or Limits(), weights or Weights()
-    world = build_world(patient, n_draws=n_proposals, n_replicates=1, seed=seed)
-    evaluator = Evaluator(world, blood_replicates=1)
-    log_weight, seen = _likelihood(evaluator, scheme, update)
+    world = patient if isinstance(patient, World) else build_world(patient, n_draws=n_proposals, seed=seed)
+    log_weight, seen = _likelihood(world, scheme, update)
     weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    index = _resample(weight, generator(seed, patient.id, "planning", "resample"))
+    of_draw = weight.sum(axis=1)
+    index = _resample(of_draw / of_draw.sum(), world.generator("resample"))
+    within = weight / np.maximum(weight.max(axis=1, keepdims=True), 1e-300)
     rules = _rules(update)
     names, candidates = _options(scheme, given, update, bool(rules))
-    before, after = evaluator(candidates), evaluator.take(index)(candidates)
+    before = Evaluator(world)(candidates)
+    # Only draws that came back need points by weight; where nothing was learnt about luck the integral stays as it was.
+    learnt = float(np.ptp(log_weight, axis=1).max()) > 1e-12
+    after = Evaluator(world.take(index), weight=within[index] if learnt else None)(candidates)
     return Adapted(
-        patient, scheme, given, update, names, before, after, choose(after, limits, weights),
-        tuple(Measured(what, unit, value, expected, expected[index]) for what, unit, value, expected in seen),
-        float(1.0 / np.sum(weight**2)), n_proposals, rules, weights, limits)
+        world.patient, scheme, given, update, names, before, after, choose(after, limits, weights),
+        tuple(Measured(what, unit, value, expected.ravel(), _drawn(expected[index], within[index]))
+              for what, unit, value, expected in seen),
+        float(of_draw.sum() ** 2 / np.sum(of_draw**2)), world.n_draws, rules, weights, limits)
 
 
-def _likelihood(evaluator: Evaluator, scheme: Scheme, update: Update) -> tuple[Floats, list[tuple[str, str, float, Floats]]]:
-    """Log weight of each world, and each measurement beside its expectation ``(world,)``."""
-    world, patient = evaluator.world, evaluator.world.patient
-    total = np.zeros(world.parameters.n_draws)
+def _drawn(expected: Floats, weight: Floats) -> Floats:
+    """One point of each draw ``(draw, point)``, taken by weight at evenly spread quantiles."""
+    if expected.shape[1] == 1:
+        return expected[:, 0]
+    share = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    golden = np.modf((np.arange(len(expected)) + 0.5) * 0.6180339887498949)[0]
+    at = np.minimum((share < golden[:, None]).sum(axis=1), expected.shape[1] - 1)
+    return np.asarray(expected[np.arange(len(expected)), at])
+
+
+def _likelihood(world: World, scheme: Scheme, update: Update) -> tuple[Floats, list[tuple[str, str, float, Floats]]]:
+    """Log weight of each point of luck ``(draw, point)``, and each measurement beside its expectation ``(draw, point or 1)``."""
+    patient, points = world.patient, world.points
+    total = np.zeros((world.n_draws, world.n_points))
     seen: list[tuple[str, str, float, Floats]] = []
 
     def learn(what: str, unit: str, value: float, expected: Floats, log_sd: Floats | float, shift: Floats | float = 0.0) -> None:
@@ -134,31 +150,33 @@ def _likelihood(evaluator: Evaluator, scheme: Scheme, update: Update) -> tuple[F
         total = total - 0.5 * z**2 - np.log(log_sd)
         seen.append((what, unit, value, np.asarray(expected, np.float64)))
 
-    schedule = schedule_of(world, scheme, np.array([update.week]))
-    outcome = simulate(world.parameters, world.lesions, schedule, world.effects)
-    reader = world.parameters.sigma_d.astype(np.float64) / np.sqrt(2.0)
+    schedule = world.schedule(scheme, np.array([update.week]))
+    reader = course.reading_log_sd(world.parameters.sigma_d)[:, None]
     number = {lesion.id: i for i, lesion in enumerate(patient.lesions)}
+    if any(lesion.longest_diameter_mm is not None for lesion in update.lesions):
+        outcome = simulate(world.parameters, world.lesions, schedule, world.node_effects)
+        diameter = world.lesions.diameters_mm * np.cbrt(chances.carry_log(world, outcome.relative_volume)[..., 0])
     for lesion in update.lesions:
         i = number[lesion.id]
         if lesion.longest_diameter_mm is not None:
-            learn(f"{lesion.id}: longest diameter", "mm", lesion.longest_diameter_mm, outcome.diameter_mm[:, i, 0].astype(np.float64),
-                  reader, -reader * world.effects.baseline_z[:, i])
+            learn(f"{lesion.id}: longest diameter", "mm", lesion.longest_diameter_mm, diameter[:, :, i].astype(np.float64), reader,
+                  -reader * points.baseline_z[:, :, i])
         for cycle, dose in enumerate(lesion.dose_gy):
-            learn(f"{lesion.id}: dose of cycle {cycle + 1}", "Gy", dose, schedule.dose_gy[:, i, cycle].sum(axis=-1).astype(np.float64),
-                  DOSE_LOG_SD)
-    activity = scheme.activities_gbq
+            expected = schedule.dose_gy[:, i, cycle].sum(axis=-1).astype(np.float64)
+            learn(f"{lesion.id}: dose of cycle {cycle + 1}", "Gy", dose, expected[:, None], DOSE_LOG_SD)
+    kidneys = world.kidney_doses_gy(scheme.activities_gbq).sum(axis=2)
     for cycle, dose in enumerate(update.kidney_dose_gy):
-        learn(f"kidneys: dose of cycle {cycle + 1}", "Gy", dose, (world.kidneys.gy_per_gbq * activity[cycle]).sum(axis=1), DOSE_LOG_SD)
+        learn(f"kidneys: dose of cycle {cycle + 1}", "Gy", dose, kidneys[:, cycle, None], DOSE_LOG_SD)
     baselines = patient.blood_baselines
     counts = {line: value for line, value in (update.counts or {}).items() if line in baselines}
     if counts:
-        marrow = evaluator.marrow_gy_per_gbq[:, None, :] * activity
-        course = blood.blood_course(
-            world.parameters, marrow, evaluator.marrow_half_life_h, [c.week for c in scheme.cycles],
-            weeks=13.0 * np.ceil((update.week + 1) / 13.0), seed=world.seed, slopes=evaluator.slopes, persistent=evaluator.persistent,
-            sensitiser=[SENSITISERS.index(c.sensitiser) for c in scheme.cycles])
+        marrow = chances.marrow_course(
+            world, scheme.activities_gbq, [c.week for c in scheme.cycles], [SENSITISERS.index(c.sensitiser) for c in scheme.cycles],
+            float(13.0 * np.ceil((update.week + 1) / 13.0)))
+        day = int(round(update.week * 7))
         for line, value in counts.items():
-            expected = course.counts(line, baselines[line])[:, int(round(update.week * 7))].astype(np.float64)
+            z = points.slope_z[:, :, blood.LINES.index(line)]
+            expected = baselines[line] * chances.counts_at_points(marrow.nodes(line)[:, :, day : day + 1], z)[:, :, 0]
             learn(line, "g/dl" if line == "haemoglobin" else "10^9/l", value, expected, COUNT_LOG_SD)
     return total, seen
 

@@ -17,14 +17,12 @@ from neorlt.clinic.vessels import Resectability, resectability_code, vessel_code
 from neorlt.core.draws import generator
 from neorlt.core.errors import MissingExtraError
 from neorlt.core.labels import Label
-from neorlt.nuclides.nuclide import get_nuclide
-from neorlt.planning.doses import TISSUE_G_PER_ML, energy_ratio, population
-from neorlt.planning.patient import sphere_volume_ml
-from neorlt.planning.scheme import THERAPY_NUCLIDES, Scheme
+from neorlt.documents.patient import sphere_volume_ml
+from neorlt.documents.scheme import MAX_CYCLES, Scheme
+from neorlt.response import course
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, draw_lesion_effects
-from neorlt.response.parameters import SENSITISERS, draw_parameters
+from neorlt.response.parameters import SENSITISERS, Parameters, draw_parameters
 from neorlt.response.simulate import simulate
-from neorlt.response.vessels import centre_distance_mm, contact_deg, vessel_radius_mm
 
 Floats = NDArray[np.float64]
 FEATURES: tuple[tuple[str, str, str, float, float], ...] = (
@@ -104,72 +102,47 @@ def sobol_indices(benefit: Any, bounds: Any, n_base: int = N_BASE, seed: int = 1
     return sample, values, np.array(first), np.array(total)
 
 
-def benefit_of(scheme: Scheme, features: Floats, n_draws: int = N_DRAWS, seed: int = 1) -> tuple[Floats, Floats]:
+def benefit_of(
+    scheme: Scheme, features: Floats, n_draws: int = N_DRAWS, seed: int = 1, parameters: Parameters | None = None
+) -> tuple[Floats, Floats]:
     """Gain of each patient ``(patient,)`` in the chance of being resectable and in volume removed, against no treatment at all.
 
-    Every patient meets the same worlds, so that patients differ by their features alone.
+    Every patient meets the same draws, so that patients differ by their features alone. ``parameters`` are those of a finished
+    plan's world where given.
     """
     size, ki67, quantile, vein, artery = np.asarray(features, float).T
     n = len(size)
-    parameters = draw_parameters(n_draws, seed)
+    parameters = draw_parameters(n_draws, seed) if parameters is None else parameters
+    n_draws = parameters.n_draws
     effects = draw_lesion_effects(parameters, 1, 1, seed)
     same = LesionEffects(np.repeat(effects.alpha_z, n, axis=1), np.repeat(effects.growth_z, n, axis=1),
                          np.repeat(effects.baseline_z, n, axis=1), 1, seed)
     volume = np.array([sphere_volume_ml(float(d)) for d in size])
     lesions = LesionArrays(volume_ml=volume, ki67_pct=ki67, diameter_mm=size, patient=np.arange(n))
-    times = np.array([scheme.surgery_week], np.float32)
-    dose, half_life = _doses(scheme, dose_per_gbq(quantile), volume, ki67, n_draws, seed)
+    washout = course.lognormal("lesion_washout_per_h", generator(seed, "planning", "benefit", "washout").standard_normal((n_draws, 1)))
+    per_gbq, half_life = course.exchange(dose_per_gbq(quantile), washout, volume * course.TISSUE_G_PER_ML)
+    scatter = generator(seed, "planning", "benefit", "cycles").standard_normal((n_draws, 1, MAX_CYCLES))
+    dose = course.cycle_doses_gy(per_gbq, scheme.activities_gbq, fall=course.fall_per_cycle(ki67), scatter_z=scatter,
+                                 log_sd=course.lesion_cycle_log_sd())
     outcome = simulate(parameters, lesions, ScheduleArrays(
-        week=np.array([cycle.week for cycle in scheme.cycles], np.float32), dose_gy=dose, effective_half_life_h=half_life,
-        times_week=times, sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], np.intp)), same)
+        week=np.array([cycle.week for cycle in scheme.cycles], np.float32), dose_gy=dose.astype(np.float32),
+        effective_half_life_h=half_life.astype(np.float32), times_week=np.array([scheme.surgery_week], np.float32),
+        sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], np.intp)), same)
     after = outcome.diameter_mm[:, :, 0].astype(float)
     scar_u = generator(seed, "planning", "benefit", "scar").uniform(size=(n_draws, 1, len(VESSELS)))
     scar = scar_u < np.asarray(parameters.fibrotic_residue_probability, float)[:, None, None]
     contacts = np.stack([vein, artery], axis=1)
+    latent = np.stack([course.latent_contact_deg(name, contacts[:, j], after, size, clip=True) for j, name in enumerate(VESSELS)], axis=-1)
     before = _resectable(contacts[None])[0]
-    gain = _resectable(_contact(contacts, size, after, scar)).mean(axis=0) - before
+    gain = _resectable(course.seen_contact_deg(latent, contacts, scar)).mean(axis=0) - before
     return gain, 1.0 - np.minimum(outcome.relative_volume[:, :, 0], 1.0).mean(axis=0).astype(float)
 
 
 def dose_per_gbq(quantile: Floats) -> Floats:
     """Dose per activity of 177Lu, Gy/GBq, at a quantile from 0 to 1 of the middle 95 % of the published spread."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    median, log_sd = population()["lesion_gy_per_gbq"]["parameters"]
-    return np.asarray(median * np.exp(log_sd * norm.ppf(0.025 + 0.95 * np.asarray(quantile))))
-
-
-def _doses(
-    scheme: Scheme, lu: Floats, volume_ml: Floats, ki67: Floats, n_draws: int, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    from neorlt.clinic.grade import who_grade
-
-    table = population()
-    median, log_sd = table["lesion_washout_per_h"]["parameters"]
-    washout = median * np.exp(log_sd * generator(seed, "planning", "benefit", "washout").standard_normal(n_draws))
-    rate = washout[:, None] + np.array([get_nuclide(name).decay_constant_per_h for name in THERAPY_NUCLIDES])
-    mass = np.geomspace(0.01, 2000.0, 48)
-    ratio = np.interp(np.log(volume_ml * TISSUE_G_PER_ML), np.log(mass), [energy_ratio(float(m)) for m in mass])
-    per_gbq = np.stack([np.broadcast_to(lu, (n_draws, len(lu))), lu * ratio * (rate[:, :1] / rate[:, 1:])], axis=-1)
-    grade = np.clip(np.asarray(who_grade(ki67)) - 1, 0, 2)
-    fall = np.asarray(table["lesion_fall_per_cycle"]["parameters"])[grade]
-    activity = scheme.activities_gbq
-    factor = (1.0 - fall)[:, None] ** np.arange(len(activity))
-    dose = per_gbq[:, :, None, :] * activity * factor[None, :, :, None]
-    return dose.astype(np.float32), np.repeat((np.log(2) / rate)[:, None], len(lu), axis=1).astype(np.float32)
-
-
-def _contact(baseline: Floats, size: Floats, after: Floats, scar: NDArray[np.bool_]) -> Floats:
-    """Contact seen ``(draw, patient, vessel)`` after the tumour has become ``after`` mm."""
-    seen = []
-    for j, name in enumerate(VESSELS):
-        radius = vessel_radius_mm(name)
-        widest = np.where(size / 2 >= radius, 360.0, np.rad2deg(2 * np.arcsin(np.clip(size / 2 / radius, 0, 1))) - 1e-6)
-        start = np.minimum(baseline[:, j], widest)
-        latent = contact_deg(centre_distance_mm(start, size / 2, radius), after / 2, radius)
-        latent = np.where(baseline[:, j] > 0, latent, 0.0)
-        seen.append(np.where(scar[:, :, j], np.maximum(latent, baseline[:, j]), latent))
-    return np.stack(seen, axis=-1)
+    return course.lognormal("lesion_gy_per_gbq", ndtri(0.025 + 0.95 * np.asarray(quantile)))
 
 
 def _resectable(contacts: Floats) -> Floats:
@@ -177,11 +150,13 @@ def _resectable(contacts: Floats) -> Floats:
     return np.asarray(code == int(Resectability.RESECTABLE), float)
 
 
-def who_benefits(scheme: Scheme, n_base: int = N_BASE, n_draws: int = N_DRAWS, seed: int = 1) -> Benefit:
-    """Sobol indices of the benefit of a scheme over the features' ranges."""
+def who_benefits(
+    scheme: Scheme, n_base: int = N_BASE, n_draws: int = N_DRAWS, seed: int = 1, parameters: Parameters | None = None
+) -> Benefit:
+    """Sobol indices of the benefit of a scheme over the features' ranges; ``parameters`` as for :func:`benefit_of`."""
     bounds = np.array([[low, high] for *_, low, high in FEATURES])
     sample, values, first, total = sobol_indices(
-        lambda features: np.stack(benefit_of(scheme, features, n_draws, seed), axis=1), bounds, n_base, seed)
+        lambda features: np.stack(benefit_of(scheme, features, n_draws, seed, parameters), axis=1), bounds, n_base, seed)
     names = ("resectable", "removed")
     return Benefit(scheme, sample, values[:, 0], values[:, 1], dict(zip(names, first, strict=True)), dict(zip(names, total, strict=True)))
 

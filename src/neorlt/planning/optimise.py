@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
-from neorlt.dosimetry.objects import Dose
 from neorlt.planning.decide import (
     OBJECTIVES,
     RULE,
@@ -24,20 +23,18 @@ from neorlt.planning.decide import (
     utility,
     violations,
 )
-from neorlt.planning.evaluate import Evaluator, Floats, Outcomes, fewer_draws, join
+from neorlt.planning.evaluate import Evaluator, Floats, Outcomes, join
 from neorlt.planning.patient import Patient
-from neorlt.planning.predict import World, build_world
 from neorlt.planning.scheme import Scheme
 from neorlt.planning.search import fronts, need_pymoo, search, spread
 from neorlt.planning.search_space import Candidate, Limits, SearchSpace, Weights
+from neorlt.planning.world import World, build_world
 
 N_SCREEN = 10_000
 N_SCREEN_DRAWS = 100
 N_FULL = 50
 USUAL = Candidate(((7.4, 0.0),) * 4, 8.0, 12.0)
 """The usual course, always taken through the full model beside what the search finds."""
-N_REPLICATES = 10
-"""Patients simulated within each draw by the full model of the search."""
 RESOLUTION = 0.01
 """Objectives are rounded to this (weeks to whole weeks) before schemes are said to dominate one another."""
 
@@ -77,9 +74,8 @@ class Search:
 
 
 def optimise(
-    patient: Patient, limits: Limits | None = None, weights: Weights | None = None, space: SearchSpace | None = None, *,
-    lesion_doses: Mapping[str, Dose] | None = None, kidney_doses: Mapping[str, Dose] | None = None, n_screen: int = N_SCREEN,
-    n_screen_draws: int = N_SCREEN_DRAWS, n_full: int = N_FULL, n_draws: int = N_DRAWS, seed: int = 1,
+    patient: Patient | World, limits: Limits | None = None, weights: Weights | None = None, space: SearchSpace | None = None, *,
+    n_screen: int = N_SCREEN, n_screen_draws: int = N_SCREEN_DRAWS, n_full: int = N_FULL, n_draws: int = N_DRAWS, seed: int = 1,
     references: Sequence[Candidate] = (USUAL,),
 ) -> Search:
     """Search for the scheme of highest expected utility within the limits, and for all that cannot be told apart from it.
@@ -87,11 +83,9 @@ def optimise(
     Parameters
     ----------
     patient
-        The patient at baseline.
+        The patient at baseline, or the world of a finished plan, whose draws and seed then count.
     limits, weights, space
         What may not be exceeded, how much outcomes count, what is tried.
-    lesion_doses, kidney_doses
-        Measured doses, with ``n_draws`` draws; left out, the patient file or the population speaks.
     n_screen, n_screen_draws
         Schemes screened, and the common draws on which they are.
     n_full, n_draws
@@ -108,8 +102,8 @@ def optimise(
     """
     need_pymoo()
     limits, weights, space = limits or Limits(), weights or Weights(), space or SearchSpace()
-    world = build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, n_replicates=N_REPLICATES, seed=seed)
-    screened = screen(fewer_draws(world, min(n_screen_draws, n_draws)), limits, space, n_screen, seed)
+    world = patient if isinstance(patient, World) else build_world(patient, n_draws=n_draws, seed=seed)
+    screened = screen(world.first(n_screen_draws), limits, space, n_screen, world.seed)
     nothing = Candidate((), space.interval_weeks[0], space.surgery_weeks_after_last[0])
     others = tuple(dict.fromkeys([nothing, *references]))
     finalists = [screened.candidates[i] for i in shortlist(screened, limits, weights, n_full)]
@@ -117,12 +111,12 @@ def optimise(
     full = Evaluator(world)(candidates)
     choice = choose(full, limits, weights)
     return Search(world, limits, weights, space, screened, full, choice, _front(full, limits, utility(full, weights)),
-                  tuple(range(len(others))), min(n_screen_draws, n_draws))
+                  tuple(range(len(others))), min(n_screen_draws, world.n_draws))
 
 
 def screen(world: World, limits: Limits, space: SearchSpace, n_screen: int, seed: int) -> Outcomes:
     """Search the space in a world of few draws; every scheme that was simulated is kept."""
-    evaluator = Evaluator(world, blood_replicates=1)
+    evaluator = Evaluator(world, one_patient=True)
     low, high = space.gene_bounds()
     parts: list[Outcomes] = []
     seen: dict[Candidate, tuple[Floats, Floats]] = {}

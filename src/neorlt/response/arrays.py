@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core import draws as core_draws
+from neorlt.core import tables
 from neorlt.core.errors import InputError
-from neorlt.response.parameters import GRADES, NUCLIDES, SENSITISERS, Parameters
+from neorlt.response.parameters import GRADES, NUCLIDES, ROOM, SENSITISERS, Parameters
 
 HOURS_PER_WEEK = 168.0
 
@@ -163,14 +164,8 @@ class LesionEffects:
             object.__setattr__(self, name, _floats(getattr(self, name), name))
 
 
-SHARED_VARIANCE = 0.5
-"""Share of the between-lesion variance of log alpha and log doubling time that the lesions of one patient have in
-common. Assumption: the calibration lesions carry no patient numbers."""
-
-
 def draw_lesion_effects(
     parameters: Parameters, patients: LesionArrays | int, n_replicates: int = 1, seed: int = 0,
-    shared_variance: float = SHARED_VARIANCE,
 ) -> LesionEffects:
     """Draw the differences between lesions, ``(n_draws * n_replicates, lesion)``.
 
@@ -187,13 +182,12 @@ def draw_lesion_effects(
         Lesions drawn per draw of the parameters.
     seed
         Any whole number.
-    shared_variance
-        Share of the variance common to the lesions of one patient.
     """
     n_lesions = patients if isinstance(patients, int) else patients.n_lesions
     patient = np.zeros(n_lesions, np.intp) if isinstance(patients, int) else np.asarray(patients.patient)
     n_worlds = parameters.n_draws * n_replicates
     codes = np.unique(patient, return_inverse=True)[1]
+    shared_variance = float(tables.read_json(ROOM, "population.json")["lesion_shared_variance"]["parameters"][0])
 
     def effect(name: str) -> NDArray[np.float64]:
         rng = core_draws.generator(seed, "response", "lesion", name)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -177,6 +177,11 @@ class BloodCourse:
     """``(draw, line)`` at its end."""
     label: Label = Label.BY_CONSTRUCTION
 
+    def take(self, rows: slice) -> BloodCourse:
+        """A part of the draws."""
+        arrays = {name: getattr(self, name)[rows] for name in ("relative", "given_day", "held", "lowest", "last")}
+        return replace(self, **arrays)
+
     def counts(self, line: str, baseline: ArrayLike) -> NDArray[np.float32]:
         """Counts ``(draw, day)`` in the baseline's unit (10^9/l, haemoglobin g/dl)."""
         base = np.asarray(baseline, np.float32).reshape(-1, 1)
@@ -203,32 +208,40 @@ def blood_table() -> dict[str, Any]:
     return table
 
 
+def draw_sensitivity(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Median and spread between patients of the marrow's log sensitivity, ``(n, line)`` each: one fitted pair a line and draw."""
+    table = blood_table()
+    centre, spread = [], []
+    for line in LINES:
+        fitted = table["lines"][line]
+        index = rng.integers(len(fitted["log_slope"]), size=n)
+        centre.append(np.asarray(fitted["log_slope"])[index])
+        spread.append(np.asarray(fitted["log_sd"])[index])
+    return np.stack(centre, axis=1).astype(np.float32), np.stack(spread, axis=1).astype(np.float32)
+
+
 def draw_slopes(n: int, seed: int = 0, n_replicates: int = 1) -> NDArray[np.float32]:
     """Marrow sensitivity per patient ``(n * n_replicates, line)`` in 1/Gy.
 
     Each draw takes one fitted pair (median, log-SD) per line; a patient's lines share part of their deviation.
     """
-    table = blood_table()
     rng = core_draws.generator(seed, ROOM, "blood", "slopes")
-    shared = float(table["shared_variance"]["value"])
-    common = rng.standard_normal(n * n_replicates)
-    columns = []
-    for line in LINES:
-        fitted = table["lines"][line]
-        index = rng.integers(len(fitted["log_slope"]), size=n)
-        own = rng.standard_normal(n * n_replicates)
-        z = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
-        centre = np.repeat(np.asarray(fitted["log_slope"])[index], n_replicates)
-        spread = np.repeat(np.asarray(fitted["log_sd"])[index], n_replicates)
-        columns.append(np.exp(centre + spread * z))
-    return np.stack(columns, axis=1).astype(np.float32)
+    shared = float(blood_table()["shared_variance"]["value"])
+    centre, spread = (np.repeat(values, n_replicates, axis=0) for values in draw_sensitivity(rng, n))
+    common = rng.standard_normal((n * n_replicates, 1))
+    own = rng.standard_normal((n * n_replicates, len(LINES)))
+    return np.exp(centre + spread * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)).astype(np.float32)
+
+
+def draw_persistent(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
+    """Share of the marrow's loss that stays, one fitted value a draw, ``(n,)``."""
+    fitted = np.asarray(blood_table()["persistent_share"]["draws"], np.float32)
+    return fitted[rng.integers(len(fitted), size=n)]
 
 
 def persistent_share(n: int, seed: int = 0, n_replicates: int = 1) -> NDArray[np.float32]:
     """Share of the marrow's loss that stays, one fitted value a draw, ``(n * n_replicates,)``."""
-    fitted = np.asarray(blood_table()["persistent_share"]["draws"], np.float32)
-    index = core_draws.generator(seed, ROOM, "blood", "persistent").integers(len(fitted), size=n)
-    return np.repeat(fitted[index], n_replicates)
+    return np.repeat(draw_persistent(core_draws.generator(seed, ROOM, "blood", "persistent"), n), n_replicates)
 
 
 def covariate_factor(
@@ -251,8 +264,8 @@ def covariate_factor(
     return float(np.exp(total))
 
 
-def marrow_dose_gy(parameters: Parameters, activity_gbq: ArrayLike, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Marrow dose ``(draw, cycle, nuclide)`` and effective half-life ``(draw, nuclide)`` from injected activities.
+def marrow_per_gbq(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Marrow dose per activity ``(n, nuclide)`` in Gy/GBq and effective half-life ``(n, nuclide)`` in hours.
 
     177Lu: 0.067 Gy/GBq (SD 0.007; Bergsma 2016, blood-based). 90Y is derived from it: same biology, its own decay and
     electron energy (an assumption that leaves out bone uptake of free 90Y).
@@ -260,16 +273,20 @@ def marrow_dose_gy(parameters: Parameters, activity_gbq: ArrayLike, seed: int = 
     from neorlt.nuclides.nuclide import get_nuclide
 
     table = blood_table()
-    activity = np.asarray(activity_gbq, np.float64)
-    rng = core_draws.generator(seed, ROOM, "blood", "marrow")
     per_gbq = table["marrow_lu_gy_per_gbq"]
-    lu = np.maximum(rng.normal(per_gbq["value"], per_gbq["sd"], parameters.n_draws), 0.01)
+    lu = np.maximum(rng.normal(per_gbq["value"], per_gbq["sd"], n), 0.01)
     decay = np.array([get_nuclide(name).decay_constant_per_h for name in NUCLIDES])
     energy = np.array([get_nuclide(name).electron_energy_mev for name in NUCLIDES])
     rate = np.log(2) / table["marrow_half_life_h"]["value"] - decay[0] + decay
     coefficient = lu[:, None] * (energy / energy[0]) * (rate[0] / rate)
-    half_life = np.broadcast_to(np.log(2) / rate, (parameters.n_draws, len(NUCLIDES)))
-    return (coefficient[:, None, :] * activity).astype(np.float32), half_life.astype(np.float32)
+    half_life = np.broadcast_to(np.log(2) / rate, (n, len(NUCLIDES)))
+    return coefficient.astype(np.float32), half_life.astype(np.float32)
+
+
+def marrow_dose_gy(parameters: Parameters, activity_gbq: ArrayLike, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Marrow dose ``(draw, cycle, nuclide)`` and effective half-life ``(draw, nuclide)`` from injected activities."""
+    per_gbq, half_life = marrow_per_gbq(core_draws.generator(seed, ROOM, "blood", "marrow"), parameters.n_draws)
+    return (per_gbq[:, None, :] * np.asarray(activity_gbq, np.float64)).astype(np.float32), half_life
 
 
 def blood_course(
@@ -347,6 +364,14 @@ WITHHOLD_FROM = {"platelets": 2, "neutrophils": 3, "haemoglobin": 3}
 HOLD_BELOW = {"platelets": 75.0, "neutrophils": 1.0, "haemoglobin": 8.0}
 """Counts (10^9/l, haemoglobin g/dl) below which the next cycle waits: CTCAE grade 2 of platelets, grade 3 of the others
 (US label, read in PMC10133840 table 1: withheld until grade 0-1, and 0-2)."""
+
+
+def grade_limit(line: str, grade: int) -> float:
+    """The count below which a line has this CTCAE grade or worse (2 to 4; haemoglobin to 3)."""
+    from neorlt.clinic.ctcae import FALLING
+
+    unit = "g_dl" if line == "haemoglobin" else "e9_per_l"
+    return float(FALLING[f"{line}_{unit}"][grade - 2])
 
 
 def hold_below(baselines: Mapping[str, ArrayLike]) -> NDArray[np.float64]:

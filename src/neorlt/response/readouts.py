@@ -130,9 +130,12 @@ class GradeChange:
     """``(world,)`` hot-spot count that the pathologist would report after surgery."""
 
 
-def count_hot_spot(true_pct: NDArray[Any], log_sd: NDArray[Any], rng: np.random.Generator, cells: int = KI67_CELLS) -> NDArray[np.float32]:
-    """Ki-67 that a count of a sampled hot spot gives: log-normal sampling, then a binomial count."""
-    sampled = np.clip(np.asarray(true_pct) * np.exp(np.asarray(log_sd) * rng.standard_normal(np.shape(true_pct))), 0.01, 100.0)
+def count_hot_spot(
+    true_pct: NDArray[Any], log_sd: NDArray[Any], rng: np.random.Generator, cells: int = KI67_CELLS, z: NDArray[Any] | None = None
+) -> NDArray[np.float32]:
+    """Ki-67 that a count of a sampled hot spot gives: log-normal sampling (at ``z`` where given), then a binomial count."""
+    luck = rng.standard_normal(np.shape(true_pct)) if z is None else z
+    sampled = np.clip(np.asarray(true_pct) * np.exp(np.asarray(log_sd) * luck), 0.01, 100.0)
     return np.asarray(100.0 * rng.binomial(cells, sampled / 100.0) / cells, np.float32)
 
 

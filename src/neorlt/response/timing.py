@@ -6,6 +6,7 @@ Timing is never a single best date: what the model can say is a probability, wit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,16 +40,22 @@ def one_more_month(outcome: Outcome, lesion: int, enough_mm: float = ENOUGH_MM, 
     InputError
         If the read-outs end before a month has passed.
     """
-    times = np.asarray(outcome.times_week, np.float64)
+    diameter = outcome.diameter_mm[:, lesion, :]
+    return one_month_more(outcome.times_week, diameter.reshape(-1, outcome.n_replicates, diameter.shape[1]), enough_mm, weeks)
+
+
+def one_month_more(
+    times_week: NDArray[Any], diameter_mm: NDArray[Any], enough_mm: float = ENOUGH_MM, weeks: float = MONTH_WEEKS
+) -> OneMoreMonth:
+    """:func:`one_more_month` from latent diameters ``(draw, point, time)``."""
+    times = np.asarray(times_week, np.float64)
     if times.ndim != 1 or len(times) < 2 or times[-1] - times[0] < weeks:
         raise InputError("the read-outs are too short to look a month ahead", remedy="ask for read-outs over a longer time")
-    diameter = outcome.diameter_mm[:, lesion, :]
     start = times[times + weeks <= times[-1] + 1e-9]
     later = start + weeks
     right = np.clip(np.searchsorted(times, later), 1, len(times) - 1)
     share = ((later - times[right - 1]) / (times[right] - times[right - 1])).astype(np.float32)
-    ahead = diameter[:, right - 1] * (1 - share) + diameter[:, right] * share
-    enough = diameter[:, : len(start)] - ahead >= enough_mm
-    per_draw = enough.reshape(-1, outcome.n_replicates, len(start)).mean(axis=1)
+    ahead = diameter_mm[..., right - 1] * (1 - share) + diameter_mm[..., right] * share
+    per_draw = (diameter_mm[..., : len(start)] - ahead >= enough_mm).mean(axis=1)
     low, high = np.quantile(per_draw, [0.05, 0.95], axis=0)
     return OneMoreMonth(start, per_draw.mean(axis=0), low, high, enough_mm)

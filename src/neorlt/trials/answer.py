@@ -12,6 +12,7 @@ from neorlt.cohorts.reading import read_cohort
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.response import course
 from neorlt.trials.design import BINARY, LOWER_IS_BETTER, TrialDesign
 from neorlt.trials.designs.two_arm import two_arm
 from neorlt.trials.population import COHORT_COLUMNS, population_table
@@ -99,11 +100,11 @@ def assumptions(design: TrialDesign) -> list[dict[str, Any]]:
         for name, spec in table["marginals"].items()
         if spec["label"] == Label.ASSUMPTION and name not in replaced
     ]
-    for name in ("correlation", "dose_suv_correlation"):
-        spec = table[name]
-        if spec.get("label") == Label.ASSUMPTION:
-            value = spec.get("pairs", spec.get("value"))
-            found.append({"part": "patients", "name": name, "value": value, "unit": "", "source": spec.get("source", "")})
+    spec = table["correlation"]
+    found.append({"part": "patients", "name": "correlation", "value": spec["pairs"], "unit": "", "source": spec["source"]})
+    for name, row in course.population().items():
+        if row["label"] == Label.ASSUMPTION:
+            found.append({"part": "patients", "name": name, "value": row["parameters"], "unit": row["unit"], "source": row["source"]})
     base = tables.read_json("trials", "scenarios.json")["base"]["values"]
     for name, spec in base.items():
         own = design.values.get(name, spec["value"]) != spec["value"]

@@ -13,6 +13,7 @@ from neorlt.clinic.vessels import resectability_code, vessel_codes
 from neorlt.cohorts.reading import Cohort
 from neorlt.core import tables
 from neorlt.core.errors import InputError
+from neorlt.response import course
 from neorlt.trials.rules import Rule
 
 Floats = NDArray[np.float64]
@@ -92,10 +93,7 @@ def draw_population(n: int, rng: np.random.Generator) -> dict[str, Floats]:
             values = (ndtr(z) > 1.0 - p[0]).astype(float)
         low, high = table["bounds"].get(name, (-np.inf, np.inf))
         drawn[name] = np.clip(values, low, high)
-    suv = table["marginals"]["suv_max"]["parameters"]
-    rho = table["dose_suv_correlation"]["value"]
-    z_suv = np.log(drawn["suv_max"] / suv[0]) / suv[1]
-    drawn["dose_z"] = rho * z_suv + np.sqrt(1 - rho**2) * rng.standard_normal(n)
+    drawn["dose_z"] = course.patient_dose_z(rng.standard_normal(n), drawn["suv_max"])
     touched = drawn.pop("vessel_contact") > 0
     artery = drawn.pop("artery_share") > 0
     drawn["vein_deg"] = np.where(touched, drawn.pop("vein_contact_deg"), 0.0)

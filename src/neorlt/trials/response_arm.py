@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.clinic.limits import kidney_bed_limit_gy
 from neorlt.clinic.recist import Response, classify_recist
 from neorlt.core.draws import generator
-from neorlt.nuclides.nuclide import get_nuclide
-from neorlt.planning.doses import TISSUE_G_PER_ML, cycle_log_sd, energy_ratio, population
-from neorlt.planning.patient import sphere_volume_ml
-from neorlt.planning.scheme import THERAPY_NUCLIDES
-from neorlt.response import blood
+from neorlt.documents.patient import sphere_volume_ml
+from neorlt.response import blood, course
 from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
 from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.parameters import SENSITISERS, Parameters
 from neorlt.response.simulate import simulate
-from neorlt.response.vessels import centre_distance_mm, contact_deg, vessel_radius_mm
 from neorlt.trials.design import Arm, TrialDesign
 from neorlt.trials.population import VESSELS, Patients, resectability_of
 
@@ -50,7 +44,7 @@ def toxicity_probability(design: TrialDesign, arm: Arm, parameters: Parameters, 
         return np.zeros(parameters.n_draws)
     cycles = arm.scheme.cycles
     dose, half_life = blood.marrow_dose_gy(parameters, arm.scheme.activities_gbq, seed)
-    course = blood.blood_course(
+    counts = blood.blood_course(
         parameters,
         dose,
         half_life,
@@ -67,7 +61,7 @@ def toxicity_probability(design: TrialDesign, arm: Arm, parameters: Parameters, 
         "platelets": marginals["platelets_e9_per_l"]["parameters"][0],
         "neutrophils": marginals["neutrophils_e9_per_l"]["parameters"][0],
     }
-    return np.asarray(blood.p_grade34(course, baselines, BLOOD_REPLICATES)["any"], float)
+    return np.asarray(blood.p_grade34(counts, baselines, BLOOD_REPLICATES)["any"], float)
 
 
 def lesions_of(patients: Patients) -> tuple[LesionArrays, NDArray[np.intp]]:
@@ -85,18 +79,6 @@ def lesions_of(patients: Patients) -> tuple[LesionArrays, NDArray[np.intp]]:
     ), owner
 
 
-def _lognormal(name: str, z: Floats) -> Floats:
-    median, log_sd = population()[name]["parameters"]
-    return np.asarray(median * np.exp(log_sd * z))
-
-
-@functools.cache
-def _energy_ratios() -> tuple[Floats, Floats]:
-    """Log mass in g, and dose per decay of 90Y over 177Lu there: 48 points hold the curve within 0.1 %."""
-    mass = np.geomspace(0.01, 2000.0, 48)
-    return np.log(mass), np.array([energy_ratio(float(m)) for m in mass])
-
-
 def lesion_doses(
     arm: Arm,
     patients: Patients,
@@ -108,28 +90,23 @@ def lesion_doses(
 ) -> tuple[Floats, Floats]:
     """Doses ``(draw, lesion, cycle, nuclide)`` and half-lives ``(draw, lesion, nuclide)`` under the whole scheme.
 
-    A patient's lesions share half of the spread of dose per activity, which goes with the SUV. ``y90_potency`` is a factor
+    A patient's lesions share part of the spread of dose per activity, which goes with the SUV. ``y90_potency`` is a factor
     on 90Y doses, for the scenarios: what a gray of 90Y does beside one of 177Lu is not known.
     """
     assert arm.scheme is not None
-    cycles = arm.scheme.cycles
     n = len(owner)
-    own = rng.standard_normal((n_draws, n))
-    z = np.sqrt(0.5) * patients["dose_z"][owner] + np.sqrt(0.5) * own
-    lu = _lognormal("lesion_gy_per_gbq", z)
-    washout = _lognormal("lesion_washout_per_h", rng.standard_normal((n_draws, n)))
-    decay = np.array([get_nuclide(name).decay_constant_per_h for name in THERAPY_NUCLIDES])
-    rate = washout[..., None] + decay
-    mass = np.asarray(lesions.volume_ml, float) * TISSUE_G_PER_ML
-    ratio = np.interp(np.log(mass), *_energy_ratios())
-    per_gbq = np.stack([lu, lu * ratio * rate[..., 0] / rate[..., 1] * y90_potency], axis=-1)
-    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in cycles])
-    falls = np.asarray(population()["lesion_fall_per_cycle"]["parameters"], float)
-    fall = falls[np.clip(np.asarray(lesions.grade, int), 0, 2)]
-    factor = (1.0 - fall)[:, None] ** np.arange(len(cycles))
-    scatter = np.exp(cycle_log_sd() * rng.standard_normal((n_draws, n, len(cycles))))
-    dose = per_gbq[:, :, None, :] * activity * (factor * scatter)[..., None]
-    return dose, np.log(2.0) / rate
+    own, washout = rng.standard_normal((n_draws, n)), rng.standard_normal((n_draws, n))
+    lu = course.lognormal("lesion_gy_per_gbq", course.share_between_lesions(patients["dose_z"][owner], own))
+    mass = np.asarray(lesions.volume_ml, float) * course.TISSUE_G_PER_ML
+    per_gbq, half_life = course.exchange(lu, course.lognormal("lesion_washout_per_h", washout), mass)
+    dose = course.cycle_doses_gy(
+        per_gbq,
+        arm.scheme.activities_gbq,
+        fall=course.fall_per_cycle(lesions.ki67_pct),
+        scatter_z=rng.standard_normal((n_draws, n, len(arm.scheme.cycles))),
+        log_sd=course.lesion_cycle_log_sd(),
+    )
+    return dose * np.array([1.0, y90_potency]), half_life
 
 
 def allowed_cycles(arm: Arm, parameters: Parameters, n_patients: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -140,20 +117,19 @@ def allowed_cycles(arm: Arm, parameters: Parameters, n_patients: int, rng: np.ra
     shape = (parameters.n_draws, n_patients)
     if not arm.dosimetry_guided:
         return np.full(shape, total, np.intp)
-    lu = _lognormal("kidney_gy_per_gbq", rng.standard_normal(shape))
-    washout = _lognormal("kidney_washout_per_h", rng.standard_normal(shape))
-    decay = np.array([get_nuclide(name).decay_constant_per_h for name in THERAPY_NUCLIDES])
-    rate = washout[..., None] + decay
-    mass_g = float(population()["kidney_mass_g"]["parameters"][0])
-    per_gbq = np.stack([lu, lu * energy_ratio(mass_g) * rate[..., 0] / rate[..., 1]], axis=-1)
-    activity = np.array([[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in cycles])
-    dose = (per_gbq[:, :, None, :] * activity).reshape(-1, total, 2)
+    lu = course.lognormal("kidney_gy_per_gbq", rng.standard_normal(shape))
+    washout = course.lognormal("kidney_washout_per_h", rng.standard_normal(shape))
+    per_gbq, half_life = course.exchange(lu, washout, course.fixed("kidney_mass_g"))
+    scatter = rng.standard_normal((*shape, total))
+    dose = course.cycle_doses_gy(
+        per_gbq, arm.scheme.activities_gbq, scatter_z=scatter, log_sd=course.kidney_cycle_log_sd()
+    ).reshape(-1, total, 2)
     worlds = parameters.repeat(n_patients)
     weeks = [cycle.week for cycle in cycles]
     fits = np.zeros(dose.shape[0], np.intp)
     for k in range(1, total + 1):
-        bed = kidney_bed_gy(worlds, dose[:, :k], (np.log(2.0) / rate).reshape(-1, 2), weeks[:k])
-        fits = np.where((bed <= kidney_bed_limit_gy()) & (fits == k - 1), k, fits)
+        bed = kidney_bed_gy(worlds, dose[:, :k], half_life.reshape(-1, 2), weeks[:k])
+        fits = np.where((bed <= course.kidney_limit_gy(())) & (fits == k - 1), k, fits)
     return np.asarray(np.maximum(fits, 1).reshape(shape), np.intp)
 
 
@@ -269,14 +245,9 @@ def _judged(
     code = np.asarray(classify_recist(total, base, base), np.intp)
     contacts = []
     for name, column in zip(VESSELS, ("vein_deg", "artery_deg"), strict=True):
-        baseline, radius = patients[column], vessel_radius_mm(name)
-        # A contact that a sphere this small cannot make is taken as the widest it can.
-        widest = np.rad2deg(2 * np.arcsin(np.clip(size / 2 / radius, 0, 1))) - 1e-6
-        possible = np.where(baseline > widest, np.where(size / 2 >= radius, baseline, widest), baseline)
-        distance = centre_distance_mm(possible, size / 2, radius)
-        latent = contact_deg(distance, size * ratio / 2, radius)
+        baseline = patients[column]
+        latent = course.latent_contact_deg(name, baseline, size * ratio, size, clip=True)
         scar = rng.random(ratio.shape) < np.asarray(parameters.fibrotic_residue_probability, float)[:, None]
-        seen = np.where(scar, np.maximum(latent, baseline), latent)
-        contacts.append(np.where(baseline > 0, seen, 0.0))
+        contacts.append(course.seen_contact_deg(latent, baseline, scar & (baseline > 0)))
     classes = resectability_of(np.stack(contacts, axis=-1), patients["head"] > 0)
     return ArmResponse(week, code, 100.0 * (total / base - 1.0), classes, ki67, cycles, toxic)

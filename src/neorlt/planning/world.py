@@ -1,0 +1,405 @@
+"""One world of a patient: everything that is in doubt, drawn once, whoever asks. Plan, page, search, update and trial share it.
+
+Every cause of doubt has one name and one draw: dose per activity of each lesion and of the kidneys, scatter between cycles,
+posterior row, the patient's own luck (lesions, readings, scars, marrow). Streams are keyed by seed, place in the cohort and
+cause, never by a pseudonym. A world can be kept as ``world.npz`` and read back; it is then the same to the last digit.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neorlt.core import draws as core_draws
+from neorlt.core.draws import N_DRAWS
+from neorlt.core.errors import InputError
+from neorlt.core.labels import Label
+from neorlt.documents.patient import Lesion, Patient
+from neorlt.documents.scheme import MAX_CYCLES, Scheme
+from neorlt.documents.store import plain, read
+from neorlt.dosimetry.objects import Dose
+from neorlt.planning.doses import (
+    Kinetics,
+    from_images,
+    kidneys_from_images,
+    kidneys_from_population,
+    lesion_from_file,
+    lesion_from_population,
+)
+from neorlt.response import blood, course, luck
+from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
+from neorlt.response.parameters import MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
+
+Floats = NDArray[np.float64]
+ASSUMED_KI67_PCT = 5.0
+"""Where no Ki-67 is known the lesion grows as a G2 (assumption); no Ki-67 or grade is then reported."""
+WORLD_VERSION = 1
+"""Raised whenever the arrays of ``world.npz`` change."""
+WORLD_FILE = "world.npz"
+
+
+@dataclass(frozen=True)
+class Points:
+    """A patient's luck at the points of integration, ``(draw, point, ...)``; standard normal but for ``scar_u`` (uniform)."""
+
+    alpha_z: Floats
+    growth_z: Floats
+    baseline_z: Floats
+    reading_z: Floats
+    """``(draw, point, lesion)``: sensitivity, doubling time, error of the baseline reading and of a later one."""
+    scar_u: Floats
+    """``(draw, point, vessel)``."""
+    slope_z: Floats
+    """``(draw, point, blood line)`` log sensitivity of the marrow."""
+    ki67_z: Floats
+    specimen_z: Floats
+    """``(draw, point)`` sampling errors of the biopsy and of the specimen."""
+
+
+@dataclass(frozen=True)
+class World:
+    """All that is in doubt about one patient; the leading axis of every array is the draw."""
+
+    patient: Patient
+    parameters: Parameters
+    lesions: LesionArrays
+    kinetics: tuple[Kinetics, ...]
+    kidneys: Kinetics
+    cycle_z: NDArray[np.float32]
+    """``(draw, lesion, MAX_CYCLES)`` scatter of a lesion's dose between cycles; 0 in a cycle that was measured."""
+    kidney_cycle_z: NDArray[np.float32]
+    """``(draw, MAX_CYCLES)``."""
+    marrow_gy_per_gbq: NDArray[np.float32]
+    marrow_half_life_h: NDArray[np.float32]
+    """``(draw, nuclide)``."""
+    slope_centre: NDArray[np.float32]
+    slope_spread: NDArray[np.float32]
+    """``(draw, blood line)`` median and log-SD between patients of the marrow's log sensitivity."""
+    persistent: NDArray[np.float32]
+    """``(draw,)`` share of the marrow's loss that stays."""
+    neoplasm: NDArray[np.float32]
+    """``(draw,)`` risk of a secondary myeloid neoplasm after the usual course."""
+    luck: NDArray[np.float32]
+    """``(draw, dimension)`` uniform shifts of the points of luck; by themselves one patient a draw."""
+    seed: int
+    index: int = 0
+    """Place in a cohort; 0 for a single patient."""
+    n_points: int = luck.N_POINTS
+
+    def generator(self, *cause: str) -> np.random.Generator:
+        """The stream of one more cause of doubt of this patient."""
+        return cause_generator(self.seed, self.index, *cause)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.parameters.n_draws
+
+    @property
+    def followed(self) -> int:
+        """Number of the lesion that is followed: the pancreatic primary, else the largest."""
+        return self.patient.followed
+
+    @property
+    def vessels(self) -> tuple[Any, ...]:
+        """Vessels of the lesion that is followed."""
+        return self.patient.lesions[self.followed].vessels
+
+    @functools.cached_property
+    def gy_per_gbq(self) -> Floats:
+        """``(draw, lesion, nuclide)``."""
+        return np.stack([kinetics.gy_per_gbq for kinetics in self.kinetics], axis=1)
+
+    @functools.cached_property
+    def half_life_h(self) -> Floats:
+        """Effective half-life ``(draw, lesion, nuclide)``."""
+        return np.stack([kinetics.half_life_h for kinetics in self.kinetics], axis=1)
+
+    @functools.cached_property
+    def falls(self) -> Floats:
+        """Fraction of dose per activity that each lesion loses over a cycle of 7.4 GBq, ``(lesion,)``."""
+        return np.array([lesion_fall(self.patient, lesion) for lesion in self.patient.lesions])
+
+    @functools.cached_property
+    def points(self) -> Points:
+        """The luck at ``n_points`` points of every draw."""
+        return _points(self.luck, self.patient, self.n_points)
+
+    @functools.cached_property
+    def node_weights(self) -> NDArray[np.float32]:
+        """Weights that carry results at the nodes to the points, ``(draw, lesion, point, node)``."""
+        return luck.node_weights(self.points.alpha_z, self.points.growth_z, self.parameters.doubling_log_sd[:, self.lesions.grades])
+
+    @functools.cached_property
+    def node_effects(self) -> LesionEffects:
+        """Lesions at the nodes of sensitivity and growth, for :func:`~neorlt.response.simulate.simulate`."""
+        alpha, growth = (np.tile(z, self.n_draws)[:, None].repeat(self.lesions.n_lesions, axis=1) for z in luck.node_luck())
+        return LesionEffects(alpha, growth, np.zeros_like(alpha), luck.N_NODES, self.seed)
+
+    @functools.cached_property
+    def one(self) -> Points:
+        """One patient a draw: the first point of each, with the point axis kept."""
+        return _points(self.luck, self.patient, 1)
+
+    @property
+    def alpha_z(self) -> Floats:
+        """One patient a draw: deviation of each lesion's sensitivity, ``(draw, lesion)``."""
+        return self.one.alpha_z[:, 0]
+
+    @property
+    def growth_z(self) -> Floats:
+        """One patient a draw: deviation of each lesion's doubling time, ``(draw, lesion)``."""
+        return self.one.growth_z[:, 0]
+
+    @property
+    def baseline_z(self) -> Floats:
+        """One patient a draw: error of the baseline reading, ``(draw, lesion)``."""
+        return self.one.baseline_z[:, 0]
+
+    @property
+    def reading_z(self) -> Floats:
+        """One patient a draw: error of a later reading, ``(draw, lesion)``."""
+        return self.one.reading_z[:, 0]
+
+    @property
+    def scar_u(self) -> Floats:
+        """One patient a draw: a vessel's contact stays as scar where this is below the scar's probability, ``(draw, vessel)``."""
+        return self.one.scar_u[:, 0]
+
+    @property
+    def slopes(self) -> NDArray[np.float32]:
+        """One patient a draw: sensitivity of the marrow, ``(draw, blood line)`` in 1/Gy."""
+        return np.exp(self.slope_centre + self.slope_spread * self.one.slope_z[:, 0]).astype(np.float32)
+
+    @property
+    def effects(self) -> LesionEffects:
+        """One patient a draw, for :func:`~neorlt.response.simulate.simulate`."""
+        return LesionEffects(self.alpha_z, self.growth_z, self.baseline_z, 1, self.seed)
+
+    def lesion_doses_gy(self, activity_gbq: ArrayLike) -> Floats:
+        """Dose of every lesion ``(draw, lesion, cycle, nuclide)``; activity ``(cycle, nuclide)`` or ``(draw, cycle, nuclide)``."""
+        activity = np.asarray(activity_gbq, np.float64)
+        activity = activity[:, None] if activity.ndim == 3 else activity
+        sd = course.lesion_cycle_log_sd()
+        return course.cycle_doses_gy(self.gy_per_gbq, activity, fall=self.falls, scatter_z=self.cycle_z, log_sd=sd)
+
+    def kidney_doses_gy(self, activity_gbq: ArrayLike) -> Floats:
+        """Dose of the kidneys ``(draw, cycle, nuclide)``; activity ``(cycle, nuclide)`` or ``(draw, cycle, nuclide)``."""
+        sd = course.kidney_cycle_log_sd()
+        return course.cycle_doses_gy(self.kidneys.gy_per_gbq, activity_gbq, scatter_z=self.kidney_cycle_z, log_sd=sd)
+
+    def schedule(self, scheme: Scheme, times_week: ArrayLike) -> ScheduleArrays:
+        """A scheme's doses and times, for :func:`~neorlt.response.simulate.simulate`."""
+        return ScheduleArrays(
+            week=np.array([cycle.week for cycle in scheme.cycles], dtype=np.float32),
+            dose_gy=self.lesion_doses_gy(scheme.activities_gbq).astype(np.float32),
+            effective_half_life_h=self.half_life_h.astype(np.float32),
+            times_week=np.asarray(times_week, np.float32),
+            sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], dtype=np.intp),
+        )
+
+    def take(self, index: NDArray[np.intp]) -> World:
+        """The draws at ``index`` (repeats allowed)."""
+        arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
+        return replace(self, parameters=self.parameters.take(index), kinetics=tuple(k.take(index) for k in self.kinetics),
+                       kidneys=self.kidneys.take(index), **arrays)
+
+    def first(self, n: int) -> World:
+        """The first ``n`` draws."""
+        return self.take(np.arange(min(n, self.n_draws)))
+
+
+_ARRAYS = ("cycle_z", "kidney_cycle_z", "marrow_gy_per_gbq", "marrow_half_life_h", "slope_centre", "slope_spread", "persistent",
+           "neoplasm", "luck")
+
+
+def cause_generator(seed: int, index: int, *cause: str) -> np.random.Generator:
+    """The stream of one cause of doubt of the patient at ``index`` of a cohort."""
+    return core_draws.generator(seed, "world", str(index), *cause)
+
+
+def lesion_fall(patient: Patient, lesion: Lesion) -> float:
+    """Fraction of dose per activity that a lesion loses over a cycle of 7.4 GBq, by its Ki-67."""
+    return float(course.fall_per_cycle(patient.ki67_of(lesion) or ASSUMED_KI67_PCT))
+
+
+def _dimensions(patient: Patient) -> dict[str, int]:
+    """Column of the luck that each cause has; what matters most comes first, where points are spread most evenly."""
+    main, n_vessels = patient.followed, len(patient.lesions[patient.followed].vessels)
+    others = [i for i in range(len(patient.lesions)) if i != main]
+    names = [f"alpha {main}", f"growth {main}", f"reading {main}", f"baseline {main}", *(f"scar {v}" for v in range(n_vessels)),
+             "blood", *(f"blood {line}" for line in blood.LINES), "biopsy", "specimen"]
+    if others:
+        names = ["alpha", "growth", *names]
+    names += [f"{what} {i}" for i in others for what in ("alpha", "growth", "reading", "baseline")]
+    return {name: column for column, name in enumerate(names)}
+
+
+def _points(shift: NDArray[np.float32], patient: Patient, n_points: int) -> Points:
+    column = _dimensions(patient)
+    uniform = luck.spread_points(shift.astype(np.float64), n_points, slice(0, shift.shape[1]))
+    scar = [i for name, i in column.items() if name.startswith("scar")]
+    z = luck.normal(uniform)
+    n = len(patient.lesions)
+
+    def lesions(what: str) -> Floats:
+        own = z[:, :, [column[f"{what} {i}"] for i in range(n)]]
+        if n == 1 or what not in ("alpha", "growth"):
+            return np.asarray(own)
+        return course.share_between_lesions(z[:, :, [column[what]]], own)
+
+    shared = float(blood.blood_table()["shared_variance"]["value"])
+    lines = z[:, :, [column[f"blood {line}"] for line in blood.LINES]]
+    return Points(
+        lesions("alpha"), lesions("growth"), lesions("baseline"), lesions("reading"), np.asarray(uniform[:, :, scar]),
+        np.asarray(np.sqrt(shared) * z[:, :, [column["blood"]]] + np.sqrt(1.0 - shared) * lines),
+        z[:, :, column["biopsy"]], z[:, :, column["specimen"]])
+
+
+def build_world(
+    patient: Patient, lesion_doses: Mapping[str, Dose] | None = None, kidney_doses: Mapping[str, Dose] | None = None, *,
+    n_draws: int = N_DRAWS, n_replicates: int = luck.N_POINTS, seed: int = 1, index: int = 0,
+) -> World:
+    """Draw everything that does not depend on the scheme.
+
+    Parameters
+    ----------
+    patient
+        The patient at baseline.
+    lesion_doses, kidney_doses
+        Measured doses by lesion id and by kidney, with as many draws as ``n_draws``; left out, the patient file or
+        the population speaks.
+    n_draws, n_replicates, seed
+        Draws of the parameters, points of luck within each, seed.
+    index
+        Place in a cohort; 0 for a single patient.
+
+    Raises
+    ------
+    InputError
+        If measured doses have another number of draws.
+    """
+    images = lesion_doses or {}
+    for dose in (*images.values(), *(kidney_doses or {}).values()):
+        if len(dose.draws_gy) != n_draws:
+            raise InputError("measured doses have another number of draws", expected=str(n_draws), found=str(len(dose.draws_gy)),
+                             where=dose.name, remedy="compute doses and plan with the same number of draws")
+
+    def normal(*cause: str) -> Floats:
+        return cause_generator(seed, index, *cause).standard_normal(n_draws)
+
+    parameters = draw_parameters(n_draws, seed)
+    lesions = LesionArrays(
+        volume_ml=np.array([lesion.volume_ml for lesion in patient.lesions]),
+        ki67_pct=np.array([patient.ki67_of(lesion) or ASSUMED_KI67_PCT for lesion in patient.lesions]),
+        is_liver=np.array([lesion.is_liver for lesion in patient.lesions]),
+        diameter_mm=np.array([lesion.longest_diameter_mm for lesion in patient.lesions]),
+    )
+    patient_z = course.patient_dose_z(normal("dose per activity"), _suv_max(patient))
+    kinetics = []
+    for i, lesion in enumerate(patient.lesions):
+        if lesion.id in images:
+            kinetics.append(from_images(lesion.id, images[lesion.id]))
+            continue
+        own, washout = normal("dose per activity", f"lesion {i}"), normal("wash-out", f"lesion {i}")
+        if lesion.gy_per_gbq is not None or lesion.dose_gy:
+            kinetics.append(lesion_from_file(lesion, lesion_fall(patient, lesion), own, washout))
+        else:
+            kinetics.append(lesion_from_population(lesion, course.share_between_lesions(patient_z, own), washout))
+    if kidney_doses:
+        kidneys = kidneys_from_images(kidney_doses)
+    else:
+        kidneys = kidneys_from_population(normal("dose per activity", "kidneys"), normal("wash-out", "kidneys"))
+    cycle_z = np.stack([cause_generator(seed, index, "cycle scatter", f"lesion {i}").standard_normal((n_draws, MAX_CYCLES))
+                        for i in range(len(patient.lesions))], axis=1)
+    kidney_z = cause_generator(seed, index, "cycle scatter", "kidneys").standard_normal((n_draws, MAX_CYCLES))
+    for i, known in enumerate(kinetics):
+        if known.origin == "images":
+            cycle_z[:, i, 0] = 0.0
+    if kidneys.origin == "images":
+        kidney_z[:, 0] = 0.0
+    marrow, half_life = blood.marrow_per_gbq(cause_generator(seed, index, "marrow dose"), n_draws)
+    centre, spread = blood.draw_sensitivity(cause_generator(seed, index, "marrow sensitivity"), n_draws)
+    factor = blood.covariate_factor(patient.age_y, patient.egfr_ml_min, patient.leukocytes_e9_per_l)
+    low, high = blood.myeloid_risk()["range"]
+    return World(
+        patient, parameters, lesions, tuple(kinetics), kidneys, cycle_z.astype(np.float32), kidney_z.astype(np.float32), marrow, half_life,
+        (centre + np.log(factor)).astype(np.float32), spread, blood.draw_persistent(cause_generator(seed, index, "persistent share"), n_draws),
+        cause_generator(seed, index, "neoplasm").uniform(low, high, n_draws).astype(np.float32),
+        cause_generator(seed, index, "luck").uniform(size=(n_draws, len(_dimensions(patient)))).astype(np.float32),
+        seed, index, n_replicates,
+    )
+
+
+def _suv_max(patient: Patient) -> float | None:
+    """SUVmax of the followed lesion, else the highest that is known."""
+    followed = patient.lesions[patient.followed].suv_max
+    known = [lesion.suv_max for lesion in patient.lesions if lesion.suv_max is not None]
+    return followed if followed is not None else max(known, default=None)
+
+
+def world_bytes(world: World) -> bytes:
+    """A world as the content of ``world.npz``: plain arrays, and the rest as JSON."""
+    arrays: dict[str, Any] = {name: getattr(world, name) for name in _ARRAYS}
+    arrays |= {f"parameters/{name}": getattr(world.parameters, name) for name in array_names()}
+    kinetics = (*world.kinetics, world.kidneys)
+    arrays["gy_per_gbq"] = np.stack([known.gy_per_gbq for known in kinetics])
+    arrays["half_life_h"] = np.stack([known.half_life_h for known in kinetics])
+    lesions = {f"lesions/{field.name}": getattr(world.lesions, field.name) for field in fields(LesionArrays)}
+    arrays |= {name: value for name, value in lesions.items() if value is not None}
+    about = {
+        "world": WORLD_VERSION, "model": MODEL_VERSION, "seed": world.seed, "index": world.index, "n_points": world.n_points,
+        "parameters": world.parameters.source, "patient": plain(world.patient),
+        "kinetics": [[known.name, known.origin, str(known.label), known.measured] for known in kinetics],
+    }
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def save_world(world: World, path: Path) -> None:
+    """Write ``world.npz``."""
+    Path(path).write_bytes(world_bytes(world))
+
+
+def load_world(path: Path) -> World:
+    """Read a world that :func:`save_world` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or of another version.
+    """
+    path, remedy = Path(path), "plan again with this version: the folder then holds its world"
+    if not path.is_file():
+        raise InputError("the plan's world does not exist", where=path.name, remedy=remedy)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        about = json.loads(arrays.pop("about").tobytes())
+        versions = (about["world"], about["model"])
+    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+        raise InputError("the plan's world cannot be read", where=path.name, remedy=remedy) from error
+    if versions != (WORLD_VERSION, MODEL_VERSION):
+        raise InputError("the plan's world is of another version", expected=f"{WORLD_VERSION}, model {MODEL_VERSION}",
+                         found=f"{versions[0]}, model {versions[1]}", where=path.name, remedy=remedy)
+    try:
+        known = [Kinetics(name, gy, half_life, origin, Label(label), measured) for (name, origin, label, measured), gy, half_life
+                 in zip(about["kinetics"], arrays["gy_per_gbq"], arrays["half_life_h"], strict=True)]
+        return World(
+            read(Patient, about["patient"], path.name),
+            Parameters(**{name: arrays[f"parameters/{name}"] for name in array_names()}, source=about["parameters"]),
+            LesionArrays(**{name.split("/")[1]: value for name, value in arrays.items() if name.startswith("lesions/")}),
+            tuple(known[:-1]), known[-1], **{name: arrays[name] for name in _ARRAYS},
+            seed=int(about["seed"]), index=int(about["index"]), n_points=int(about["n_points"]))
+    except (KeyError, TypeError) as error:
+        raise InputError("the plan's world lacks an array", found=str(error), where=path.name, remedy=remedy) from error
