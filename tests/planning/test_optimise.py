@@ -98,7 +98,8 @@ def test_textbook_patient_through_the_real_model():
            "fibrosis_fraction": 0.0, "sigma_h": 0.0, "rho": 0.0, "eta": 0.0, "nu": 0.0, "clearance_half_life_d": 10.0,
            "doubling_time_d": 1e5}
     world = dataclasses.replace(world, parameters=world.parameters.replace(**big), kinetics=(kinetics("primary", 4, 12, n),),
-                                kidneys=kinetics("kidneys", 1, 4, n), cycle_z=0.0 * world.cycle_z, kidney_cycle_z=0.0 * world.kidney_cycle_z)
+                                kidneys=kinetics("kidneys", 1, 4, n),
+                                cycle_z=0.0 * world.cycle_z, kidney_cycle_z=0.0 * world.kidney_cycle_z)
     space = SearchSpace(max_cycles=4, max_activity_gbq={"Lu-177": 7.4, "Y-90": 3.0}, min_activity_gbq={"Lu-177": 5.4, "Y-90": 0.2},
                         step_gbq={"Lu-177": 1.0, "Y-90": 0.1}, interval_weeks=(8.0,), surgery_weeks_after_last=(24.0,))
     limits = Limits(p_kidney_over=0.0, p_blood_grade34=None, surgery_week=None)

@@ -12,6 +12,9 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp
 
+from neorlt.core.manifest import hash_file
+from neorlt.planning.patient import patient_from
+from neorlt.planning.world import build_world, save_world
 from neorlt.reporting import render_report
 from neorlt.web.app import create_app
 from neorlt.web.settings import Settings
@@ -96,6 +99,12 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     (folder / "plan.json").write_text(json.dumps(PLAN), encoding="utf-8")
     (folder / "report.html").write_text(render_report(PLAN), encoding="utf-8")
+    lesion = PLAN["lesions"][0]  # type: ignore[index]
+    kept = {key: lesion[key] for key in ("id", "site", "longest_diameter_mm", "volume_ml", "ki67_pct", "vessels")}
+    baseline = {key: value for key, value in PLAN["patient"].items() if key != "id"}  # type: ignore[attr-defined]
+    patient = patient_from({"id": "shared-example", "baseline": baseline, "lesion": [kept | {"gy_per_gbq": 4.2}]}, "the example")
+    save_world(build_world(patient, n_draws=200, seed=3), folder / "world.npz")
+    (folder / "run.json").write_text(json.dumps({"outputs": {"world.npz": hash_file(folder / "world.npz")}}), encoding="utf-8")
     return folder
 
 

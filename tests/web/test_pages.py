@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+from pathlib import Path
 
 import pytest
 from starlette.types import ASGIApp
@@ -106,11 +107,11 @@ def test_slider_out_of_range_is_refused(browser: Browser, field: str, value: str
     assert answer.status_code == 422
 
 
-def test_slider_predicts_with_the_measured_dose(browser: Browser) -> None:
+def test_slider_predicts_with_the_measured_dose(browser: Browser, shared_folder: Path) -> None:
     answer = browser.client.post(f"{CASE}/predict", headers=browser.headers, data=SLIDERS)
     assert answer.status_code == 200, answer.text
     assert "What if" in answer.text
-    predicted = whatif.predict_scheme(PLAN, "4 x 7.4 GBq Lu-177 every 8 weeks")
+    predicted = whatif.predict_scheme(shared_folder, "4 x 7.4 GBq Lu-177 every 8 weeks")
     # 4.2 Gy/GBq, four cycles of 7.4 GBq, uptake falling by 14 % a cycle (grade 2), widened by the scatter between cycles.
     expected = 4.2 * 7.4 * sum(0.86**i for i in range(4))
     assert predicted["lesion_dose_gy"]["primary"]["median"] == pytest.approx(expected, rel=0.08)

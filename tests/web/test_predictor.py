@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from neorlt.core.errors import InputError
 from neorlt.planning.scheme import parse_scheme
 from neorlt.web import whatif
 from neorlt.web.pages import other_scheme, timeline, verdict
@@ -19,22 +22,22 @@ def predictor() -> Predictor:
     return Predictor()
 
 
-def test_what_cannot_be_understood_comes_back_as_a_sentence(predictor: Predictor) -> None:
+def test_what_cannot_be_understood_comes_back_as_a_sentence(predictor: Predictor, shared_folder: Path) -> None:
     try:
         with pytest.raises(SchemeError, match="not understood"):
-            predictor.compare(PLAN, "some scheme", None)
+            predictor.compare(shared_folder, "some scheme", None)
         first = predictor.pid
         with pytest.raises(SchemeError, match="later than the sliders read out"):
-            predictor.compare(PLAN, "8 x 7.4 GBq Lu-177 every 16 weeks", None)
+            predictor.compare(shared_folder, "8 x 7.4 GBq Lu-177 every 16 weeks", None)
         assert predictor.pid == first
     finally:
         predictor.stop()
 
 
-def test_killed_process_is_started_anew(predictor: Predictor) -> None:
+def test_killed_process_is_started_anew(predictor: Predictor, shared_folder: Path) -> None:
     try:
         with pytest.raises(SchemeError):
-            predictor.compare(PLAN, "nonsense", None)
+            predictor.compare(shared_folder, "nonsense", None)
         first = predictor.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -43,46 +46,46 @@ def test_killed_process_is_started_anew(predictor: Predictor) -> None:
                 break
             time.sleep(0.02)
         with pytest.raises(SchemeError):
-            predictor.compare(PLAN, "nonsense", None)
+            predictor.compare(shared_folder, "nonsense", None)
         assert predictor.pid not in (None, first)
     finally:
         predictor.stop()
 
 
-def test_process_ends_when_nobody_asks() -> None:
+def test_process_ends_when_nobody_asks(shared_folder: Path) -> None:
     predictor = Predictor(idle_s=0.2)
     with pytest.raises(SchemeError):
-        predictor.compare(PLAN, "nonsense", None)
+        predictor.compare(shared_folder, "nonsense", None)
     deadline = time.monotonic() + 20
     while predictor.pid is not None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert predictor.pid is None
 
 
-def test_same_scheme_twice_is_the_same_in_every_draw() -> None:
+def test_same_scheme_twice_is_the_same_in_every_draw(shared_folder: Path) -> None:
     text = "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after"
     beside = {"name": "as given", "cycles": PLAN["schemes"][0]["cycles"], "surgery_week": 36}  # type: ignore[index]
-    found = whatif.compare_schemes(PLAN, text, beside)
+    found = whatif.compare_schemes(shared_folder, text, beside)
     assert found["paired"]["p_better"] == 0.5
     assert found["paired"]["difference"]["ci90"] == [0.0, 0.0]
     assert found["predicted"]["p_objective_response"] == found["other"]["p_objective_response"]
 
 
-def test_more_activity_is_never_worse_in_common_draws() -> None:
+def test_more_activity_is_never_worse_in_common_draws(shared_folder: Path) -> None:
     # Same weeks, twice the activity: in paired draws response can only rise; with independent draws it would not.
     beside = {"name": "half", "cycles": [{"week": 8 * i, "activity_gbq": {"Lu-177": 3.7}} for i in range(4)], "surgery_week": 36}
-    found = whatif.compare_schemes(PLAN, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
+    found = whatif.compare_schemes(shared_folder, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
     assert found["paired"]["difference"]["ci90"][0] >= 0.0
     assert found["paired"]["p_better"] > 0.5
 
 
-def test_a_move_costs_less_than_a_second_of_processor_time() -> None:
+def test_a_move_costs_less_than_a_second_of_processor_time(shared_folder: Path) -> None:
     # Processor time of every thread: on a free machine the answer is there no later than that, however busy this one is.
     beside = PLAN["schemes"][0]  # type: ignore[index]
-    whatif.compare_schemes(PLAN, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
+    whatif.compare_schemes(shared_folder, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
     for weeks in (9, 10, 11):
         start = time.process_time()
-        whatif.compare_schemes(PLAN, f"4 x 7.4 GBq Lu-177 every {weeks} weeks, surgery 12 weeks after", beside)
+        whatif.compare_schemes(shared_folder, f"4 x 7.4 GBq Lu-177 every {weeks} weeks, surgery 12 weeks after", beside)
         assert time.process_time() - start < 1.0
 
 
@@ -100,20 +103,23 @@ def test_model_that_runs_away_is_a_sentence_not_a_crash(monkeypatch: pytest.Monk
         raise ValueError("draws hold values that are not finite")
 
     monkeypatch.setattr("neorlt.web.whatif.compare_schemes", fail)
-    assert "cannot follow this scheme" in answer('{"plan": {}, "text": "x", "beside": null}')["error"]
+    assert "cannot follow this scheme" in answer('{"folder": "x", "text": "x", "beside": null}')["error"]
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "better", "said"),
+    ("low", "high", "better", "found", "said"),
     [
-        (-0.1, 0.3, 0.7, "cannot be told apart"),
-        (0.05, 0.3, 0.97, "has the higher chance"),
-        (-0.3, -0.02, 0.04, "has the lower chance"),
-        (0.0, 0.0, 0.5, "the same chance of response in every draw"),
+        (-0.1, 0.3, 0.7, "cannot be told apart", "cannot be told apart"),
+        (0.05, 0.3, 0.99, "told apart", "has the higher chance"),
+        (-0.3, -0.02, 0.01, "told apart", "has the lower chance"),
+        (-0.3, 0.01, 0.06, "not resolved by simulation", "neither told apart nor tied"),
+        (0.0, 0.0, 0.5, "cannot be told apart", "the same chance of response in every draw"),
     ],
 )
-def test_verdict_says_which_is_better_only_when_the_draws_do(low: float, high: float, better: float, said: str) -> None:
-    text = verdict({"difference": {"median": 0.1, "ci90": [low, high]}, "p_better": better}, "B")
+def test_verdict_says_which_is_better_only_when_the_draws_do(
+    low: float, high: float, better: float, found: str, said: str
+) -> None:
+    text = verdict({"difference": {"mean": 0.1, "ci90": [low, high]}, "p_better": better, "verdict": found}, "B")
     assert text is not None
     assert said in text
     assert verdict(None, "B") is None
@@ -136,3 +142,16 @@ def test_timeline_places_images_cycles_and_surgery_on_one_axis() -> None:
     # Equal steps of weeks are equal steps on the axis.
     steps = {round(b[0] - a[0], 1) for a, b in zip(scheme["marks"][:3], scheme["marks"][1:4], strict=True)}
     assert len(steps) == 1
+
+
+def test_a_plan_of_another_version_is_refused_with_the_remedy(tmp_path: Path, shared_folder: Path) -> None:
+    text = "4 x 7.4 GBq Lu-177 every 8 weeks"
+    with pytest.raises(InputError, match="no folder of a finished plan"):
+        whatif.predict_scheme(tmp_path, text)
+    shutil.copy(shared_folder / "plan.json", tmp_path / "plan.json")
+    with pytest.raises(InputError, match="did not keep its world.*run neorlt plan again"):
+        whatif.predict_scheme(tmp_path, text)
+    (tmp_path / "world.npz").write_bytes((shared_folder / "world.npz").read_bytes()[:-9])
+    shutil.copy(shared_folder / "run.json", tmp_path / "run.json")
+    with pytest.raises(InputError, match="not the one that belongs to it"):
+        whatif.predict_scheme(tmp_path, text)

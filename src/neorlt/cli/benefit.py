@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.choice import finish
-from neorlt.cli.console import Json, OutOrNone, Seed
+from neorlt.cli.console import Json, OutOrNone, Plan, Seed
 
 
 def command(
     scheme: Annotated[str, typer.Option("--scheme", help="Words, a TOML file or a published name.")] = "4 x 7.4 GBq Lu-177 every 8 weeks",
     patients: Annotated[int, typer.Option(min=8, max=8192, help="Size of the base sample, a power of two.")] = 256,
     draws: Annotated[int, typer.Option(min=10, max=5000, help="Draws a patient.")] = 64,
+    plan: Plan = None,
     out: OutOrNone = None,
     seed: Seed = 1,
     json: Json = False,
@@ -21,5 +22,5 @@ def command(
     """Who benefits: which baseline features move the gain of a scheme (Sobol indices)."""
     from neorlt.jobs.benefit import run_benefit
 
-    document = run_benefit(scheme, out, n_base=patients, n_draws=draws, seed=seed)
+    document = run_benefit(scheme, out, plan=plan, n_base=patients, n_draws=draws, seed=seed)
     finish(document, json, document["answer"]["sentences"], out)

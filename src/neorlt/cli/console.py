@@ -17,6 +17,8 @@ from neorlt.core.manifest import to_json
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
 OutOrNone = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and the JSON document.")]
+PatientOrNone = Annotated[Path | None, typer.Argument(help="patient.toml (or give --plan).")]
+Plan = Annotated[Path | None, typer.Option("--plan", help="Folder of a finished plan: its patient, doses and draws, as they are.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
 Draws = Annotated[int, typer.Option(min=50, max=20000, help="Number of joint draws.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a result lies outside a stated validity window.")]

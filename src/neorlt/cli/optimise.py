@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from neorlt.cli.choice import finish
-from neorlt.cli.console import Json, Limits, OutOrNone, Seed
+from neorlt.cli.console import Json, Limits, OutOrNone, PatientOrNone, Plan, Seed
 
 
 def command(
-    patient: Annotated[Path, typer.Argument(help="patient.toml")],
+    patient: PatientOrNone = None,
+    plan: Plan = None,
     limits: Limits = None,
     out: OutOrNone = None,
     candidates: Annotated[int, typer.Option(min=10, max=1_000_000, help="Schemes that are screened.")] = 10_000,
@@ -25,6 +25,6 @@ def command(
     """Search over nuclides, cycles, activity, interval and week of surgery; says which schemes cannot be told apart."""
     from neorlt.jobs.optimise import run_optimise
 
-    document = run_optimise(patient, limits or (), out, n_screen=candidates, n_screen_draws=screen_draws, n_full=best, n_draws=draws,
-                            seed=seed)
+    document = run_optimise(patient, limits or (), out, plan=plan, n_screen=candidates, n_screen_draws=screen_draws, n_full=best,
+                            n_draws=draws, seed=seed)
     finish(document, json, document["answer"]["sentences"], out)

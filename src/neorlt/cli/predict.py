@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Draws, Json, Seed, Strict, show, table
+from neorlt.cli.console import Draws, Json, PatientOrNone, Plan, Seed, Strict, show, table
 from neorlt.cli.schemes import finish
 from neorlt.core.errors import InputError
 
 
 def command(
-    patient: Annotated[Path | None, typer.Argument(help="patient.toml")] = None,
+    patient: PatientOrNone = None,
+    plan: Plan = None,
     scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Words, a TOML file or a published name; repeatable.")] = None,
     list_schemes: Annotated[bool, typer.Option("--list-schemes", help="List the published schemes with their sources.")] = False,
     draws: Draws = 1000,
@@ -30,8 +30,8 @@ def command(
             ["name", "scheme", "source", "doi", "PMID", "note"],
             [[r["key"], r["scheme"], r["source"], r["doi"] or "-", r["pmid"] or "-", r["note"]] for r in d["published"]]))
         return
-    if patient is None:
-        raise InputError("no patient file is given", remedy="give patient.toml, or --list-schemes")
+    if patient is None and plan is None:
+        raise InputError("no patient file is given", remedy="give patient.toml, --plan DIR, or --list-schemes")
     from neorlt.jobs.predict import run_predict
 
-    finish(run_predict(patient, scheme or (), n_draws=draws, seed=seed), json, strict)
+    finish(run_predict(patient, scheme or (), plan=plan, n_draws=draws, seed=seed), json, strict)

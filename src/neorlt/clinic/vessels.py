@@ -70,11 +70,11 @@ class VesselLike(Protocol):
     @property
     def contact_deg(self) -> float: ...  # noqa: D102
     @property
-    def irregular(self) -> bool: ...  # noqa: D102
+    def irregular(self) -> bool | None: ...  # noqa: D102
     @property
-    def occluded(self) -> bool: ...  # noqa: D102
+    def occluded(self) -> bool | None: ...  # noqa: D102
     @property
-    def reconstructible(self) -> bool: ...  # noqa: D102
+    def reconstructible(self) -> bool | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, TypeVar
 
 from neorlt.core.errors import InputError
@@ -22,11 +21,15 @@ def plain(thing: Any) -> Any:
     return thing
 
 
-@functools.cache
-def _adapter(kind: type[Any]) -> Any:
+_adapters: dict[Any, Any] = {}
+
+
+def _adapter(kind: Any) -> Any:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def read(kind: type[Kind], data: Any, where: str) -> Kind:

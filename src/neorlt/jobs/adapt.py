@@ -6,28 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neorlt.jobs.choice import write_choice
+from neorlt.jobs.choice import world_of, write_choice
 
 
 def run_adapt(
-    patient_file: Path, scheme_text: str, given: int, update_file: Path, limit_texts: Sequence[str] = (), out: Path | None = None, *,
-    n_proposals: int = 4000, seed: int = 1,
+    patient_file: Path | None, scheme_text: str, given: int, update_file: Path, limit_texts: Sequence[str] = (),
+    out: Path | None = None, *, plan: Path | None = None, n_proposals: int = 1000, seed: int = 1,
 ) -> dict[str, Any]:
     """Update, and write ``adapt.json``, ``report.html`` and ``run.json`` where a folder is named; returns the document."""
     from neorlt.planning.adaptive import adapt, adapt_document
-    from neorlt.planning.patient import read_patient
     from neorlt.planning.published import load_scheme
     from neorlt.planning.search_space import read_limits
     from neorlt.planning.updates import read_update
 
-    patient = read_patient(patient_file)
-    scheme = load_scheme(scheme_text, patient)
+    world = world_of(patient_file, plan, n_proposals, seed)
+    scheme = load_scheme(scheme_text, world.patient)
     limits, weights, _ = read_limits(limit_texts)
-    document = adapt_document(adapt(patient, scheme, given, read_update(update_file, patient), limits, weights,
-                                    n_proposals=n_proposals, seed=seed))
+    document = adapt_document(adapt(world, scheme, given, read_update(update_file, world.patient), limits, weights))
     if out is not None:
-        options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": n_proposals}
+        options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws}
         conclusions = document["changes"][len(document["measured"]) + len(document["rules_applied"]):]
-        write_choice(out, "adapt", document, patient, (scheme,), {"update": document}, [*document["rules_applied"], *conclusions],
-               [patient_file, update_file], options, 1000, seed)
+        inputs = [path for path in (patient_file, plan, update_file) if path is not None]
+        write_choice(out, "adapt", document, (scheme,), {"update": document}, [*document["rules_applied"], *conclusions], inputs, options,
+                     world)
     return document

@@ -8,13 +8,23 @@ from typing import Any
 from neorlt.core.run import result_folder, write_json
 
 
-def run_benefit(scheme_text: str, out: Path | None = None, *, n_base: int = 256, n_draws: int = 64, seed: int = 1) -> dict[str, Any]:
-    """Look who benefits, and write ``benefit.json``, ``report.html`` and ``run.json`` where a folder is named."""
+def run_benefit(
+    scheme_text: str, out: Path | None = None, *, plan: Path | None = None, n_base: int = 256, n_draws: int = 64, seed: int = 1
+) -> dict[str, Any]:
+    """Look who benefits, in the parameters of a finished ``plan`` where one is given.
+
+    Writes ``benefit.json``, ``report.html`` and ``run.json`` where a folder is named.
+    """
     from neorlt.planning.benefit import benefit_document, who_benefits
     from neorlt.planning.published import load_scheme
+    from neorlt.planning.stored import open_plan
     from neorlt.reporting.choice import render_benefit
 
-    document = benefit_document(who_benefits(load_scheme(scheme_text), n_base, n_draws, seed))
+    stored = None if plan is None else open_plan(plan).world
+    parameters = None if stored is None else stored.first(n_draws).parameters
+    seed = seed if stored is None else stored.seed
+    scheme = load_scheme(scheme_text, None if stored is None else stored.patient)
+    document = benefit_document(who_benefits(scheme, n_base, n_draws, seed, parameters))
     if out is not None:
         options = {"scheme": scheme_text, "patients": n_base, "draws": n_draws}
         with result_folder(out, "benefit", options=options, seed=seed) as work:

@@ -4,27 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
+
+if TYPE_CHECKING:
+    from neorlt.planning.world import World
 
 SYNTHETIC = "Synthetic patient: invented clinical values."
 
 
 def write_choice(
-    out: Path, name: str, document: dict[str, Any], patient: Any, schemes: Sequence[Any], extra: dict[str, Any],
-    sentences: Sequence[str], inputs: Sequence[Path], options: dict[str, Any], n_draws: int, seed: int,
+    out: Path, name: str, document: dict[str, Any], schemes: Sequence[Any], extra: dict[str, Any],
+    sentences: Sequence[str], inputs: Sequence[Path], options: dict[str, Any], world: World,
 ) -> None:
-    """Write the document, the plan of its schemes and the report."""
+    """Write the document, the plan of its schemes in the same world, that world and the report."""
     from neorlt.planning.document import plan_document
+    from neorlt.planning.world import WORLD_FILE, save_world
     from neorlt.reporting.report import render_report
 
-    synthetic = SYNTHETIC if "synthetic" in patient.id.lower() else None
-    plan = plan_document(patient, schemes, synthetic=synthetic, n_draws=n_draws, seed=seed) | extra
+    synthetic = SYNTHETIC if "synthetic" in world.patient.id.lower() else None
+    plan = plan_document(world, schemes, synthetic=synthetic) | extra
     plan["answer"] = plan["answer"] | {"sentences": list(sentences)}
     plan["warnings"] = list(dict.fromkeys([*plan["warnings"], *document.get("warnings", ())]))
-    plan["run"] = {"command": name, "seed": seed, "n_draws": n_draws}
-    with result_folder(out, name, inputs=inputs, options=options, seed=seed) as work:
+    plan["run"] = {"command": name, "seed": world.seed, "n_draws": world.n_draws}
+    with result_folder(out, name, inputs=inputs, options=options, seed=world.seed) as work:
         write_json(work / f"{name}.json", document)
+        save_world(world, work / WORLD_FILE)
         write_json(work / "plan.json", plan)
         (work / "report.html").write_text(render_report(plan), encoding="utf-8")
+
+
+def world_of(patient_file: Path | None, plan: Path | None, n_draws: int, seed: int) -> World:
+    """The world of a finished plan, or that of a patient file.
+
+    Raises
+    ------
+    InputError
+        If both or neither are given, or one cannot be read.
+    """
+    from neorlt.planning.patient import read_patient
+    from neorlt.planning.stored import open_plan
+    from neorlt.planning.world import build_world
+
+    if (patient_file is None) == (plan is None):
+        raise InputError("one patient is needed", expected="patient.toml or --plan DIR", found="both" if plan is not None else "neither",
+                         remedy="give the patient file, or the folder of a finished plan")
+    if plan is not None:
+        return open_plan(plan).world
+    assert patient_file is not None
+    return build_world(read_patient(patient_file), n_draws=n_draws, seed=seed)

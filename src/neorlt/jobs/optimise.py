@@ -6,27 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neorlt.jobs.choice import write_choice
+from neorlt.jobs.choice import world_of, write_choice
 
 
 def run_optimise(
-    patient_file: Path, limit_texts: Sequence[str], out: Path | None = None, *, n_screen: int = 10_000, n_screen_draws: int = 100,
-    n_full: int = 50, n_draws: int = 1000, seed: int = 1,
+    patient_file: Path | None, limit_texts: Sequence[str], out: Path | None = None, *, plan: Path | None = None, n_screen: int = 10_000,
+    n_screen_draws: int = 100, n_full: int = 50, n_draws: int = 1000, seed: int = 1,
 ) -> dict[str, Any]:
-    """Search, and write ``optimise.json``, ``report.html`` and ``run.json`` where a folder is named; returns the document."""
+    """Search in the world of a patient file or of a finished ``plan``; returns the document.
+
+    Writes ``optimise.json``, ``plan.json`` with its world, ``report.html`` and ``run.json`` where a folder is named.
+    """
     from neorlt.planning.optimise import optimise, optimise_document, shown_schemes
-    from neorlt.planning.patient import read_patient
     from neorlt.planning.search_space import read_limits
 
-    patient = read_patient(patient_file)
+    world = world_of(patient_file, plan, n_draws, seed)
     limits, weights, space = read_limits(limit_texts)
-    found = optimise(patient, limits, weights, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full, n_draws=n_draws,
-                     seed=seed)
+    found = optimise(world, limits, weights, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
     document = optimise_document(found)
     if out is not None:
-        options = {"limits": list(limit_texts), "candidates": n_screen, "screen_draws": n_screen_draws, "best": n_full, "draws": n_draws}
+        options = {"limits": list(limit_texts), "candidates": n_screen, "screen_draws": n_screen_draws, "best": n_full,
+                   "draws": world.n_draws}
         # The report's answer is the search's answer; its section then need not repeat it.
         extra = {"search": document | {"answer": {"sentences": []}}}
-        write_choice(out, "optimise", document, patient, shown_schemes(found), extra, document["answer"]["sentences"], [patient_file],
-                     options, n_draws, seed)
+        inputs = [path for path in (patient_file, plan) if path is not None]
+        write_choice(out, "optimise", document, shown_schemes(found), extra, document["answer"]["sentences"], inputs, options, world)
     return document

@@ -34,8 +34,8 @@ def run_plan(
 ) -> dict[str, Any]:
     """Read, measure, predict, compare, and write the report.
 
-    The folder gets ``report.html``, ``plan.json``, ``run.json``, ``fhir.json``, the tables of ``steps/``, the dose volumes and
-    the page's ``view/``; with ``pdf`` also ``report.pdf``.
+    The folder gets ``report.html``, ``plan.json``, ``world.npz`` (every draw), ``run.json``, ``fhir.json``, the tables of
+    ``steps/``, the dose volumes and the page's ``view/``; with ``pdf`` also ``report.pdf``.
 
     Returns the plan document. Nothing is left in ``out`` if a step fails.
     """
@@ -44,6 +44,7 @@ def run_plan(
     from neorlt.planning.patient import read_patient
     from neorlt.planning.published import load_scheme
     from neorlt.planning.scheme import standard_schemes
+    from neorlt.planning.world import WORLD_FILE, build_world, save_world
     from neorlt.reporting.fhir import fhir_bundle
     from neorlt.reporting.report import render_report
 
@@ -60,7 +61,8 @@ def run_plan(
         pictures: list[Picture] = []
         if study_folder is None:
             assert patient is not None
-            document = plan_document(patient, chosen, synthetic=_synthetic(patient.id), n_draws=n_draws, seed=seed)
+            world = build_world(patient, n_draws=n_draws, seed=seed)
+            document = plan_document(world, chosen, synthetic=_synthetic(patient.id))
         else:
             from neorlt.dosimetry.compute import compute_doses
             from neorlt.imaging.view import write_view
@@ -74,13 +76,14 @@ def run_plan(
             )
             merged = merge_patient(patient, study, image_lesions(study))
             by_name = {dose.name: dose for dose in result.doses}
+            lesion_doses = {lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name}
+            kidney_doses = {name: dose for name, dose in by_name.items() if is_kidney(name)}
+            world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
             document = plan_document(
-                merged.patient, chosen,
-                lesion_doses={lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name},
-                kidney_doses={name: dose for name, dose in by_name.items() if is_kidney(name)},
-                conflicts=merged.conflicts, warnings=[*merged.warnings, *study.warnings, *result.warnings],
+                world, chosen, lesion_doses=lesion_doses, conflicts=merged.conflicts,
+                warnings=[*merged.warnings, *study.warnings, *result.warnings],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
-                images=image_blocks(study, result, settings) | {"registration": alignment}, n_draws=n_draws, seed=seed,
+                images=image_blocks(study, result, settings) | {"registration": alignment},
             )
             document["outside_validity"] += result.outside_validity
             pictures = dose_pictures(study, result)
@@ -96,6 +99,7 @@ def run_plan(
             from neorlt.reporting.pdf import render_pdf
 
             (work / "report.pdf").write_bytes(render_pdf(document, pictures))
+        save_world(world, work / WORLD_FILE)
         write_json(work / "plan.json", document)
         (work / "report.html").write_text(render_report(document, pictures), encoding="utf-8")
     return document

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neorlt.jobs.choice import world_of
 
-def run_predict(patient_file: Path, schemes: Sequence[str] = (), *, n_draws: int = 1000, seed: int = 1) -> dict[str, Any]:
-    """The plan document of a patient file; ``schemes`` in words, files or published names, the standard ones where none is given.
+
+def run_predict(
+    patient_file: Path | None, schemes: Sequence[str] = (), *, plan: Path | None = None, n_draws: int = 1000, seed: int = 1
+) -> dict[str, Any]:
+    """The plan document of a patient file, or of the world of a finished ``plan``.
+
+    ``schemes`` in words, files or published names; the standard ones where none is given.
 
     Raises
     ------
@@ -16,10 +22,9 @@ def run_predict(patient_file: Path, schemes: Sequence[str] = (), *, n_draws: int
         If the patient or a scheme cannot be read.
     """
     from neorlt.planning.document import plan_document
-    from neorlt.planning.patient import read_patient
     from neorlt.planning.published import load_scheme
     from neorlt.planning.scheme import standard_schemes
 
-    known = read_patient(patient_file)
-    chosen = tuple(load_scheme(text, known) for text in schemes) if schemes else standard_schemes()
-    return plan_document(known, chosen, n_draws=n_draws, seed=seed)
+    world = world_of(patient_file, plan, n_draws, seed)
+    chosen = tuple(load_scheme(text, world.patient) for text in schemes) if schemes else standard_schemes()
+    return plan_document(world, chosen)

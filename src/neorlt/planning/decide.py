@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.draws import summarise
 from neorlt.planning.evaluate import Floats, Outcomes
 from neorlt.planning.search_space import Limits, Weights
+from neorlt.planning.verdict import RULE, PairedDifference, Verdict, paired_difference
+
+__all__ = ["OBJECTIVES", "RULE", "Choice", "PairedDifference", "choose", "means", "objective_matrix", "paired_difference", "tied_pairs",
+           "utility", "violations"]
 
 WEEKS_PER_YEAR = 52.18
-RULE = ("Two schemes cannot be told apart when the 90 % interval of the paired difference of their utility, over common draws, "
-        "contains zero.")
 OBJECTIVES = (
     ("p_resectable", "chance of being resectable at surgery", "benefit"),
     ("p_objective_response", "chance of an objective response at surgery", "benefit"),
@@ -76,41 +76,14 @@ def utility(outcomes: Outcomes, weights: Weights) -> Floats:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """First minus second over common draws: mean, 90 % interval, and whether the two are told apart."""
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether the 90 % interval leaves zero out."""
-        return self.low > 0 or self.high < 0
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        return "told apart" if self.told_apart else "cannot be told apart"
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON form."""
-        return {"mean": self.mean, "ci90": [self.low, self.high], "verdict": self.sentence}
-
-
-def paired_difference(first: Floats, second: Floats) -> PairedDifference:
-    """Difference of two utilities ``(draw,)`` in the same worlds."""
-    difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
-    interval = summarise(difference)
-    return PairedDifference(float(difference.mean()), interval.low, interval.high)
-
-
-@dataclass(frozen=True)
 class Choice:
     """The scheme of highest expected utility within the limits, and those that cannot be told apart from it."""
 
     chosen: int
     tied: tuple[int, ...]
+    """Those that cannot be told apart from the chosen one."""
+    unresolved: tuple[int, ...]
+    """Those of which the simulation does not say whether they can be told apart from it."""
     differences: tuple[PairedDifference, ...]
     """The chosen scheme's utility minus that of each candidate."""
     p_best: Floats
@@ -131,15 +104,17 @@ def choose(outcomes: Outcomes, limits: Limits, weights: Weights) -> Choice:
     pool: NDArray[np.intp] = np.flatnonzero(allowed if within else excess <= excess.min())
     chosen = int(pool[np.argmax(value[pool].mean(axis=1))])
     differences = tuple(paired_difference(value[chosen], row) for row in value)
-    tied = tuple(int(i) for i in pool if i != chosen and not differences[i].told_apart)
+    tied = tuple(int(i) for i in pool if i != chosen and differences[i].verdict is Verdict.TIED)
+    unresolved = tuple(int(i) for i in pool if i != chosen and differences[i].verdict is Verdict.NOT_RESOLVED)
     top = value[pool].max(axis=0)
     best = value[pool] >= top
     p_best, regret = np.zeros(len(value)), np.full(len(value), np.nan)
     p_best[pool] = (best / best.sum(axis=0)).mean(axis=1)
     regret[pool] = (top - value[pool]).mean(axis=1)
-    return Choice(chosen, tied, differences, p_best, regret, within)
+    return Choice(chosen, tied, unresolved, differences, p_best, regret, within)
 
 
 def tied_pairs(value: Floats, members: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs of candidates that cannot be told apart by utility ``(candidate, draw)``."""
-    return [(a, b) for i, a in enumerate(members) for b in members[i + 1 :] if not paired_difference(value[a], value[b]).told_apart]
+    return [(a, b) for i, a in enumerate(members) for b in members[i + 1 :]
+            if paired_difference(value[a], value[b]).verdict is Verdict.TIED]

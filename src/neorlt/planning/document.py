@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,16 +11,19 @@ import numpy as np
 
 from neorlt import __version__
 from neorlt.clinic.grade import who_grade
-from neorlt.clinic.vessels import PROXY_NOTE, Resectability, classify_resectability
+from neorlt.clinic.vessels import PROXY_NOTE, Resectability, is_head
 from neorlt.core.citations import cite
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
+from neorlt.documents.patient import Patient, Vessel
+from neorlt.documents.scheme import Scheme
+from neorlt.documents.store import plain
 from neorlt.dosimetry.objects import Dose, described
-from neorlt.planning.patient import Patient
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
-from neorlt.planning.scheme import Scheme
+from neorlt.planning.verdict import RULE, Verdict
+from neorlt.response import course
 from neorlt.response.parameters import calibration_warnings, parameter_table
 from neorlt.response.readouts import baseline_rates, validity_warnings
 
@@ -28,12 +32,10 @@ CLASS_NAMES = {Resectability.RESECTABLE: "resectable", Resectability.BORDERLINE:
                Resectability.LOCALLY_ADVANCED: "locally advanced"}
 MEASURED = ("dose_gy", "tia_mbq_h", "gy_per_gbq", "effective_half_life_h", "recovery", "volume_ml")
 """Keys of a region that images measure."""
-TIE = 0.90
-"""Two schemes are told apart when one is better in at least this share of draws."""
 
 
 def plan_document(
-    patient: Patient, schemes: Sequence[Scheme], *, lesion_doses: Mapping[str, Dose] | None = None,
+    patient: Patient | World, schemes: Sequence[Scheme], *, lesion_doses: Mapping[str, Dose] | None = None,
     kidney_doses: Mapping[str, Dose] | None = None, conflicts: Sequence[Mapping[str, Any]] = (), warnings: Sequence[str] = (),
     synthetic: str | None = None, images: Mapping[str, Any] | None = None, n_draws: int = N_DRAWS, seed: int = 1,
 ) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def plan_document(
     Parameters
     ----------
     patient, schemes
-        Whom, and what is compared.
+        Whom (or the world that is already drawn, whose draws and seed then count), and what is compared.
     lesion_doses, kidney_doses
         Measured doses by lesion id and by kidney.
     conflicts, warnings
@@ -54,25 +56,29 @@ def plan_document(
     n_draws, seed
         Joint draws and seed.
     """
-    world = build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
+    world = patient if isinstance(patient, World) else build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
+    patient = world.patient
     comparison = compare(world, schemes)
     outside = _outside(world, comparison)
     document: dict[str, Any] = {
         "notice": NOTICE,
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
         "neorlt": __version__,
-        "seed": seed,
-        "n_draws": n_draws,
+        "seed": world.seed,
+        "n_draws": world.n_draws,
         "synthetic": synthetic,
         "patient": _patient(patient, conflicts),
         "answer": {"sentences": _sentences(patient, comparison), "resectability_baseline": _baseline_class(patient)},
         "schemes": [prediction.as_json() for prediction in comparison.predictions],
-        "indistinguishable": _indistinguishable(comparison),
+        "indistinguishable": _pairs(comparison, Verdict.TIED),
+        "not_resolved": _pairs(comparison, Verdict.NOT_RESOLVED),
+        "rule": RULE,
         "timing": _timing(comparison),
         "baseline_rates": [_rate(rate) for rate in baseline_rates().values()],
         "lesions": [_lesion(world, index, lesion_doses or {}) for index in range(len(patient.lesions))],
         "organs": [],
-        "kidneys": {"origin": world.kidneys.origin, "gy_per_gbq": {
+        "inputs": {"patient": plain(patient), "schemes": [plain(scheme) for scheme in schemes]},
+        "kidneys": {"origin": world.kidneys.origin, "label": str(world.kidneys.label), "gy_per_gbq": {
             nuclide: summarise(world.kidneys.gy_per_gbq[:, i]).as_json() for i, nuclide in enumerate(("Lu-177", "Y-90"))}},
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
@@ -99,7 +105,8 @@ def _patient(patient: Patient, conflicts: Sequence[Mapping[str, Any]]) -> dict[s
     ki67 = patient.ki67_pct
     return {
         "id": patient.id, "age_y": patient.age_y, "sex": patient.sex, "weight_kg": patient.weight_kg,
-        "egfr_ml_min": patient.egfr_ml_min, "kidney_risk_factors": list(patient.kidney_risk_factors),
+        "egfr_ml_min": patient.egfr_ml_min,
+        "kidney_risk_factors": None if patient.kidney_risk_factors is None else list(patient.kidney_risk_factors),
         "platelets_e9_per_l": patient.platelets_e9_per_l, "neutrophils_e9_per_l": patient.neutrophils_e9_per_l,
         "haemoglobin_g_dl": patient.haemoglobin_g_dl, "prior_chemotherapy": patient.prior_chemotherapy, "ki67_pct": ki67,
         "grade": None if ki67 is None else f"G{int(np.asarray(who_grade(ki67)))}",
@@ -111,11 +118,19 @@ def _baseline_class(patient: Patient) -> dict[str, Any]:
     primary = patient.primary
     if primary is None or not primary.vessels:
         return {"class": None, "reason": "no vessel contact is given for a pancreatic primary", "vessels": []}
-    code = classify_resectability(primary.site, primary.vessels)
+    base = [vessel.contact_deg for vessel in primary.vessels]
+    codes = [int(course.resectability([replace(v, reconstructible=answer if v.reconstructible is None else v.reconstructible)
+                                       for v in primary.vessels], base, head=is_head(primary.site))) for answer in (True, False)]
+    unsure = "" if codes[0] == codes[1] else " Whether the vein can be reconstructed is not stated, and decides."
     return {
-        "class": CLASS_NAMES[code], "reason": PROXY_NOTE,
-        "vessels": [{"name": v.name, "contact_deg": v.contact_deg, "irregular": v.irregular} for v in primary.vessels],
+        "class": " or ".join(dict.fromkeys(CLASS_NAMES[Resectability(code)] for code in codes)), "reason": PROXY_NOTE + unsure,
+        "vessels": [_vessel(vessel) for vessel in primary.vessels],
     }
+
+
+def _vessel(vessel: Vessel) -> dict[str, Any]:
+    return {"name": vessel.name, "contact_deg": vessel.contact_deg, "irregular": vessel.irregular, "occluded": vessel.occluded,
+            "reconstructible": vessel.reconstructible}
 
 
 def _percent(value: float) -> str:
@@ -147,7 +162,7 @@ def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
             f"The highest predicted chance of an objective response before surgery is {_percent(best.p_objective_response.value)} "
             f"({_percent(low)} to {_percent(high)}), with {best.scheme.name}."
         )
-    ties = _indistinguishable(comparison)
+    ties = _pairs(comparison, Verdict.TIED)
     if ties:
         shown = "; ".join(f"{a} and {b}" for a, b in ties[:3])
         sentences.append(f"Cannot be told apart by response: {shown}{' and others' if len(ties) > 3 else ''}.")
@@ -162,15 +177,9 @@ def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _indistinguishable(comparison: Comparison) -> list[list[str]]:
-    """Pairs of treated schemes of which neither is better in at least 90 % of the draws."""
-    pairs = []
-    treated = [(i, p) for i, p in enumerate(comparison.predictions) if p.scheme.cycles and p.p_objective_response is not None]
-    for a, (i, first) in enumerate(treated):
-        for j, second in treated[a + 1 :]:
-            if 1 - TIE < comparison.probability_better(i, j) < TIE:
-                pairs.append([first.scheme.name, second.scheme.name])
-    return pairs
+def _pairs(comparison: Comparison, verdict: Verdict) -> list[list[str]]:
+    """Pairs of treated schemes of which this is the verdict by response."""
+    return [[first.scheme.name, second.scheme.name] for first, second, found in comparison.pairs() if found.verdict is verdict]
 
 
 def _timing(comparison: Comparison) -> dict[str, Any] | None:
@@ -188,7 +197,7 @@ def _lesion(world: World, index: int, doses: Mapping[str, Dose]) -> dict[str, An
     document: dict[str, Any] = {
         "id": lesion.id, "site": lesion.site, "volume_ml": lesion.volume_ml, "longest_diameter_mm": lesion.longest_diameter_mm,
         "ki67_pct": lesion.ki67_pct, "suv_max": lesion.suv_max, "recovery": None, "flags": [], "nuclide": kinetics.measured,
-        "vessels": [{"name": v.name, "contact_deg": v.contact_deg, "irregular": v.irregular} for v in lesion.vessels],
+        "vessels": [_vessel(vessel) for vessel in lesion.vessels],
         "dose_origin": kinetics.origin,
         "gy_per_gbq": summarise(kinetics.gy_per_gbq[:, 0]).as_json(),
         "gy_per_gbq_y90": summarise(kinetics.gy_per_gbq[:, 1]).as_json(),
@@ -238,6 +247,12 @@ def _patient_warnings(patient: Patient) -> list[str]:
     found = []
     if patient.ki67_pct is None:
         found.append(f"No Ki-67 is given: lesions grow as a G2 of {ASSUMED_KI67_PCT:g} % (assumption), no grade is predicted.")
+    if patient.kidney_risk_factors is None:
+        found.append("Whether there are risk factors of the kidneys is not stated (kidney_risk_factors, [] for none): the limit of 40 Gy "
+                     "stands; with a risk factor it would be 28 Gy.")
+    if any(vessel.irregular is None or vessel.occluded is None for lesion in patient.lesions for vessel in lesion.vessels):
+        found.append("Where the patient file does not say whether a vessel's outline is irregular or the vessel occluded, the class "
+                     "follows the contact alone.")
     if patient.platelets_e9_per_l is None:
         found.append("No platelet count is given: no platelet nadir is predicted.")
     return found
@@ -254,7 +269,10 @@ def _assumptions(world: World) -> list[dict[str, str]]:
          "An irregular outline is taken to stay while the contact keeps its baseline extent.", Label.ASSUMPTION),
         ("CAPTEM, capecitabine and 5-FU raise the effect per dose by a factor of median 1.1 (log-SD 0.12), and the harm to blood.",
          Label.ASSUMPTION),
-        ("The lesion dose falls from cycle to cycle by 6 % (G1) or 14 % (G2, G3) and scatters by 19 %.", Label.BY_CONSTRUCTION),
+        ("A lesion's dose per activity falls with what was given, by 6 % (Ki-67 up to 1.7 %) to 14 % (from 7.7 %) over 7.4 GBq, and "
+         "scatters between cycles by 19 %.", Label.BY_CONSTRUCTION),
+        ("The kidneys' dose scatters between cycles by 19 %, as that of lesions: no series of kidneys was found.", Label.ASSUMPTION),
+        ("Half of the spread between lesions is taken to be common to the lesions of one patient.", Label.ASSUMPTION),
         ("Kidney BED: alpha/beta 2.6 Gy, repair half-time 2.8 h; limit 40 Gy, or 28 Gy with risk factors (28 patients).",
          Label.BY_CONSTRUCTION),
         ("Surgery follows 12 weeks after the last cycle where a scheme does not say.", Label.ASSUMPTION),
@@ -262,7 +280,10 @@ def _assumptions(world: World) -> list[dict[str, str]]:
     for lesion, kinetics in zip(patient.lesions, world.kinetics, strict=True):
         if kinetics.origin == "population":
             rows.append((f"Lesion {lesion.id}: no measured dose; drawn from a population (mean 26.9 Gy per 7.4 GBq over 301 tumours). "
-                         "SUV does not shift it: no published slope was found.", Label.BY_CONSTRUCTION))
+                         "A known SUVmax shifts it, with a correlation of 0.5 for the patient's share (assumption).",
+                         Label.BY_CONSTRUCTION))
+    if world.kidneys.origin == "images" or any(kinetics.origin == "images" for kinetics in world.kinetics):
+        rows.append(("The first cycle's dose per activity was measured; every further cycle is predicted from it.", Label.BY_CONSTRUCTION))
     if world.kidneys.origin == "population":
         rows.append(("Kidneys: no measured dose; drawn from published means of 0.38 to 0.57 Gy/GBq.", Label.BY_CONSTRUCTION))
     if world.parameters.source == "prior":

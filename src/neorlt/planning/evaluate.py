@@ -168,13 +168,13 @@ class Evaluator:
                 times_week=np.repeat(week[:, -1:] + gaps, n_lesions, axis=0).astype(np.float32),
                 sensitiser=np.full(n_cycles, SENSITISERS.index(sensitiser), np.intp),
             ),
-            LesionEffects(*(np.tile(z, (1, n_schedules)) for z in (effects.alpha_z, effects.growth_z, effects.baseline_z)),
-                          effects.n_replicates, effects.seed),
+            LesionEffects(np.tile(effects.alpha_z, (1, n_schedules)), np.tile(effects.growth_z, (1, n_schedules)),
+                          np.tile(effects.baseline_z, (1, n_schedules)), effects.n_replicates, effects.seed),
         )
         # ``(draw · node or one, lesion, schedule · gap)``, then ``(draw, point, lesion, schedule · gap)``.
-        volume = np.moveaxis(outcome.relative_volume.reshape(-1, n_schedules, n_lesions, n_gaps), 1, 2)
-        volume = volume.reshape(len(volume), n_lesions, n_schedules * n_gaps)
-        volume = volume[:, None] if self.one_patient else chances.carry_log(world, volume)
+        moved = np.moveaxis(outcome.relative_volume.reshape(-1, n_schedules, n_lesions, n_gaps), 1, 2)
+        by_lesion = moved.reshape(len(moved), n_lesions, n_schedules * n_gaps)
+        volume = by_lesion[:, None] if self.one_patient else chances.carry_log(world, by_lesion)
         share = np.asarray(base.volume_ml, np.float64) / float(np.sum(base.volume_ml))
         left = np.minimum(np.einsum("dplk,l->dpk", volume, share), 1.0)
         diameter = base.diameters_mm[:, None] * np.cbrt(volume)

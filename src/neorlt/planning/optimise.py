@@ -195,6 +195,7 @@ def optimise_document(found: Search) -> dict[str, Any]:
         "references": [_row(found, i, value) for i in found.references],
         "indistinguishable": [[names[a], names[b]] for a, b in tied_pairs(value, shown)],
         "tied_with_chosen": [names[i] for i in found.choice.tied],
+        "not_resolved_from_chosen": [names[i] for i in found.choice.unresolved],
         "rule": RULE,
         "limits": {**dataclasses.asdict(found.limits), "kidney_bed_gy": found.full.kidney_limit_gy, "kept": found.choice.within_limits},
         "weights": dataclasses.asdict(found.weights),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +159,7 @@ def _objective_response(world: World, volume: NDArray[np.float32], reasons: dict
 
 
 def _resectability(
-    world: World, diameter_mm: NDArray[np.float32], reasons: dict[str, str]
+    world: World, diameter_mm: NDArray[Any], reasons: dict[str, str]
 ) -> tuple[Probability | None, Probability | None, dict[str, Interval]]:
     """Chances of the classes from diameters ``(draw, point)`` of the followed lesion, and the contact seen by vessel."""
     if not world.vessels:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import Interval, summarise
 from neorlt.core.labels import Label
-from neorlt.planning.scheme import Scheme
+from neorlt.documents.scheme import Scheme
+from neorlt.planning.verdict import PairedDifference, paired_difference
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ class Comparison:
         if len(set(names)) != len(names):
             raise ValueError(f"two schemes have the same name: {names}")
 
-    def probability_better(self, first: int, second: int) -> float:
-        """Share of draws in which ``first`` has the higher chance of objective response (ties count half)."""
-        a, b = (_draws(self.predictions[i].p_objective_response) for i in (first, second))
-        return float(np.mean((a > b) + 0.5 * (a == b)))
+    def pairs(self) -> list[tuple[Prediction, Prediction, PairedDifference]]:
+        """Every two treating schemes with a chance of objective response, and what tells them apart."""
+        treated = [p for p in self.predictions if p.scheme.cycles and p.p_objective_response is not None]
+        return [(first, second, paired_difference(_draws(first), _draws(second)))
+                for i, first in enumerate(treated) for second in treated[i + 1 :]]
 
 
-def _draws(probability: Probability | None) -> NDArray[np.float64]:
-    if probability is None:
-        raise ValueError("a scheme has no probability of objective response to compare")
-    return probability.draws
+def _draws(prediction: Prediction) -> NDArray[np.float64]:
+    assert prediction.p_objective_response is not None
+    return prediction.p_objective_response.draws

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown
-from neorlt.documents.scheme import SENSITISERS, SURGERY_WEEKS_AFTER_LAST, Cycle, Scheme
+from neorlt.documents.scheme import MAX_CYCLES, SENSITISERS, SURGERY_WEEKS_AFTER_LAST, THERAPY_NUCLIDES, Cycle, Scheme
 from neorlt.nuclides.nuclide import get_nuclide
+
+__all__ = ["DEFAULT_INTERVAL_WEEKS", "MAX_CYCLES", "SENSITISERS", "SURGERY_WEEKS_AFTER_LAST", "THERAPY_NUCLIDES", "Cycle", "Scheme",
+           "parse_scheme", "read_scheme", "standard_schemes"]
 
 _FORMS = (
     "'4 x 7.4 GBq Lu-177 every 8 weeks', cycles joined by '+', two nuclides as "

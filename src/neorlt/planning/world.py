@@ -87,7 +87,7 @@ class World:
     """``(draw,)`` share of the marrow's loss that stays."""
     neoplasm: NDArray[np.float32]
     """``(draw,)`` risk of a secondary myeloid neoplasm after the usual course."""
-    luck: NDArray[np.float32]
+    luck_u: NDArray[np.float32]
     """``(draw, dimension)`` uniform shifts of the points of luck; by themselves one patient a draw."""
     seed: int
     index: int = 0
@@ -131,23 +131,24 @@ class World:
     @functools.cached_property
     def points(self) -> Points:
         """The luck at ``n_points`` points of every draw."""
-        return _points(self.luck, self.patient, self.n_points)
+        return _points(self.luck_u, self.patient, self.n_points)
 
     @functools.cached_property
     def node_weights(self) -> NDArray[np.float32]:
         """Weights that carry results at the nodes to the points, ``(draw, lesion, point, node)``."""
-        return luck.node_weights(self.points.alpha_z, self.points.growth_z, self.parameters.doubling_log_sd[:, self.lesions.grades])
+        sd = np.asarray(self.parameters.doubling_log_sd, np.float64)[:, self.lesions.grades]
+        return luck.node_weights(self.points.alpha_z, self.points.growth_z, sd)
 
     @functools.cached_property
     def node_effects(self) -> LesionEffects:
         """Lesions at the nodes of sensitivity and growth, for :func:`~neorlt.response.simulate.simulate`."""
         alpha, growth = (np.tile(z, self.n_draws)[:, None].repeat(self.lesions.n_lesions, axis=1) for z in luck.node_luck())
-        return LesionEffects(alpha, growth, np.zeros_like(alpha), luck.N_NODES, self.seed)
+        return LesionEffects(_single(alpha), _single(growth), _single(np.zeros_like(alpha)), luck.N_NODES, self.seed)
 
     @functools.cached_property
     def one(self) -> Points:
         """One patient a draw: the first point of each, with the point axis kept."""
-        return _points(self.luck, self.patient, 1)
+        return _points(self.luck_u, self.patient, 1)
 
     @property
     def alpha_z(self) -> Floats:
@@ -182,7 +183,7 @@ class World:
     @property
     def effects(self) -> LesionEffects:
         """One patient a draw, for :func:`~neorlt.response.simulate.simulate`."""
-        return LesionEffects(self.alpha_z, self.growth_z, self.baseline_z, 1, self.seed)
+        return LesionEffects(_single(self.alpha_z), _single(self.growth_z), _single(self.baseline_z), 1, self.seed)
 
     def lesion_doses_gy(self, activity_gbq: ArrayLike) -> Floats:
         """Dose of every lesion ``(draw, lesion, cycle, nuclide)``; activity ``(cycle, nuclide)`` or ``(draw, cycle, nuclide)``."""
@@ -218,7 +219,11 @@ class World:
 
 
 _ARRAYS = ("cycle_z", "kidney_cycle_z", "marrow_gy_per_gbq", "marrow_half_life_h", "slope_centre", "slope_spread", "persistent",
-           "neoplasm", "luck")
+           "neoplasm", "luck_u")
+
+
+def _single(values: Floats) -> NDArray[np.float32]:
+    return values.astype(np.float32)
 
 
 def cause_generator(seed: int, index: int, *cause: str) -> np.random.Generator:
@@ -332,7 +337,8 @@ def build_world(
     low, high = blood.myeloid_risk()["range"]
     return World(
         patient, parameters, lesions, tuple(kinetics), kidneys, cycle_z.astype(np.float32), kidney_z.astype(np.float32), marrow, half_life,
-        (centre + np.log(factor)).astype(np.float32), spread, blood.draw_persistent(cause_generator(seed, index, "persistent share"), n_draws),
+        (centre + np.log(factor)).astype(np.float32), spread,
+        blood.draw_persistent(cause_generator(seed, index, "persistent share"), n_draws),
         cause_generator(seed, index, "neoplasm").uniform(low, high, n_draws).astype(np.float32),
         cause_generator(seed, index, "luck").uniform(size=(n_draws, len(_dimensions(patient)))).astype(np.float32),
         seed, index, n_replicates,

@@ -230,13 +230,13 @@ def draw_slopes(n: int, seed: int = 0, n_replicates: int = 1) -> NDArray[np.floa
     centre, spread = (np.repeat(values, n_replicates, axis=0) for values in draw_sensitivity(rng, n))
     common = rng.standard_normal((n * n_replicates, 1))
     own = rng.standard_normal((n * n_replicates, len(LINES)))
-    return np.exp(centre + spread * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)).astype(np.float32)
+    return np.asarray(np.exp(centre + spread * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)), np.float32)
 
 
 def draw_persistent(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
     """Share of the marrow's loss that stays, one fitted value a draw, ``(n,)``."""
     fitted = np.asarray(blood_table()["persistent_share"]["draws"], np.float32)
-    return fitted[rng.integers(len(fitted), size=n)]
+    return np.asarray(fitted[rng.integers(len(fitted), size=n)], np.float32)
 
 
 def persistent_share(n: int, seed: int = 0, n_replicates: int = 1) -> NDArray[np.float32]:
@@ -368,10 +368,11 @@ HOLD_BELOW = {"platelets": 75.0, "neutrophils": 1.0, "haemoglobin": 8.0}
 
 def grade_limit(line: str, grade: int) -> float:
     """The count below which a line has this CTCAE grade or worse (2 to 4; haemoglobin to 3)."""
-    from neorlt.clinic.ctcae import FALLING
+    from neorlt.clinic import ctcae
 
-    unit = "g_dl" if line == "haemoglobin" else "e9_per_l"
-    return float(FALLING[f"{line}_{unit}"][grade - 2])
+    found = ctcae.row(line)
+    assert found is not None
+    return float(found["limits"][grade - 2])
 
 
 def hold_below(baselines: Mapping[str, ArrayLike]) -> NDArray[np.float64]:

@@ -277,7 +277,7 @@ class ContactClasses:
         """Flat number of the states ``(..., vessel)`` in :attr:`table`, ``(...)``."""
         return np.asarray(states @ (4 ** np.arange(len(self.vessels) - 1, -1, -1)), np.intp)
 
-    def with_scar(self, scar: Sequence[bool]) -> NDArray[np.intp]:
+    def with_scar(self, scar: ArrayLike) -> NDArray[np.intp]:
         """Class by the flat number of the states before the scar: ``scar`` names the vessels whose contact stays."""
         states = np.stack(np.unravel_index(np.arange(self.table.size), self.table.shape), axis=-1)
         kept = np.where(np.asarray(scar, bool), np.maximum(states, self.baseline), states)

@@ -49,7 +49,8 @@ def spread_points(shift: Floats, n_points: int, columns: slice) -> Floats:
     base = _sobol()
     if n_points > base.shape[0] or shift.shape[1] > base.shape[1]:
         raise InputError("more points of luck than the shipped sequence holds",
-                         expected=f"up to {base.shape[0]}, {base.shape[1]} dimensions", found=f"{n_points}, {shift.shape[1]} dimensions", remedy="ask for fewer replicates or plan fewer lesions")
+                         expected=f"up to {base.shape[0]}, {base.shape[1]} dimensions", found=f"{n_points}, {shift.shape[1]} dimensions",
+                         remedy="ask for fewer replicates or plan fewer lesions")
     even = base[:n_points, columns].astype(np.float64) / base.shape[0]
     return np.asarray((shift[:, None, columns] + even) % 1.0)
 

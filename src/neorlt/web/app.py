@@ -295,7 +295,7 @@ def create_app(settings: Settings) -> FastAPI:
         document = case.plan()
         text = scheme_text(nuclide, cycles, activity_gbq, interval_weeks, surgery_weeks, sensitiser)
         try:
-            found = predictor.compare(document, text, other_scheme(document, beside))
+            found = predictor.compare(case.result, text, other_scheme(document, beside))
         except SchemeError as error:
             raise HTTPException(422, str(error)) from error
         except PredictorError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from neorlt import __version__
+from neorlt.planning.verdict import Verdict
 from neorlt.reporting.figures.palette import DARK, LIGHT
 from neorlt.reporting.rounding import prose, times
 from neorlt.reporting.views import front, regions
@@ -18,10 +19,7 @@ from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
 from neorlt.web import audit
 from neorlt.web.store import Case
-from neorlt.web.whatif import DRAWS, REPLICATES
 
-TIE = 0.9
-"""Two schemes of which neither is better in this share of the draws cannot be told apart; the plan uses the same share."""
 _VOLUME_NAME = re.compile(r"[a-z]+(-\d+)?")
 
 
@@ -71,9 +69,7 @@ class Pages:
             "organs": regions.organs(maps(plan.get("organs")) or regions.kidneys_as_organ(block(plan.get("kidneys")))),
             "has_curves": bool(maps(plan.get("curves"))),
             "has_dvh": bool(maps(plan.get("dvh"))),
-            "draws": DRAWS,
-            "replicates": REPLICATES,
-            "plan_draws": plan.get("n_draws") or 1000,
+            "draws": plan.get("n_draws") or 1000,
             "assumptions": [
                 {"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
                 for row in maps(plan.get("assumptions"))
@@ -95,7 +91,7 @@ class Pages:
             "columns": columns,
             "rows": rows,
             "text": times(str(found["predicted"].get("text", ""))),
-            "draws": DRAWS,
+            "draws": plan.get("n_draws") or 1000,
             "verdict": verdict(found["paired"], letters[-1]),
             "lines": json.dumps([line for scheme in schemes if (line := _line(scheme))]),
         }
@@ -116,8 +112,9 @@ def verdict(paired: Mapping[str, Any] | None, letter: str) -> str | None:
     if low == high == 0.0:
         return f"This scheme and {letter} have the same chance of response in every draw."
     shift = f"{low:+.0f} to {high:+.0f} percentage points of objective response, 90 % interval".replace("-", "\u2212")
-    if 1 - TIE < better < TIE:
-        return f"By response, this scheme and {letter} cannot be told apart ({shift})."
+    if paired["verdict"] != Verdict.APART:
+        said = {Verdict.TIED: "cannot be told apart", Verdict.NOT_RESOLVED: "are neither told apart nor tied: the simulation does not say"}
+        return f"By response, this scheme and {letter} {said[Verdict(paired['verdict'])]} ({shift})."
     word = "higher" if better > 0.5 else "lower"
     return f"This scheme has the {word} chance of response than {letter} in {100 * max(better, 1 - better):.0f} % of the draws ({shift})."
 

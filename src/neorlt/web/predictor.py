@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
 
 from neorlt.core.errors import NeorltError
 from neorlt.web.child import command as child_command
-from neorlt.web.whatif import PARTS
 
 IDLE_S = 600.0
 TIMEOUT_S = 120.0
@@ -49,7 +49,7 @@ class Predictor:
         self._process: subprocess.Popen[str] | None = None
         self._timer: threading.Timer | None = None
 
-    def compare(self, plan: Mapping[str, Any], text: str, beside: Mapping[str, Any] | None) -> dict[str, Any]:
+    def compare(self, folder: Path, text: str, beside: Mapping[str, Any] | None) -> dict[str, Any]:
         """What :func:`neorlt.web.whatif.compare_schemes` returns.
 
         Raises
@@ -59,7 +59,7 @@ class Predictor:
         PredictorError
             If the process ended or took too long; the next request starts a new one.
         """
-        request = json.dumps({"plan": {part: plan.get(part) for part in PARTS}, "text": text, "beside": beside})
+        request = json.dumps({"folder": str(folder), "text": text, "beside": beside})
         with self._lock:
             self._keep_awake(False)
             try:
@@ -138,7 +138,7 @@ def answer(line: str) -> dict[str, Any]:
 
     request = json.loads(line)
     try:
-        return compare_schemes(request["plan"], request["text"], request["beside"])
+        return compare_schemes(Path(request["folder"]), request["text"], request["beside"])
     except NeorltError as error:
         return {"error": str(error)}
     except (ValueError, FloatingPointError, OverflowError):
@@ -156,14 +156,13 @@ def serve(source: IO[str], target: IO[str]) -> None:
         target.flush()
         if not warmed:
             warmed = True
-            plan = json.loads(line)["plan"]
-            threading.Thread(target=warm, args=(plan,), daemon=True).start()
+            threading.Thread(target=warm, args=(json.loads(line)["folder"],), daemon=True).start()
 
 
-def warm(plan: Mapping[str, Any]) -> None:
+def warm(folder: str) -> None:
     """Compile what the sliders may need; the answers are thrown away."""
     for text in WARM:
-        answer(json.dumps({"plan": plan, "text": text, "beside": None}))
+        answer(json.dumps({"folder": folder, "text": text, "beside": None}))
 
 
 if __name__ == "__main__":
