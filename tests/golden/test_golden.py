@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
@@ -38,7 +39,8 @@ def test_predictions_of_thirty_patients_stand():
     assert len(values) > 600
     assert golden.moved(values, ROWS) == []
     gone = {key for key in ROWS if key.startswith("predict.")} - set(values)
-    assert not gone
+    # A value that has become "not known" is named in the changelog as a changed one is.
+    assert not {key for key in gone if not any(fnmatch(key, pattern) for pattern in golden.named_changes())}
 
 
 def test_doses_of_a_bundled_study_stand(tmp_path):
