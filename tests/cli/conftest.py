@@ -63,7 +63,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         files[name].write_text(text, encoding="utf-8")
     from neorlt.jobs.cohort import map_command
     from neorlt.jobs.kinetics import own_population
+    from neorlt.jobs.plan import run_plan
 
+    files["plan"] = folder / "plan"
+    run_plan(None, patient, files["plan"], schemes=["2 x 7.4 GBq Lu-177 every 8 weeks"], n_draws=200)
     files["map"] = folder / "map.toml"
     map_command(files["cohort"], files["map"])
     own_population(files["curves"], folder / "population")

@@ -22,6 +22,8 @@ REGIONS = {"labels": "--regions {labels}", "names": "--names {names}"}
 NOWHERE = "http://127.0.0.1:9"
 EARLIER = {"previous": "--previous {previous}", "population": "--population {population}"}
 TLS = {"user": "--user a", "tls_ca": "--tls-ca {names}", "tls_cert": "--tls-cert {names}", "tls_key": "--tls-key {names}"}
+WHO = {"patient": "{patient}", "plan": "--plan {plan}"}
+"""Both are refused, and so is neither."""
 REPORT = {"limits": "--limits surgery_week=40", "out": "--out {new}"}
 
 DOORS: dict[str, Door] = {
@@ -29,11 +31,11 @@ DOORS: dict[str, Door] = {
                                          "psf_fwhm_mm": "--psf-fwhm-mm 8", "injected_at": "--injected-at 2026-01-19T10:00:00", **REGIONS,
                                          **EARLIER}),
     "example": Door("pannet-head --out {new}"),
-    "predict": Door(BASE, {"patient": "{patient}", "scheme": "--scheme neolupanet"}),
+    "predict": Door(BASE, {"patient": "{patient}", "plan": "--plan {plan}", "scheme": "--scheme neolupanet"}, expected=2),
     "new": Door("patient {new}"),
-    "optimise": Door("{patient} --candidates 30 --screen-draws 10 --best 3 " + BASE, REPORT),
-    "adapt": Door("{patient} --scheme neolupanet --after 1 --updates {update} --worlds 200", REPORT),
-    "benefit": Door("--patients 8 --draws 10", {"out": "--out {new}"}),
+    "optimise": Door("--candidates 30 --screen-draws 10 --best 3 " + BASE, WHO | REPORT, expected=2),
+    "adapt": Door("--scheme neolupanet --after 1 --updates {update} --worlds 200", WHO | REPORT, expected=2),
+    "benefit": Door("--patients 8 --draws 10", {"plan": "--plan {plan}", "out": "--out {new}"}),
     "measure": Door("{study}", {"follow_up": "--follow-up {study}", **REGIONS}),
     "lesions": Door("{study} --out {new}", {"suv": "--suv 8", "at": "--at 25,-20,0", **REGIONS}),
     "recovery": Door("{phantom}", {"also": "--also {phantom}", "concentration": "--concentration 1"}, expected=2),

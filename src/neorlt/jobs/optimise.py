@@ -18,8 +18,10 @@ def run_optimise(
     Writes ``optimise.json``, ``plan.json`` with its world, ``report.html`` and ``run.json`` where a folder is named.
     """
     from neorlt.planning.optimise import optimise, optimise_document, shown_schemes
+    from neorlt.planning.search import need_pymoo
     from neorlt.planning.search_space import read_limits
 
+    need_pymoo()
     world = world_of(patient_file, plan, n_draws, seed)
     limits, weights, space = read_limits(limit_texts)
     found = optimise(world, limits, weights, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
