@@ -77,7 +77,7 @@ def test_words_on_the_command_line() -> None:
     [
         (lambda: what_if(peptide_ug=0), "not above 0"),
         (lambda: what_if(instead={"dose_gy": [1]}), "unknown question"),
-        (lambda: what_if(nuclide="I-131"), "not planned here"),
+        (lambda: what_if(nuclide="I-131"), "no therapy is planned"),
         (lambda: from_pet([1.0, 2.0], volume_ml=[3.0]), "do not match"),
         (lambda: from_pet([10.0], nuclide="Y-90"), "volume"),
         (lambda: from_pet([10.0], activity_gbq=0), "activity is not above 0"),

@@ -16,6 +16,8 @@ def command(
     density: Annotated[float, typer.Option("--density", help="g/cm3")] = 1.04,
     medium: Annotated[str, typer.Option(help="water or soft-tissue")] = "water",
     daughters: Daughters = False,
+    electrons_only: Annotated[bool, typer.Option("--electrons-only", help="Leave photons out.")] = False,
+    reach_mm: Annotated[float, typer.Option("--reach-mm", help="Offsets up to which values are listed.")] = 30.0,
     nuclide_file: NuclideFile = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the JSON document to this file.")] = None,
     json: Json = False,
@@ -25,7 +27,8 @@ def command(
 
     edges = read_numbers(voxel_mm, "--voxel-mm", "4.8")
     document = kernel_command(nuclide, edges[0] if len(edges) == 1 else tuple(edges), density, medium=medium, with_daughters=daughters,
-                              nuclide_file=nuclide_file, out=out)
+                              nuclide_file=nuclide_file, out=out, photons=not electrons_only, reach_mm=reach_mm)
     values = document["s_mgy_per_mbq_s"]
     show(document, json, lambda d: say(
-        f"{len(values)} voxel S-values, self {values['0,0,0']:.4g} mGy/(MBq s), energy closure {d['energy_closure']:.4f}"))
+        f"{len(values)} voxel S-values, {'photons and electrons' if d['photons'] else 'electrons alone'}, self {values['0,0,0']:.4g} "
+        f"mGy/(MBq s), energy closure {d['energy_closure']:.4f}, listed {d['energy_listed']:.4f}", *d["notes"]))

@@ -7,10 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from neorlt.nuclides.crossfire import answer_for_lesion, kidney_per_tumour_ratio
+from neorlt.nuclides.therapy import gives_alphas
 
 KIDNEY_BIOLOGICAL_HALF_LIFE_H = 75.0
 TUMOUR_BIOLOGICAL_HALF_LIFE_H = 250.0
 """Wash-out without decay, an example only: with 177Lu's decay, about 51 h effective in the kidney and 97 h in the tumour."""
+
+ALPHA_REASON = (
+    "the chain gives {1:.1f} MeV of alphas beside {0:.2f} MeV of electrons per decay: the LET of its electrons would say nothing of its "
+    "effect, and the ranges here are those of the parent's electrons"
+)
 
 
 def crossfire_command(
@@ -36,6 +42,8 @@ def crossfire_command(
                 under=nuclides[0],
             )
             answer["kidney_gy_per_tumour_gy_over_first"] = float(ratio[0])
+            if gives_alphas(name):
+                answer["reason"] = ALPHA_REASON.format(*answer["charged_mev"])
         lesions.append({"diameter_mm": float(diameter), "nuclides": answers})
     return {
         "lesions": lesions,

@@ -21,8 +21,8 @@ from neorlt.dosimetry.fit import physical_half_life_h
 from neorlt.dosimetry.pet_to_therapy import NOTICE as PET_NOTICE
 from neorlt.dosimetry.pet_to_therapy import SuvReference, lesion_population, predict_from_pet
 from neorlt.dosimetry.s_values import sphere_s_gy_per_mbq_h
+from neorlt.nuclides.therapy import refuse_alpha, therapy_nuclide
 
-NUCLIDES = ("Lu-177", "Y-90")
 SSTR_NOTICE = "Predicted from the receptor kinetics of nine patients (Siebinga 2023): not a measurement of this patient's dose."
 SHOWN = ("tumour", "kidneys", "spleen")
 QUESTIONS = {"peptide_ug": "µg", "activity_gbq": "GBq", "tumour_ml": "ml", "total_tumour_ml": "ml"}
@@ -30,9 +30,8 @@ QUESTIONS = {"peptide_ug": "µg", "activity_gbq": "GBq", "tumour_ml": "ml", "tot
 
 
 def _nuclide(name: str) -> str:
-    if name not in NUCLIDES:
-        raise InputError("this nuclide is not planned here", expected=" or ".join(NUCLIDES), found=name, remedy="use one of these")
-    return name
+    refuse_alpha(name, "a predicted dose")
+    return therapy_nuclide(name).name
 
 
 def _summary(draws: Any) -> dict[str, Any]:
@@ -141,7 +140,7 @@ def from_pet(
     *,
     nuclide: str = "Lu-177",
     volume_ml: Sequence[float] | None = None,
-    activity_gbq: float = 7.4,
+    activity_gbq: float | None = None,
     suv_median: float | None = None,
     suv_log_sd: float | None = None,
     n_draws: int = core_draws.N_DRAWS,
@@ -158,7 +157,7 @@ def from_pet(
     volume_ml
         Volume of each lesion; needed for 90Y.
     activity_gbq
-        Of one cycle.
+        Of one cycle; the usual one of the nuclide where left out, and said to be assumed.
     suv_median, suv_log_sd
         The centre's own distribution of SUVs; an assumption of this project where left out.
     n_draws, seed
@@ -177,6 +176,10 @@ def from_pet(
             found=str(len(volume_ml)),
             remedy="give one volume for each SUV, in the same order",
         )
+    entry = therapy_nuclide(_nuclide(nuclide))
+    assumed = activity_gbq is None
+    if activity_gbq is None:
+        activity_gbq = entry.activity_gbq
     if not activity_gbq > 0:
         raise InputError("the activity is not above 0", found=f"{activity_gbq:g}", remedy="give GBq above 0")
     known = SuvReference()
@@ -202,6 +205,7 @@ def from_pet(
         "label": str(prediction.label),
         "nuclide": nuclide,
         "activity_gbq": activity_gbq,
+        "activity_from": f"assumed: {entry.source}" if assumed else "stated",
         "r_squared": float(lesion_population()["suv_r2"]),
         "suv_reference": {"median": known.median, "log_sd": known.log_sd, "label": str(known.label), "source": known.source},
         "lesions": lesions,

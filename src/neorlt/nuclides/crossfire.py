@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.nuclides.chains import charged_mev
 from neorlt.nuclides.kernels import electron_point_kernel
 from neorlt.nuclides.nuclide import get_nuclide
 from neorlt.nuclides.spheres import sphere_s_values
 from neorlt.nuclides.stopping import beta_ranges_mm, electron_let
+from neorlt.nuclides.therapy import gives_alphas
 
 DENSITY_G_PER_CM3 = 1.04
 """Soft tissue (ICRU Report 46, 1992), the density of the voxel kernels."""
@@ -35,7 +37,9 @@ class LesionAnswer:
     r90_mm, csda_max_mm, csda_mean_mm
         Radius that holds 90 % of the point kernel's energy; CSDA range at the endpoint; energy-weighted CSDA range.
     let_track_kev_per_um, let_dose_kev_per_um
-        Track- and dose-averaged collision LET of the electrons.
+        Track- and dose-averaged collision LET of the electrons; None for a nuclide whose chain gives alphas, whose dose is theirs.
+    charged_mev
+        Energy of electrons and of alphas per decay of the parent, its chain in place, MeV.
     """
 
     nuclide: str
@@ -48,8 +52,9 @@ class LesionAnswer:
     r90_mm: float
     csda_max_mm: float
     csda_mean_mm: float
-    let_track_kev_per_um: float
-    let_dose_kev_per_um: float
+    let_track_kev_per_um: float | None
+    let_dose_kev_per_um: float | None
+    charged_mev: tuple[float, float]
 
 
 def mass_of_sphere_g(diameter_mm: ArrayLike) -> NDArray[np.float64]:
@@ -85,7 +90,7 @@ def answer_for_lesion(diameter_mm: float, nuclides: Sequence[str] = ("Lu-177", "
         sphere = sphere_s_values(name, [mass], DENSITY_G_PER_CM3)
         s = float(sphere.s_mgy_per_mbq_s[0])
         far, mean = beta_ranges_mm(name)
-        let = electron_let(name)
+        let = None if gives_alphas(name) else electron_let(name)
         out.append(
             LesionAnswer(
                 sphere.nuclide,
@@ -98,8 +103,9 @@ def answer_for_lesion(diameter_mm: float, nuclides: Sequence[str] = ("Lu-177", "
                 10.0 * electron_point_kernel(name).radius_holding(0.9),
                 far,
                 mean,
-                let.track_average_kev_per_um,
-                let.dose_average_kev_per_um,
+                None if let is None else let.track_average_kev_per_um,
+                None if let is None else let.dose_average_kev_per_um,
+                charged_mev(get_nuclide(name).name),
             )
         )
     return tuple(out)

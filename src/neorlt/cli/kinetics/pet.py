@@ -14,7 +14,7 @@ from neorlt.cli.kinetics.options import Nuclide, span
 def command(
     suv: Annotated[str, typer.Option(help="SUV of each lesion, with commas.")],
     volume_ml: Annotated[str, typer.Option(help="Volume of each lesion, in the same order; needed for Y-90.")] = "",
-    activity_gbq: Annotated[float, typer.Option(help="Activity of one cycle, GBq.")] = 7.4,
+    activity_gbq: Annotated[float | None, typer.Option(help="Activity of one cycle, GBq; the nuclide's usual one where left out.")] = None,
     suv_median: Annotated[float | None, typer.Option(help="Median SUV of the centre's treated lesions.")] = None,
     suv_log_sd: Annotated[float | None, typer.Option(help="Their log-SD.")] = None,
     nuclide: Nuclide = "Lu-177",
@@ -37,7 +37,8 @@ def command(
     def for_people(document: Mapping[str, Any]) -> None:
         sentences(document["notice"])
         for lesion in document["lesions"]:
-            doses = f"{span(lesion['gy_per_gbq'], ' Gy/GBq')}; {span(lesion['dose_gy'], ' Gy')} of {activity_gbq:g} GBq"
+            given = f"{document['activity_gbq']:g} GBq ({document['activity_from']})"
+            doses = f"{span(lesion['gy_per_gbq'], ' Gy/GBq')}; {span(lesion['dose_gy'], ' Gy')} of {given}"
             sentences(f"SUV {lesion['suv']:g}: {doses}")
         reference = document["suv_reference"]
         sentences(f"Compared with SUVs of median {reference['median']:g}, log-SD {reference['log_sd']:g} ({reference['source']}).")
