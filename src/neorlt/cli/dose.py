@@ -41,7 +41,7 @@ def command(
     psf_fwhm_mm: PsfFwhm = None,
     no_partial_volume: NoPartialVolume = False,
     s_values: Annotated[
-        Path | None, typer.Option("--s-values", help="CSV of S-values that you have (OpenDose, MIRDcalc, OLINDA): used for its organs.")
+        Path | None, typer.Option("--s-values", help="S-values that you have: CSV, or JSON of OpenDose (or a folder).")
     ] = None,
     s_masses: Annotated[Path | None, typer.Option("--s-masses", help="CSV organ,mass_g where the S-values hold no masses.")] = None,
     previous: Previous = None,

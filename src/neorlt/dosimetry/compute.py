@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core.citations import Citation, cite
+from neorlt.dosimetry.blur_estimate import UsedBlur, combine_blur, estimate_blur
 from neorlt.dosimetry.conservation import ActivityBalance, balance_worlds, held_activity, refuse_few, take_dose, take_tia
 from neorlt.dosimetry.curves import activity_curves
 from neorlt.dosimetry.dvh import DoseVolumeHistogram
@@ -78,6 +79,10 @@ class DoseResult:
     """By region, what local deposition would give against the kernel, relative."""
     priors: tuple[CurvePrior, ...] = ()
     """Prior of each region's curve."""
+    settings: UncertaintySettings = DEFAULT
+    """Sizes of doubt as used."""
+    blur: UsedBlur | None = None
+    """Blur of the correction: stated, of the edges, and used."""
     engine_ratio: RegionRatio | None = None
     """Monte Carlo over kernel in each region."""
     s_table: SValueTable | None = None
@@ -106,6 +111,10 @@ class FittedActivity:
     tias: tuple[TimeIntegratedActivity, ...]
     rest: TimeIntegratedActivity | None
     balance: ActivityBalance
+    settings: UncertaintySettings
+    """Sizes of doubt as used: that of the blur is the combined one."""
+    blur: UsedBlur | None
+    """Blur of the correction where one number states it; None without correction or with a blur by place."""
 
 
 def fit_activity(
@@ -126,6 +135,11 @@ def fit_activity(
     Parameters are those of :func:`compute_doses`; ``pool`` fixes the number of worlds that are drawn, which else grows where the law
     leaves too few.
     """
+    blur = None
+    stated = study.psf_fwhm_mm if psf_fwhm_mm is None else psf_fwhm_mm
+    if correct and stated and (psf_fwhm_mm is not None or study.psf_map is None):
+        blur = combine_blur(stated, settings.psf_fwhm_sd_mm, estimate_blur(study))
+        settings, psf_fwhm_mm = replace(settings, psf_fwhm_sd_mm=blur.sd_mm), blur.fwhm_mm
     curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
     held = held_activity(study, curves, settings=settings)
     lesions = {region.name for region in study.lesions()}
@@ -140,7 +154,7 @@ def fit_activity(
             half_life_h=physical_half_life_h(injection.nuclide), n_draws=n_draws, seed=seed, settings=settings,
             calibration_cv=study.calibration_cv,
         )  # fmt: skip
-        return FittedActivity(curves, tuple(priors), tias, rest, balance)
+        return FittedActivity(curves, tuple(priors), tias, rest, balance, settings, blur)
 
     fitted = drawn(n_draws if pool is None else pool)
     if pool is None and fitted.balance.effective_draws < ENOUGH * n_draws:
@@ -204,6 +218,7 @@ def compute_doses(
         )  # fmt: skip
         refuse_few(fitted.balance, n_draws)
     curves, pool_tias, pool_rest, balance = fitted.curves, fitted.tias, fitted.rest, fitted.balance
+    settings = fitted.settings
     also = [name for name in therapy_nuclides() if name != pool_tias[0].nuclide]
     pool_doses = region_doses(study, pool_tias, seed=seed, settings=settings, s_table=s_table, rest=pool_rest, also=also)
     doses = tuple(take_dose(dose, balance.kept) for dose in pool_doses)
@@ -213,6 +228,8 @@ def compute_doses(
     simple = tuple(take_dose(dose, balance.kept) for dose in pool_local)
     differences = local_difference(doses, simple)
     fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
+    if fitted.blur is not None:
+        fwhm = fitted.blur.fwhm_mm
     activity = tia_map(study, tias, psf_fwhm_mm=fwhm if correct else 0.0, seed=seed, rest=rest)
     density = density_map(study, study.therapy_images()[0])
     by_name = {region.name: region for region in study.regions}
@@ -239,12 +256,15 @@ def compute_doses(
     fine = fine_doses(activity, regions, totals, density=density, local=method == "local", relative=relative)
     histograms = tuple(one.histogram(median) for one, median in zip(fine, medians, strict=True))
     warnings = [*balance.sentences, *_warnings(curves, tias, correct)]
+    if fitted.blur is not None and fitted.blur.estimate is not None:
+        said = fitted.blur.estimate.sentence(fitted.blur.stated_mm, fitted.blur.stated_sd_mm)
+        warnings += [] if said is None else [said]
     if method == "local":
         warnings += difference_warnings(differences)
     return DoseResult(
         curves=curves, tias=tias, doses=doses, tia=activity, dose=dose, histograms=histograms, warnings=tuple(warnings), density=density,
         standard_error=standard_error, balance=balance, rest=rest, local_difference=differences, priors=fitted.priors,
-        engine_ratio=ratio, s_table=s_table,
+        settings=settings, blur=fitted.blur, engine_ratio=ratio, s_table=s_table,
     )  # fmt: skip
 
 

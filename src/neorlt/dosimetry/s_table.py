@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
+from neorlt.dosimetry.organ_names import disjoint, words_of
 from neorlt.dosimetry.s_values import GY_PER_MBQ_H, RegionSValues
 from neorlt.nuclides.chains import charged_mev, emitters
 from neorlt.nuclides.nuclide import get_nuclide, normalise_name
@@ -88,17 +90,19 @@ def _plain(name: str) -> str:
 
 
 def _find(name: str, names: tuple[str, ...]) -> int | None:
-    """Where an organ stands, whatever the spelling; one kidney is also found under ``kidneys``."""
+    """Where an organ stands, whatever the spelling; one kidney is also found under ``kidneys``, its own row first.
+
+    The same letters, then the same words in any order and spelling ("Left kidney C+M+P" is kidney-left), with ``wall`` where only
+    that is listed, and at last the pair of organs.
+    """
     plain = [_plain(n) for n in names]
-    wanted = [_plain(name)]
-    words = re.findall(r"[a-z]+", name.lower())
-    for side in ("left", "right"):
-        if len(words) > 1 and (side in words or side[0] in words):
-            organ = "".join(w for w in words if w not in (side, side[0]))
-            wanted += [side + organ, organ + side, organ, organ + "s"]
-    for word in [w for one in wanted for w in (one, one + "wall", one + "s")]:
-        if word in plain:
-            return plain.index(word)
+    if _plain(name) in plain:
+        return plain.index(_plain(name))
+    words, listed = words_of(name), [words_of(n) for n in names]
+    both = words - {"left", "right"}
+    for wanted in (words, words | {"wall"}, both, both | {"wall"}):
+        if wanted in listed:
+            return listed.index(wanted)
     return None
 
 
@@ -108,7 +112,8 @@ def read_s_table(path: str | Path, *, nuclide: str | None = None, masses: str | 
     Parameters
     ----------
     path
-        CSV with comma, semicolon or tab.
+        CSV with comma, semicolon or tab; JSON of OpenDose (one file a source, named ``lu177_liver.json``: rows of target, S in
+        mGy/(MBq·s), standard error, mass in g); or a folder of such JSON files.
     nuclide
         Where the file does not name it (``# nuclide: Lu-177``).
     masses
@@ -122,7 +127,10 @@ def read_s_table(path: str | Path, *, nuclide: str | None = None, masses: str | 
     """
     path = Path(path)
     where = path.name
-    text, digest = _text(path)
+    if path.is_dir() or path.suffix.lower() == ".json":
+        text, digest = _from_opendose(path, nuclide)
+    else:
+        text, digest = _text(path)
     notes, rows = _lines(text)
     if len(rows) < 2:
         raise InputError("the S-value table is empty", where=where, remedy="give a CSV with a header line and organs below it")
@@ -132,6 +140,9 @@ def read_s_table(path: str | Path, *, nuclide: str | None = None, masses: str | 
     name = get_nuclide(normalise_name(name)).name
     header = [_plain(_before_unit(h)) for h in rows[0]]
     listed = any(h in _TARGET for h in header) and _value_column(header) is not None
+    if "msv" in str(notes.get("unit", "")).lower():
+        # betas and photons have a radiation weighting factor of 1 (ICRP 103)
+        notes["unit"] = re.sub("msv", "mGy", notes["unit"], flags=re.IGNORECASE)
     targets, sources, values, mass = _from_list(rows, header, notes, where) if listed else _from_matrix(rows, header, where)
     unit = notes.get("unit") or next((u for u in map(_unit_in, rows[0]) if u is not None), None)
     factor = _UNITS.get(_unit_key(unit)) if unit else (1.0 if not listed else None)
@@ -157,6 +168,38 @@ def _text(path: Path) -> tuple[str, str]:
         return content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("the S-value table cannot be read", found=str(error), where=path.name, remedy="give a CSV in UTF-8") from error
+
+
+def _from_opendose(path: Path, nuclide: str | None) -> tuple[str, str]:
+    """OpenDose's JSON as a list of the form that :func:`read_s_table` reads, and the hash of what was read."""
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise InputError("the folder holds no JSON of S-values", where=path.name, remedy="give the folder with OpenDose's JSON files")
+    lines, names, digest = [], set(), hashlib.sha256()
+    for file in files:
+        text, _ = _text(file)
+        digest.update(text.encode())
+        isotope, _, source = file.stem.replace("-", "").partition("_")
+        try:
+            content = json.loads(text)
+            rows = [(str(row[0]), float(row[1]), float(row[3])) for row in content] if isinstance(content, list) else None
+        except (ValueError, TypeError, IndexError, KeyError) as error:
+            raise InputError(
+                "the JSON is not one of OpenDose's S-values", expected="rows of target, S, standard error and mass", found=repr(error),
+                where=file.name, remedy="export the table of one source again",
+            ) from error  # fmt: skip
+        if not rows or not source:
+            raise InputError(
+                "the JSON does not tell its source", expected="a file named as lu177_liver.json, with rows", found=file.name,
+                where=file.name, remedy="name the file by nuclide and source",
+            )  # fmt: skip
+        names.add(get_nuclide(normalise_name(nuclide or isotope)).name)
+        spelt = next((target for target, _, _ in rows if words_of(target) == words_of(source.replace("_", " "))), source.replace("_", " "))
+        lines += [f'"{target}","{spelt}",{value!r},{mass!r}' for target, value, mass in rows]
+    if len(names) != 1:
+        raise InputError("the files are of several nuclides", found=", ".join(sorted(names)), where=path.name, remedy="keep those of one")
+    head = [f"# nuclide: {names.pop()}", "# unit: mGy/MBq.s", "# phantom: OpenDose", "target,source,S,mass_g"]
+    return "\n".join([*head, *lines]), digest.hexdigest()
 
 
 def _lines(text: str) -> tuple[dict[str, str], list[list[str]]]:
@@ -257,7 +300,7 @@ def _masses(path: Path, targets: tuple[str, ...]) -> Floats:
 def _checked(table: SValueTable, where: str) -> tuple[str, ...]:
     """What the checks of reciprocity and energy found; refuses what cannot be."""
     both = [(_find(s, table.targets), j) for j, s in enumerate(table.sources)]
-    own = [(i, j) for i, j in both if i is not None and table.targets[i] == table.sources[j]]
+    own = [(i, j) for i, j in both if i is not None and _plain(table.targets[i]) == _plain(table.sources[j])]
     if missing := [table.targets[i] for i, _ in own if not table.mass_g[i] > 0]:
         remedy = "add a mass_g column or give the masses in a second CSV"
         raise InputError("organs have no mass", found=", ".join(missing[:6]), where=where, remedy=remedy)
@@ -280,13 +323,17 @@ def _checked(table: SValueTable, where: str) -> tuple[str, ...]:
         notes.append(f"reciprocity: {len(differences)} pairs, median difference {median:.1%}{named}")
     electron, alpha = charged_mev(table.nuclide)
     emitted = electron + alpha + sum(n * get_nuclide(name).photon_energy_mev for name, n in emitters(table.nuclide))
+    apart = list(disjoint(table.targets))
+    held = table.s_mgy_per_mbq_s * table.mass_g[:, None] / float(s_from_energy(1.0, 1.0))
     for j, source in enumerate(table.sources):
-        absorbed = float(np.nansum(table.s_mgy_per_mbq_s[:, j] * table.mass_g)) / float(s_from_energy(1.0, 1.0))
-        if absorbed > emitted * (1 + ENERGY_EXCESS):
-            raise InputError(
-                "the S-values hold more energy than the nuclide emits", expected=f"at most {emitted:.4f} MeV per decay",
-                found=f"{absorbed:.4f} MeV from {source}", where=where, remedy="check the unit, the nuclide and the masses",
-            )  # fmt: skip
+        worst = int(np.nanargmax(np.where(np.isfinite(held[:, j]), held[:, j], -1.0)))
+        apart_sum = (float(np.nansum(held[apart, j])), "all targets that lie apart")
+        for absorbed, place in (apart_sum, (float(held[worst, j]), table.targets[worst])):
+            if absorbed > emitted * (1 + ENERGY_EXCESS):
+                raise InputError(
+                    "the S-values hold more energy than the nuclide emits", expected=f"at most {emitted:.4f} MeV per decay",
+                    found=f"{absorbed:.4f} MeV from {source} in {place}", where=where, remedy="check the unit, the nuclide and the masses",
+                )  # fmt: skip
     for i, j in own:
         least = _charged_self(table.nuclide, float(table.mass_g[i]))
         if table.mass_g[i] >= LEAST_MASS_FOR_SELF_G and table.s_mgy_per_mbq_s[i, j] < (1 - SELF_DEFICIT) * least:
@@ -296,7 +343,24 @@ def _checked(table: SValueTable, where: str) -> tuple[str, ...]:
                 found=f"{table.targets[i]}: {table.s_mgy_per_mbq_s[i, j]:.3g}",
                 where=where, remedy="check the unit, the nuclide and the masses",
             )  # fmt: skip
-    notes.append(f"energy: no source of {len(table.sources)} deposits more than {emitted:.4f} MeV per decay")
+    left = [table.targets[i] for i in range(len(table.targets)) if i not in apart]
+    inside = f" (counted within others and left out of the sum: {', '.join(left[:8])}{' …' if len(left) > 8 else ''})" if left else ""
+    notes.append(f"energy: no source of {len(table.sources)} deposits more than {emitted:.4f} MeV per decay{inside}")
+    return tuple(notes)
+
+
+def used_for(table: SValueTable, names: Sequence[str], mass_g: Sequence[float]) -> tuple[str, ...]:
+    """Sentences on the regions that the table's own values are used for, each with the name it stands under, and those not found."""
+    found, missing = [], []
+    for name, mass in zip(names, mass_g, strict=True):
+        if table.value(name, name, float(mass)) is None:
+            missing.append(name)
+        else:
+            row = _find(name, table.targets)
+            found.append(f"{name} ({table.targets[row]})" if row is not None else name)
+    notes = [f"used for: {', '.join(found) or 'no region'}"]
+    if missing:
+        notes.append(f"not found in the table, ours used: {', '.join(missing)}")
     return tuple(notes)
 
 

@@ -219,9 +219,11 @@ def dose_document(
     from neorlt.dosimetry.engines import SCALED_NOTE
     from neorlt.dosimetry.few_points import next_time_point
     from neorlt.dosimetry.objects import described
+    from neorlt.dosimetry.s_table import used_for
     from neorlt.dosimetry.tornado import tornado_rows
 
     fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
+    used = fwhm if result.blur is None else result.blur.fwhm_mm
     injection = study.therapy_administration()
     document = {
         "nuclide": injection.nuclide,
@@ -230,9 +232,10 @@ def dose_document(
         "method": method,
         "corrected": correct,
         "psf_fwhm_mm": fwhm,
+        "blur": None if result.blur is None else result.blur.as_json(),
         "regions": region_rows(result, seed),
         "next_time_point": next_time_point(result.tias, seed=seed),
-        "uncertainty": tornado_rows(result.doses, fwhm_mm=(fwhm or 0.0) if correct else 0.0, settings=settings),
+        "uncertainty": tornado_rows(result.doses, fwhm_mm=(used or 0.0) if correct else 0.0, settings=result.settings),
         "uncertainty_settings": settings.as_json(),
         "activity_law": result.balance.as_json() if result.balance is not None else None,
         "rest_of_body": None if result.rest is None else {"tia_mbq_h": described(result.rest.draws_mbq_h)},
@@ -242,5 +245,6 @@ def dose_document(
         "citations": [citation.text for citation in result.citations()],
     }
     if result.s_table is not None:
-        document["s_values"] = list(result.s_table.notes)
+        names, masses = [dose.name for dose in result.doses], [dose.mass_g for dose in result.doses]
+        document["s_values"] = [*result.s_table.notes, *used_for(result.s_table, names, masses)]
     return document

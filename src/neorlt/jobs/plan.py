@@ -17,7 +17,6 @@ from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_unc
 
 if TYPE_CHECKING:
     from neorlt.dosimetry.compute import DoseResult
-    from neorlt.dosimetry.uncertainty import UncertaintySettings
     from neorlt.imaging.study import Study
     from neorlt.reporting.picture import Picture
 
@@ -83,7 +82,7 @@ def run_plan(
                 world, chosen, lesion_doses=lesion_doses, conflicts=merged.conflicts,
                 warnings=[*merged.warnings, *study.warnings, *result.warnings],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
-                images=image_blocks(study, result, settings) | {"registration": alignment},
+                images=image_blocks(study, result) | {"registration": alignment},
             )
             document["outside_validity"] += result.outside_validity
             pictures = dose_pictures(study, result)
@@ -127,20 +126,21 @@ def image_lesions(study: Study) -> list[Any]:
     ]
 
 
-def image_blocks(study: Study, result: DoseResult, settings: UncertaintySettings) -> dict[str, Any]:
+def image_blocks(study: Study, result: DoseResult) -> dict[str, Any]:
     """The blocks of the plan document that only images can fill: organs, curves, histograms, sources."""
     from neorlt.dosimetry.tornado import tornado_rows
     from neorlt.planning.document import dose_fields
 
     # A curve that nobody corrected carries no error of the blur.
     corrected = any(abs(dose.tia.curve.recovery - 1.0) > 1e-9 for dose in result.doses)
-    fwhm = (study.psf_fwhm_mm or 0.0) if corrected else 0.0
+    stated = study.psf_fwhm_mm if result.blur is None else result.blur.fwhm_mm
+    fwhm = (stated or 0.0) if corrected else 0.0
     organs = {region.name for region in study.organs()}
     return {
         "organs": [{"name": dose.name, **dose_fields(dose)} for dose in result.doses if dose.name in organs],
         "curves": [_curve(tia, "organ" if tia.name in organs else "lesion") for tia in result.tias],
         "dvh": [_histogram(histogram) for histogram in result.histograms],
-        "uncertainty": tornado_rows(result.doses, fwhm_mm=fwhm, settings=settings, between_cycles=True),
+        "uncertainty": tornado_rows(result.doses, fwhm_mm=fwhm, settings=result.settings, between_cycles=True),
         "sources": list(study.sources),
     }
 
