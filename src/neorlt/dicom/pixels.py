@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
@@ -37,8 +39,13 @@ def check_same(series: Series, keywords: tuple[str, ...]) -> None:
     """
     first = series.first
     for keyword in keywords:
-        wanted = text(first.header, keyword, first.name)
+        same = _raw_bytes(first, keyword)
+        wanted: str | None = None
         for other in series.instances[1:]:
+            there = _raw_bytes(other, keyword)
+            if there is not None and there == same:
+                continue  # the same bytes are the same value, and need not be turned into one
+            wanted = text(first.header, keyword, first.name) if wanted is None else wanted
             found = text(other.header, keyword, other.name)
             if found != wanted and not _close(wanted, found):
                 raise InputError(
@@ -48,6 +55,14 @@ def check_same(series: Series, keywords: tuple[str, ...]) -> None:
                     where=where(other.name, keyword),
                     remedy="give the series as the scanner made it; a file was changed or does not belong to it",
                 )
+            same = there if same is None else same
+
+
+def _raw_bytes(instance: Instance, keyword: str) -> bytes | None:
+    """Value of an element as it stands in the file; None where it is absent or has been turned into a value already."""
+    tag = tag_for_keyword(keyword)
+    element = instance.header.get_item(tag) if tag is not None and tag in instance.header else None
+    return element.value if isinstance(element, RawDataElement) and isinstance(element.value, bytes) else None
 
 
 def _close(one: str, other: str) -> bool:

@@ -23,8 +23,9 @@ from neorlt.dicom.read_rtstruct import read_rtstruct
 from neorlt.dicom.read_seg import read_seg
 from neorlt.dicom.scan import scan
 from neorlt.dicom.settings import Settings, read_settings
+from neorlt.imaging.place import check_place
 from neorlt.imaging.region import Region, RegionKind
-from neorlt.imaging.resample import inside_fraction, region_on
+from neorlt.imaging.resample import inside_fraction, region_part
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Grid, Volume
 
@@ -103,7 +104,7 @@ def read_study(
             where="psf_fwhm_mm",
             remedy="give the full width at half maximum of the SPECT",
         )
-    return Study(
+    study = Study(
         patient_key=found_files.patient_key,
         volumes=tuple(found.volumes),
         regions=tuple(found.regions),
@@ -118,6 +119,26 @@ def read_study(
         sources=tuple(found.sources),
         ledger=tuple(row for volume in found.volumes for row in volume.ledger),
     )
+    return replace(study, warnings=tuple(dict.fromkeys((*study.warnings, *_placed(study, settings)))))
+
+
+def _placed(study: Study, settings: Settings) -> list[str]:
+    """Sentences on regions that do not lie where they should.
+
+    Raises
+    ------
+    InputError
+        If some cannot be right and the user does not vouch for them.
+    """
+    found = check_place(study)
+    if found and found[0].refuses and not settings.trust_place:
+        raise InputError(
+            found[0].sentence.rstrip("."),
+            where="the regions",
+            remedy="give the regions that were drawn on these images, or state trust = true with a reason under [place] in settings.toml",
+        )
+    trusted = [f"Regions were taken where they lie: {settings.trust_place}"] if settings.trust_place else []
+    return [*trusted, *(one.sentence for one in found)]
 
 
 def _read_images(found: _Found) -> None:
@@ -251,11 +272,14 @@ def _add(region: Region, kept: list[Region], warnings: list[str]) -> list[Region
 
 
 def dice(one: Region, other: Region) -> float:
-    """Overlap of two regions, 0…1, on the finer grid of the two."""
+    """Overlap of two regions, 0…1, on the finer grid of the two; 0 where their sizes alone keep it below a half."""
+    sizes = one.volume_ml, other.volume_ml
+    if 2.0 * min(sizes) / sum(sizes) < 0.5:
+        return 0.0
     fine, coarse = (one, other) if one.grid.voxel_ml <= other.grid.voxel_ml else (other, one)
-    a, b = fine.occupancy, region_on(coarse, fine.grid)
-    shared = float(np.minimum(a, b).sum(dtype=np.float64)) * fine.grid.voxel_ml
-    return 2.0 * shared / (one.volume_ml + other.volume_ml)
+    box, part = region_part(coarse, fine.grid)
+    shared = float(np.minimum(fine.occupancy[box], part).sum(dtype=np.float64)) * fine.grid.voxel_ml
+    return 2.0 * shared / sum(sizes)
 
 
 def _warn_twice_drawn(found: _Found) -> None:

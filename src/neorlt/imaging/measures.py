@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.imaging.region import Region
-from neorlt.imaging.resample import crop_region, region_on
+from neorlt.imaging.resample import crop_region, filled_box, region_on
 from neorlt.imaging.volume import Grid, Volume
 
 Floats = NDArray[np.float64]
@@ -78,9 +78,9 @@ def _radius_mm() -> float:
 
 
 def _box(occupancy: NDArray[np.float32], margin: int) -> tuple[slice, ...]:
-    filled = np.argwhere(occupancy > 0)
-    low = np.maximum(filled.min(0) - margin, 0)
-    high = np.minimum(filled.max(0) + 1 + margin, occupancy.shape)
+    first, last = filled_box(occupancy)
+    low = np.maximum(first - margin, 0)
+    high = np.minimum(last + 1 + margin, occupancy.shape)
     return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 

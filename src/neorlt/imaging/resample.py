@@ -169,22 +169,40 @@ def region_on(region: Region, grid: Grid, supersample: int = 3) -> NDArray[np.fl
     InputError
         If the frames of reference differ.
     """
-    _check_frames(region.grid.frame_of_reference, grid.frame_of_reference, f"region {region.name!r}")
     if region.grid.same_as(grid):
         return np.asarray(region.occupancy, dtype=np.float32)
+    box, part = region_part(region, grid, supersample)
+    if part.shape == grid.shape:
+        return part
+    out = np.zeros(grid.shape, np.float32)
+    out[box] = part
+    return out
+
+
+def region_part(region: Region, grid: Grid, supersample: int = 3) -> tuple[tuple[slice, slice, slice], NDArray[np.float32]]:
+    """Return the box of ``grid`` that the region reaches, and its occupancy there: :func:`region_on` without the empty rest.
+
+    The box is empty where the region lies outside; for oblique grids it is the whole grid.
+
+    Raises
+    ------
+    InputError
+        If the frames of reference differ.
+    """
+    _check_frames(region.grid.frame_of_reference, grid.frame_of_reference, f"region {region.name!r}")
     matrix, _ = index_transform(region.grid, grid)
     if not _is_axis_aligned(matrix, grid.shape):
-        return np.clip(_average(region.occupancy, region.grid, grid, supersample), 0.0, 1.0)
+        whole = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
+        return whole, np.clip(_average(region.occupancy, region.grid, grid, supersample), 0.0, 1.0)
     # parallel: only the voxels that the region's own box reaches need work
     reach = grid.mm_to_index(region.grid.index_to_mm(np.array([[-0.5] * 3, [n - 0.5 for n in region.grid.shape]])))
     low = np.clip(np.floor(reach.min(0) + 0.5).astype(int), 0, np.array(grid.shape))
     high = np.clip(np.ceil(reach.max(0) + 0.5).astype(int), 0, np.array(grid.shape))
-    out = np.zeros(grid.shape, np.float32)
     if np.any(high <= low):
-        return out
+        return (slice(0, 0), slice(0, 0), slice(0, 0)), np.zeros((0, 0, 0), np.float32)
     part = _average(region.occupancy, region.grid, sub_grid(grid, low, high), supersample)
-    out[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = np.clip(part, 0.0, 1.0)
-    return out
+    box = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])), slice(int(low[2]), int(high[2])))
+    return box, np.clip(part, 0.0, 1.0)
 
 
 def sub_grid(grid: Grid, low: NDArray[np.int_], high: NDArray[np.int_]) -> Grid:
@@ -197,6 +215,16 @@ def sub_grid(grid: Grid, low: NDArray[np.int_], high: NDArray[np.int_]) -> Grid:
 
 def inside_fraction(region: Region, grid: Grid) -> float:
     """Return the part of the region's volume that lies inside ``grid`` (0…1)."""
+    matrix, offset = index_transform(grid, region.grid)
+    if _is_axis_aligned(matrix, region.grid.shape):  # parallel: a box of the region's own voxels
+        box = []
+        for axis, count in enumerate(region.grid.shape):
+            at = matrix[axis, axis] * np.arange(count) + offset[axis]
+            box.append(np.flatnonzero((at >= -0.5) & (at <= grid.shape[axis] - 0.5)))
+        if min(len(part) for part in box) == 0:
+            return 0.0
+        cut = tuple(slice(int(part[0]), int(part[-1]) + 1) for part in box)
+        return float(region.occupancy[cut].sum(dtype=np.float64) / region.occupancy.sum(dtype=np.float64))
     index = np.argwhere(region.occupancy > 0)
     weight = region.occupancy[tuple(index.T)].astype(np.float64)
     where = grid.mm_to_index(region.grid.index_to_mm(index))
@@ -205,10 +233,19 @@ def inside_fraction(region: Region, grid: Grid) -> float:
     return float(weight[inside].sum() / weight.sum())
 
 
+def filled_box(occupancy: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and the last voxel ``(3,)`` that hold anything along each axis; the array must hold something."""
+    ends = []
+    for axis in range(3):
+        filled = np.flatnonzero(occupancy.any(axis=tuple(a for a in range(3) if a != axis)))
+        ends.append((filled[0], filled[-1]))
+    return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+
+
 def crop_region(region: Region, margin: int = 1) -> Region:
     """Return the region on the smallest grid that holds it with ``margin`` empty voxels around (inside its own grid)."""
-    filled = np.argwhere(region.occupancy > 0)
-    low = np.maximum(filled.min(0) - margin, 0)
-    high = np.minimum(filled.max(0) + 1 + margin, region.grid.shape)
+    first, last = filled_box(region.occupancy)
+    low = np.maximum(first - margin, 0)
+    high = np.minimum(last + 1 + margin, region.grid.shape)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     return replace(region, occupancy=region.occupancy[box], grid=sub_grid(region.grid, low, high))
