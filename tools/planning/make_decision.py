@@ -86,9 +86,10 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "log_hr_recurrence_vessel": entry("normal", [float(np.log(np.log(0.49) / np.log(0.59))), 0.25], "recurrence", DERIVED,
         "3-year progression-free 49 against 59 % matched, with and without vein resection (doi 10.1016/j.surg.2020.11.015) [derived]; "
         "vessel contact at baseline"),
-    "log_hr_recurrence_liver": entry("normal", [float(np.log(4.0)), 0.5], "recurrence", DERIVED,
-        "stage IV against III 2.2, against II 8.0 in one national database (doi 10.4143/crt.2019.023, abstract) [derived]: all visible "
-        "liver metastases resected"),
+    "log_hr_recurrence_liver": entry("normal", [float(np.log(2.7)), 0.4], "recurrence", DERIVED,
+        "30 % free of recurrence five years after resection of neuroendocrine liver metastases (HPB 2022, S1365-182X(22)01509-X, abstract), "
+        "at Ki-67 5 %, 45 mm and some with vessel contact [derived]; stage IV against III 2.2, against II 8.0 in one national database "
+        "(doi 10.4143/crt.2019.023, abstract)"),
     "death_after_recurrence_per_year": entry("lognormal", [float(np.log(2) / (44.9 / 12)), 0.35], "recurrence", READ,
         f"median 44.9 months; {GENC}"),
     "death_per_log_ki67": entry("normal", [0.4, 0.2], "recurrence", ASSUMED,
@@ -112,14 +113,15 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "10.1002/onco.13633), taken at 3 and 15 % [derived]"),
     "log_hr_progression_ssa": entry("normal", [float(np.log(18 / 32.8)), 0.25], "systemic treatments", DERIVED,
         "32.8 months (doi 10.1530/ERC-15-0490) against 18 [derived]"),
-    "log_hr_progression_rlt": entry("normal", [float(np.log(0.33)), 0.35], "systemic treatments", DERIVED,
-        "between 0.22 (everolimus against placebo 11.0/4.6 months, RLT against everolimus or sunitinib 24.5/14.7 and 20.7/11.0) and 0.5 "
-        "(36 months, Minczeles 2022) [derived]; the usual course"),
-    "log_hr_progression_captem": entry("normal", [float(np.log(0.33)), 0.4], "systemic treatments", DERIVED,
-        "22.7 months in disease that had progressed (doi 10.1200/JCO.22.01013), near RLT in such disease"),
-    "death_after_progression_per_year": entry("lognormal", [float(np.log(2) / 3.1), 0.35], "progression unresected", DERIVED,
-        "median 37.7 months from entry of patients who had progressed (placebo arm of RADIANT-3 with crossover, doi "
-        "10.1200/JCO.2016.68.0702)"),
+    "log_hr_progression_rlt": entry("normal", [float(np.log(0.48)), 0.3], "systemic treatments", DERIVED,
+        "median 27 months at Ki-67 5 %: middle of 20-39 months over eight series (doi 10.2147/OTT.S202867), 24.5 and 20.7 months of two "
+        "trials in disease that had progressed, 36 months (Minczeles 2022) [derived]; the usual course"),
+    "log_hr_progression_captem": entry("normal", [float(np.log(0.52)), 0.35], "systemic treatments", DERIVED,
+        "25 months at Ki-67 5 %: 22.7 in disease that had progressed (doi 10.1200/JCO.22.01013), 28.2 (doi 10.1097/MPA.0000000000001500) "
+        "[derived]"),
+    "death_after_progression_per_year": entry("lognormal", [float(np.log(2) / 2.8), 0.35], "progression unresected", DERIVED,
+        "between 37.7 months from entry of patients who had progressed (placebo arm of RADIANT-3 with crossover, doi "
+        "10.1200/JCO.2016.68.0702) and 2.5 years (5.5 alive less 3.0 without progression after RLT, Minczeles 2022) [derived]"),
     # ---- chemotherapy before surgery
     "captem_log_diameter": entry("normal", [-0.18, 0.08], "systemic treatments", DERIVED,
         "response 13/30 (doi 10.1097/MPA.0000000000001500) and 6.4 % of 47 primaries (doi 10.3390/curroncol33020111): between them"),
@@ -138,14 +140,20 @@ ENTRIES: dict[str, dict[str, Any]] = {
     # ---- quality of life
     "u_disease_free": entry("normal", [0.87, 0.03], "utilities", ASSUMED,
         "no utility after pancreatectomy was found; population value at sixty"),
-    "u_loss_watching": entry("positive", [0.03, 0.02], "utilities", ASSUMED,
-        "a known tumour in place: quality of life poorer than the reference population (PANDORA, size not read)"),
-    "u_loss_insufficiency_head": entry("positive", [0.09, 0.03], "utilities", DERIVED,
-        "a published model gives 0.89-0.90 of the years after a Whipple operation (PMC2949077 table T3) [derived]"),
-    "u_loss_insufficiency_tail": entry("positive", [0.05, 0.02], "utilities", ASSUMED,
-        "diabetes 68/276, exocrine 118/276 and mostly after head operations (doi 10.3390/jcm8101611)"),
+    "u_loss_watching": entry("positive", [0.05, 0.03], "utilities", ASSUMED,
+        "a known tumour in place: quality of life poorer than the reference population (PANDORA, Br J Surg 2021;108:888; size not read)"),
+    "u_loss_insufficiency_head": entry("positive", [0.06, 0.03], "utilities", DERIVED,
+        "between none (QLQ-C30 global 83 of 100 a median of 133 months after surgery, doi 10.3390/cancers17193205) and 0.10 (a published model "
+        "keeps 0.89-0.90 of the years after a Whipple operation, PMC2949077 table T3) [derived]"),
+    "u_loss_insufficiency_tail": entry("positive", [0.04, 0.02], "utilities", ASSUMED,
+        "as after a head operation, less: exocrine insufficiency mostly follows head operations (118/276), diabetes 68/276 (doi "
+        "10.3390/jcm8101611)"),
     "u_stable": entry("normal", [0.77, 0.03], "utilities", READ, "unresected and stable: 0.77 (doi 10.3111/13696998.2012.670175, abstract)"),
-    "u_progressed": entry("normal", [0.61, 0.04], "utilities", READ, "0.61 (doi 10.3111/13696998.2012.670175, abstract)"),
+    "u_progressing": entry("normal", [0.61, 0.04], "utilities", READ, "progressing: 0.61 (doi 10.3111/13696998.2012.670175, abstract)"),
+    "stable_share_after_recurrence": entry("normal", [0.60, 0.08], "utilities", DERIVED,
+        "a recurrence is held by a first systemic treatment for about 27 (see progression under RLT) of 44.9 months (Genc 2018) [derived]"),
+    "stable_share_after_progression": entry("normal", [0.30, 0.08], "utilities", DERIVED,
+        "the next treatment holds for 11 (doi 10.1056/NEJMoa1009290) of 37.7 months (doi 10.1200/JCO.2016.68.0702) [derived]"),
     "u_neoplasm": entry("normal", [0.5, 0.08], "utilities", ASSUMED, "no figure was found"),
     "u_loss_hormone": entry("positive", [0.12, 0.05], "utilities", ASSUMED, "symptoms of a functioning tumour; no figure was found"),
     "qaly_loss_operation": entry("positive", [0.033, 0.012], "utilities", DERIVED,

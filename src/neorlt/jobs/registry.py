@@ -58,6 +58,7 @@ COMMANDS = (
     Command("example", MAIN, ("study/", "patient.toml", "truth.json", "run.json")),
     Command("predict", MAIN),
     Command("new", MAIN),
+    Command("decide", CHOICE, ("decide.json", "report.html", "run.json")),
     Command("optimise", CHOICE, ("optimise.json", "report.html", "plan.json", "run.json"), extra="search"),
     Command("adapt", CHOICE, ("adapt.json", "report.html", "plan.json", "run.json")),
     Command("benefit", CHOICE, ("benefit.json", "report.html", "run.json"), extra="search"),

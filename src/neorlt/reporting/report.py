@@ -18,6 +18,7 @@ from neorlt.reporting.views import choice as choice_views
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
+from neorlt.reporting.views.decision import decision_section
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -44,36 +45,37 @@ def render_report(plan: Mapping[str, Any], pictures: Sequence[Picture] = (), *, 
         If ``plan`` holds no scheme, lesion or organ: there is nothing to report.
 
     """
-    plan = _clean(plan)
+    plan = clean(plan)
     if not isinstance(plan, Mapping) or not any(maps(plan.get(key)) for key in ("schemes", "lesions", "organs")):
         raise InputError("the plan document holds no scheme, lesion or organ", remedy="give the content of a plan.json that neorlt wrote")
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(_content(plan, pictures, for_paper)) + "\n"
 
 
 @functools.cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The house's templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("neorlt.reporting", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["label_class"] = front.label_class
-    return environment
+    made.filters["label_class"] = front.label_class
+    return made
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Drop characters that no HTML document may hold, in every text of the plan."""
     if isinstance(value, str):
         return _CONTROL.sub("\ufffd", value)
     if isinstance(value, Mapping):
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+        return {clean(str(key)): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        return [clean(item) for item in value]
     return value
 
 
@@ -141,9 +143,9 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
         ],
         "pictures": [
             {
-                "title": _clean(picture.title),
-                "alt": _clean(dose_picture.describe(picture)),
-                "plane": _clean(picture.plane),
+                "title": clean(picture.title),
+                "alt": clean(dose_picture.describe(picture)),
+                "plane": clean(picture.plane),
                 "uri": Markup("data:image/png;base64," + base64.b64encode(dose_picture.draw_picture(picture)).decode()),
             }
             for picture in pictures
@@ -163,6 +165,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
         "sources": texts(plan.get("sources")),
         "glossary": front.GLOSSARY,
         "run": front.run_facts(plan),
+        "decision": decision_section(block(plan.get("decision"))),
         "search": choice_views.search_section(block(plan.get("search"))),
         "figure_search": svg(choice.benefit_against_harm(block(plan.get("search")))) if plan.get("search") else None,
         "update": choice_views.update_section(block(plan.get("update"))),

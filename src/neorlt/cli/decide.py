@@ -1,0 +1,60 @@
+"""``neorlt decide``: the decision with the operation in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neorlt.cli.console import Json, OutOrNone, Seed, sentences, show, table
+
+
+def command(
+    patient: Annotated[Path, typer.Argument(help="patient.toml")],
+    scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Radioligand therapy that is compared; repeatable.")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="Folder of a finished plan: its world is used.")] = None,
+    out: OutOrNone = None,
+    criterion: Annotated[str | None, typer.Option(help="What options are compared by; quality-adjusted lifetime where it is left out.")] = None,
+    delta: Annotated[float, typer.Option(help="Quality-adjusted months up to which options are tied.")] = 0.5,
+    discount: Annotated[float, typer.Option(help="Discount a year.")] = 0.03,
+    ask: Annotated[list[str] | None, typer.Option(help="A kind of option that is asked for though it is not offered; repeatable.")] = None,
+    draws: Annotated[int, typer.Option(min=200, max=16_000, help="Joint draws; doubled where the choice is not resolved.")] = 10_000,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Decide: operate now, watch, treat first or treat alone; who may have what, what follows, and what would change the answer."""
+    from neorlt.jobs.decide import run_decide
+
+    document = run_decide(patient, scheme or (), plan, out, criterion=criterion, delta_months=delta, discount=discount, ask=ask or (),
+                          n_draws=draws, seed=seed)
+    show(document, json, _for_people)
+
+
+def _for_people(document: Mapping[str, Any]) -> None:
+    sentences(*document["eligibility"], *document["sentences"])
+
+    def percent(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.0f} %"
+
+    def years(value: Mapping[str, Any]) -> str:
+        return f"{value['mean']:.1f}"
+
+    table(
+        ["option", "eligible", "operated", "R0", "operative death", "severe", "blood G3-4", "2nd neoplasm", "event-free of 10 y", "QALY 10 y",
+         "QALY life", "loss, months"],
+        [[row["name"], row["eligible"], percent(row["p_operated"]), percent(row["p_r0"]), percent(row["p_operative_death"]),
+          percent(row["p_severe_complication"]), percent(row["p_grade34_blood"]), percent(row["p_second_neoplasm_10y"]),
+          years(row["event_free_years_10"]), years(row["qaly_10"]), years(row["qaly_lifetime"]), f"{row['loss_months']:.1f}"]
+         for row in document["options"]])
+    turning = [row for row in document["flips"] if row["to"] is not None]
+    if turning:
+        sentences("What would change the answer:")
+        table(["assumption", "now", "turns at", "best then", "chance of lying beyond"],
+              [[row["quantity"], f"{row['from']:.3g}", f"{row['to']:.3g}", row["new_best"], percent(row["p_beyond"])] for row in turning])
+    worth = [row for row in document["evppi"] if row["months"] >= 0.01]
+    if worth:
+        sentences("What knowing it exactly would be worth, in quality-adjusted months a patient:")
+        table(["assumption", "months"], [[row["assumption"], f"{row['months']:.2f}"] for row in worth])
+    sentences(document["rule"], document["meaning"])

@@ -1,0 +1,73 @@
+"""``neorlt decide``: the decision with the operation in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from neorlt.core.run import result_folder, write_json
+
+
+def run_decide(
+    patient_file: Path, schemes: Sequence[str] = (), plan: Path | None = None, out: Path | None = None, *, criterion: str | None = None,
+    delta_months: float = 0.5, discount: float = 0.03, ask: Sequence[str] = (), n_draws: int = 10_000, seed: int = 1,
+) -> dict[str, Any]:
+    """Decide, and write ``decide.json``, ``report.html`` and ``run.json`` where a folder is named; returns the document.
+
+    Raises
+    ------
+    InputError
+        If the patient, a scheme or a setting cannot be used, or the plan belongs to another patient.
+    """
+    from neorlt.core.errors import InputError
+    from neorlt.planning.decision.decide import CRITERIA, Settings, decide
+    from neorlt.planning.decision.document import decision_document
+    from neorlt.planning.decision.options import Kind
+    from neorlt.planning.patient import read_patient
+    from neorlt.planning.published import load_scheme
+
+    patient = read_patient(patient_file)
+    unknown = [word for word in ask if word not in {str(kind) for kind in Kind}]
+    if unknown:
+        raise InputError("the option asked for is not known", expected=", ".join(Kind), found=unknown[0], remedy="use one of these")
+    settings = Settings(criterion or CRITERIA[0], delta_months, discount, tuple(Kind(word) for word in ask))
+    found = decide(patient, [load_scheme(text, patient) for text in schemes], settings, n_draws=n_draws, seed=seed,
+                   make_world=None if plan is None else stored_world(plan, patient))
+    document = decision_document(found)
+    if out is not None:
+        from neorlt.reporting.decision import render_decision
+
+        options = {"scheme": list(schemes), "criterion": settings.criterion, "delta_months": delta_months, "discount": discount,
+                   "ask": list(ask), "draws": n_draws}
+        with result_folder(out, "decide", inputs=[patient_file], options=options, seed=seed) as work:
+            write_json(work / "decide.json", document)
+            (work / "report.html").write_text(render_decision(document, patient.id), encoding="utf-8")
+    return document
+
+
+def stored_world(plan: Path, patient: Any) -> Any:
+    """A maker of worlds from a finished plan: its draws, as many as it holds, again and again where more are asked for.
+
+    Raises
+    ------
+    InputError
+        If the plan's lesions are not those of the patient file.
+    """
+    import numpy as np
+
+    from neorlt.core.errors import InputError
+    from neorlt.planning.world import open_plan
+
+    stored = open_plan(plan).world
+    mine, theirs = [lesion.id for lesion in patient.lesions], [lesion.id for lesion in stored.patient.lesions]
+    if mine != theirs:
+        raise InputError("the plan belongs to another patient", expected=", ".join(theirs), found=", ".join(mine), where=str(plan),
+                         remedy="give the patient file that the plan was made with")
+
+    def make(n_draws: int) -> Any:
+        from dataclasses import replace
+
+        return replace(stored.take(np.arange(n_draws) % stored.n_draws), patient=patient)
+
+    return make

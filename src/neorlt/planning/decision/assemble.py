@@ -1,0 +1,291 @@
+"""From rates, restaging and gate to the inputs of the course: one column an option, every option in the same worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from neorlt.clinic.vessels import is_head
+from neorlt.core.errors import InputError
+from neorlt.planning.decision import before
+from neorlt.planning.decision.course import Background, Paths, hazard_ratio_for
+from neorlt.planning.decision.gate import Gate, Verdict, patient_facts
+from neorlt.planning.decision.options import Kind, Option
+from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz
+from neorlt.planning.patient import Patient
+from neorlt.planning.scheme import Scheme, parse_scheme
+from neorlt.planning.world import World
+from neorlt.response.kidney import p_egfr_below
+
+Floats = NDArray[np.float64]
+WEEKS_PER_YEAR = 365.25 / 7
+REFERENCE_GBQ = 4 * 7.4
+"""Activity of 177Lu of the usual course, to which published harms belong."""
+ASSUMED_KI67_PCT = 5.0
+LIVER_REMOVABLE = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.3, 5: 0.3}
+"""Chance that all liver metastases can be removed, by their number (assumption); beyond, 0.05."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that the decision of one patient rests on, before the course is followed."""
+
+    world: World
+    rates: Rates
+    options: tuple[Option, ...]
+    gates: tuple[Gate, ...]
+    growth: before.Growth
+    restaged: Mapping[str, before.Before]
+    """By option name, for those that treat before surgery or instead of it."""
+    reference_gain: float
+    """Mean log volume gain of the usual course: what the published effect on progression belongs to."""
+
+    def with_rates(self, **changes: Any) -> Inputs:
+        """The same with some rates set."""
+        return replace(self, rates=self.rates.replaced(**changes))
+
+
+def need_facts(patient: Patient) -> None:
+    """Refuse a patient without an age: survival cannot be told without it.
+
+    Raises
+    ------
+    InputError
+        If the age is not known.
+    """
+    if patient.age_y is None:
+        raise InputError("the decision needs the patient's age", where="[baseline]", remedy="give age_y in years")
+
+
+def gather(world: World, options: Sequence[Option], gates: Sequence[Gate], rates: Rates | None = None) -> Inputs:
+    """Simulate every treatment once in the world's draws."""
+    need_facts(world.patient)
+    rates = draw_rates(world.n_draws, world.seed) if rates is None else rates
+    growth = before.untreated(world)
+    usual = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks")
+    known: dict[tuple[Any, ...], before.Before] = {}
+
+    def treated(scheme: Scheme) -> before.Before:
+        key = (tuple((c.week, tuple(sorted(c.activity_gbq.items())), c.sensitiser) for c in scheme.cycles), scheme.surgery_weeks_after_last)
+        if key not in known:
+            known[key] = before.rlt(world, scheme, growth)
+        return known[key]
+
+    restaged = {}
+    for option in options:
+        if option.scheme is not None:
+            restaged[option.name] = treated(option.scheme)
+        elif option.kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
+            restaged[option.name] = before.captem(world, rates, growth)
+    gain = float(np.mean(treated(usual).log_volume_gain)) if any(option.kind.is_rlt for option in options) else 1.0
+    return Inputs(world, rates, tuple(options), tuple(gates), growth, restaged, max(gain, 1e-3))
+
+
+def p_operable(rates: Rates, contact: Floats) -> Floats:
+    """Chance that a tumour with this contact (units of :func:`before.contact_units`) can be resected, ``(draw,)``.
+
+    Untouched: stated. At the contact of the published series: the rate at which tumours unresectable by their vessels became
+    resectable after RLT, as fitted with a level for the series. Between and beyond: a straight line on the logit.
+    """
+    top = logit(rates["p_operable_untouched"])
+    slope = np.maximum(top - rates["became_resectable_logit"], 0.3) / rates["contact_of_the_series"]
+    return np.asarray(expit(top - slope * contact))
+
+
+def p_liver_removable(patient: Patient) -> float:
+    """Chance that all liver metastases can be removed."""
+    return LIVER_REMOVABLE.get(sum(lesion.is_liver for lesion in patient.lesions), 0.05)
+
+
+def background_of(patient: Patient, rates: Rates) -> Background:
+    """Mortality without the tumour: life table, frailty, or the stated life expectancy."""
+    assert patient.age_y is not None
+    table = gompertz(patient.sex)
+    n = rates.n_draws
+    if patient.life_expectancy_months is not None:
+        ratio = np.full(n, hazard_ratio_for(patient.life_expectancy_months / 12.0, patient.age_y, table))
+    else:
+        log_ratio = rates["log_hr_background_per_ps"] * float(patient.performance_status or 0)
+        if patient.egfr_ml_min is not None and patient.egfr_ml_min < 45:
+            log_ratio = log_ratio + rates["log_hr_background_egfr_below_45"]
+        ratio = np.exp(np.broadcast_to(log_ratio, (n,)))
+    return Background(float(patient.age_y), table, ratio, rates["neoplasm_latency_months"] / 12.0, fixed("neoplasm_latency_log_sd"),
+                      rates["neoplasm_death_per_year"], rates["u_neoplasm"])
+
+
+@dataclass(frozen=True)
+class Built:
+    """Inputs of the course and the chances that are not part of it, each ``(draw, option)`` or None where an input is missing."""
+
+    paths: Paths
+    background: Background
+    weeks_to_surgery: Floats
+    """NaN where no operation follows."""
+    p_severe: Floats
+    """Given that the operation is done."""
+    p_fistula: Floats
+    grade34_blood: Floats | None
+    egfr_below_30: Floats | None
+    grew: Floats
+    """Chance that the primary has grown by a fifth and 5 mm at restaging."""
+    operable: Floats
+    """Chance of being resectable by contact at restaging."""
+
+
+def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
+    """Put the inputs of the course together; ``operate_at_week`` puts off the operation of *operate now*, nothing else done."""
+    world, rates, patient = inputs.world, inputs.rates, inputs.world.patient
+    n = world.n_draws
+    facts = patient_facts(patient)
+    lesion = patient.lesions[before.main_lesion(patient)]
+    size = lesion.longest_diameter_mm
+    ki67 = patient.ki67_pct or ASSUMED_KI67_PCT
+    head = bool(patient.primary is not None and is_head(lesion.site)) if patient.primary is not None else False
+    spread = facts["n_liver"] or facts["extrahepatic"]
+    touched = bool(facts["touched"])
+    z = np.zeros(n)
+    # -- hazards that belong to the baseline tumour
+    log_ki67 = np.log(ki67 / fixed("ki67_reference_pct"))
+    metastasis = (rates["metastasis_per_year"] * np.exp(rates["metastasis_per_log_size"] * np.log(size / 20.0)
+                                                        + rates["metastasis_per_log_ki67"] * log_ki67))
+    metastasis = np.minimum(metastasis, 1.5)
+    recurrence = (rates["recurrence_per_year"] * np.exp(
+        rates["recurrence_per_log_ki67"] * log_ki67 + rates["log_hr_recurrence_per_doubling"] * np.log2(size / fixed("size_reference_mm"))
+        + rates["log_hr_recurrence_vessel"] * touched + rates["log_hr_recurrence_liver"] * bool(facts["n_liver"])))
+    progression = rates["progression_per_year"] * np.exp(
+        rates["progression_per_log_ki67"] * np.log(ki67 / fixed("progression_ki67_reference_pct")))
+    death_recurrence = rates["death_after_recurrence_per_year"] * np.exp(rates["death_per_log_ki67"] * np.log(ki67 / 5.0))
+    death_progression = rates["death_after_progression_per_year"] * np.exp(rates["death_per_log_ki67"] * np.log(ki67 / 5.0))
+    limit = fixed("recurrence_limit_per_year")
+    # -- operation
+    decades = max((patient.age_y or 0.0) - 60.0, 0.0) / 10.0
+    fragile = rates["log_or_death_per_ps"] * float(patient.performance_status or 0) + rates["log_or_death_egfr_below_30"] * float(
+        patient.egfr_ml_min is not None and patient.egfr_ml_min < 30)
+    p_death = expit(logit(rates["p_operative_death"]) + rates["log_or_death_head"] * head + rates["log_or_death_per_decade"] * decades + fragile)
+    p_severe = expit(logit(rates["p_severe_complication"]) + rates["log_or_severe_head"] * head + rates["log_or_severe_vessel"] * touched)
+    insufficiency = rates["u_loss_insufficiency_head" if head else "u_loss_insufficiency_tail"]
+    hormone = rates["u_loss_hormone"] * float(patient.functioning or 0)
+    fit = _fit_for_surgery(facts)
+    rlt_open = any(g.verdict is not Verdict.NO for o, g in zip(inputs.options, inputs.gates, strict=True) if o.kind.is_rlt)
+    held = rates["u_stable"] - rates["u_progressing"]
+    u_recurrent = rates["u_progressing"] + rates["stable_share_after_recurrence"] * held
+    u_progressed = rates["u_progressing"] + rates["stable_share_after_progression"] * held
+    u_local = rates["u_disease_free"] - rates["u_loss_watching"]
+    u_in_place = (rates["u_stable"] if spread or facts["locally_advanced"] else u_local) - hormone
+    contact_now = before.contact_units(lesion, before.contact_seen(world, z))
+    r0_now = expit(rates["logit_r0_untouched"] - rates["logit_r0_per_contact"] * contact_now)
+    columns: dict[str, list[Floats]] = {name: [] for name in (
+        *Paths.__dataclass_fields__, "weeks", "p_severe", "blood", "egfr", "grew", "operable")}
+    for option in inputs.options:
+        state = inputs.restaged.get(option.name)
+        kind = option.kind
+        treated_hr, next_hr, log_hr = z, z, z
+        if kind is Kind.OPERATE_NOW:
+            week = np.full(n, fixed("weeks_to_operation") if operate_at_week is None else operate_at_week)
+            ratio, grew = inputs.growth.at(week), z
+        elif kind is Kind.OBSERVE:
+            week = inputs.growth.week_of(float(np.log1p(fixed("observe_growth_mm") / size)))
+            ratio, grew = np.full(n, np.log1p(fixed("observe_growth_mm") / size)), np.ones(n)
+        elif state is not None:
+            week, ratio, grew = state.week, state.log_diameter, state.grew.astype(float)
+        else:
+            week, ratio, grew = z, z, z
+        if kind.is_rlt and state is not None:
+            share = np.clip(state.log_volume_gain / inputs.reference_gain, 0.0, 2.0)
+            treated_hr, log_hr = rates["log_hr_metastasis_rlt"] * np.minimum(share, 1.0), rates["log_hr_unmodelled"]
+            next_hr = rates["log_hr_progression_rlt"] * share
+        elif kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
+            treated_hr, next_hr = rates["log_hr_metastasis_captem"], rates["log_hr_progression_captem"]
+        elif kind is Kind.SOMATOSTATIN_ANALOGUE:
+            next_hr = rates["log_hr_progression_ssa"]
+        elif kind is Kind.OPERATE_NOW:
+            # Who cannot be resected after all gets what is open to him then.
+            next_hr = rates["log_hr_progression_rlt"] if rlt_open else rates["log_hr_progression_ssa"]
+        # -- surgery
+        meant = kind.has_surgery or (kind is Kind.OBSERVE and fit and not facts["locally_advanced"] and not spread)
+        reach = np.isfinite(week) & (week <= fixed("observe_latest_months") / 12 * WEEKS_PER_YEAR) if kind is Kind.OBSERVE else np.isfinite(week)
+        contact = before.contact_units(lesion, before.contact_seen(world, ratio))
+        operable = p_operable(rates, contact) * p_liver_removable(patient)
+        if kind in (Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY):
+            operable_done = operable * (1.0 - rates["p_decline"])
+        else:
+            operable_done = operable
+        if not meant:
+            operable_done = z
+        left = expit(logit(np.clip(rates["p_explored_and_left"], 1e-4, 0.9)) + rates["logit_explored_per_contact"] * contact)
+        r0 = expit(rates["logit_r0_untouched"] - rates["logit_r0_per_contact"] * contact)
+        dead = operable_done * p_death
+        resected = operable_done * (1.0 - p_death) * (1.0 - left)
+        # Watching that never ends, and options without an operation: the tumour stays, from the start or for good.
+        at = np.where(reach, week, 130.0 * WEEKS_PER_YEAR) / WEEKS_PER_YEAR if meant else z
+        # What is already seeded shows itself with or without the primary: waiting is never safer than after the operation, with the
+        # margins that it would have now.
+        seeded = np.minimum(recurrence * (r0_now + (1.0 - r0_now) * np.exp(rates["log_hr_recurrence_r1"])), limit)
+        waiting_hazard = np.minimum(seeded * np.exp(log_hr) + np.maximum(metastasis - seeded, 0.0) * np.exp(treated_hr), limit)
+        if kind is Kind.OBSERVE and not meant:
+            u_stable = u_in_place
+        else:
+            u_stable = rates["u_stable"] - hormone
+        during = {Kind.RLT_THEN_SURGERY: "u_loss_rlt", Kind.CHEMOTHERAPY_THEN_SURGERY: "u_loss_captem"}.get(kind)
+        early = z
+        u_waiting = u_in_place - (rates[during] if during else 0.0)
+        if kind is Kind.SOMATOSTATIN_ANALOGUE:
+            u_stable = u_in_place - rates["u_loss_ssa"]
+        if kind is Kind.RLT_ALONE and state is not None:
+            u_stable = u_in_place
+            early = rates["u_loss_rlt"] * state.week / WEEKS_PER_YEAR
+        toxic = None if state is None else state.grade34_blood
+        if toxic is not None:
+            early = early + rates["qaly_loss_blood"] * toxic
+        egfr = _egfr(patient, np.zeros(n) if state is None else state.kidney_bed_gy, world.seed)
+        marrow = z if state is None else state.marrow_gy
+        usual = np.asarray(world.marrow_gy_per_gbq[:, 0], float) * REFERENCE_GBQ
+        neoplasm = expit(logit(rates["p_second_neoplasm"]) + rates["neoplasm_log_or_per_decade"] * ((patient.age_y or 60.0) - 60.0) / 10.0)
+        neoplasm = np.minimum(neoplasm * marrow / usual, 0.9)
+        if kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
+            neoplasm = rates["p_captem_neoplasm"]
+        # What is left in place does not stay quiet longer than what has been removed.
+        hr = np.exp(log_hr)
+        hr_r1 = np.exp(rates["log_hr_recurrence_r1"])
+        once = rates["qaly_loss_operation"] * operable_done + rates["qaly_loss_severe"] * operable_done * p_severe
+        values: dict[str, Any] = {
+            "surgery_at": at, "metastasis": waiting_hazard, "p_r0": resected * r0, "p_r1": resected * (1.0 - r0), "p_dead": dead,
+            "recurrence_r0": np.minimum(recurrence * hr, limit), "recurrence_r1": np.minimum(recurrence * hr * hr_r1, limit),
+            "death_after_recurrence": np.minimum(death_recurrence, 3.0), "progression": np.minimum(np.maximum(progression * np.exp(next_hr), recurrence * hr), 3.0),
+            "death_after_progression": np.minimum(death_progression, 3.0), "u_waiting": u_waiting,
+            "u_disease_free": rates["u_disease_free"] - insufficiency, "u_recurrent": u_recurrent, "u_stable": u_stable,
+            "u_progressed": u_progressed - hormone, "qaly_at_surgery": once, "qaly_early": early,
+            "kidney_loss": rates["qaly_loss_kidney_per_year"] * (0.0 if egfr is None else egfr), "p_neoplasm": neoplasm,
+            "weeks": np.where(reach, week, np.nan) if meant else np.full(n, np.nan), "p_severe": p_severe,
+            "blood": z if toxic is None else toxic.astype(float), "egfr": z if egfr is None else egfr, "grew": grew,
+            "operable": operable if meant else z,
+        }
+        for name, value in values.items():
+            columns[name].append(np.broadcast_to(np.asarray(value, float), (n,)))
+
+    def stacked(name: str) -> Floats:
+        return np.stack(columns[name], axis=1)
+
+    counted = bool(patient.blood_baselines)
+    fistula = np.repeat(rates["p_fistula"][:, None], len(inputs.options), axis=1)
+    return Built(
+        Paths(**{name: stacked(name) for name in Paths.__dataclass_fields__}), background_of(patient, rates), stacked("weeks"),
+        stacked("p_severe"), fistula, stacked("blood") if counted else None,
+        stacked("egfr") if patient.egfr_ml_min is not None else None, stacked("grew"), stacked("operable"))
+
+
+def _fit_for_surgery(facts: Mapping[str, float | None]) -> bool:
+    from neorlt.planning.decision.gate import ROWS
+
+    return not any(row.about_fitness and row.verdict is Verdict.NO and row.holds(facts) for row in ROWS)
+
+
+def _egfr(patient: Patient, bed: Floats, seed: int) -> Floats | None:
+    if patient.egfr_ml_min is None:
+        return None
+    return p_egfr_below(bed, patient.egfr_ml_min, 5.0, 30.0, seed, bool(patient.kidney_risk_factors), patient.age_y)

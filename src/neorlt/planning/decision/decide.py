@@ -1,0 +1,218 @@
+"""The decision of one patient: gate, course, choice; draws are doubled where the choice is not resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.planning.decision.assemble import Built, Inputs, build, gather, need_facts
+from neorlt.planning.decision.choice import DELTA_MONTHS, Choice, choose
+from neorlt.planning.decision.course import Outlook, follow
+from neorlt.planning.decision.gate import Gate, Verdict, eligibility_sentences, open_gate
+from neorlt.planning.decision.options import Kind, Option, options_for
+from neorlt.planning.patient import Patient
+from neorlt.planning.scheme import Scheme
+from neorlt.planning.world import World, build_world
+
+Floats = NDArray[np.float64]
+N_DRAWS = 10_000
+MAX_DRAWS = 16_000
+CRITERIA = ("qaly_lifetime_discounted", "qaly_lifetime", "qaly_10", "qaly_10_discounted", "event_free_years_10", "event_free_years_5")
+"""What options may be compared by; the first is the default, fixed before any patient was run."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user may set; values, not data."""
+
+    criterion: str = CRITERIA[0]
+    delta_months: float = DELTA_MONTHS
+    discount: float = 0.03
+    asked_for: tuple[Kind, ...] = ()
+    """Kinds that the patient or the board asks for."""
+
+    def __post_init__(self) -> None:
+        from neorlt.core.errors import InputError
+
+        if self.criterion not in CRITERIA:
+            raise InputError("the criterion is not known", expected=", ".join(CRITERIA), found=self.criterion, remedy="use one of these")
+        if not 0 <= self.delta_months <= 120:
+            raise InputError("the width of a tie is out of range", expected="0 to 120 months", found=f"{self.delta_months:g}",
+                             remedy="give quality-adjusted months")
+        if not 0 <= self.discount <= 0.2:
+            raise InputError("the discount is out of range", expected="0 to 0.2 a year", found=f"{self.discount:g}", remedy="write 0.03 for 3 %")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was found for one patient."""
+
+    inputs: Inputs
+    built: Built
+    outlook: Outlook
+    choice: Choice
+    settings: Settings
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """In their order."""
+        return self.inputs.options
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Verdict on each option."""
+        return self.inputs.gates
+
+    @property
+    def utility(self) -> Floats:
+        """The criterion, ``(draw, option)`` in years."""
+        return np.asarray(getattr(self.outlook, self.settings.criterion))
+
+    @property
+    def eligible(self) -> list[bool]:
+        """Which options may be chosen."""
+        return [gate.verdict is not Verdict.NO for gate in self.gates]
+
+    @property
+    def best(self) -> Option:
+        """Highest expected criterion among the eligible."""
+        return self.options[self.choice.best]
+
+    @property
+    def mildest(self) -> Option:
+        """The mildest of those tied with the best, and it."""
+        return self.options[self.choice.mildest]
+
+    @property
+    def tied(self) -> tuple[Option, ...]:
+        """Tied with the best, without it."""
+        return tuple(self.options[i] for i in self.choice.tied)
+
+
+def evaluate(inputs: Inputs, settings: Settings | None = None) -> Decision:
+    """Course and choice for inputs that are at hand."""
+    settings = settings or Settings()
+    built = build(inputs)
+    outlook = follow(built.paths, built.background, settings.discount)
+    eligible = [gate.verdict is not Verdict.NO for gate in inputs.gates]
+    choice = choose(getattr(outlook, settings.criterion), eligible, [option.mildness for option in inputs.options],
+                    settings.delta_months / 12.0)
+    return Decision(inputs, built, outlook, choice, settings)
+
+
+def decide(
+    patient: Patient, schemes: Sequence[Scheme] = (), settings: Settings | None = None, *, n_draws: int = N_DRAWS, seed: int = 1,
+    max_draws: int = MAX_DRAWS, make_world: Callable[[int], World] | None = None,
+) -> Decision:
+    """Decide for one patient.
+
+    Parameters
+    ----------
+    patient
+        At baseline; the age must be known.
+    schemes
+        Of radioligand therapy; the usual course and half of it where none is given.
+    settings
+        Criterion, width of a tie, discount, what is asked for.
+    n_draws, seed
+        Draws, and the seed.
+    max_draws
+        Draws are doubled up to this where the choice is not resolved.
+    make_world
+        Gives a world of so many draws (from a finished plan); left out, the patient file alone speaks.
+
+    Raises
+    ------
+    InputError
+        If the age is not known, or no option is left.
+    """
+    settings = settings or Settings()
+    need_facts(patient)
+    options = options_for(schemes)
+    gates = open_gate(patient, options, settings.asked_for)
+    make = make_world or (lambda n: build_world(patient, n_draws=n, seed=seed))
+    while True:
+        found = evaluate(gather(make(n_draws), options, gates), settings)
+        if found.choice.resolved or n_draws >= max_draws or make_world is not None:
+            return found
+        n_draws = min(2 * n_draws, max_draws)
+
+
+def with_unmodelled_sd(decision: Decision, sd: float) -> Decision:
+    """The same draws with another spread of what RLT does to recurrence beyond the margin."""
+    z = decision.inputs.rates["unmodelled_z"]
+    return evaluate(decision.inputs.with_rates(log_hr_unmodelled=sd * z), decision.settings)
+
+
+def ceiling(decision: Decision) -> dict[str, Any] | None:
+    """What the scar allows at most: the chance of being resectable if every vessel that is not bound by scar came free.
+
+    None where the main lesion touches no vessel. It *binds* where an option that shrinks the tumour comes within a tenth of it.
+    """
+    from neorlt.planning.decision import before
+    from neorlt.planning.decision.assemble import p_liver_removable, p_operable
+
+    world = decision.inputs.world
+    lesion = world.patient.lesions[before.main_lesion(world.patient)]
+    if not any(vessel.contact_deg > 0 for vessel in lesion.vessels):
+        return None
+    degrees = np.where(before.scarred(world), np.array([vessel.contact_deg for vessel in lesion.vessels]), 0.0)
+    most = float(np.mean(p_operable(decision.inputs.rates, before.contact_units(lesion, degrees)) * p_liver_removable(world.patient)))
+    reached = {o.name: float(decision.built.operable[:, i].mean()) for i, o in enumerate(decision.options)
+               if o.kind in (Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY)}
+    now = next(float(decision.built.operable[:, i].mean()) for i, o in enumerate(decision.options) if o.kind is Kind.OPERATE_NOW)
+    # Nearer to the ceiling than to where things stand now: shrinking more would hardly help.
+    binding = [name for name, p in reached.items() if most - p < 0.1 * max(most - now, 0.0) or most <= now]
+    return {"p_resectable_at_most": most, "p_resectable_now": now, "p_resectable": reached, "binds_for": binding}
+
+
+def decision_sentences(decision: Decision) -> list[str]:
+    """Three lines: against operating now and against watching; harm; how sure."""
+    c, options = decision.choice, decision.options
+    first = c.mildest
+    value = decision.utility
+
+    def against(kind: Kind, words: str) -> str:
+        i = next(k for k, option in enumerate(options) if option.kind is kind)
+        if i == first:
+            return f"this is {words}"
+        gain = 12 * (value[:, first] - value[:, i])
+        closed = " (not open to this patient)" if not decision.eligible[i] else ""
+        return f"{gain.mean():+.1f} quality-adjusted months against {words}{closed}"
+
+    o, built = decision.outlook, decision.built
+    severe = (o.p_operated * built.p_severe)[:, first].mean()
+    harms = [f"{_pct(o.p_operative_death[:, first].mean())} die of an operation", f"{_pct(severe)} have a severe complication"]
+    if built.grade34_blood is not None:
+        harms.append(f"{_pct(built.grade34_blood[:, first].mean())} blood counts of grade 3-4")
+    harms.append(f"{_pct(o.p_second_neoplasm_10y[:, first].mean())} a second neoplasm in ten years through the treatment")
+    tied = [options[i].name for i in (c.best, *c.tied) if i != first]
+    if tied:
+        price = 12 * c.price_of_mildest
+        sure = f"Tied within {decision.settings.delta_months:g} months with {', '.join(tied)}; the mildest stands first and may cost {price:.1f} months."
+    else:
+        second = min((c.losses[i].mean, i) for i in range(len(options)) if i != c.best and decision.eligible[i]) if sum(decision.eligible) > 1 else None
+        sure = ("It is the only option open." if second is None
+                else f"The next, {options[second[1]].name}, loses {12 * second[0]:.1f} months on average.")
+    if not c.resolved:
+        sure += " Not resolved by simulation: " + ", ".join(options[i].name for i in c.unresolved) + "."
+    sure += f" It is best in {_pct(c.p_best[first])} of the possible worlds."
+    return [f"{options[first].name}: {against(Kind.OPERATE_NOW, 'operating now')}, {against(Kind.OBSERVE, 'watching')}.",
+            f"Harm: {', '.join(harms)}.", sure]
+
+
+def _pct(p: float) -> str:
+    return "under 1 %" if 0 < p < 0.01 else f"{100 * p:.0f} %"
+
+
+def eligibility(decision: Decision) -> list[str]:
+    """What the gate found, in sentences."""
+    return eligibility_sentences(decision.options, decision.gates)
+
+
+__all__ = ["CRITERIA", "MAX_DRAWS", "N_DRAWS", "Decision", "Settings", "ceiling", "decide", "decision_sentences", "eligibility", "evaluate",
+           "with_unmodelled_sd"]

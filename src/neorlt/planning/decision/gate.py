@@ -1,0 +1,265 @@
+"""Who may have what: a table of conditions with their sources, held against the patient before anything is compared.
+
+Each row says: where a quantity passes a limit, these options are not eligible, or eligible with a reason to hesitate. A
+quantity that is not known never passes a limit; where it decides about radioligand therapy, not knowing it is itself a
+reason to hesitate. Observing and the somatostatin analogue are judged last, since they depend on what else is possible.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from neorlt.clinic.grade import who_grade
+from neorlt.clinic.vessels import Resectability, classify_resectability
+from neorlt.planning.decision.options import Kind, Option
+from neorlt.planning.patient import Patient
+
+RLT = (Kind.RLT_THEN_SURGERY, Kind.RLT_ALONE)
+SURGERY = (Kind.OPERATE_NOW, Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY)
+CHEMO = (Kind.CHEMOTHERAPY_THEN_SURGERY,)
+CHICAGO = "protocol of RLT before surgery, NCT05610826 (registered by the University of Chicago, withdrawn)"
+START = "START-NET protocol (trialx.com listing 303283)"
+US_LABEL = "US prescribing information of 177Lu-DOTATATE, 4/2024, and monographs that restate it"
+EU_LABEL = "EU product information of 177Lu-DOTATATE"
+KRENNING = "usual least Krenning score before RLT, 3 (some accept uptake of at least the liver's)"
+CAPECITABINE = "US prescribing information of capecitabine, section 4.1"
+AABB = "AABB guidance on platelet transfusion before major surgery (restated; not read itself)"
+SMALL = "surveillance of asymptomatic non-functioning tumours up to 2 cm: ASPEN protocol, PMC7785972, and interim report, PMC10364756"
+OVER_2_CM = "resection over 2 cm: NCCN and JNETS as restated in preprints.org 202310.0611; surgery is the standard for localised tumours (PMC9944533)"
+ASPEN = "Ki-67 over 20 % is an aggressive feature that ends surveillance: ASPEN interim report, PMC10364756"
+INSULINOMA = "resection is the treatment of choice of functioning tumours: World J Gastroenterol 2008;14:657"
+OCTOGENARIANS = "90-day mortality of 15 % from 80 years, 3 % below 70, at one centre; no difference in Sweden (Ann Surg Open 1:e015)"
+COMORBID = "comorbidity as the reason not to operate on patients over 75: ESES abstract, 42 patients"
+VESSELS = "NCCN definition of locally advanced ductal cancer, used as a proxy (PMC7603933)"
+LIVER = "systemic treatment where metastases cannot all be removed: HPB 2022, S1365-182X(22)01509-X; more than three as in van Vliet 2015"
+ASSUMED = "assumption"
+
+
+class Verdict(StrEnum):
+    """Whether an option is open to the patient."""
+
+    YES = "yes"
+    HESITATE = "hesitate"
+    NO = "no"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where ``quantity operator limit`` holds, the verdict on these kinds is at best this one."""
+
+    kinds: tuple[Kind, ...]
+    quantity: str
+    operator: str
+    limit: float
+    verdict: Verdict
+    words: str
+    source: str
+    about_fitness: bool = False
+    """Whether it says that the patient is unfit for surgery (and not that the tumour is unfit for it)."""
+
+    def holds(self, facts: Mapping[str, float | None]) -> bool:
+        """Whether the patient's value is known and passes the limit."""
+        value = facts[self.quantity]
+        return value is not None and bool(_OPERATORS[self.operator](value, self.limit))
+
+    def sentence(self, facts: Mapping[str, float | None]) -> str:
+        """The reason, with the patient's value."""
+        value = facts[self.quantity]
+        shown = "" if self.quantity in _FLAGS or value is None else f" ({value:g})"
+        return f"{self.words}{shown}; {self.source}"
+
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_FLAGS = ("pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary", "extrahepatic")
+NO, HESITATE = Verdict.NO, Verdict.HESITATE
+ROWS: tuple[Row, ...] = (
+    Row(RLT, "krenning", "<", 3, NO, "the Krenning score is below 3", KRENNING),
+    Row(RLT, "pregnant", ">=", 1, NO, "the patient is pregnant", US_LABEL),
+    Row(RLT, "egfr_ml_min", "<", 30, NO, "eGFR is below 30 ml/min", f"{EU_LABEL} (seriously impaired kidneys); not studied ({US_LABEL})"),
+    Row(RLT, "egfr_ml_min", "<", 50, HESITATE, "eGFR is below 50 ml/min", f"{CHICAGO}; {START}"),
+    Row(RLT, "platelets_e9_per_l", "<", 75, NO, "platelets are below 75 x 10^9/l", CHICAGO),
+    Row(RLT, "platelets_e9_per_l", "<", 100, HESITATE, "platelets are below 100 x 10^9/l", START),
+    Row(RLT, "haemoglobin_g_dl", "<", 8, NO, "haemoglobin is below 8 g/dl", CHICAGO),
+    Row(RLT, "haemoglobin_g_dl", "<", 9, HESITATE, "haemoglobin is below 9 g/dl", START),
+    Row(RLT, "leukocytes_e9_per_l", "<", 2, NO, "leukocytes are below 2 x 10^9/l", CHICAGO),
+    Row(RLT, "leukocytes_e9_per_l", "<", 3, HESITATE, "leukocytes are below 3 x 10^9/l", START),
+    Row(RLT, "neutrophils_e9_per_l", "<", 1.5, HESITATE, "neutrophils are below 1.5 x 10^9/l", START),
+    Row(RLT, "bilirubin_umol_l", ">", 51.3, NO, "bilirubin is above 51 umol/l (3 mg/dl)", CHICAGO),
+    Row(RLT, "albumin_g_l", "<", 25, NO, "albumin is below 25 g/l", START),
+    Row(RLT, "albumin_g_l", "<", 30, HESITATE, "albumin is below 30 g/l", CHICAGO),
+    Row(RLT, "carcinoma", ">=", 1, NO, "it is a poorly differentiated carcinoma", f"{EU_LABEL} (well-differentiated tumours)"),
+    Row(RLT, "ki67_pct", ">", 20, HESITATE, "Ki-67 is above 20 %", f"{EU_LABEL} (grades 1 and 2); {CHICAGO}"),
+    Row(RLT, "performance_status", ">=", 3, NO, "performance status is 3 or more", f"{START} (0 or 1)"),
+    Row(RLT, "performance_status", ">=", 2, HESITATE, "performance status is 2", f"{START} (0 or 1)"),
+    Row(RLT, "life_expectancy_months", "<", 6, NO, "life expectancy is shorter than the course of treatment", ASSUMED),
+    Row(RLT, "life_expectancy_months", "<", 24, HESITATE, "life expectancy is below two years", ASSUMED),
+    Row(RLT, "prior_rlt_cycles", ">=", 4, HESITATE, "four or more cycles were given before", ASSUMED),
+    Row(RLT, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel: watching or operating, and RLT "
+        "only if it is asked for", SMALL),
+    Row((Kind.RLT_ALONE,), "resectable_and_local", ">=", 1, HESITATE, "the tumour is resectable, and RLT is labelled for unresectable disease",
+        EU_LABEL),
+    Row(SURGERY, "no_primary", ">=", 1, NO, "no tumour of the pancreas is given", ASSUMED),
+    Row(SURGERY, "platelets_e9_per_l", "<", 50, NO, "platelets are below 50 x 10^9/l", AABB, about_fitness=True),
+    Row(SURGERY, "performance_status", ">=", 3, NO, "performance status is 3 or more", COMORBID, about_fitness=True),
+    Row(SURGERY, "performance_status", ">=", 2, HESITATE, "performance status is 2", COMORBID, about_fitness=True),
+    Row(SURGERY, "life_expectancy_months", "<", 12, NO, "life expectancy is below a year", ASSUMED, about_fitness=True),
+    Row(SURGERY, "life_expectancy_months", "<", 36, HESITATE, "life expectancy is below three years", ASSUMED, about_fitness=True),
+    Row(SURGERY, "age_y", ">=", 80, HESITATE, "age is 80 or more", OCTOGENARIANS, about_fitness=True),
+    Row(SURGERY, "egfr_ml_min", "<", 30, HESITATE, "eGFR is below 30 ml/min", ASSUMED, about_fitness=True),
+    Row(SURGERY, "pregnant", ">=", 1, HESITATE, "the patient is pregnant", ASSUMED),
+    Row((Kind.OPERATE_NOW,), "locally_advanced", ">=", 1, NO, "the vessels make it locally advanced: not resectable as it lies", VESSELS),
+    Row((Kind.OPERATE_NOW,), "borderline", ">=", 1, HESITATE, "the vessels make it borderline", VESSELS),
+    Row(SURGERY, "n_liver", ">", 3, NO, "there are more than three liver metastases", LIVER),
+    Row(SURGERY, "extrahepatic", ">=", 1, NO, "there are metastases outside the liver", LIVER),
+    Row(CHEMO, "egfr_ml_min", "<", 30, NO, "eGFR is below 30 ml/min", CAPECITABINE),
+    Row(CHEMO, "egfr_ml_min", "<=", 50, HESITATE, "eGFR is at most 50 ml/min: capecitabine is reduced", CAPECITABINE),
+    Row(CHEMO, "platelets_e9_per_l", "<", 75, NO, "platelets are below 75 x 10^9/l", ASSUMED),
+    Row(CHEMO, "neutrophils_e9_per_l", "<", 1.5, HESITATE, "neutrophils are below 1.5 x 10^9/l", ASSUMED),
+    Row(CHEMO, "pregnant", ">=", 1, NO, "the patient is pregnant", ASSUMED),
+    Row(CHEMO, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel", SMALL),
+)
+"""The gate. Order within a kind is the order in which reasons are given."""
+KNOWN_FOR_RLT = {"krenning": "Krenning score", "egfr_ml_min": "eGFR", "platelets_e9_per_l": "platelets", "haemoglobin_g_dl": "haemoglobin"}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Verdict and reasons of one option."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+def _flag(value: bool | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def patient_facts(patient: Patient) -> dict[str, float | None]:
+    """What the rows read of a patient; None where it is not known."""
+    primary = patient.primary
+    ki67 = patient.ki67_pct
+    liver = [lesion for lesion in patient.lesions if lesion.is_liver]
+    other = [lesion for lesion in patient.lesions if not lesion.is_liver and lesion.organ != "pancreas"]
+    code = Resectability.RESECTABLE
+    touched = False
+    if primary is not None and primary.vessels:
+        code = classify_resectability(primary.site, primary.vessels)
+        touched = any(vessel.contact_deg > 0 or vessel.occluded for vessel in primary.vessels)
+    local = not liver and not other
+    grade_1 = ki67 is not None and int(np.asarray(who_grade(ki67))) == 1
+    small = (primary is not None and primary.longest_diameter_mm <= 20 and local and grade_1 and not touched
+             and not patient.functioning and not patient.carcinoma)
+    return {
+        "krenning": _number(patient.krenning), "egfr_ml_min": patient.egfr_ml_min, "platelets_e9_per_l": patient.platelets_e9_per_l,
+        "haemoglobin_g_dl": patient.haemoglobin_g_dl, "leukocytes_e9_per_l": patient.leukocytes_e9_per_l,
+        "neutrophils_e9_per_l": patient.neutrophils_e9_per_l, "bilirubin_umol_l": patient.bilirubin_umol_l,
+        "albumin_g_l": patient.albumin_g_l, "performance_status": _number(patient.performance_status), "age_y": patient.age_y,
+        "life_expectancy_months": patient.life_expectancy_months, "prior_rlt_cycles": _number(patient.prior_rlt_cycles),
+        "ki67_pct": ki67, "pregnant": _flag(patient.pregnant), "carcinoma": _flag(patient.carcinoma),
+        "functioning": _flag(patient.functioning), "size_mm": None if primary is None else primary.longest_diameter_mm,
+        "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "no_primary": float(primary is None),
+        "locally_advanced": float(code == Resectability.LOCALLY_ADVANCED), "borderline": float(code == Resectability.BORDERLINE),
+        "touched": float(touched), "small_and_quiet": float(small),
+        "resectable_and_local": float(code == Resectability.RESECTABLE and local and primary is not None),
+    }
+
+
+def _number(value: int | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _from_rows(kind: Kind, facts: Mapping[str, float | None], rows: Sequence[Row] = ROWS) -> Gate:
+    held = [row for row in rows if kind in row.kinds and row.holds(facts)]
+    worst = {row.quantity: min((r for r in held if r.quantity == row.quantity), key=lambda r: r.verdict is HESITATE) for row in held}
+    reasons = list(dict.fromkeys(row.sentence(facts) for row in held if worst[row.quantity] is row))
+    verdict = NO if any(row.verdict is NO for row in held) else HESITATE if held else Verdict.YES
+    if kind.is_rlt and verdict is not NO:
+        missing = [words for name, words in KNOWN_FOR_RLT.items() if facts[name] is None]
+        if missing:
+            verdict = HESITATE
+            reasons.append(f"not known, and needed before RLT: {', '.join(missing)}")
+    return Gate(verdict, tuple(reasons))
+
+
+def _fitness(facts: Mapping[str, float | None]) -> Verdict:
+    """Whether the patient, not the tumour, stands in the way of surgery."""
+    held = [row for row in ROWS if row.about_fitness and row.holds(facts)]
+    return NO if any(row.verdict is NO for row in held) else HESITATE if held else Verdict.YES
+
+
+def open_gate(patient: Patient, options: Sequence[Option], asked_for: Sequence[Kind] = ()) -> tuple[Gate, ...]:
+    """Verdict on every option, in their order.
+
+    ``asked_for`` names kinds that the patient or board asks for: the rule that does not offer treatment for a small, quiet
+    tumour is then a reason to hesitate.
+    """
+    facts = patient_facts(patient)
+    found: dict[Kind, Gate] = {}
+    for kind in Kind:
+        rows = [Row(**{**row.__dict__, "verdict": HESITATE}) if row.quantity == "small_and_quiet" and kind in asked_for else row for row in ROWS]
+        found[kind] = _from_rows(kind, facts, rows)
+    fitness = _fitness(facts)
+    resectable = not (facts["locally_advanced"] or facts["no_primary"] or facts["extrahepatic"] or (facts["n_liver"] or 0) > 3)
+    surgery = fitness is not NO and resectable
+    systemic = any(found[kind].verdict is not NO for kind in (*RLT, Kind.CHEMOTHERAPY_THEN_SURGERY))
+    found[Kind.OBSERVE] = _observe(facts, fitness, surgery, systemic)
+    found[Kind.SOMATOSTATIN_ANALOGUE] = _analogue(facts, fitness, surgery)
+    return tuple(found[option.kind] for option in options)
+
+
+def _observe(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool, systemic: bool) -> Gate:
+    ki67, size = facts["ki67_pct"], facts["size_mm"]
+    spread = bool((facts["n_liver"] or 0) > 0 or facts["extrahepatic"])
+    if facts["small_and_quiet"]:
+        return Gate(Verdict.YES, (f"a non-functioning G1 of up to 20 mm that touches no vessel may be watched; {SMALL}",))
+    reasons = []
+    if facts["functioning"]:
+        reasons.append((fitness is Verdict.YES, f"the tumour is functioning; {INSULINOMA}"))
+    if facts["carcinoma"] or (ki67 is not None and ki67 > 20):
+        reasons.append((surgery or systemic, f"the tumour is of grade 3 or a carcinoma; {ASPEN}"))
+    if spread or facts["locally_advanced"]:
+        reasons.append((surgery and fitness is Verdict.YES or systemic, f"the disease is beyond watching: locally advanced or metastatic; {LIVER}"))
+    elif size is not None and (size > 20 or facts["touched"]):
+        reasons.append((surgery and fitness is Verdict.YES and not facts["pregnant"],
+                        f"the tumour is over 20 mm or touches a vessel ({size:g} mm); {OVER_2_CM}"))
+    elif ki67 is None or ki67 >= 3:
+        reasons.append((False, f"Ki-67 is {'not known' if ki67 is None else f'{ki67:g} %'}: surveillance was studied mostly in G1; {SMALL}"))
+    if not reasons:
+        return Gate(Verdict.YES, ())
+    return Gate(NO if any(forbids for forbids, _ in reasons) else HESITATE, tuple(text for _, text in reasons))
+
+
+def _analogue(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool) -> Gate:
+    if surgery and fitness is Verdict.YES:
+        return Gate(NO, (f"surgery is possible and safe; {OVER_2_CM if not facts['small_and_quiet'] else SMALL}",))
+    reasons = []
+    if facts["krenning"] is not None and facts["krenning"] < 2:
+        reasons.append(f"the Krenning score is below 2 ({facts['krenning']:g}): little receptor for an analogue; {ASSUMED}")
+    if facts["carcinoma"] or (facts["ki67_pct"] or 0) > 20:
+        reasons.append(f"grade 3: analogues were tested up to Ki-67 10 %; {ASSUMED}")
+    if facts["pregnant"]:
+        reasons.append(f"the patient is pregnant; {ASSUMED}")
+    return Gate(HESITATE if reasons else Verdict.YES, tuple(reasons))
+
+
+def eligibility_sentences(options: Sequence[Option], gates: Sequence[Gate]) -> list[str]:
+    """What the gate found, forbidden first, radioligand therapy before the rest: the first sentences of the answer."""
+    heads = {NO: "is not eligible, because", HESITATE: "is eligible, with a reason to hesitate:"}
+    found: dict[tuple[int, int, str], None] = {}
+    for option, gate in zip(options, gates, strict=True):
+        if gate.verdict is Verdict.YES:
+            continue
+        name = "RLT" if option.kind.is_rlt else option.name
+        if option.kind is Kind.RLT_ALONE and any(o.kind is Kind.RLT_THEN_SURGERY and g == gate for o, g in zip(options, gates, strict=True)):
+            continue
+        name = "RLT without surgery" if option.kind is Kind.RLT_ALONE else "RLT before surgery" if option.kind is Kind.RLT_THEN_SURGERY else name
+        text = f"{name[0].upper()}{name[1:]} {heads[gate.verdict]} {' | '.join(gate.reasons)}."
+        found[(0 if gate.verdict is NO else 1, 0 if option.kind.is_rlt else 1, text)] = None
+    if not found:
+        return ["Every option is eligible."]
+    return [text for _, _, text in sorted(found, key=lambda key: key[:2])]

@@ -1,0 +1,21 @@
+"""The page of ``neorlt decide``: one file, no outside request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neorlt.reporting.figures.palette import DARK, LIGHT
+from neorlt.reporting.report import clean, environment
+from neorlt.reporting.views.cells import maps
+from neorlt.reporting.views.decision import decision_section
+from neorlt.reporting.views.front import NOTICE
+
+
+def render_decision(document: Mapping[str, Any], patient_id: str) -> str:
+    """Return the decision as one self-contained HTML document."""
+    known = clean(document)
+    return environment().get_template("decision_page.html.j2").render(
+        decision=decision_section(known), patient_id=clean(patient_id), notice=NOTICE, light=LIGHT, dark=DARK,
+        assumptions=[{"name": str(row.get("name")).replace("_", " "), "source": str(row.get("source")), "label": str(row.get("label"))}
+                     for row in maps(known.get("assumptions"))]) + "\n"

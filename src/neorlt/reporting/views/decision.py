@@ -1,0 +1,85 @@
+"""The decision, as it opens the report: three lines, the options, what would change the answer, which trial would tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neorlt.reporting.rounding import is_number, number, percent, prose, times
+from neorlt.reporting.views.cells import block, maps, texts
+
+HEADS = ["Option", "Open", "Operated", "R0", "Dies of operation", "Severe complication", "Blood grade 3–4", "eGFR below 30 at 5 y",
+         "Second neoplasm, 10 y", "Progressed before surgery", "Weeks to surgery", "Event-free years of 5", "Event-free years of 10",
+         "Quality-adjusted years of 10", "Quality-adjusted lifetime", "Loss, months"]
+OPEN = {"yes": "yes", "hesitate": "with hesitation", "no": "no"}
+SHOWN = 8
+FEW_MONTHS = 0.01
+"""Value of information below this is not listed, except for the dummy."""
+
+
+def _chance(value: Any) -> str:
+    return percent(value) or "–"
+
+
+def _years(value: Any) -> str:
+    row = block(value)
+    ends = row.get("ci90") or [None, None]
+    if not is_number(row.get("mean")):
+        return "–"
+    return f"{row['mean']:.1f} ({ends[0]:.1f} to {ends[1]:.1f})" if all(map(is_number, ends)) else f"{row['mean']:.1f}"
+
+
+def _place(row: Mapping[str, Any], decision: Mapping[str, Any]) -> str:
+    name = row.get("name")
+    if name == decision.get("mildest"):
+        return "first" if name == decision.get("best") else "first: the mildest of the tied"
+    loss = row.get("loss_months")
+    text = f"{loss:.1f}" if is_number(loss) else "–"
+    if name == decision.get("best"):
+        return f"{text}, the best by expectation"
+    return f"{text}, tied" if name in texts(decision.get("tied")) else text
+
+
+def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the report shows of a decision; None without one."""
+    if not decision:
+        return None
+    options = maps(decision.get("options"))
+    order = {str(decision.get("mildest")): 0, str(decision.get("best")): 1}
+    ranked = sorted(options, key=lambda row: (row.get("eligible") == "no", order.get(str(row.get("name")), 2), row.get("loss_months") or 0.0))
+    body = [[times(str(row.get("name"))), OPEN.get(str(row.get("eligible")), "–"), *(_chance(row.get(key)) for key in (
+        "p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood", "p_egfr_below_30_5y", "p_second_neoplasm_10y",
+        "p_progressed_before_surgery")), number(block(row.get("weeks_to_surgery")).get("median")) or "–", _years(row.get("event_free_years_5")),
+        _years(row.get("event_free_years_10")), _years(row.get("qaly_10")), _years(row.get("qaly_lifetime")), _place(row, decision)]
+        for row in ranked]
+    turning = [row for row in maps(decision.get("flips")) if row.get("to") is not None][:SHOWN]
+    firm = [str(row.get("assumption")) for row in maps(decision.get("flips")) if row.get("to") is None]
+    worth = [row for row in maps(decision.get("evppi")) if (row.get("months") or 0) >= FEW_MONTHS or "dummy" in str(row.get("assumption"))]
+    trials = block(decision.get("trials"))
+    ceiling = block(decision.get("ceiling"))
+    return {
+        "sentences": [prose(text) for text in texts(decision.get("sentences"))],
+        "eligibility": [prose(text) for text in texts(decision.get("eligibility"))],
+        "heads": HEADS, "body": body, "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
+        "flip_heads": ["Assumption", "Now", "Turns at", "Best then", "Chance of lying beyond"],
+        "flips": [[f"{row.get('quantity')} {row.get('unit') or ''}".strip(), number(row.get("from")) or "–", number(row.get("to")) or "–",
+                   times(str(row.get("new_best"))), _chance(row.get("p_beyond"))] for row in turning],
+        "firm": ", ".join(firm),
+        "worth_heads": ["Assumption", "Quality-adjusted months a patient"],
+        "worth": [[str(row.get("assumption")), f"{row['months']:.2f} (± {2 * row.get('mc_error', 0):.2f})"] for row in worth],
+        "ceiling": ceiling_sentence(ceiling),
+        "trial_heads": ["Trial", "n", *(f"SD {sd:g}" for sd in trials.get("sd", []))],
+        "trials": [[str(row.get("name")), str(row.get("n")), *(f"{value:.2f}" for value in row.get("months", []))] for row in maps(trials.get("rows"))],
+        "trial_note": prose(str(trials.get("note") or "")),
+    }
+
+
+def ceiling_sentence(ceiling: Mapping[str, Any]) -> str:
+    """How far vessels bound by scar let any treatment come; empty without vessel contact."""
+    most = ceiling.get("p_resectable_at_most")
+    if not is_number(most):
+        return ""
+    text = (f"Vessels bound by scar cap the chance of being resectable at {_chance(most)} however much the tumour shrinks; "
+            f"it is {_chance(ceiling.get('p_resectable_now'))} now.")
+    binds = texts(ceiling.get("binds_for"))
+    return f"{text} The cap binds for {', '.join(times(name) for name in binds)}." if binds else text
