@@ -68,8 +68,10 @@ def test_decision_makes_sense(row):
     ({"krenning": 1}, Kind.RLT_ALONE, "Krenning"), ({"pregnant": True}, Kind.RLT_THEN_SURGERY, "pregnant"),
     ({"egfr_ml_min": 20}, Kind.RLT_THEN_SURGERY, "eGFR"), ({"platelets_e9_per_l": 45}, Kind.OPERATE_NOW, "platelets"),
     ({"haemoglobin_g_dl": 7}, Kind.RLT_ALONE, "haemoglobin"), ({"bilirubin_umol_l": 90}, Kind.RLT_ALONE, "bilirubin"),
-    ({"albumin_g_l": 20}, Kind.RLT_ALONE, "albumin"), ({"leukocytes_e9_per_l": 1.5, "neutrophils_e9_per_l": 1.0}, Kind.RLT_ALONE, "leukocytes"),
-    ({"life_expectancy_months": 3}, Kind.RLT_THEN_SURGERY, "life expectancy"), ({"egfr_ml_min": 25}, Kind.CHEMOTHERAPY_THEN_SURGERY, "eGFR"),
+    ({"albumin_g_l": 20}, Kind.RLT_ALONE, "albumin"),
+        ({"leukocytes_e9_per_l": 1.5, "neutrophils_e9_per_l": 1.0}, Kind.RLT_ALONE, "leukocytes"),
+    ({"life_expectancy_months": 3}, Kind.RLT_THEN_SURGERY, "life expectancy"),
+        ({"egfr_ml_min": 25}, Kind.CHEMOTHERAPY_THEN_SURGERY, "eGFR"),
     ({"performance_status": 3}, Kind.OPERATE_NOW, "performance status"),
 ])
 def test_the_gate_closes_an_option_with_its_reason_first(baseline, kind, words):
@@ -105,7 +107,8 @@ def test_every_rate_has_a_source_and_a_cause():
 # ---- the course, against a walk through the months
 def _paths(**changes):
     base = dict(surgery_at=0.7, metastasis=0.05, p_r0=0.6, p_r1=0.2, p_dead=0.02, recurrence_r0=0.1, recurrence_r1=0.2,
-                death_after_recurrence=0.2, progression=0.4, death_after_progression=0.25, u_waiting=0.8, u_disease_free=0.85, u_recurrent=0.6,
+                death_after_recurrence=0.2, progression=0.4, death_after_progression=0.25, u_waiting=0.8, u_disease_free=0.85,
+                    u_recurrent=0.6,
                 u_stable=0.75, u_progressed=0.55, qaly_at_surgery=0.04, qaly_early=0.01, kidney_loss=0.001, p_neoplasm=0.03) | changes
     return Paths(**{field.name: np.full((1, 1), base[field.name]) for field in fields(Paths)})
 
@@ -132,7 +135,8 @@ def test_course_matches_a_walk_through_small_steps():
             wait, operated = 0.0, True
         ef = (wait + free0 + free1 + stable) * other
         quality = (wait * p["u_waiting"] + (free0 + free1) * p["u_disease_free"] + stable * p["u_stable"] + back * p["u_recurrent"]
-                   + (prog + met) * p["u_progressed"] - (wait + free0 + free1 + back + stable + prog + met) * p["kidney_loss"] * min(t / 5, 1)
+                   + (prog + met) * p["u_progressed"] - (wait + free0 + free1 + back + stable + prog + met) * p["kidney_loss"] * min(t / 5,
+                       1)
                    ) * other
         ef5, ef10, q10 = ef5 + ef * dt * (t < 5), ef10 + ef * dt * (t < 10), q10 + quality * dt * (t < 10)
         life += (wait + free0 + free1 + back + stable + prog + met) * other * dt
@@ -168,7 +172,8 @@ def test_life_table_is_repeated_and_a_stated_life_expectancy_is_kept():
 
 # ---- laws of coherence
 patients = st.fixed_dictionaries({
-    "age_y": st.integers(35, 82), "sex": st.sampled_from(["F", "M"]), "size": st.integers(25, 70), "ki67": st.sampled_from([2, 4, 8, 15, 30])})
+    "age_y": st.integers(35, 82), "sex": st.sampled_from(["F", "M"]), "size": st.integers(25, 70),
+        "ki67": st.sampled_from([2, 4, 8, 15, 30])})
 LAW = settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -224,7 +229,8 @@ def test_a_better_chance_of_resection_now_never_favours_waiting(p, more):
     left = 1 - built.paths.p_r0 - built.paths.p_r1 - built.paths.p_dead
     raised = built.paths.p_r0.copy()
     raised[:, i] += more * left[:, i]
-    before_, after = (follow(paths, built.background).qaly_lifetime_discounted for paths in (built.paths, replace(built.paths, p_r0=raised)))
+    before_, after = (follow(paths, built.background).qaly_lifetime_discounted for paths in (built.paths,
+        replace(built.paths, p_r0=raised)))
     assert after[:, i].mean() >= before_[:, i].mean() - 1e-6
     others = [k for k in range(before_.shape[1]) if k != i]
     np.testing.assert_array_equal(before_[:, others], after[:, others])
@@ -354,7 +360,8 @@ def test_the_document_holds_the_fixed_keys(borderline):
     document = decision_document(borderline)
     assert {"options", "best", "tied", "mildest", "eligibility", "flips", "evppi", "face_validity"} <= set(document)
     for row in document["options"]:
-        assert {"name", "kind", "eligible", "reasons", "p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood",
+        assert {"name", "kind", "eligible", "reasons", "p_operated", "p_r0", "p_operative_death", "p_severe_complication",
+            "p_grade34_blood",
                 "p_egfr_below_30_5y", "p_second_neoplasm_10y", "p_progressed_before_surgery", "weeks_to_surgery", "event_free_years_5",
                 "event_free_years_10", "qaly_10", "qaly_lifetime", "labels"} <= set(row)
         assert set(row["qaly_10"]) == {"median", "ci90", "mean", "sd"}

@@ -17,17 +17,24 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests/planning/data"
 HISTORY = [
     {"run": 1, "right": 24, "of": 26,
-     "why": "Two patients with few, resectable liver metastases were sent to RLT without surgery. Progression under RLT had been derived as a ratio "
-     "between trials in disease that had progressed and put on untreated stable disease: a median of 40 months at Ki-67 5 %, beyond the published "
-     "20 to 39. Recurrence after resected liver metastases counted size and vessels twice: 0.42 a year at Ki-67 8 % beside the published 0.24. "
+     "why": "Two patients with few, resectable liver metastases were sent to RLT without surgery. Progression under RLT had been derived "
+            "as a ratio "
+     "between trials in disease that had progressed and put on untreated stable disease: a median of 40 months at Ki-67 5 %, beyond the "
+     "published "
+     "20 to 39. Recurrence after resected liver metastases counted size and vessels twice: 0.42 a year at Ki-67 8 % beside the published "
+     "0.24. "
      "Both were set to the published absolute rates."},
     {"run": 2, "right": 26, "of": 26,
-     "why": "The law that a delay without treatment never raises quality-adjusted years then failed: waiting was safer than having been operated. "
-     "What is already seeded now shows itself with or without the primary; life while watching and after pancreatectomy were set by published "
+     "why": "The law that a delay without treatment never raises quality-adjusted years then failed: waiting was safer than having been "
+            "operated. "
+     "What is already seeded now shows itself with or without the primary; life while watching and after pancreatectomy were set by "
+     "published "
      "quality of life."},
     {"run": 3, "right": 24, "of": 26,
-     "why": "The same two patients again. A tumour left in place stayed quiet longer than one removed, a recurrence was valued as progressing disease "
-     "although a first systemic treatment holds it for about 27 of 45 months, and death after progression under RLT was slower than published. "
+     "why": "The same two patients again. A tumour left in place stayed quiet longer than one removed, a recurrence was valued as "
+            "progressing disease "
+     "although a first systemic treatment holds it for about 27 of 45 months, and death after progression under RLT was slower than "
+     "published. "
      "The three were set by the sources in the table."},
 ]
 """What was found on the way. The last change was made after seeing these two patients: for them the check is no longer a test."""
@@ -57,7 +64,8 @@ def main() -> int:
     print(f"{right} of {len(rows)} right")
     if "--write" in sys.argv:
         document = {"n": len(rows), "right": right, "other_kinds_tied": others, "history": HISTORY,
-                    "note": "Patients with the options that guidance accepts and those that would be an error; 12 given, 14 written from cited texts and "
+                    "note": "Patients with the options that guidance accepts and those that would be an error; 12 given, 14 written from "
+                            "cited texts and "
                     "hashed before the first run. A check of sense, not a validation.", "label": "checked"}
         (ROOT / "src/neorlt/planning/data/face_validity.json").write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     return 0 if right == len(rows) else 1

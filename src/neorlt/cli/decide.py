@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, OutOrNone, Seed, sentences, show, table
+from neorlt.cli.console import Json, OutOrNone, PatientOrNone, Plan, Seed, sentences, show, table
 
 
 def command(
-    patient: Annotated[Path, typer.Argument(help="patient.toml")],
+    patient: PatientOrNone = None,
     scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Radioligand therapy that is compared; repeatable.")] = None,
-    plan: Annotated[Path | None, typer.Option("--plan", help="Folder of a finished plan: its world is used.")] = None,
+    plan: Plan = None,
     out: OutOrNone = None,
-    criterion: Annotated[str | None, typer.Option(help="What options are compared by; quality-adjusted lifetime where it is left out.")] = None,
+    criterion: Annotated[str | None,
+        typer.Option(help="What options are compared by; quality-adjusted lifetime where it is left out.")] = None,
     delta: Annotated[float, typer.Option(help="Quality-adjusted months up to which options are tied.")] = 0.5,
     discount: Annotated[float, typer.Option(help="Discount a year.")] = 0.03,
     ask: Annotated[list[str] | None, typer.Option(help="A kind of option that is asked for though it is not offered; repeatable.")] = None,
@@ -41,13 +41,14 @@ def _for_people(document: Mapping[str, Any]) -> None:
     def years(value: Mapping[str, Any]) -> str:
         return f"{value['mean']:.1f}"
 
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    options = list(zip(letters, document["options"], strict=False))
+    sentences("; ".join(f"{letter}: {row['name']}" for letter, row in options) + ".")
     table(
-        ["option", "eligible", "operated", "R0", "operative death", "severe", "blood G3-4", "2nd neoplasm", "event-free of 10 y", "QALY 10 y",
-         "QALY life", "loss, months"],
-        [[row["name"], row["eligible"], percent(row["p_operated"]), percent(row["p_r0"]), percent(row["p_operative_death"]),
-          percent(row["p_severe_complication"]), percent(row["p_grade34_blood"]), percent(row["p_second_neoplasm_10y"]),
-          years(row["event_free_years_10"]), years(row["qaly_10"]), years(row["qaly_lifetime"]), f"{row['loss_months']:.1f}"]
-         for row in document["options"]])
+        ["", "open", "operated", "R0", "op. death", "severe", "blood", "event-free/10 y", "QALY/10 y", "QALY life", "loss, months"],
+        [[letter, row["eligible"], percent(row["p_operated"]), percent(row["p_r0"]), percent(row["p_operative_death"]),
+          percent(row["p_severe_complication"]), percent(row["p_grade34_blood"]), years(row["event_free_years_10"]), years(row["qaly_10"]),
+          years(row["qaly_lifetime"]), f"{row['loss_months']:.1f}"] for letter, row in options])
     turning = [row for row in document["flips"] if row["to"] is not None]
     if turning:
         sentences("What would change the answer:")

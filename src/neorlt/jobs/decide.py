@@ -10,10 +10,13 @@ from neorlt.core.run import result_folder, write_json
 
 
 def run_decide(
-    patient_file: Path, schemes: Sequence[str] = (), plan: Path | None = None, out: Path | None = None, *, criterion: str | None = None,
-    delta_months: float = 0.5, discount: float = 0.03, ask: Sequence[str] = (), n_draws: int = 10_000, seed: int = 1,
+    patient_file: Path | None, schemes: Sequence[str] = (), plan: Path | None = None, out: Path | None = None, *,
+    criterion: str | None = None, delta_months: float = 0.5, discount: float = 0.03, ask: Sequence[str] = (), n_draws: int = 10_000,
+    seed: int = 1,
 ) -> dict[str, Any]:
-    """Decide, and write ``decide.json``, ``report.html`` and ``run.json`` where a folder is named; returns the document.
+    """Decide for a patient file, for a finished plan, or for the file's facts in the plan's world.
+
+    Writes ``decide.json``, ``report.html`` and ``run.json`` where a folder is named; returns the document.
 
     Raises
     ------
@@ -27,7 +30,10 @@ def run_decide(
     from neorlt.planning.patient import read_patient
     from neorlt.planning.published import load_scheme
 
-    patient = read_patient(patient_file)
+    if patient_file is None and plan is None:
+        raise InputError("one patient is needed", expected="patient.toml, --plan DIR, or both", found="neither",
+                         remedy="give the patient file, or the folder of a finished plan")
+    patient = read_patient(patient_file) if patient_file is not None else planned_patient(plan)
     unknown = [word for word in ask if word not in {str(kind) for kind in Kind}]
     if unknown:
         raise InputError("the option asked for is not known", expected=", ".join(Kind), found=unknown[0], remedy="use one of these")
@@ -40,10 +46,18 @@ def run_decide(
 
         options = {"scheme": list(schemes), "criterion": settings.criterion, "delta_months": delta_months, "discount": discount,
                    "ask": list(ask), "draws": n_draws}
-        with result_folder(out, "decide", inputs=[patient_file], options=options, seed=seed) as work:
+        with result_folder(out, "decide", inputs=[patient_file] if patient_file is not None else [], options=options, seed=seed) as work:
             write_json(work / "decide.json", document)
             (work / "report.html").write_text(render_decision(document, patient.id), encoding="utf-8")
     return document
+
+
+def planned_patient(plan: Path | None) -> Any:
+    """The patient of a finished plan."""
+    from neorlt.planning.stored import open_plan
+
+    assert plan is not None
+    return open_plan(plan).world.patient
 
 
 def stored_world(plan: Path, patient: Any) -> Any:
@@ -57,7 +71,7 @@ def stored_world(plan: Path, patient: Any) -> Any:
     import numpy as np
 
     from neorlt.core.errors import InputError
-    from neorlt.planning.world import open_plan
+    from neorlt.planning.stored import open_plan
 
     stored = open_plan(plan).world
     mine, theirs = [lesion.id for lesion in patient.lesions], [lesion.id for lesion in stored.patient.lesions]

@@ -187,14 +187,18 @@ def trial_table(decision: Decision, studies: Sequence[Study] | None = None, spre
         for study in studies:
             rows[study.name].append(evsi(under, study, sd, given))
     middle = len(spreads) // 2
-    ranks = {tuple(sorted(rows, key=lambda name, k=k: -rows[name][k].months)) for k in range(len(spreads))}
+    ranks = {tuple(name for _, name in sorted((-rows[name][k].months, name) for name in rows)) for k in range(len(spreads))}
     ordered = sorted(rows, key=lambda name: -rows[name][middle].months)
-    rank = "the ranking changes with the spread of the unmodelled effect: an assumption" if len(ranks) > 1 else "the ranking holds at all three"
+    changes = len(ranks) > 1
+    rank = "the ranking changes with the spread of the unmodelled effect: an assumption" if changes else "the ranking holds at every spread"
     return {
-        "sd": list(spreads), "ranking_rests_on_assumption": len(ranks) > 1,
-        "rows": [{"name": name, "n": rows[name][0].n, "months": [w.months for w in rows[name]], "mc_error": [w.mc_error for w in rows[name]],
-                  "evppi_ceiling": [w.ceiling for w in rows[name]], "months_per_enrolled": rows[name][middle].per_enrolled()} for name in ordered],
-        "note": f"Patients like this one, {PATIENTS_PER_YEAR:g} a year for {YEARS:g} years (assumption), those enrolled taken off; centres differ by "
+        "sd": list(spreads), "ranking_rests_on_assumption": changes,
+        "rows": [{"name": name, "n": rows[name][0].n, "months": [w.months for w in rows[name]],
+            "mc_error": [w.mc_error for w in rows[name]],
+                  "evppi_ceiling": [w.ceiling for w in rows[name]],
+                      "months_per_enrolled": rows[name][middle].per_enrolled()} for name in ordered],
+        "note": f"Patients like this one, {PATIENTS_PER_YEAR:g} a year for {YEARS:g} years (assumption), those enrolled taken off; "
+                f"centres differ by "
         f"{CENTRE_SD:g} on the log-odds scale (assumption); {rank}.",
     }
 
@@ -206,9 +210,11 @@ def typical_patient(design: TrialDesign) -> Patient:
     drawn = enrol(400, design.eligibility, generator(design.seed, "value", "typical"))
     middle = {name: float(np.median(values)) for name, values in drawn.columns.items()}
     often = {name: float(np.mean(values)) > 0.5 for name, values in drawn.columns.items()}
-    vessels = [{"name": name, "contact_deg": round(middle[key])} for name, key in (("SMV", "vein_deg"), ("SMA", "artery_deg")) if middle[key] >= 1]
+    vessels = [{"name": name, "contact_deg": round(middle[key])}
+               for name, key in (("SMV", "vein_deg"), ("SMA", "artery_deg")) if middle[key] >= 1]
     size, ki67 = round(middle["size_mm"]), round(middle["ki67_pct"], 1)
-    lesions: list[dict[str, Any]] = [{"id": "primary", "site": "pancreas-head" if often["head"] else "pancreas-tail", "longest_diameter_mm": size,
+    lesions: list[dict[str, Any]] = [{"id": "primary", "site": "pancreas-head" if often["head"] else "pancreas-tail",
+        "longest_diameter_mm": size,
                                       "ki67_pct": ki67, "vessels": vessels}]
     if often["liver_metastases"]:
         lesions.append({"id": "liver-1", "site": "liver", "longest_diameter_mm": round(middle["liver_lesion_mm"]), "ki67_pct": ki67})
@@ -229,7 +235,8 @@ def study_of(design: TrialDesign) -> tuple[Study, tuple[Scheme, ...]]:
         option = next(o for o in named if o.kind is kind and (o.scheme == arm.scheme or kind is not Kind.RLT_THEN_SURGERY))
         arms.append(InformationArm(option.name, arm.n))
     landmark = float(np.clip(design.follow_up_months / 12.0, 0.5, 10.0))
-    return Study(design.name, tuple(arms), landmark), tuple(o.scheme for o in named if o.kind is Kind.RLT_THEN_SURGERY and o.scheme is not None)
+    given = tuple(o.scheme for o in named if o.kind is Kind.RLT_THEN_SURGERY and o.scheme is not None)
+    return Study(design.name, tuple(arms), landmark), given
 
 
 def value_document(
@@ -253,6 +260,7 @@ def value_document(
         "patient": {"age_y": who.age_y, "size_mm": who.lesions[0].longest_diameter_mm, "ki67_pct": who.ki67_pct,
                     "vessels": [{"name": v.name, "contact_deg": v.contact_deg} for v in who.lesions[0].vessels]},
         "best_now": decision.best.name, "n_draws": n_draws, "seed": design.seed,
-        "note": "evsi: gain a later patient like those enrolled, from choosing after the result; evsi_per_patient: gain of all later patients, those "
+        "note": "evsi: gain a later patient like those enrolled, from choosing after the result; evsi_per_patient: gain of all later "
+                "patients, those "
         "enrolled taken off, for each patient enrolled.",
     }

@@ -142,12 +142,13 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     world, rates, patient = inputs.world, inputs.rates, inputs.world.patient
     n = world.n_draws
     facts = patient_facts(patient)
-    lesion = patient.lesions[before.main_lesion(patient)]
+    lesion = patient.lesions[patient.followed]
     size = lesion.longest_diameter_mm
     ki67 = patient.ki67_pct or ASSUMED_KI67_PCT
     head = bool(patient.primary is not None and is_head(lesion.site)) if patient.primary is not None else False
     spread = facts["n_liver"] or facts["extrahepatic"]
     touched = bool(facts["touched"])
+    removable = not facts["extrahepatic"] and (facts["n_liver"] or 0) <= 3
     z = np.zeros(n)
     # -- hazards that belong to the baseline tumour
     log_ki67 = np.log(ki67 / fixed("ki67_reference_pct"))
@@ -166,7 +167,8 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     decades = max((patient.age_y or 0.0) - 60.0, 0.0) / 10.0
     fragile = rates["log_or_death_per_ps"] * float(patient.performance_status or 0) + rates["log_or_death_egfr_below_30"] * float(
         patient.egfr_ml_min is not None and patient.egfr_ml_min < 30)
-    p_death = expit(logit(rates["p_operative_death"]) + rates["log_or_death_head"] * head + rates["log_or_death_per_decade"] * decades + fragile)
+    p_death = expit(logit(rates["p_operative_death"]) + rates["log_or_death_head"] * head + rates["log_or_death_per_decade"] * decades
+                    + fragile)
     p_severe = expit(logit(rates["p_severe_complication"]) + rates["log_or_severe_head"] * head + rates["log_or_severe_vessel"] * touched)
     insufficiency = rates["u_loss_insufficiency_head" if head else "u_loss_insufficiency_tail"]
     hormone = rates["u_loss_hormone"] * float(patient.functioning or 0)
@@ -208,7 +210,9 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
             next_hr = rates["log_hr_progression_rlt"] if rlt_open else rates["log_hr_progression_ssa"]
         # -- surgery
         meant = kind.has_surgery or (kind is Kind.OBSERVE and fit and not facts["locally_advanced"] and not spread)
-        reach = np.isfinite(week) & (week <= fixed("observe_latest_months") / 12 * WEEKS_PER_YEAR) if kind is Kind.OBSERVE else np.isfinite(week)
+        reach = np.isfinite(week)
+        if kind is Kind.OBSERVE:
+            reach &= week <= fixed("observe_latest_months") / 12 * WEEKS_PER_YEAR
         contact = before.contact_units(lesion, before.contact_seen(world, ratio))
         operable = p_operable(rates, contact) * p_liver_removable(patient)
         if kind in (Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY):
@@ -249,14 +253,15 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         neoplasm = np.minimum(neoplasm * marrow / usual, 0.9)
         if kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
             neoplasm = rates["p_captem_neoplasm"]
-        # What is left in place does not stay quiet longer than what has been removed.
+        # What could be removed and is left in place does not stay quiet longer than what has been removed.
         hr = np.exp(log_hr)
         hr_r1 = np.exp(rates["log_hr_recurrence_r1"])
         once = rates["qaly_loss_operation"] * operable_done + rates["qaly_loss_severe"] * operable_done * p_severe
         values: dict[str, Any] = {
             "surgery_at": at, "metastasis": waiting_hazard, "p_r0": resected * r0, "p_r1": resected * (1.0 - r0), "p_dead": dead,
             "recurrence_r0": np.minimum(recurrence * hr, limit), "recurrence_r1": np.minimum(recurrence * hr * hr_r1, limit),
-            "death_after_recurrence": np.minimum(death_recurrence, 3.0), "progression": np.minimum(np.maximum(progression * np.exp(next_hr), recurrence * hr), 3.0),
+            "death_after_recurrence": np.minimum(death_recurrence, 3.0),
+            "progression": np.minimum(np.maximum(progression * np.exp(next_hr), recurrence * hr * removable), 3.0),
             "death_after_progression": np.minimum(death_progression, 3.0), "u_waiting": u_waiting,
             "u_disease_free": rates["u_disease_free"] - insufficiency, "u_recurrent": u_recurrent, "u_stable": u_stable,
             "u_progressed": u_progressed - hormone, "qaly_at_surgery": once, "qaly_early": early,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,17 +86,9 @@ class Growth:
         return found
 
 
-def main_lesion(patient: Patient) -> int:
-    """The pancreatic primary, else the largest lesion."""
-    primary = patient.primary
-    if primary is not None:
-        return patient.lesions.index(primary)
-    return int(np.argmax([lesion.longest_diameter_mm for lesion in patient.lesions]))
-
-
 def followed(patient: Patient) -> list[int]:
     """The main lesion first, then the largest others."""
-    first = main_lesion(patient)
+    first = patient.followed
     others = sorted((i for i in range(len(patient.lesions)) if i != first), key=lambda i: -patient.lesions[i].longest_diameter_mm)
     return [first, *others[: MAX_FOLLOWED - 1]]
 
@@ -111,19 +104,20 @@ def _run(world: World, dose: Floats, week: Sequence[float], times: Floats, sensi
     """Log diameter of the main lesion and mean log volume of those followed, ``(draw, time)`` each."""
     index = followed(world.patient)
     lesions, effects = _part(world, index)
-    half_life = np.stack([world.kinetics[i].half_life_h for i in index], axis=1)
+    half_life = world.half_life_h[:, index]
     outcome = simulate(
         world.parameters, lesions,
-        ScheduleArrays(week=np.asarray(week, np.float32), dose_gy=dose.astype(np.float32), effective_half_life_h=half_life.astype(np.float32),
-                       times_week=times.astype(np.float32), sensitiser=np.array([SENSITISERS.index(s) for s in sensitiser], np.intp)),
+        ScheduleArrays(week=np.asarray(week, np.float32), dose_gy=dose.astype(np.float32),
+                       effective_half_life_h=half_life.astype(np.float32), times_week=times.astype(np.float32),
+                       sensitiser=np.array([SENSITISERS.index(s) for s in sensitiser], np.intp)),
         effects)
     base = np.asarray(lesions.diameters_mm, float)[0]
 
-    def log(ratio: Floats, most: float) -> Floats:
+    def log(ratio: NDArray[np.floating[Any]], most: float) -> Floats:
         # Ten years of the fastest growth overflow: what is larger than a body is as large as one.
-        return np.log(np.clip(np.nan_to_num(np.asarray(ratio, float), nan=most, posinf=most), 1e-9, most))
+        return np.asarray(np.log(np.clip(np.nan_to_num(np.asarray(ratio, float), nan=most, posinf=most), 1e-9, most)))
 
-    return log(outcome.diameter_mm[:, 0, :] / base, 30.0), log(outcome.relative_volume, 1e4).mean(axis=1)
+    return log(outcome.diameter_mm[:, 0, :] / base, 30.0), np.asarray(log(outcome.relative_volume, 1e4).mean(axis=1))
 
 
 def untreated(world: World) -> Growth:
@@ -161,7 +155,7 @@ def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
     dose = lesion_doses(world, scheme)[:, followed(patient)] * given[:, None, :, None]
     diameter, volume = _run(world, dose, list(weeks), times, [cycle.sensitiser for cycle in scheme.cycles])
     read = Growth(times, diameter - diameter[:, :1], volume - volume[:, :1])
-    size = patient.lesions[main_lesion(patient)].longest_diameter_mm
+    size = patient.lesions[patient.followed].longest_diameter_mm
     log_diameter = read.at(week)
     grade34 = None
     if counts:
@@ -190,7 +184,7 @@ def captem(world: World, rates: Rates, growth: Growth) -> Before:
     n = world.parameters.n_draws
     luck = world.generator("captem response").standard_normal(n)
     log_diameter = rates["captem_log_diameter"] + rates["captem_log_diameter_sd"] * luck
-    size = world.patient.lesions[main_lesion(world.patient)].longest_diameter_mm
+    size = world.patient.lesions[world.followed].longest_diameter_mm
     week = np.full(n, fixed("captem_weeks"))
     toxic = world.generator("captem blood").uniform(size=n) < rates["p_captem_grade34_blood"]
     return Before(week, log_diameter, (np.exp(log_diameter) >= 1.2) & (np.expm1(log_diameter) * size >= 5.0),
@@ -200,15 +194,16 @@ def captem(world: World, rates: Rates, growth: Growth) -> Before:
 def contact_units(lesion: LesionBaseline, degrees: Floats) -> Floats:
     """Contact as one number, ``(draw,)``, from degrees ``(draw, vessel)``: half a circumference of an artery is 1.
 
-    Veins that can be rebuilt count half, the aorta double; branches and splenic vessels do not decide (NCCN, used as a
-    proxy; the weights are an assumption that restates its classes). Of several vessels the worst counts.
+    Veins count half unless they are said not to be rebuildable, the aorta double; branches and splenic vessels do not decide.
+    The weights are an assumption that restates the classes of NCCN, themselves a proxy. Of several vessels the worst counts.
     """
     if not lesion.vessels:
         return np.zeros(len(degrees))
     columns = []
     for j, vessel in enumerate(lesion.vessels):
         code = vessel_code(vessel.name)
-        weight = {Vessel.AORTA: 2.0, Vessel.SMV_PV: 0.5 if vessel.reconstructible else 1.0, Vessel.IVC: 0.5, Vessel.OTHER: 0.0}.get(code, 1.0)
+        vein = 1.0 if vessel.reconstructible is False else 0.5
+        weight = {Vessel.AORTA: 2.0, Vessel.SMV_PV: vein, Vessel.IVC: 0.5, Vessel.OTHER: 0.0}.get(code, 1.0)
         seen = np.full(len(degrees), 360.0) if vessel.occluded else degrees[:, j]
         columns.append(weight * seen / 180.0)
     return np.asarray(np.max(columns, axis=0))
@@ -222,13 +217,13 @@ def contact_seen(world: World, log_diameter: Floats, scar: NDArray[np.bool_] | N
     """
     from neorlt.response.course import latent_contact_deg
 
-    lesion = world.patient.lesions[main_lesion(world.patient)]
+    lesion = world.patient.lesions[world.followed]
     if not lesion.vessels:
         return np.zeros((len(log_diameter), 0))
     bound = scarred(world) if scar is None else scar
     size = lesion.longest_diameter_mm
     now = size * np.exp(log_diameter)
-    latent = np.stack([np.asarray(latent_contact_deg(vessel.name, vessel.contact_deg, now, size), float) for vessel in lesion.vessels], axis=1)
+    latent = np.stack([latent_contact_deg(vessel.name, vessel.contact_deg, now, size, clip=True) for vessel in lesion.vessels], axis=1)
     baseline = np.array([vessel.contact_deg for vessel in lesion.vessels])
     return np.where(bound, baseline, latent)
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 MONTHS = 120
 """Monthly steps; half-yearly ones follow to the end of life."""
 LAST_AGE = 105.0
@@ -92,7 +93,7 @@ class Background:
     u_neoplasm: Floats
     """``(draw,)``."""
 
-    def alive(self, years: float) -> NDArray[np.float32]:
+    def alive(self, years: float) -> Floats:
         """Chance of not having died of other causes, ``(draw,)``."""
         parts = [np.exp(-self.hazard_ratio * np.exp(a + b * self.age_y) * np.expm1(b * years) / b) for a, b in self.gompertz]
         return np.asarray(np.mean(parts, axis=0), np.float32)
@@ -130,7 +131,7 @@ def steps(age_y: float) -> tuple[Floats, Floats]:
     return np.concatenate([months, later]), np.concatenate([np.full(MONTHS, 1 / 12.0), np.full(rest, STEP_AFTER)])
 
 
-def _apart(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+def _apart(first: Floats, second: Floats) -> Floats:
     """``second``, moved by a hair where the two hazards coincide: their difference is divided by."""
     close = np.abs(second - first) < 1e-4
     return np.where(close, first + np.float32(1e-4), second)
@@ -193,7 +194,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
             progressed = np.where(waiting, met, progressed)
             waits = np.where(waiting, em, 0)
         else:
-            waits = np.float32(0)
+            waits = np.zeros(1, np.float32)
         event_free = (waits + disease_free + stable) * alive * free_of_it
         living = waits + disease_free + stable + recurrent + progressed
         everybody = living * alive * (free_of_it + with_it)
@@ -213,7 +214,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
         total["q"] += quality * step
         total["qd"] += quality * (step * factor)
         if number == look:
-            event_free_at = np.broadcast_to(event_free, shape).copy()
+            event_free_at = np.array(np.broadcast_to(event_free, shape))
     at_surgery = _alive_at(background, t_s)
     lump = p.qaly_at_surgery * reach * at_surgery
     within = t_s < 10
@@ -231,7 +232,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
     )
 
 
-def _alive_at(background: Background, years: NDArray[np.float32]) -> NDArray[np.float32]:
+def _alive_at(background: Background, years: Floats) -> Floats:
     """Chance of not having died of other causes by a time of one's own ``(draw, option)``."""
     parts = [np.exp(-background.hazard_ratio[:, None] * np.exp(a + b * background.age_y) * np.expm1(b * years) / b)
              for a, b in background.gompertz]

@@ -44,7 +44,8 @@ class Settings:
             raise InputError("the width of a tie is out of range", expected="0 to 120 months", found=f"{self.delta_months:g}",
                              remedy="give quality-adjusted months")
         if not 0 <= self.discount <= 0.2:
-            raise InputError("the discount is out of range", expected="0 to 0.2 a year", found=f"{self.discount:g}", remedy="write 0.03 for 3 %")
+            raise InputError("the discount is out of range", expected="0 to 0.2 a year", found=f"{self.discount:g}",
+                remedy="write 0.03 for 3 %")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def ceiling(decision: Decision) -> dict[str, Any] | None:
     from neorlt.planning.decision.assemble import p_liver_removable, p_operable
 
     world = decision.inputs.world
-    lesion = world.patient.lesions[before.main_lesion(world.patient)]
+    lesion = world.patient.lesions[world.followed]
     if not any(vessel.contact_deg > 0 for vessel in lesion.vessels):
         return None
     degrees = np.where(before.scarred(world), np.array([vessel.contact_deg for vessel in lesion.vessels]), 0.0)
@@ -193,9 +194,11 @@ def decision_sentences(decision: Decision) -> list[str]:
     tied = [options[i].name for i in (c.best, *c.tied) if i != first]
     if tied:
         price = 12 * c.price_of_mildest
-        sure = f"Tied within {decision.settings.delta_months:g} months with {', '.join(tied)}; the mildest stands first and may cost {price:.1f} months."
+        sure = (f"Tied within {decision.settings.delta_months:g} months with {', '.join(tied)}; the mildest stands first and may cost "
+                f"{price:.1f} months.")
     else:
-        second = min((c.losses[i].mean, i) for i in range(len(options)) if i != c.best and decision.eligible[i]) if sum(decision.eligible) > 1 else None
+        others = [(c.losses[i].mean, i) for i in range(len(options)) if i != c.best and decision.eligible[i]]
+        second = min(others) if others else None
         sure = ("It is the only option open." if second is None
                 else f"The next, {options[second[1]].name}, loses {12 * second[0]:.1f} months on average.")
     if not c.resolved:

@@ -19,7 +19,7 @@ from neorlt.planning.decision.decide import (
 from neorlt.planning.decision.rates import rate_table, resectability_table
 from neorlt.planning.decision.value import effects_of, evpi, evppi, flips
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 UNMODELLED_SD = (0.1, 0.3, 0.6)
 LABELS = {
     "p_operated": Label.ASSUMPTION, "p_r0": Label.ASSUMPTION, "p_operative_death": Label.BY_CONSTRUCTION,
@@ -28,12 +28,15 @@ LABELS = {
     "event_free_years_5": Label.ASSUMPTION, "event_free_years_10": Label.ASSUMPTION, "years_alive_10": Label.ASSUMPTION,
     "qaly_10": Label.ASSUMPTION, "qaly_lifetime": Label.ASSUMPTION,
 }
-RULE = ("An option is tied with the best where its expected loss is at most {delta:g} quality-adjusted months. Among the tied the mildest stands "
+RULE = ("An option is tied with the best where its expected loss is at most {delta:g} quality-adjusted months. Among the tied the mildest "
+        "stands "
         "first: no treatment, fewer cycles, 177Lu before 90Y or chemotherapy. Choices use means over the draws.")
-WHAT_A_DRAW_IS = ("A draw is one world and this patient's own response; what happens to the patient after that is integrated. Intervals are doubt "
+WHAT_A_DRAW_IS = ("A draw is one world and this patient's own response; what happens to the patient after that is integrated. Intervals "
+                  "are doubt "
                   "about the expectation, not the spread of fates. Years alive are an association, not an effect.")
 NOT_MATTERING = (
-    "Prior chemotherapy, bone metastases and marrow dose were tested for second neoplasm and not found (doi 10.2967/jnumed.117.189712): they change "
+    "Prior chemotherapy, bone metastases and marrow dose were tested for second neoplasm and not found (doi 10.2967/jnumed.117.189712): "
+    "they change "
     "nothing here. Earlier radioligand therapy is in the counts and eGFR at baseline; its share of later neoplasms is not modelled.")
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from neorlt.clinic.grade import who_grade
-from neorlt.clinic.vessels import Resectability, classify_resectability
+from neorlt.clinic.vessels import Resectability, is_head, resectability_code, vessel_codes
 from neorlt.planning.decision.options import Kind, Option
+from neorlt.planning.patient import LesionBaseline as Lesion
 from neorlt.planning.patient import Patient
 
 RLT = (Kind.RLT_THEN_SURGERY, Kind.RLT_ALONE)
@@ -30,7 +31,8 @@ KRENNING = "usual least Krenning score before RLT, 3 (some accept uptake of at l
 CAPECITABINE = "US prescribing information of capecitabine, section 4.1"
 AABB = "AABB guidance on platelet transfusion before major surgery (restated; not read itself)"
 SMALL = "surveillance of asymptomatic non-functioning tumours up to 2 cm: ASPEN protocol, PMC7785972, and interim report, PMC10364756"
-OVER_2_CM = "resection over 2 cm: NCCN and JNETS as restated in preprints.org 202310.0611; surgery is the standard for localised tumours (PMC9944533)"
+OVER_2_CM = ("resection over 2 cm: NCCN and JNETS as restated in preprints.org 202310.0611; surgery is the standard for localised tumours "
+             "(PMC9944533)")
 ASPEN = "Ki-67 over 20 % is an aggressive feature that ends surveillance: ASPEN interim report, PMC10364756"
 INSULINOMA = "resection is the treatment of choice of functioning tumours: World J Gastroenterol 2008;14:657"
 OCTOGENARIANS = "90-day mortality of 15 % from 80 years, 3 % below 70, at one centre; no difference in Sweden (Ann Surg Open 1:e015)"
@@ -75,7 +77,8 @@ class Row:
 
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_FLAGS = ("pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary", "extrahepatic")
+_FLAGS = ("vessels_unclear", "pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary",
+          "extrahepatic", "resectable_and_local")
 NO, HESITATE = Verdict.NO, Verdict.HESITATE
 ROWS: tuple[Row, ...] = (
     Row(RLT, "krenning", "<", 3, NO, "the Krenning score is below 3", KRENNING),
@@ -99,9 +102,11 @@ ROWS: tuple[Row, ...] = (
     Row(RLT, "life_expectancy_months", "<", 6, NO, "life expectancy is shorter than the course of treatment", ASSUMED),
     Row(RLT, "life_expectancy_months", "<", 24, HESITATE, "life expectancy is below two years", ASSUMED),
     Row(RLT, "prior_rlt_cycles", ">=", 4, HESITATE, "four or more cycles were given before", ASSUMED),
-    Row(RLT, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel: watching or operating, and RLT "
+    Row(RLT, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel: watching or operating, "
+                                             "and RLT "
         "only if it is asked for", SMALL),
-    Row((Kind.RLT_ALONE,), "resectable_and_local", ">=", 1, HESITATE, "the tumour is resectable, and RLT is labelled for unresectable disease",
+    Row((Kind.RLT_ALONE,), "resectable_and_local", ">=", 1, HESITATE, "the tumour is resectable, and RLT is labelled for unresectable "
+        "disease",
         EU_LABEL),
     Row(SURGERY, "no_primary", ">=", 1, NO, "no tumour of the pancreas is given", ASSUMED),
     Row(SURGERY, "platelets_e9_per_l", "<", 50, NO, "platelets are below 50 x 10^9/l", AABB, about_fitness=True),
@@ -113,6 +118,9 @@ ROWS: tuple[Row, ...] = (
     Row(SURGERY, "egfr_ml_min", "<", 30, HESITATE, "eGFR is below 30 ml/min", ASSUMED, about_fitness=True),
     Row(SURGERY, "pregnant", ">=", 1, HESITATE, "the patient is pregnant", ASSUMED),
     Row((Kind.OPERATE_NOW,), "locally_advanced", ">=", 1, NO, "the vessels make it locally advanced: not resectable as it lies", VESSELS),
+    Row((Kind.OPERATE_NOW,), "vessels_unclear", ">=", 1, HESITATE, "not all is known of the vessels (outline, whether a vein can be "
+        "rebuilt), "
+        "and it could decide", VESSELS),
     Row((Kind.OPERATE_NOW,), "borderline", ">=", 1, HESITATE, "the vessels make it borderline", VESSELS),
     Row(SURGERY, "n_liver", ">", 3, NO, "there are more than three liver metastases", LIVER),
     Row(SURGERY, "extrahepatic", ">=", 1, NO, "there are metastases outside the liver", LIVER),
@@ -145,10 +153,10 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
     ki67 = patient.ki67_pct
     liver = [lesion for lesion in patient.lesions if lesion.is_liver]
     other = [lesion for lesion in patient.lesions if not lesion.is_liver and lesion.organ != "pancreas"]
-    code = Resectability.RESECTABLE
+    code, worst = Resectability.RESECTABLE, Resectability.RESECTABLE
     touched = False
     if primary is not None and primary.vessels:
-        code = classify_resectability(primary.site, primary.vessels)
+        code, worst = _classes(primary)
         touched = any(vessel.contact_deg > 0 or vessel.occluded for vessel in primary.vessels)
     local = not liver and not other
     grade_1 = ki67 is not None and int(np.asarray(who_grade(ki67))) == 1
@@ -164,9 +172,23 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
         "functioning": _flag(patient.functioning), "size_mm": None if primary is None else primary.longest_diameter_mm,
         "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "no_primary": float(primary is None),
         "locally_advanced": float(code == Resectability.LOCALLY_ADVANCED), "borderline": float(code == Resectability.BORDERLINE),
-        "touched": float(touched), "small_and_quiet": float(small),
+        "touched": float(touched), "vessels_unclear": float(code != worst), "small_and_quiet": float(small),
         "resectable_and_local": float(code == Resectability.RESECTABLE and local and primary is not None),
     }
+
+
+def _classes(primary: Lesion) -> tuple[Resectability, Resectability]:
+    """Class of resectability with every unknown flag of a vessel read for the better, and for the worse."""
+    codes = vessel_codes([vessel.name for vessel in primary.vessels])
+    degrees = np.array([vessel.contact_deg for vessel in primary.vessels], float)
+
+    def read(worse: bool) -> Resectability:
+        irregular, occluded, rebuilt = (
+            np.array([unknown if (flag := getattr(vessel, name)) is None else flag for vessel in primary.vessels], bool)
+            for name, unknown in (("irregular", worse), ("occluded", False), ("reconstructible", not worse)))
+        return Resectability(int(resectability_code(codes, degrees, irregular, occluded, rebuilt, head=is_head(primary.site))))
+
+    return read(False), read(True)
 
 
 def _number(value: int | None) -> float | None:
@@ -201,7 +223,8 @@ def open_gate(patient: Patient, options: Sequence[Option], asked_for: Sequence[K
     facts = patient_facts(patient)
     found: dict[Kind, Gate] = {}
     for kind in Kind:
-        rows = [Row(**{**row.__dict__, "verdict": HESITATE}) if row.quantity == "small_and_quiet" and kind in asked_for else row for row in ROWS]
+        softened = kind in asked_for
+        rows = [replace(row, verdict=HESITATE) if softened and row.quantity == "small_and_quiet" else row for row in ROWS]
         found[kind] = _from_rows(kind, facts, rows)
     fitness = _fitness(facts)
     resectable = not (facts["locally_advanced"] or facts["no_primary"] or facts["extrahepatic"] or (facts["n_liver"] or 0) > 3)
@@ -217,18 +240,20 @@ def _observe(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool,
     spread = bool((facts["n_liver"] or 0) > 0 or facts["extrahepatic"])
     if facts["small_and_quiet"]:
         return Gate(Verdict.YES, (f"a non-functioning G1 of up to 20 mm that touches no vessel may be watched; {SMALL}",))
-    reasons = []
+    reasons: list[tuple[bool, str]] = []
     if facts["functioning"]:
         reasons.append((fitness is Verdict.YES, f"the tumour is functioning; {INSULINOMA}"))
     if facts["carcinoma"] or (ki67 is not None and ki67 > 20):
         reasons.append((surgery or systemic, f"the tumour is of grade 3 or a carcinoma; {ASPEN}"))
     if spread or facts["locally_advanced"]:
-        reasons.append((surgery and fitness is Verdict.YES or systemic, f"the disease is beyond watching: locally advanced or metastatic; {LIVER}"))
+        reasons.append(((surgery and fitness is Verdict.YES) or systemic,
+                        f"the disease is beyond watching: locally advanced or metastatic; {LIVER}"))
     elif size is not None and (size > 20 or facts["touched"]):
         reasons.append((surgery and fitness is Verdict.YES and not facts["pregnant"],
                         f"the tumour is over 20 mm or touches a vessel ({size:g} mm); {OVER_2_CM}"))
     elif ki67 is None or ki67 >= 3:
-        reasons.append((False, f"Ki-67 is {'not known' if ki67 is None else f'{ki67:g} %'}: surveillance was studied mostly in G1; {SMALL}"))
+        shown = "not known" if ki67 is None else f"{ki67:g} %"
+        reasons.append((False, f"Ki-67 is {shown}: surveillance was studied mostly in G1; {SMALL}"))
     if not reasons:
         return Gate(Verdict.YES, ())
     return Gate(NO if any(forbids for forbids, _ in reasons) else HESITATE, tuple(text for _, text in reasons))
@@ -254,10 +279,10 @@ def eligibility_sentences(options: Sequence[Option], gates: Sequence[Gate]) -> l
     for option, gate in zip(options, gates, strict=True):
         if gate.verdict is Verdict.YES:
             continue
-        name = "RLT" if option.kind.is_rlt else option.name
-        if option.kind is Kind.RLT_ALONE and any(o.kind is Kind.RLT_THEN_SURGERY and g == gate for o, g in zip(options, gates, strict=True)):
+        same = [o for o, g in zip(options, gates, strict=True) if o.kind is Kind.RLT_THEN_SURGERY and g == gate]
+        if option.kind is Kind.RLT_ALONE and same:
             continue
-        name = "RLT without surgery" if option.kind is Kind.RLT_ALONE else "RLT before surgery" if option.kind is Kind.RLT_THEN_SURGERY else name
+        name = {Kind.RLT_ALONE: "RLT without surgery", Kind.RLT_THEN_SURGERY: "RLT before surgery"}.get(option.kind, option.name)
         text = f"{name[0].upper()}{name[1:]} {heads[gate.verdict]} {' | '.join(gate.reasons)}."
         found[(0 if gate.verdict is NO else 1, 0 if option.kind.is_rlt else 1, text)] = None
     if not found:

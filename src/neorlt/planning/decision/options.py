@@ -75,7 +75,10 @@ def options_for(schemes: Sequence[Scheme] = ()) -> tuple[Option, ...]:
     if len(set(names)) != len(names):
         raise InputError("two schemes have the same name", found=", ".join(names), remedy="name each scheme once")
     found = [Option(WORDS[Kind.OPERATE_NOW], Kind.OPERATE_NOW), Option(WORDS[Kind.OBSERVE], Kind.OBSERVE)]
-    found += [Option(f"{scheme.name}, then surgery", Kind.RLT_THEN_SURGERY, scheme) for scheme in schemes]
-    found.append(Option(f"{schemes[0].name}, no surgery", Kind.RLT_ALONE, schemes[0]))
+    short = [name.split(", surgery ")[0] for name in names]
+    # Schemes that differ by the week of surgery alone keep it in their names.
+    called = short if len(set(short)) == len(short) else names
+    found += [Option(f"{name}, then surgery", Kind.RLT_THEN_SURGERY, scheme) for name, scheme in zip(called, schemes, strict=True)]
+    found.append(Option(f"{called[0]}, no surgery", Kind.RLT_ALONE, schemes[0]))
     found += [Option(WORDS[kind], kind) for kind in (Kind.CHEMOTHERAPY_THEN_SURGERY, Kind.SOMATOSTATIN_ANALOGUE)]
     return tuple(found)

@@ -46,7 +46,7 @@ def luck_columns(decision: Decision) -> Floats:
     from neorlt.planning.decision import before
 
     world = decision.inputs.world
-    main = before.main_lesion(world.patient)
+    main = world.followed
     columns = [np.asarray(world.effects.alpha_z)[:, main], np.asarray(world.effects.growth_z)[:, main],
                world.generator("captem response").standard_normal(world.n_draws), np.log(world.kinetics[main].gy_per_gbq[:, 0]),
                *before.scarred(world).astype(float).T]

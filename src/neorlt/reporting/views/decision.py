@@ -46,10 +46,13 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     options = maps(decision.get("options"))
     order = {str(decision.get("mildest")): 0, str(decision.get("best")): 1}
-    ranked = sorted(options, key=lambda row: (row.get("eligible") == "no", order.get(str(row.get("name")), 2), row.get("loss_months") or 0.0))
+    ranked = sorted(options,
+        key=lambda row: (row.get("eligible") == "no", order.get(str(row.get("name")), 2), row.get("loss_months") or 0.0))
     body = [[times(str(row.get("name"))), OPEN.get(str(row.get("eligible")), "–"), *(_chance(row.get(key)) for key in (
-        "p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood", "p_egfr_below_30_5y", "p_second_neoplasm_10y",
-        "p_progressed_before_surgery")), number(block(row.get("weeks_to_surgery")).get("median")) or "–", _years(row.get("event_free_years_5")),
+        "p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood", "p_egfr_below_30_5y",
+            "p_second_neoplasm_10y",
+        "p_progressed_before_surgery")), number(block(row.get("weeks_to_surgery")).get("median")) or "–",
+            _years(row.get("event_free_years_5")),
         _years(row.get("event_free_years_10")), _years(row.get("qaly_10")), _years(row.get("qaly_lifetime")), _place(row, decision)]
         for row in ranked]
     turning = [row for row in maps(decision.get("flips")) if row.get("to") is not None][:SHOWN]
@@ -69,7 +72,8 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
         "worth": [[str(row.get("assumption")), f"{row['months']:.2f} (± {2 * row.get('mc_error', 0):.2f})"] for row in worth],
         "ceiling": ceiling_sentence(ceiling),
         "trial_heads": ["Trial", "n", *(f"SD {sd:g}" for sd in trials.get("sd", []))],
-        "trials": [[str(row.get("name")), str(row.get("n")), *(f"{value:.2f}" for value in row.get("months", []))] for row in maps(trials.get("rows"))],
+        "trials": [[str(row.get("name")), str(row.get("n")),
+            *(f"{value:.2f}" for value in row.get("months", []))] for row in maps(trials.get("rows"))],
         "trial_note": prose(str(trials.get("note") or "")),
     }
 
