@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.imaging.region import Region, RegionKind
+from neorlt.imaging.region import RegionKind
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Volume
@@ -74,15 +74,19 @@ def estimate_blur(study: Study) -> BlurEstimate | None:
     """
     everything = (*study.organs(), *study.lesions())
     organs = [region for region in everything if region.kind is RegionKind.ORGAN and region.volume_ml >= LEAST_ML]
-    images = [(image, study.regions_at(k, everything)) for k, image in enumerate(study.therapy_images())]
-    if not study.moved and all(image.grid.same_as(images[0][0].grid) for image, _ in images):
+    spect = study.therapy_images()
+    if not study.moved and all(image.grid.same_as(spect[0].grid) for image in spect):
         # one place for all: their sum has the same edges and less noise
-        images = [(images[0][0].with_array(np.sum([image.array for image, _ in images], axis=0)), images[0][1])]
+        spect = (spect[0].with_array(np.sum([image.array for image in spect], axis=0)),)
+    images = []
+    if organs:
+        images = [(image, [region_on(r, image.grid) for r in study.regions_at(k, everything)]) for k, image in enumerate(spect)]
     found = []
     for organ in organs:
         widths = []
         for image, here in images:
-            width = _width(image, next(r for r in here if r.name == organ.name), [r for r in here if r.name != organ.name])
+            n = [region.name for region in everything].index(organ.name)
+            width = _width(image, here[n], [part for k, part in enumerate(here) if k != n])
             if width is not None:
                 widths.append(width)
         if widths:
@@ -95,12 +99,11 @@ def estimate_blur(study: Study) -> BlurEstimate | None:
     return BlurEstimate(float(np.median(values)), sd, tuple(found))
 
 
-def _width(image: Volume, organ: Region, others: Sequence[Region]) -> float | None:
+def _width(image: Volume, own: NDArray[np.float32], others: Sequence[NDArray[np.float32]]) -> float | None:
     """Gaussian width that explains one image about one organ's edge best; None where there is no contrast or no minimum."""
     from scipy.ndimage import gaussian_filter
 
     grid = image.grid
-    own = region_on(organ, grid)
     margin = [int(np.ceil(2.0 * BAND_MM / s)) for s in grid.spacing_mm]
     filled = [np.flatnonzero(own.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
     if any(f.size == 0 for f in filled):
@@ -108,7 +111,7 @@ def _width(image: Volume, organ: Region, others: Sequence[Region]) -> float | No
     box = tuple(slice(max(int(f[0]) - m, 0), int(f[-1]) + m + 1) for f, m in zip(filled, margin, strict=True))
     near: list[NDArray[np.float32]] = [own[box].astype(np.float32)]
     for other in others:
-        part = region_on(other, grid)[box]
+        part = other[box]
         if part.any():
             near.append(np.minimum(part, 1.0 - np.clip(np.sum(near, axis=0), 0.0, 1.0)).astype(np.float32))
     y = np.asarray(image.array[box], dtype=np.float64)

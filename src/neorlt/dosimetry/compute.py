@@ -220,12 +220,11 @@ def compute_doses(
     curves, pool_tias, pool_rest, balance = fitted.curves, fitted.tias, fitted.rest, fitted.balance
     settings = fitted.settings
     also = [name for name in therapy_nuclides() if name != pool_tias[0].nuclide]
-    pool_doses = region_doses(study, pool_tias, seed=seed, settings=settings, s_table=s_table, rest=pool_rest, also=also)
+    pool_doses = region_doses(study, pool_tias, seed=seed, settings=settings, s_table=s_table, rest=pool_rest, also=also, local=True)
     doses = tuple(take_dose(dose, balance.kept) for dose in pool_doses)
     tias = tuple(dose.tia for dose in doses)
     rest = None if pool_rest is None else take_tia(pool_rest, balance.kept)
-    pool_local = region_doses(study, pool_tias, seed=seed, settings=settings, rest=pool_rest, local=True)
-    simple = tuple(take_dose(dose, balance.kept) for dose in pool_local)
+    simple = tuple(dose.local for dose in doses if dose.local is not None)
     differences = local_difference(doses, simple)
     fwhm = psf_fwhm_mm if psf_fwhm_mm is not None else study.psf_fwhm_mm
     if fitted.blur is not None:

@@ -244,11 +244,12 @@ def take_tia(tia: TimeIntegratedActivity, kept: NDArray[np.intp]) -> TimeIntegra
 
 
 def take_dose(dose: Dose, kept: NDArray[np.intp]) -> Dose:
-    """The worlds at ``kept``, also of the doses of other nuclides that go with it."""
+    """The worlds at ``kept``, also of the doses that go with it."""
     return replace(
         dose,
         tia=take_tia(dose.tia, kept),
         draws_gy=dose.draws_gy[kept],
         bed_gy=dose.bed_gy[kept],
         others=tuple(take_dose(other, kept) for other in dose.others),
+        local=None if dose.local is None else take_dose(dose.local, kept),
     )

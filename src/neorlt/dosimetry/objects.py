@@ -207,6 +207,8 @@ class Dose:
     flags: tuple[str, ...] = ()
     others: tuple[Dose, ...] = ()
     """The same region's dose for other therapy nuclides, per activity injected here, in the same worlds."""
+    local: Dose | None = None
+    """The same dose by local deposition, where it was asked for."""
 
     def __post_init__(self) -> None:
         for field_name in ("draws_gy", "bed_gy"):

@@ -68,7 +68,8 @@ def region_doses(
     rest
         Of the rest of the body, from :func:`rest_of_body`; fitted here where left out.
     local
-        Local deposition: electrons and alphas stop where they start, photons and neighbours give nothing.
+        Whether each dose carries that by local deposition too (``Dose.local``): electrons and alphas stop where they start, photons
+        and neighbours give nothing.
     also
         Other therapy nuclides: each dose then carries that of the same biology with them, by their own S-values (``Dose.others``).
 
@@ -102,8 +103,10 @@ def region_doses(
     if body is not None:
         rest = rest or rest_of_body(study, [tia.curve for tia in tias], seed=seed, n_draws=n)
 
-    def doses_of(name: str, curves: Sequence[TimeIntegratedActivity], remainder: TimeIntegratedActivity | None) -> tuple[Dose, ...]:
-        if local:
+    def doses_of(
+        name: str, curves: Sequence[TimeIntegratedActivity], remainder: TimeIntegratedActivity | None, deposited: bool = False
+    ) -> tuple[Dose, ...]:
+        if deposited:
             s = local_s_values(name, volume_ml * density, n_sources=len(tias) + (body is not None))
         else:
             s = region_s_values(name, image.grid, occupancies, volume_ml, surfaces, density, body)
@@ -116,6 +119,8 @@ def region_doses(
         return _assemble(curves, regions, s, np.stack(sources, axis=1), volume_ml * density, injected, seed, settings, name)
 
     found = doses_of(isotope, tias, rest)
+    if local:
+        found = tuple(replace(one, local=flat) for one, flat in zip(found, doses_of(isotope, tias, rest, deposited=True), strict=True))
     for other in also:
         if get_nuclide(other).name != get_nuclide(isotope).name:
             again = doses_of(other, [derived_tia(t, other) for t in tias], None if rest is None else derived_tia(rest, other))

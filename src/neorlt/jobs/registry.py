@@ -65,6 +65,7 @@ COMMANDS = (
     Command("measure", IMAGES),
     Command("lesions", IMAGES, ("lesions_seg.dcm", "lesions.json", "run.json")),
     Command("recovery", IMAGES),
+    Command("calibrate-camera", IMAGES, ("calibration.toml", "calibration.json", "run.json")),
     Command("pacs echo", IMAGES, extra="pacs"),
     Command("pacs find", IMAGES, extra="pacs"),
     Command("pacs fetch", IMAGES, ("run.json",), extra="pacs"),

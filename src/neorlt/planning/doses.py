@@ -59,13 +59,19 @@ def exchange_decay(tia: TimeIntegratedActivity, nuclide: str) -> tuple[Floats, F
 
 
 def from_images(name: str, dose: Dose) -> Kinetics:
-    """Both nuclides from a measured dose; what came from other regions by photons is not carried over to the other nuclide."""
+    """Every nuclide from a measured dose, in the same worlds.
+
+    Another nuclide's dose is that of its own S-values between the same regions, cross-fire kept (``Dose.others``); a dose without it
+    scales with sphere S-values at the region's mass, and what came from other regions by photons is not carried over.
+    """
     gy, half_life = [], []
+    own = {one.nuclide: one for one in (dose, *dose.others)}
     for nuclide in THERAPY_NUCLIDES:
         ratio, t_eff = exchange_decay(dose.tia, nuclide)
-        same = nuclide == dose.nuclide
-        energy = 1.0 if same else dose.self_fraction * energy_ratio(dose.mass_g, nuclide, dose.nuclide)
-        gy.append(dose.gy_per_gbq * ratio * energy)
+        if nuclide in own:
+            gy.append(own[nuclide].gy_per_gbq)
+        else:
+            gy.append(dose.gy_per_gbq * ratio * dose.self_fraction * energy_ratio(dose.mass_g, nuclide, dose.nuclide))
         half_life.append(t_eff)
     return Kinetics(name, np.stack(gy, axis=1), np.stack(half_life, axis=1), "images", Label.MEASURED, dose.nuclide)
 
