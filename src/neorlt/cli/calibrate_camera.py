@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, Out, say, sentences, show, table
+from neorlt.cli.console import Json, Out, sentences, show, table
 
 
 def command(
@@ -24,12 +24,12 @@ def command(
     document = calibrate_camera_command(phantom, out, nuclide=nuclide, activity_relative_sd=activity_sd)
 
     def for_people(document: Mapping[str, Any]) -> None:
-        say(f"{document['cps_per_mbq']:.4g} cps/MBq of {document['nuclide']}, {100 * document['relative_sd']:.1f} % standard uncertainty.")
+        sentences(f"{document['cps_per_mbq']:.4g} cps/MBq of {document['nuclide']}, {100 * document['relative_sd']:.1f} % standard uncertainty.")
         if document["dead_time_us"] is not None:
-            say(f"Dead time {document['dead_time_us']:.2f} µs (SD {document['dead_time_sd_us']:.2f}), paralysable:")
+            sentences(f"Dead time {document['dead_time_us']:.2f} µs (SD {document['dead_time_sd_us']:.2f}), paralysable:")
             table(["MBq in view", "counts lost"], [[f"{r['activity_mbq']:.0f}", f"{100 * r['part']:.1f} %"] for r in document["loss"]])
         table(["scan", "from the fit"], [[r["name"], f"{100 * r['relative_residual']:+.1f} %"] for r in document["scans"]])
         sentences(*document["notes"])
-        say(f"Put {out / 'calibration.toml'} beside the SPECT in counts.")
+        sentences(f"Put {out / 'calibration.toml'} beside the SPECT in counts.")
 
     show(document, json, for_people)

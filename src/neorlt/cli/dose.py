@@ -23,7 +23,7 @@ from neorlt.cli.console import (
     Seed,
     Strict,
     read_moments,
-    say,
+    sentences,
     show,
     table,
     warn,
@@ -85,7 +85,7 @@ def _course(document: Mapping[str, Any], out: Path) -> None:
         rows.append([row["name"], *(per.get(n, "-") for n in cycles), _span(row["dose_gy"], ".1f"), _span(row["bed_gy"], ".1f"),
                      "-" if fall is None else f"{100 * fall['median']:.0f} %"])
     table(["region", *(f"cycle {n} Gy" for n in cycles), "all Gy", "BED Gy", "fall a cycle"], rows)
-    say(f"Median (90 % interval), {document['injected_mbq']:.0f} MBq of {document['nuclide']} in all. Results: {out}")
+    sentences(f"Median (90 % interval), {document['injected_mbq']:.0f} MBq of {document['nuclide']} in all. Results: {out}")
 
 
 def _for_people(document: Mapping[str, Any], out: Path) -> None:
@@ -96,6 +96,6 @@ def _for_people(document: Mapping[str, Any], out: Path) -> None:
     ])
     for row in document["regions"]:
         for one in row["beside"] if len(document["activity_law"]["images"]) < 3 else ():
-            say(f"{row['name']}, {one['method']}: {one['tia_mbq_h']:.0f} MBq h. {one['sentence']}")
-    say(document["next_time_point"]["sentence"])
-    say(f"Median (90 % interval) of {document['nuclide']}, {document['injected_mbq']:.0f} MBq injected. Results: {out}")
+            sentences(f"{row['name']}, {one['method']}: {one['tia_mbq_h']:.0f} MBq h. {one['sentence']}")
+    sentences(document["next_time_point"]["sentence"])
+    sentences(f"Median (90 % interval) of {document['nuclide']}, {document['injected_mbq']:.0f} MBq injected. Results: {out}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Daughters, Json, NuclideFile, read_numbers, say, show
+from neorlt.cli.console import Daughters, Json, NuclideFile, read_numbers, sentences, show
 
 
 def command(
@@ -29,6 +29,6 @@ def command(
     document = kernel_command(nuclide, edges[0] if len(edges) == 1 else tuple(edges), density, medium=medium, with_daughters=daughters,
                               nuclide_file=nuclide_file, out=out, photons=not electrons_only, reach_mm=reach_mm)
     values = document["s_mgy_per_mbq_s"]
-    show(document, json, lambda d: say(
+    show(document, json, lambda d: sentences(
         f"{len(values)} voxel S-values, {'photons and electrons' if d['photons'] else 'electrons alone'}, self {values['0,0,0']:.4g} "
         f"mGy/(MBq s), energy closure {d['energy_closure']:.4f}, listed {d['energy_listed']:.4f}", *d["notes"]))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, Out, Seed, say, show, table, warn
+from neorlt.cli.console import Json, Out, Seed, sentences, show, table, warn
 
 
 def command(
@@ -30,6 +30,6 @@ def command(
              f"{r['effective_half_life_h_lu177']:.0f}"]
             for r in rows
         ])
-        say(f"For neorlt dose and plan: --population {out / 'population.toml'}")
+        sentences(f"For neorlt dose and plan: --population {out / 'population.toml'}")
 
     show(document, json, for_people)
