@@ -24,7 +24,8 @@ def command(
     document = calibrate_camera_command(phantom, out, nuclide=nuclide, activity_relative_sd=activity_sd)
 
     def for_people(document: Mapping[str, Any]) -> None:
-        sentences(f"{document['cps_per_mbq']:.4g} cps/MBq of {document['nuclide']}, {100 * document['relative_sd']:.1f} % standard uncertainty.")
+        doubt = f"{100 * document['relative_sd']:.1f} % standard uncertainty"
+        sentences(f"{document['cps_per_mbq']:.4g} cps/MBq of {document['nuclide']}, {doubt}.")
         if document["dead_time_us"] is not None:
             sentences(f"Dead time {document['dead_time_us']:.2f} µs (SD {document['dead_time_sd_us']:.2f}), paralysable:")
             table(["MBq in view", "counts lost"], [[f"{r['activity_mbq']:.0f}", f"{100 * r['part']:.1f} %"] for r in document["loss"]])
