@@ -11,18 +11,24 @@ from neorlt.core.errors import InputError
 from neorlt.evidence.importers.bibtex import read_bibtex
 from neorlt.evidence.importers.ctgov import read_ctgov_json
 from neorlt.evidence.importers.decoding import decode
+from neorlt.evidence.importers.managers import read_endnote_xml, read_enw, read_refworks, read_wos
 from neorlt.evidence.importers.pubmed_xml import read_pubmed_xml
-from neorlt.evidence.importers.table import read_table
+from neorlt.evidence.importers.table import NAMES, read_table
 from neorlt.evidence.importers.tagged import read_nbib, read_ris
+from neorlt.evidence.importers.workbook import is_workbook, read_workbook
 from neorlt.evidence.records import Record
 
 FORMATS: dict[str, Callable[[str, str], list[Record]]] = {
     "pubmed-xml": read_pubmed_xml,
+    "endnote-xml": read_endnote_xml,
     "nbib": read_nbib,
     "ris": read_ris,
     "bibtex": read_bibtex,
     "ctgov-json": read_ctgov_json,
     "csv": read_table,
+    "wos": read_wos,
+    "refworks": read_refworks,
+    "endnote": read_enw,
 }
 
 
@@ -46,23 +52,32 @@ def sniff(text: str, where: str) -> str:
             remedy="the source answered with a page (an error or a login): download or search again later",
         )
     if head.startswith("<"):
-        return "pubmed-xml"
+        return "endnote-xml" if re.search(r"<(?:xml|records)\b[^>]*>", head) else "pubmed-xml"
     if head[0] in "{[":
         return "ctgov-json"
     if re.search(r"^PMID ?- ", head, re.MULTILINE):
         return "nbib"
+    if re.search(r"^(?:FN (?:Clarivate|Thomson|ISI)|VR 1\.0|PT [JBSPC]$)", head, re.MULTILINE) and re.search(r"^PT ", head, re.MULTILINE):
+        return "wos"
+    if re.search(r"^RT [A-Z]", head, re.MULTILINE) and re.search(r"^[AT]1 ", head, re.MULTILINE):
+        return "refworks"
+    if re.search(r"^%0 \S", head, re.MULTILINE):
+        return "endnote"
     if re.search(r"^TY  ?- ", head, re.MULTILINE):
         return "ris"
     if re.search(r"^\s*@\s*\w+\s*[{(]", head, re.MULTILINE):
         return "bibtex"
-    if re.search(r"\btitle\b", head.splitlines()[0], re.IGNORECASE) and any(mark in head.splitlines()[0] for mark in ",;\t"):
+    lines = [line for line in head.splitlines()[:3] if not line.lower().startswith("sep=")]
+    names = {cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", lines[0])} if lines else set()
+    if names & set(NAMES["title"]) and any(mark in lines[0] for mark in ",;\t"):
         return "csv"
     raise InputError(
         "the format is not known",
         expected=", ".join(FORMATS),
         found=head.splitlines()[0][:60],
         where=where,
-        remedy="export as PubMed, RIS, BibTeX, CSV with a title column, or ClinicalTrials.gov JSON",
+        remedy="export as PubMed, RIS, BibTeX, EndNote, RefWorks, Web of Science, CSV or .xlsx with a title column, or "
+        "ClinicalTrials.gov JSON",
     )
 
 
@@ -73,6 +88,11 @@ def import_bytes(content: bytes, where: str = "input") -> tuple[str, list[Record
         InputError: wrong encoding, HTML, hostile or malformed content, or **no record at all**; never a partial list.
 
     """
+    if is_workbook(content):
+        records = read_workbook(content, where)
+        if not records:
+            raise InputError("no record in the workbook", where=where, remedy="check the export: an empty result is not stored")
+        return "xlsx", records
     text = decode(content, where)
     kind = sniff(text, where)
     records = FORMATS[kind](text, where)
