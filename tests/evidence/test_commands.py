@@ -16,11 +16,12 @@ from neorlt.cli import app
 from neorlt.core.errors import InputError
 from neorlt.evidence.figures import funnel_svg
 from neorlt.evidence.pooling import StudyCounts, pool
-from neorlt.jobs.evidence import pool_command
+from neorlt.jobs.evidence.pool import pool_command
 from neorlt.jobs.registry import COMMANDS as REGISTERED
 
 DATA = Path(__file__).parents[1] / "data" / "evidence"
-COMMANDS = {"search", "import", "dedupe", "screen", "chase", "extract", "table", "pool", "watch", "update", "status", "claims", "trials"}
+COMMANDS = {"search", "import", "dedupe", "screen", "chase", "extract", "appraise", "amend", "export", "table", "pool", "watch", "update"}
+COMMANDS |= {"status", "claims", "trials"}
 
 
 def _json(*arguments: str) -> dict:

@@ -107,7 +107,7 @@ OUTSIDE = b"""<?xml version="1.0"?><!DOCTYPE PubmedArticleSet [<!ENTITY x SYSTEM
     ],
 )  # fmt: skip
 def test_bad_content_is_named_and_nothing_is_stored(content: bytes, match: str, tmp_path: Path) -> None:
-    from neorlt.jobs.evidence import import_command, status_command
+    from neorlt.jobs.evidence.review import import_command, status_command
 
     status_command(tmp_path / "review", new=True)
     good, bad = DATA / "pubmed.nbib", tmp_path / "bad"

@@ -10,7 +10,8 @@ import pytest
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.watch import diff
-from neorlt.jobs.evidence import Services, status_command, watch_command
+from neorlt.jobs.evidence.online import Services, watch_command
+from neorlt.jobs.evidence.review import status_command
 
 DATA = Path(__file__).parents[1] / "data" / "evidence"
 

@@ -7,6 +7,7 @@ read, beyond saying so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,9 +107,23 @@ def grade_outcome(pooled: OutcomePool, table: ReviewTable) -> dict[str, Any]:
     }
 
 
-def summary(table: ReviewTable, method: str = "auto") -> dict[str, Any]:
-    """Judgements of every study and the GRADE summary of every outcome."""
+def folder_judgements(appraisals: Mapping[str, Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]]]) -> list[Judgement]:
+    """Judgements made in a review, by work; reviewers who differ are shown as no information until they agree."""
+    found = []
+    for work, items in appraisals.items():
+        for (tool, item), by in items.items():
+            kinds = {entry["judgement"] for entry in by.values()}
+            why = "; ".join(f"{who}: {entry['judgement']}, {entry['why']}" for who, entry in by.items())
+            verdict = kinds.pop() if len(kinds) == 1 else ("unclear" if tool == "jbi" else "no_information")
+            found.append(Judgement(work, tool, item, verdict, why))
+    return found
+
+
+def summary(table: ReviewTable, method: str = "auto", made: Sequence[Judgement] = ()) -> dict[str, Any]:
+    """Judgements of every study (those made in a review stand before those that ship) and the GRADE summary of every outcome."""
+    judged = {(item.study, item.tool) for item in made}
+    shipped = [item for study in table.of_table() for item in shipped_judgements(study) if (item.study, item.tool) not in judged]
     return {
-        "judgements": [judgement.__dict__ for study in table.of_table() for judgement in shipped_judgements(study)],
+        "judgements": [judgement.__dict__ for judgement in (*made, *shipped)],
         "grade": [grade_outcome(pool_outcome(table, outcome, method, with_sensitivity=False), table) for outcome in OUTCOMES],
     }

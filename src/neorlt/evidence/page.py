@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from neorlt.core.manifest import to_json
 from neorlt.core.output import RUN_FILE
 from neorlt.core.run import result_folder
 from neorlt.evidence import appraisal
+from neorlt.evidence.appraisal import Judgement
 from neorlt.evidence.claims import claims_csv, claims_html, patients_html, references_html, registry_html, shipped_claims, since_html
-from neorlt.evidence.figures import forest_svg, map_svg, prisma_svg
+from neorlt.evidence.figures import forest_svg, map_svg, prisma_svg, traffic_svg
 from neorlt.evidence.outcomes import OUTCOMES, OutcomePool, pool_outcome, pool_review
 from neorlt.evidence.pooling import pool
 from neorlt.evidence.prisma import Flow
+from neorlt.evidence.review.writing import prisma_csv
 from neorlt.evidence.studies import ReviewTable
 from neorlt.evidence.table1 import table_csv, table_html
 
@@ -22,13 +25,18 @@ BESIDE = "glmm-wald-t"
 """The likelihood method that stands beside the default one."""
 
 
-def figures(table: ReviewTable, flow: Flow, method: str = "auto") -> dict[str, str]:
+def figures(table: ReviewTable, flow: Flow, method: str = "auto", judged: dict[str, Any] | None = None) -> dict[str, str]:
     """SVG text by file name: the flow, the map, one forest plot an outcome that somebody prints."""
     found = {"prisma.svg": prisma_svg(flow), "map.svg": map_svg(table)}
     for outcome in OUTCOMES:
         pooled = pool_outcome(table, outcome, method, with_sensitivity=False)
         if pooled.result.studies or pooled.result.case_reports:
             found[f"forest-{outcome.key}.svg"] = _forest(pooled)
+    judgements = [Judgement(**item) for item in (judged or appraisal.summary(table, method))["judgements"]]
+    names = {study.id: study.name for study in table.studies}
+    for tool, title in (("jbi", "Risk of bias: JBI case series, by item"), ("robins-i", "Risk of bias: ROBINS-I, by domain")):
+        if any(item.tool == tool for item in judgements):
+            found[f"bias-{tool}.svg"] = traffic_svg(judgements, tool, names, title)
     return found
 
 
@@ -56,7 +64,9 @@ def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, 
         if key == "surgery" and document["printed_crude"]:
             parts.append(_crude(document["printed_crude"]))
     parts += [_ratio(ratio) for ratio in document["ratios"].values()]
-    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"], "map"), _grade(judged)]
+    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"], "map"), "<h3>Risk of bias</h3>"]
+    parts += [_inline(drawings[name], name[5:-4]) for name in ("bias-jbi.svg", "bias-robins-i.svg") if name in drawings]
+    parts.append(_grade(judged))
     if table.references:
         parts += ["<h3>The review, claim by claim</h3>", claims_html(shipped_claims()), registry_html(table)]
         parts += [since_html(table), patients_html(table), references_html(table)]
@@ -127,7 +137,7 @@ def _grade(judged: dict[str, Any]) -> str:
     )
 
 
-def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "auto") -> list[str]:
+def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "auto", made: Sequence[Judgement] = ()) -> list[str]:
     """Write ``index.html``, ``table1.html``, ``table1.csv``, ``pooled.json``, ``appraisal.json``, ``claims.csv``, figures and ``run.json``.
 
     The folder is whole or absent. Returns the names of the files.
@@ -140,7 +150,8 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "aut
     head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evidence</title>'
     head += f"<style>{style}</style></head><body>\n"
     notice = "<p>Research software: not a medical device, not for clinical decisions.</p>\n"
-    document, drawings, judged = pool_review(table, method), figures(table, flow, method), appraisal.summary(table, method)
+    document, judged = pool_review(table, method), appraisal.summary(table, method, made)
+    drawings = figures(table, flow, method, judged)
     files = {
         "index.html": head + notice + _fragment(table, document, drawings, judged) + "</body></html>\n",
         "table1.html": head + notice + table_html(table) + "</body></html>\n",
@@ -148,6 +159,7 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "aut
         "pooled.json": to_json(document),
         "prisma.json": to_json({"numbers": dict(flow.numbers), "reasons": dict(flow.reasons), "note": flow.note}),
         "appraisal.json": to_json(judged),
+        "prisma.csv": prisma_csv(flow),
         "claims.csv": claims_csv(shipped_claims()),
         **drawings,
     }

@@ -19,7 +19,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Follow citations backward and forward."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import online as jobs
 
     asked = services(email, openalex=openalex_url, crossref=crossref_url)
-    show(evidence.chase_command(folder, ids=ids or None, services=asked), json, outline)
+    show(jobs.chase_command(folder, ids=ids or None, services=asked), json, outline)

@@ -19,9 +19,9 @@ def command(
     json: Json = False,
 ) -> None:
     """Show the founding review claim by claim: held true, corrected, not known, and what has come since."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import claims as jobs
 
-    document = evidence.claims_command(number=number, verdict=verdict, text=find, out=out)
+    document = jobs.claims_command(number=number, verdict=verdict, text=find, out=out)
     show(document, json, _for_people)
 
 

@@ -18,6 +18,6 @@ def command(
     json: Json = False,
 ) -> None:
     """Find duplicates across sources, or undo one."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import review as jobs
 
-    show(evidence.dedupe_command(folder, undo=undo, who=who, why=why), json, lambda d: outline(d, "duplicates", "left", "undone"))
+    show(jobs.dedupe_command(folder, undo=undo, who=who, why=why), json, lambda d: outline(d, "duplicates", "left", "undone"))

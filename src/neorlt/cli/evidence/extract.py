@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.console import Json, outline, show
-from neorlt.cli.evidence.options import Folder
+from neorlt.cli.evidence.options import Folder, Why
 
 
 def command(
@@ -18,9 +18,11 @@ def command(
     who: Annotated[str, typer.Option(help="who reads")],
     where: Annotated[str, typer.Option(help="where it stands: page, table, address")],
     how: Annotated[str, typer.Option(help="fulltext, abstract, secondary, registry")],
+    consensus: Annotated[bool, typer.Option("--consensus", help="the value that two readers agreed on")] = False,
+    why: Why = "",
     json: Json = False,
 ) -> None:
-    """Store one cell of the study table."""
-    from neorlt.jobs import evidence
+    """Store one reviewer's cell of the study table, or the consensus on it."""
+    from neorlt.jobs.evidence import review as jobs
 
-    show(evidence.extract_command(folder, record, field, value, who=who, where=where, how=how), json, outline)
+    show(jobs.extract_command(folder, record, field, value, who=who, where=where, how=how, consensus=consensus, why=why), json, outline)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from neorlt.jobs.evidence import Services
+    from neorlt.jobs.evidence.online import Services
 
 Folder = Annotated[Path, typer.Argument(help="folder of the review")]
 Who = Annotated[str | None, typer.Option(help="reviewer, as the protocol names them")]
@@ -23,7 +23,7 @@ CrossrefUrl = Annotated[str | None, typer.Option(help="the same for Crossref")]
 
 def services(email: str | None, **urls: str | None) -> Services:
     """Who asks, and where; NCBI's key comes from the environment (``NCBI_API_KEY``)."""
-    from neorlt.jobs.evidence import Services
+    from neorlt.jobs.evidence.online import Services
 
     given = {name: url for name, url in urls.items() if url is not None}
     # "none" switches one service off: an empty address would read as "the default".

@@ -19,8 +19,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Pool proportions."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import pool as jobs
 
-    document = evidence.pool_command(csv, method, out=out)
+    document = jobs.pool_command(csv, method, out=out)
     keys = ("k", "n", "events", "pooled", "ci95", "prediction95", "tau", "method", "reason", "second", "notes")
     show(document, json, lambda d: outline(d, *keys))

@@ -14,7 +14,7 @@ from neorlt.cli.evidence.options import Folder, Who, Why
 def command(
     folder: Folder,
     record: Annotated[str | None, typer.Option(help="record to decide on")] = None,
-    verdict: Annotated[str | None, typer.Option(help="include, exclude, unsure")] = None,
+    verdict: Annotated[str | None, typer.Option(help="include, exclude, unsure, not-retrieved")] = None,
     who: Who = None,
     why: Why = "",
     stage: Annotated[str, typer.Option(help="title or fulltext")] = "title",
@@ -26,9 +26,9 @@ def command(
     json: Json = False,
 ) -> None:
     """Show what to read next, decide, resolve, export and take back."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import review as jobs
 
-    document = evidence.screen_command(
+    document = jobs.screen_command(
         folder, record=record, verdict=verdict, who=who, why=why, stage=stage, resolve=resolve, limit=limit,
         export=export, take=take, out=out,
     )  # fmt: skip

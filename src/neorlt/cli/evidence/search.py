@@ -19,7 +19,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Run the protocol's searches, or go on with one that was interrupted."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import online as jobs
 
     asked = services(email, pubmed=pubmed_url, ctgov=ctgov_url)
-    show(evidence.search_command(folder, reading=reading, services=asked), json, outline)
+    show(jobs.search_command(folder, reading=reading, services=asked), json, outline)

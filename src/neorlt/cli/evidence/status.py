@@ -16,6 +16,6 @@ def command(
     json: Json = False,
 ) -> None:
     """Where a review stands; checks that its history is unbroken."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import review as jobs
 
-    show(evidence.status_command(folder, new=new), json, outline)
+    show(jobs.status_command(folder, new=new), json, outline)

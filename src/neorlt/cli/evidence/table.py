@@ -17,6 +17,6 @@ def command(
     json: Json = False,
 ) -> None:
     """Rebuild Table 1, the PRISMA flow and the pooled rates."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import table as jobs
 
-    show(evidence.table_command(folder, out=out, method=method), json, lambda d: outline(d, "review", "flow", "files", "out"))
+    show(jobs.table_command(folder, out=out, method=method), json, lambda d: outline(d, "review", "flow", "files", "out"))

@@ -15,9 +15,9 @@ def command(
     json: Json = False,
 ) -> None:
     """List the registrations of the field, and those of a review with their stored versions."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import claims as jobs
 
-    document = evidence.trials_command(folder)
+    document = jobs.trials_command(folder)
     keys = ("nct", "name", "design", "n", "status")
     rows = [["-" if trial.get(key) is None else str(trial[key]) for key in keys] for trial in document["trials"]]
     show(document, json, lambda _: table(["registration", "trial", "design", "patients", "status"], rows))

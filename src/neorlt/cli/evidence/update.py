@@ -14,7 +14,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Run the protocol again: what is new, what changed, does a conclusion move."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import online as jobs
 
     asked = services(email, pubmed=pubmed_url, ctgov=ctgov_url)
-    show(evidence.update_command(folder, services=asked), json, outline)
+    show(jobs.update_command(folder, services=asked), json, outline)

@@ -20,7 +20,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Fetch registrations and show what changed between dated versions."""
-    from neorlt.jobs import evidence
+    from neorlt.jobs.evidence import online as jobs
 
     asked = services(None, ctgov=ctgov_url)
-    show(evidence.watch_command(folder, nct=nct or None, add=add, dated=dated, services=asked), json, outline)
+    show(jobs.watch_command(folder, nct=nct or None, add=add, dated=dated, services=asked), json, outline)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,18 @@ def cohen_kappa(pairs: Mapping[str, tuple[str, str]]) -> Agreement:
     if n == 0:
         return Agreement(0, None, None, None, "no record was judged by both")
     labels = sorted({label for pair in pairs.values() for label in pair})
-    index = {label: i for i, label in enumerate(labels)}
-    table = np.zeros((len(labels), len(labels)))
-    for a, b in pairs.values():
-        table[index[a], index[b]] += 1
-    p = table / n
-    rows, columns = p.sum(axis=1), p.sum(axis=0)
-    observed, expected = float(np.trace(p)), float(rows @ columns)
+    share = {(a, b): count / n for (a, b), count in Counter(pairs.values()).items()}
+    rows = {label: sum(value for (a, _), value in share.items() if a == label) for label in labels}
+    columns = {label: sum(value for (_, b), value in share.items() if b == label) for label in labels}
+    observed = sum(share.get((label, label), 0.0) for label in labels)
+    expected = sum(rows[label] * columns[label] for label in labels)
     if expected >= 1.0:
         return Agreement(n, observed, None, None, "both gave one and the same verdict throughout: kappa is not defined")
     kappa = (observed - expected) / (1 - expected)
-    diagonal = sum(p[i, i] * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in range(len(labels)))
-    off = (1 - kappa) ** 2 * sum(p[i, j] * (columns[i] + rows[j]) ** 2 for i in range(len(labels)) for j in range(len(labels)) if i != j)
+    diagonal = sum(share.get((a, a), 0.0) * (1 - (rows[a] + columns[a]) * (1 - kappa)) ** 2 for a in labels)
+    off = (1 - kappa) ** 2 * sum(value * (columns[a] + rows[b]) ** 2 for (a, b), value in share.items() if a != b)
     variance = (diagonal + off - (kappa - expected * (1 - kappa)) ** 2) / (n * (1 - expected) ** 2)
-    return Agreement(n, observed, float(kappa), float(np.sqrt(max(0.0, variance))))
+    return Agreement(n, observed, kappa, math.sqrt(max(0.0, variance)))
 
 
 def agreement(verdicts: Mapping[str, Mapping[str, str]], first: str, second: str) -> Agreement:

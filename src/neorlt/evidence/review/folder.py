@@ -6,6 +6,7 @@ speak of works. A work bears the id of its strongest record, and every method ta
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -326,6 +327,37 @@ class ReviewFolder(Extraction):
             kinds = set(by.values())
             found[key] = resolved.get(key) or (kinds.pop() if len(kinds) == 1 else "conflict")
         return found
+
+    # -- protocol --------------------------------------------------------------------------------------------------
+
+    def protocol_text(self) -> str:
+        """The protocol as it was last recorded: at the start, or by an amendment."""
+        recorded = [event for event in self.store.events() if event["kind"] in ("created", "amended")]
+        return str(recorded[-1]["payload"]["protocol"]) if recorded else ""
+
+    def is_amended(self) -> bool:
+        """Whether the protocol's file differs from what was last recorded."""
+        return (self.folder / protocols.FILE_NAME).read_text(encoding="utf-8") != self.protocol_text()
+
+    def amend(self, *, who: str, why: str) -> int:
+        """Record the protocol's file as an amendment, with its date and reason (PRISMA 2020, item 24c).
+
+        Raises:
+            InputError: the file is as it was recorded, no reason is given, or the protocol does not know the person.
+
+        """
+        self._require_person(who, self.protocol.resolvers)
+        if not self.is_amended() or not why.strip():
+            raise InputError(
+                "an amendment needs a changed protocol and a reason", where=protocols.FILE_NAME, remedy="edit the file, and say why"
+            )
+        text = (self.folder / protocols.FILE_NAME).read_text(encoding="utf-8")
+        changed = [
+            line
+            for line in difflib.unified_diff(self.protocol_text().splitlines(), text.splitlines(), lineterm="", n=0)
+            if line[:3] not in ("---", "+++") and not line.startswith("@@")
+        ]
+        return self.store.add_event(who, "amended", "review", {"protocol": text, "changed": changed}, why)
 
     # -- sources ---------------------------------------------------------------------------------------------------
 

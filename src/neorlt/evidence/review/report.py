@@ -215,6 +215,9 @@ def status(review: ReviewFolder) -> dict[str, Any]:
     sql = review.store.connection
     runs = sql.execute("SELECT id, source, query, total, started, finished FROM run ORDER BY id").fetchall()
     names = ("run", "source", "query", "total", "started", "finished")
+    of = review.works().of_record
+    extracted = dict.fromkeys(of(event["subject"]) for event in review.store.events("extract"))
+    differing = {key: review.disagreements(key) for key in extracted}
     stages = {}
     for stage in ("title", "fulltext"):
         outcome = Counter(review.outcome(stage).values())
@@ -234,6 +237,12 @@ def status(review: ReviewFolder) -> dict[str, Any]:
         "screening": stages,
         "included": included(review),
         "runs": [dict(zip(names, row, strict=True)) for row in runs],
+        "amendments": [
+            {"at": e["at"], "who": e["who"], "why": e["why"], "changed": e["payload"]["changed"]} for e in review.store.events("amended")
+        ],
+        "protocol_changed_since": review.is_amended(),
+        "not_retrieved": sorted(review.not_found_reports()),
+        "differing_extractions": {key: sorted(found) for key in review.works().members if (found := differing.get(key))},
         "events": len(review.store.events()),
         "history": "unbroken",
         "flow": dict(review_flow(review).numbers),
