@@ -127,7 +127,8 @@ mode = sys.argv[2]
 for number in range(100000):
     key = keys[number % len(keys)]
     if mode == "import":
-        review.add_records([Record(title=f"New {number} {i}", source="ris", doi=f"10.5555/{sys.argv[4]}.{number}.{i}") for i in range(20)], "ris")
+        names = [f"{sys.argv[4]}.{number}.{i}" for i in range(20)]
+        review.add_records([Record(title=f"New {name}", source="ris", doi=f"10.5555/{name}") for name in names], "ris")
     elif mode == "screen":
         review.decide(key, ("include", "unsure")[number % 2], who="first", why=f"round {number}")
     elif mode == "extract":
@@ -138,7 +139,10 @@ for number in range(100000):
 """
 
 
-@pytest.mark.parametrize(("mode", "rounds"), [("import", 2), ("screen", 2), ("extract", 1), pytest.param("update", 2, marks=pytest.mark.slow)])
+KILLED = [("import", 2), ("screen", 2), ("extract", 1), pytest.param("update", 2, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("mode", "rounds"), KILLED)
 def test_a_killed_process_loses_nothing(mode: str, rounds: int, review: ReviewFolder) -> None:
     """kill -9 at random moments: whatever was acknowledged is there, imports are whole, the history is unbroken.
 
@@ -148,7 +152,8 @@ def test_a_killed_process_loses_nothing(mode: str, rounds: int, review: ReviewFo
     review.store.connection.close()
     here = str(Path(__file__).parent)
     for kill in range(int(os.environ.get("NEORLT_KILLS", rounds))):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), mode, here, f"{mode}{kill}"], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", WRITER, str(folder), mode, here, f"{mode}{kill}"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         acknowledged = [process.stdout.readline()]
         time.sleep(draw.uniform(0.0, 0.05))
@@ -160,7 +165,8 @@ def test_a_killed_process_loses_nothing(mode: str, rounds: int, review: ReviewFo
             again.store.verify_history()
             assert again.store.events()[-1]["id"] >= last
             if mode == "import":
-                counts = [sum(key.startswith(f"doi:10.5555/{mode}{kill}.{n}.") for key in again.works().of) for n in range(len(acknowledged))]
+                ids = list(again.works().of)
+                counts = [sum(key.startswith(f"doi:10.5555/{mode}{kill}.{n}.") for key in ids) for n in range(len(acknowledged))]
                 assert set(counts) <= {0, 20}
                 assert counts[: len(acknowledged) - 1] == [20] * (len(acknowledged) - 1)
 

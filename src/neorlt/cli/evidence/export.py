@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.console import Json, outline, show
-from neorlt.cli.evidence.options import Folder
 
 
 def command(
-    folder: Folder,
+    folder: Annotated[Path, typer.Argument(help="folder of the review, or the word shipped: the shipped review's papers")],
     kind: Annotated[str, typer.Argument(help="ris, bibtex, revman, prisma")],
     out: Annotated[Path, typer.Option(help="file to write")],
     included: Annotated[bool, typer.Option("--included", help="included works only")] = False,

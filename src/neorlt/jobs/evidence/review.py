@@ -13,6 +13,8 @@ from neorlt.evidence.review import ReviewFolder
 from neorlt.evidence.review.exchange import export_asreview, export_rayyan, import_decisions
 from neorlt.evidence.review.report import status
 
+SHIPPED = "shipped"
+"""In place of a folder: the papers of the review that ships."""
 NOT_RETRIEVED = "not-retrieved"
 """The verdict of a report that was sought and could not be got hold of."""
 
@@ -152,6 +154,8 @@ def export_command(folder: Path, kind: str, out: Path, *, only_included: bool = 
     kinds = ("ris", "bibtex", "revman", "prisma")
     if kind not in kinds:
         raise InputError("unknown format", found=kind, expected=", ".join(kinds), remedy="use one of them")
+    if str(folder) == SHIPPED:
+        return _export_shipped(kind, out)
     with ReviewFolder(folder) as review:
         records = review.records()
         if only_included:
@@ -162,3 +166,21 @@ def export_command(folder: Path, kind: str, out: Path, *, only_included: bool = 
         }  # fmt: skip
         write_atomic(out, writers[kind]())
         return {"exported": kind, "file": str(out), "works": len(records)}
+
+
+def _export_shipped(kind: str, out: Path) -> dict[str, Any]:
+    """The papers of the shipped review: a set of records to start from."""
+    from neorlt.evidence.prisma import shipped_flow
+    from neorlt.evidence.review import writing
+    from neorlt.evidence.review.identity import as_record
+    from neorlt.evidence.studies import shipped_review
+
+    table = shipped_review()
+    found = [record for study in table.of_table() if study.bibliography.get("title") and (record := as_record(study)) is not None]
+    records = {record.id: record for record in found}
+    texts = {
+        "ris": lambda: writing.ris(records), "bibtex": lambda: writing.bibtex(records),
+        "revman": lambda: writing.revman(table), "prisma": lambda: writing.prisma_csv(shipped_flow(table)),
+    }  # fmt: skip
+    write_atomic(out, texts[kind]())
+    return {"exported": kind, "file": str(out), "works": len(records)}
