@@ -117,7 +117,7 @@ def _phantom(folder: Path) -> Path:
 
 def _review(folder: Path, records: Path) -> tuple[Path, Path]:
     from neorlt.evidence.review import ReviewFolder
-    from neorlt.jobs.evidence import import_command, status_command
+    from neorlt.jobs.evidence.review import import_command, status_command
 
     status_command(folder, new=True)
     import_command(folder, [records])

@@ -15,6 +15,7 @@ from neorlt.core.output import write_atomic
 from neorlt.web import audit
 from neorlt.web.archive import unpack
 from neorlt.web.evidence import FILES, Evidence
+from neorlt.web.evidence_review import add_review_pages
 from neorlt.web.guard import REPORT_POLICY, Guard
 from neorlt.web.jobs import Jobs
 from neorlt.web.pages import Pages, other_scheme, view_of
@@ -46,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     sessions = Sessions(settings.root, settings.token, settings.session_hours)
     store = Store(settings)
     jobs = Jobs(store)
-    pages = Pages()
+    pages = Pages(has_review=settings.review is not None)
     predictor = Predictor()
     evidence = Evidence(settings.root)
     css = pages.render("page.css.j2")
@@ -330,5 +331,7 @@ def create_app(settings: Settings) -> FastAPI:
     def trail(name: str, session: Reader) -> Response:
         return JSONResponse(audit.read(find(name, session).trail))
 
+    if settings.review is not None:
+        add_review_pages(app, settings.review, show, Reader, Writer)
     return app
 

@@ -26,7 +26,7 @@ _VOLUME_NAME = re.compile(r"[a-z]+(-\d+)?")
 class Pages:
     """Templates of the page; those of the report are at hand under ``report/``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_review: bool = False) -> None:
         own, report = PackageLoader("neorlt.web", "templates"), PackageLoader("neorlt.reporting", "templates")
         self._environment = Environment(
             loader=ChoiceLoader([own, PrefixLoader({"report": report})]),
@@ -36,7 +36,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["label_class"] = front.label_class
-        self._environment.globals.update(version=__version__, notice=front.NOTICE, light=LIGHT, dark=DARK)
+        self._environment.globals.update(version=__version__, notice=front.NOTICE, light=LIGHT, dark=DARK, has_review=has_review)
 
     def render(self, template: str, **content: Any) -> str:
         """Fill a template."""

@@ -21,6 +21,7 @@ def serve(
     key: Path | None = None,
     shared: tuple[Path, ...] = (),
     retention_days: float | None = None,
+    review: Path | None = None,
 ) -> None:
     """Serve the tumour board's page until it is interrupted.
 
@@ -39,6 +40,8 @@ def serve(
         Finished output folders of ``neorlt plan`` that every session may read.
     retention_days
         Age at which a case is removed at a start of the server; None keeps it.
+    review
+        Folder of a living review to screen and extract in the browser.
 
     Raises
     ------
@@ -58,8 +61,13 @@ def serve(
     from neorlt.web.app import create_app
     from neorlt.web.slow import patient_protocol
 
+    if review is not None:
+        from neorlt.evidence.review import ReviewFolder
+
+        with ReviewFolder(review):  # refused here, with the remedy, and not in a browser
+            pass
     os.umask(0o077)
-    settings = replace(make_settings(root, host, port, certificate, key, shared), retention_days=retention_days)
+    settings = replace(make_settings(root, host, port, certificate, key, shared), retention_days=retention_days, review=review)
     # A browser that comes back after some seconds finds its connection open, not closed under its request.
     uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", http=patient_protocol(settings.slow_s),
                 server_header=False, timeout_keep_alive=75, ssl_certfile=None if certificate is None else str(certificate),

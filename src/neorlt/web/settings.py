@@ -40,6 +40,8 @@ class Settings:
         How long a client may take for the head of a request, and between two parts of its body.
     shared
         Finished plan folders that every session may read, by name (for example the bundled example).
+    review
+        Folder of a living review that is screened and extracted in the browser; None shows no such page.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Settings:
     session_hours: float = 12.0
     slow_s: float = 20.0
     shared: tuple[tuple[str, Path], ...] = ()
+    review: Path | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:

@@ -52,11 +52,12 @@ class Extraction:
 
         Raises:
             InputError: a field outside the form, a value without source, a value that cannot be (alone or beside the
-                reviewer's other cells), a retracted or an excluded paper.
+                reviewer's other cells), a person whom the protocol does not know, a retracted or an excluded paper.
 
         """
         record = self.require(record_id)
         work = self._check_entry(record_id, field, where, how)
+        self._require_person(who, self.protocol.resolvers)
         self._refuse_retracted(record, "include")
         if "exclude" in (self.outcome("title").get(work), self.outcome("fulltext").get(work)):
             raise InputError("the record is excluded", found=record_id, remedy="change the decision first")
@@ -139,6 +140,7 @@ class Extraction:
 
         self.work_of(record_id)
         check_judgement(tool, item, judgement)
+        self._require_person(who, self.protocol.resolvers)
         if not why.strip():
             raise InputError("a judgement without a reason", remedy="say why")
         return self.store.add_event(who, "appraise", record_id, {"tool": tool, "item": item, "judgement": judgement}, why)

@@ -41,6 +41,8 @@ fields = ["n_total", "n_pannet", "n_operated", "n_r0", "isotopes", "peptide", "c
 
 [screening]
 stop_after_irrelevant = 50
+keywords = ["neoadjuvant", "preoperative", "downstaging", "resect", "radioligand", "radionuclide", "PRRT",
+            "177Lu", "90Y", "DOTATATE", "DOTATOC"]
 """
 
 
@@ -61,6 +63,8 @@ class Protocol:
     stop_after_irrelevant: int
     arbiters: tuple[str, ...] = ()
     blind: bool = False
+    keywords: tuple[str, ...] = ()
+    """Words that the screening page marks."""
 
     @property
     def resolvers(self) -> tuple[str, ...]:
@@ -125,4 +129,5 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         stop_after_irrelevant=int(document.get("screening", {}).get("stop_after_irrelevant", 50)),
         arbiters=tuple(document.get("arbiters", ())),
         blind=bool(document.get("blind", False)),
+        keywords=tuple(document.get("screening", {}).get("keywords", ())),
     )
