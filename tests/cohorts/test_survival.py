@@ -1,120 +1,233 @@
+"""Every estimate against R (survival, cmprsk, mice; tools/cohorts/make_survival_reference.R) and against lifelines."""
+
 import csv
+import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from neorlt.cohorts.survival import concordance, cox, kaplan_meier, logrank, reverse_kaplan_meier, weibull
+from neorlt.cohorts.hazards import Cox, cox, proportional_hazards_check
+from neorlt.cohorts.survival import KaplanMeier, aalen_johansen, kaplan_meier, logrank, reverse_kaplan_meier
 from neorlt.core.errors import InputError
 
-FOLDER = Path(__file__).parents[1] / "data" / "reference" / "trials"
+FOLDER = Path(__file__).parents[1] / "data" / "cohorts"
+OLDER = Path(__file__).parents[1] / "data" / "reference" / "trials"
 
 
-def reference() -> dict[tuple[str, str, str], float]:
-    with (FOLDER / "design_and_survival.csv").open(encoding="utf-8") as stream:
-        return {(r["topic"], r["case"], r["quantity"]): float(r["value"]) for r in csv.DictReader(stream) if "lung" in r["topic"]}
-
-
-def lung() -> dict[str, np.ndarray]:
-    with (FOLDER / "lung_survival_data.csv").open(encoding="utf-8") as stream:
+def table(path: Path) -> dict[str, np.ndarray]:
+    with path.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+    return {key: np.array([float(row[key]) if row[key] not in ("NA", "") else np.nan for row in rows]) for key in rows[0]}
 
 
-def ours() -> dict[tuple[str, str, str], float | None]:
-    data = lung()
-    time, event = data["time"], data["ev"]
-    km = kaplan_meier(time, event)
-    low, high = km.median_interval("log")
-    found: dict[tuple[str, str, str], float | None] = {
-        ("km_lung", "all", "median"): km.median(),
-        ("km_lung", "all", "median_lcl_log"): low,
-        ("km_lung", "all", "median_ucl_log"): high,
-        ("logrank_lung", "sex", "chisq"): logrank(time, event, data["sex"])[0],
-        ("peto_lung", "sex_rho1", "chisq"): logrank(time, event, data["sex"], 1.0)[0],
-        ("reverse_km_lung", "followup", "median"): reverse_kaplan_meier(time, event).median(),
-    }
-    for kind in ("log", "log-log", "plain"):
-        for day in (180, 365, 730):
-            found["km_lung", kind, f"S_{day}"] = km.at(day)
-            found["km_lung", kind, f"lcl_{day}"], found["km_lung", kind, f"ucl_{day}"] = km.interval(day, kind)  # type: ignore[arg-type]
-    x = np.stack([data["age"], data["sex"]], axis=1)
-    for ties in ("efron", "breslow"):
-        fit = cox(time, event, x, ("age", "sex"), ties=ties)  # type: ignore[arg-type]
-        for name, b, se in zip(fit.names, fit.coefficients, fit.standard_errors, strict=True):
-            found["cox_lung", ties, f"coef_{name}"], found["cox_lung", ties, f"se_{name}"] = float(b), float(se)
-        found["cox_lung", ties, "loglik"] = fit.log_likelihood
-        found["cox_lung", ties, "concordance"] = concordance(time, event, x @ fit.coefficients)
-    found["rmst_lung", "tau365", "rmst"], found["rmst_lung", "tau365", "se"] = km.rmst(365)
-    for name, value in zip(("intercept", "scale", "loglik"), weibull(time, event), strict=True):
-        found["weibull_lung", "survreg", name] = value
-    return found
+VET, PBC, HEART, LUNG = (table(FOLDER / f"{name}.csv") for name in ("vet", "pb", "ht", "lu"))
+with (FOLDER / "reference.csv").open(encoding="utf-8") as stream:
+    R = {(row["topic"], row["quantity"]): float(row["value"].replace("NA", "nan")) for row in csv.DictReader(stream)}
 
 
-OURS, R = ours(), reference()
+def of(topic: str) -> dict[str, float]:
+    return {quantity: value for (name, quantity), value in R.items() if name == topic}
 
 
-@pytest.mark.parametrize("key", sorted(R), ids="-".join)
-def test_lung_data_match_r(key: tuple[str, str, str]) -> None:
-    assert OURS[key] == pytest.approx(R[key], rel=1e-7)
+def close(found: float | None, expected: float) -> None:
+    if math.isnan(expected):
+        assert found is None or math.isnan(found)
+    else:
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
-def test_ours_agree_with_lifelines_on_entry_times_and_weights() -> None:
+CURVES = {
+    "vet": kaplan_meier(VET["time"], VET["event"]),
+    "pbc": kaplan_meier(PBC["time"], PBC["status"] == 2),
+    "entry": kaplan_meier(LUNG["time"], LUNG["event"], entry=LUNG["entry"]),
+}
+
+
+@pytest.mark.parametrize("data", sorted(CURVES))
+@pytest.mark.parametrize("kind", ["log", "log-log", "plain"])
+def test_kaplan_meier_matches_r_survfit(data: str, kind: str) -> None:
+    km: KaplanMeier = CURVES[data]
+    expected = of(f"km_{data}_{kind}")
+    assert expected
+    low, high = km.median_interval(kind)  # type: ignore[arg-type]
+    close(km.median(), expected.pop("median"))
+    close(low, expected.pop("median_low"))
+    close(high, expected.pop("median_high"))
+    for quantity, value in expected.items():
+        what, _, day = quantity.partition("_")
+        when = float(day)
+        k = int(np.searchsorted(km.time, when, side="right")) - 1
+        ends = km.interval(when, kind)  # type: ignore[arg-type]
+        close({"S": km.at(when), "se": km.survival[k] * math.sqrt(km.variance[k]), "low": ends[0], "high": ends[1]}[what], value)
+
+
+def test_restricted_mean_and_log_rank_match_r() -> None:
+    mean, se = CURVES["vet"].rmst(200)
+    close(mean, R["rmst_vet_200", "rmst"])
+    close(se, R["rmst_vet_200", "se"])
+    close(logrank(VET["time"], VET["event"], VET["trt"])[0], R["logrank_vet_rho0", "chi2"])
+    close(logrank(PBC["month"], PBC["status"] == 2, PBC["trt"])[0], R["logrank_pbc_ties", "chi2"])
+
+
+PBC_X = np.column_stack([PBC["trt"], PBC["age"], np.log(PBC["bili"]), PBC["albumin"]])
+MODELS = {
+    "cox_vet": (VET["time"], VET["event"], np.column_stack([VET["trt"], VET["karno"], VET["age"]]), ("trt", "karno", "age"), {}),
+    "cox_pbc": (PBC["month"], PBC["status"] == 2, PBC_X, ("trt", "age", "log(bili)", "albumin"), {}),
+    "cox_entry": (LUNG["time"], LUNG["event"], np.column_stack([LUNG["sex"], LUNG["ecog"]]), ("sex", "ecog"), {"entry": LUNG["entry"]}),
+    "cox_heart": (
+        HEART["stop"], HEART["event"], np.column_stack([HEART["age"], HEART["surgery"], HEART["transplant"]]),
+        ("age", "surgery", "transplant"), {"entry": HEART["start"]},
+    ),
+}
+
+
+def compare(fit: Cox, topic: str) -> None:
+    expected = of(topic)
+    assert expected
+    for name, b, se in zip(fit.names, fit.coefficients, fit.standard_errors, strict=True):
+        close(float(b), expected[f"coef_{name}"])
+        close(float(se), expected[f"se_{name}"])
+    close(fit.log_likelihood, expected["loglik"])
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_cox_matches_r_coxph(model: str, ties: str) -> None:
+    time, event, x, names, options = MODELS[model]
+    compare(cox(time, event, x, names, ties=ties, **options), f"{model}_{ties}")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("model", ["cox_vet", "cox_pbc", "cox_heart"])
+@pytest.mark.parametrize("transform", ["km", "identity"])
+def test_proportional_hazards_match_r_cox_zph(model: str, transform: str) -> None:
+    time, event, x, names, options = MODELS[model]
+    fit = cox(time, event, x, names, **options)
+    found = proportional_hazards_check(time, event, x, fit, transform=transform, **options)  # type: ignore[arg-type]
+    for quantity, value in of(f"{model}_efron_zph_{transform}").items():
+        close(found[quantity.removeprefix("chi2_")][0], value)
+
+
+def test_robust_variances_match_r() -> None:
+    x = np.column_stack([VET["trt"], VET["karno"]])
+    compare(cox(VET["time"], VET["event"], x, ("trt", "karno"), weights=VET["weight"]), "cox_weighted_robust")
+    x = np.column_stack([PBC["trt"], PBC["age"]])
+    compare(cox(PBC["month"], PBC["status"] == 2, x, ("trt", "age"), robust=True), "cox_ties_robust")
+    time, event, x, names, options = MODELS["cox_heart"]
+    compare(cox(time, event, x, names, cluster=HEART["id"], **options), "cox_heart_cluster")
+
+
+@pytest.mark.parametrize("unit", ["time", "month"])
+def test_aalen_johansen_matches_r_with_and_without_ties(unit: str) -> None:
+    fit = aalen_johansen(PBC[unit], PBC["status"].astype(int), ("transplant", "death"))
+    for quantity, value in of(f"aj_{unit}").items():
+        se, name = quantity.startswith("se_"), quantity.removeprefix("se_")
+        cause, _, when = name.rpartition("_")
+        close(fit.standard_error(cause, float(when)) if se else fit.at(cause, float(when)), value)
+    for quantity, value in of(f"cuminc_{unit}").items():
+        if not quantity.startswith("var"):
+            cause, _, when = quantity.rpartition("_")
+            close(fit.at(cause, float(when)), value)
+
+
+def test_what_lifelines_gives_where_it_agrees_and_where_not() -> None:
     import pandas as pd
-    from lifelines import CoxPHFitter, KaplanMeierFitter
+    from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
 
-    rng = np.random.default_rng(1)
-    n = 200
-    x = rng.normal(size=(n, 2))
-    time = rng.exponential(1 / (0.1 * np.exp(x @ [0.5, -0.3]))) + 0.05
-    entry = rng.uniform(0, 0.5, n) * time
-    event = rng.random(n) < 0.8
-    w = rng.integers(1, 4, n).astype(float)
-    frame = pd.DataFrame({"t": time, "e": event, "a": x[:, 0], "b": x[:, 1], "entry": entry, "w": w})
-    them = CoxPHFitter().fit(frame.drop(columns="w"), "t", "e", entry_col="entry")
-    us = cox(time, event, x, entry=entry)
-    assert us.coefficients == pytest.approx(them.params_.to_numpy(), abs=2e-5)
-    assert us.standard_errors == pytest.approx(them.standard_errors_.to_numpy(), rel=1e-4)
-    robust = CoxPHFitter().fit(frame.drop(columns="entry"), "t", "e", weights_col="w", robust=True)
-    ours = cox(time, event, x, weights=w)
-    assert ours.coefficients == pytest.approx(robust.params_.to_numpy(), abs=2e-5)
-    assert ours.standard_errors == pytest.approx(robust.standard_errors_.to_numpy(), rel=1e-3)
-    km = KaplanMeierFitter().fit(time, event, weights=w)
-    for when in (1.0, 5.0, 15.0):
-        assert kaplan_meier(time, event, w).at(when) == pytest.approx(float(km.predict(when)), abs=1e-9)
+    frame = pd.DataFrame({k: VET[k] for k in ("time", "event", "trt", "karno", "age")})
+    theirs = CoxPHFitter().fit(frame, "time", "event", fit_options={"precision": 1e-10})
+    time, event, x, names, _ = MODELS["cox_vet"]
+    assert cox(time, event, x, names).coefficients == pytest.approx(theirs.params_.to_numpy(), rel=1e-5)  # it stops there
+    # A curve that rests on one half from 2 to 5: R's median is 3.5.
+    rest = KaplanMeierFitter().fit([1, 2, 5, 6], [1, 1, 1, 1])
+    assert rest.median_survival_time_ == 2
+    assert kaplan_meier([1, 2, 5, 6], [1, 1, 1, 1]).median() == 3.5
+    seeds = []
+    for seed in (1, 2):
+        np.random.seed(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns that it moves ties apart
+            fitted = AalenJohansenFitter().fit(PBC["month"], PBC["status"].astype(int), event_of_interest=2)
+        seeds.append(float(fitted.cumulative_density_.iloc[-1, 0]))
+    assert seeds[0] != seeds[1]
 
 
-def test_splitting_a_patient_at_any_time_changes_nothing() -> None:
-    rng = np.random.default_rng(2)
-    x, time, event = rng.normal(size=60), rng.exponential(5, 60), rng.random(60) < 0.7
+def test_an_interval_that_ends_as_another_starts_counts_once() -> None:
+    """Against the partial likelihood written out: who is at risk at an event started before it and had not ended before it."""
+    stop = np.array([5.0, 9.0, 5.0, 8.0, 5.0, 12.0, 9.0])
+    start = np.array([0.0, 5.0, 0.0, 0.0, 0.0, 5.0, 0.0])
+    event = np.array([False, True, True, True, False, False, True])
+    operated = np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
+    fit = cox(stop, event, operated, entry=start, ties="breslow")
+
+    def by_definition(beta: float) -> float:
+        total = 0.0
+        for i in np.flatnonzero(event):
+            at_risk = (start < stop[i]) & (stop >= stop[i])
+            total += beta * operated[i] - math.log(np.exp(beta * operated[at_risk]).sum())
+        return total
+
+    beta = float(fit.coefficients[0])
+    assert fit.log_likelihood == pytest.approx(by_definition(beta))
+    assert by_definition(beta) > max(by_definition(beta - 1e-3), by_definition(beta + 1e-3))
+    with pytest.raises(InputError, match="length zero"):
+        cox([5.0, 5.0], [True, False], [0.0, 1.0], entry=[0.0, 5.0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 2)), min_size=2, max_size=40))
+def test_incidences_and_survival_add_up_to_one(rows: list[tuple[int, int]]) -> None:
+    time, cause = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows])
+    fit = aalen_johansen(time, cause, ("a", "b"))
+    km = kaplan_meier(time, cause > 0)
+    for when in (0.5, 3.0, 12.0):
+        assert fit.at("a", when) + fit.at("b", when) + km.at(when) == pytest.approx(1.0)
+        low, high = fit.interval("a", when)
+        assert 0.0 <= low <= fit.at("a", when) <= high <= 1.0
+    if (cause == 1).all():
+        assert fit.at("a", 12.0) == pytest.approx(1.0 - km.at(12.0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_splitting_an_interval_changes_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    time, event, x = rng.integers(2, 12, 30).astype(float), rng.random(30) < 0.6, rng.normal(size=30)
+    if not event.any():
+        return
     whole = cox(time, event, x)
-    cut = time * rng.uniform(0.2, 0.8, 60)
-    split = cox(
-        np.concatenate([cut, time]),
-        np.concatenate([np.zeros(60, bool), event]),
-        np.concatenate([x, x]),
-        entry=np.concatenate([np.zeros(60) - 1, cut]),
-    )
-    assert split.coefficients == pytest.approx(whole.coefficients, abs=1e-8)
-    assert split.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-8)
+    cut = time / 2
+    split = cox(np.r_[cut, time], np.r_[np.zeros(30, bool), event], np.r_[x, x], entry=np.r_[np.zeros(30), cut], cluster=np.r_[:30, :30])
+    assert split.coefficients == pytest.approx(whole.coefficients, rel=1e-7, abs=1e-9)
+    assert split.covariance == pytest.approx(cox(time, event, x, robust=True).covariance, rel=1e-6)
 
 
-def test_restricted_mean_without_censoring_is_the_mean() -> None:
-    rng = np.random.default_rng(3)
-    time = rng.exponential(10, 80)
-    mean, se = kaplan_meier(time, np.ones(80, bool)).rmst(12.0)
-    assert mean == pytest.approx(np.minimum(time, 12.0).mean(), rel=1e-12)
-    assert se == pytest.approx(np.minimum(time, 12.0).std() / np.sqrt(80), rel=0.02)
-
-
-def test_wrong_times_and_separated_covariates_are_refused() -> None:
+def test_unusable_input_is_refused() -> None:
     with pytest.raises(InputError, match="times"):
-        kaplan_meier([1.0, -1.0], [1, 1])
-    with pytest.raises(InputError, match="times"):
-        kaplan_meier([1.0, np.nan], [1, 1])
-    with pytest.raises(InputError, match="cannot be fitted"):
-        cox([1.0, 2.0], [0, 0], [0.0, 1.0])
+        kaplan_meier([1.0, np.nan], [True, False])
+    with pytest.raises(InputError, match="events"):
+        cox([1.0, 2.0], [False, False], [0.0, 1.0])
     with pytest.raises(InputError, match="separates"):
-        cox(np.arange(1.0, 21.0), [1] * 10 + [0] * 10, [1.0] * 10 + [0.0] * 10)
+        cox([1.0, 2.0, 3.0, 4.0], [True, True, False, False], [1.0, 1.0, 0.0, 0.0])
+    with pytest.raises(InputError, match="x0 the same in all"):
+        cox([1.0, 2.0], [True, True], [1.0, 1.0])
     with pytest.raises(InputError, match="two groups"):
-        logrank([1.0, 2.0], [1, 1], [0, 0])
+        logrank([1.0, 2.0], [True, True], [0, 0])
+
+
+def test_follow_up_and_the_older_reference_on_lung() -> None:
+    data = table(OLDER / "lung_survival_data.csv")
+    with (OLDER / "design_and_survival.csv").open(encoding="utf-8") as stream:
+        older = {(r["topic"], r["case"], r["quantity"]): float(r["value"]) for r in csv.DictReader(stream) if "lung" in r["topic"]}
+    km = kaplan_meier(data["time"], data["ev"])
+    close(reverse_kaplan_meier(data["time"], data["ev"]).median(), older["reverse_km_lung", "followup", "median"])
+    close(km.median(), older["km_lung", "all", "median"])
+    close(km.rmst(365)[0], older["rmst_lung", "tau365", "rmst"])
+    for ties in ("efron", "breslow"):
+        fit = cox(data["time"], data["ev"], np.stack([data["age"], data["sex"]], axis=1), ("age", "sex"), ties=ties)  # type: ignore[arg-type]
+        for name, b, se in zip(fit.names, fit.coefficients, fit.standard_errors, strict=True):
+            close(float(b), older["cox_lung", ties, f"coef_{name}"])
+            close(float(se), older["cox_lung", ties, f"se_{name}"])

@@ -256,41 +256,50 @@ def best_response(
     InputError
         If the times do not fit the responses or run backwards.
     """
-    series = [Response(int(value)) for value in responses]
-    if weeks is not None and (len(weeks) != len(series) or any(not b > a for a, b in zip(weeks, weeks[1:], strict=False))):
-        raise InputError("the weeks of the follow-ups do not fit", expected=f"{len(series)} increasing weeks",
+    codes = np.array([[int(Response(int(value))) for value in responses]], int).reshape(1, -1)
+    if weeks is not None and (len(weeks) != codes.size or any(not b > a for a, b in zip(weeks, weeks[1:], strict=False))):
+        raise InputError("the weeks of the follow-ups do not fit", expected=f"{codes.size} increasing weeks",
                          found=str(list(weeks)), remedy="give one week a follow-up, in time order")
     if confirm and weeks is None:
         raise InputError("confirmation needs the weeks of the follow-ups", remedy="pass weeks=")
-    series = _until_progression(series)
-    when = [np.nan] * len(series) if weeks is None else [float(week) for week in weeks]
-    answers = [r for i, r in enumerate(series) if r <= Response.PR and (not confirm or _is_confirmed(series, when, i))]
-    if answers:
-        return min(answers)
-    stable = [week for r, week in zip(series, when, strict=False) if r <= Response.SD]
-    if any(week >= stable_weeks for week in stable):
-        return Response.SD
-    if any(np.isnan(week) for week in stable):
-        return Response.NE  # stable or too early: the week is not known
-    return Response.PD if Response.PD in series else Response.NE
+    when = np.full(codes.shape, np.nan) if weeks is None else np.asarray([weeks], float)
+    return Response(int(best_responses(codes, when, confirm=confirm, stable_weeks=stable_weeks)[0]))
 
 
-def _until_progression(series: list[Response]) -> list[Response]:
-    """The series up to and with its first progression; disease that is back after a complete response is one."""
-    kept: list[Response] = []
-    for response in series:
-        if Response.CR in kept and response in (Response.PR, Response.SD):
-            response = Response.PD
-        kept.append(response)
-        if response == Response.PD:
-            break
-    return kept
+def best_responses(
+    responses: ArrayLike, weeks: ArrayLike, *, confirm: bool = False, stable_weeks: float = STABLE_DISEASE_WEEKS
+) -> NDArray[np.int_]:
+    """Best overall response of many patients, see :func:`best_response`.
+
+    ``responses`` and ``weeks`` are ``(patient, time)`` in time order; a follow-up that did not take place is ``NE``, a week that
+    is not known is NaN.
+    """
+    codes, when = np.array(responses, int), np.asarray(weeks, float)
+    n, times = codes.shape
+    cleared, over = np.zeros(n, bool), np.zeros(n, bool)
+    for k in range(times):
+        code = codes[:, k]
+        # Disease that is back after a complete response is progression, and progression ends the series.
+        code = np.where(cleared & np.isin(code, (Response.PR, Response.SD)), int(Response.PD), code)
+        codes[:, k] = np.where(over, int(Response.NE), code)
+        cleared |= ~over & (code == Response.CR)
+        over |= code == Response.PD
+    counted = codes <= Response.PR
+    if confirm:
+        counted = np.stack([_confirmed(codes, when, k) for k in range(times)], axis=1) if times else counted
+    best = np.min(np.where(counted, codes, int(Response.NE)), axis=1, initial=int(Response.NE))
+    steady = codes <= Response.SD
+    late, undated = np.any(steady & (when >= stable_weeks), axis=1), np.any(steady & np.isnan(when), axis=1)
+    rest = np.where(late, int(Response.SD), np.where(undated, int(Response.NE), np.where(over, int(Response.PD), int(Response.NE))))
+    return np.asarray(np.where(best <= Response.PR, best, rest), int)
 
 
-def _is_confirmed(series: list[Response], when: list[float], first: int) -> bool:
-    for later in range(first + 1, len(series)):
-        if series[later] != Response.NE and series[later] > series[first]:
-            return False
-        if series[later] <= series[first] and when[later] - when[first] >= CONFIRMATION_WEEKS:
-            return True
-    return False
+def _confirmed(codes: NDArray[np.int_], when: NDArray[np.float64], first: int) -> NDArray[np.bool_]:
+    """Whether a response at ``first`` is seen again, as good or better, 4 weeks on or later, with nothing worse between."""
+    good = codes[:, first]
+    found, spoilt = np.zeros(len(codes), bool), good > Response.PR
+    for later in range(first + 1, codes.shape[1]):
+        again = codes[:, later]
+        spoilt |= (again != Response.NE) & (again > good)
+        found |= ~spoilt & (again <= good) & (when[:, later] - when[:, first] >= CONFIRMATION_WEEKS)
+    return found

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from neorlt.cohorts import comparison, immortal, plots, rates
+from neorlt.cohorts.hazards import cox, proportional_hazards_check
 from neorlt.cohorts.reading import Cohort
-from neorlt.cohorts.survival import KaplanMeier, cox, kaplan_meier, logrank, proportional_hazards_check, reverse_kaplan_meier
+from neorlt.cohorts.survival import KaplanMeier, kaplan_meier, logrank, reverse_kaplan_meier
 from neorlt.core.errors import InputError
 
 NEEDS = {

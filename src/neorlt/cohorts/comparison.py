@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.cohorts.hazards import cox
 from neorlt.cohorts.reading import Cohort
-from neorlt.cohorts.survival import Floats, cox, kaplan_meier
+from neorlt.cohorts.survival import Floats, kaplan_meier
 from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 

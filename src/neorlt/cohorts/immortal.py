@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from neorlt.cohorts.comparison import covariate
+from neorlt.cohorts.hazards import cox
 from neorlt.cohorts.reading import DAYS_PER_MONTH, Cohort
-from neorlt.cohorts.survival import Floats, cox, kaplan_meier, logrank
+from neorlt.cohorts.survival import Floats, kaplan_meier, logrank
 from neorlt.core.errors import InputError
 
 WARNING = (
@@ -90,4 +91,4 @@ def _time_varying(time: Floats, died: Any, surgery: Floats, extra: list[Floats])
                 rows.append((0.0, float(cut), False, 0.0, i))
             rows.append((float(max(cut, 0.0)), float(end), bool(event), 1.0, i))
     start, stop, event, exposed, who = (np.array(column) for column in zip(*rows, strict=True))
-    return _fit(stop, event, exposed, [v[who.astype(int)] for v in extra], entry=start - 1e-9)
+    return _fit(stop, event, exposed, [v[who.astype(int)] for v in extra], entry=start)

@@ -1,14 +1,19 @@
-"""Survival: Kaplan–Meier, log-rank and Peto, Cox (Efron and Breslow ties, entry times), restricted mean, Weibull.
+"""Survival curves: Kaplan–Meier with delayed entry, Aalen–Johansen with competing risks, restricted mean, log-rank.
 
-Written out rather than taken from a library because entry times, Breslow ties and the weighted log-rank are needed in one
-place; tests hold every number against R's survival and against lifelines. Formulas: Kalbfleisch & Prentice 2002; Therneau
-& Grambsch 2000.
+What is taken from lifelines and what is our own, and why (tests hold both against R):
+
+* log-rank test: lifelines, which agrees with R's ``survdiff``.
+* Kaplan–Meier: our own. Where a curve rests on one half, R's median is the middle of the rest and lifelines' is its start; and
+  weighted curves are needed many times in a bootstrap.
+* Aalen–Johansen: our own. lifelines moves tied times apart at random, so that its estimate changes with the seed. The
+  standard error is R's (infinitesimal jackknife).
+* Cox: our own, see :mod:`neorlt.cohorts.hazards`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +25,14 @@ Interval = Literal["log", "log-log", "plain"]
 Z95 = 1.959963984540054
 
 
-def _checked(time: ArrayLike, event: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+def checked_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    """Times and events as arrays.
+
+    Raises
+    ------
+    InputError
+        If a time is missing, negative, or they do not fit.
+    """
     t, e = np.asarray(time, float), np.asarray(event, bool)
     if t.ndim != 1 or t.shape != e.shape or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0):
         raise InputError(
@@ -70,7 +82,7 @@ class KaplanMeier:
         zero = s <= 0
         low = np.where(zero, 0.0, np.clip(np.nan_to_num(low), 0.0, 1.0))
         high = np.where(zero, 0.0 if kind == "plain" else np.nan, np.clip(high, 0.0, 1.0))
-        return np.minimum(low, high) if kind != "log-log" else np.minimum(low, high), np.maximum(low, high)
+        return np.minimum(low, high), np.maximum(low, high)
 
     def median(self) -> float | None:
         """Median survival (the mean of the two ends where the curve rests on one half), None if not reached."""
@@ -103,14 +115,26 @@ def _crossing(time: Floats, curve: Floats) -> float | None:
     return float(time[k])
 
 
-def kaplan_meier(time: ArrayLike, event: ArrayLike, weights: ArrayLike | None = None) -> KaplanMeier:
-    """Kaplan–Meier estimate; ``weights`` make it a weighted one (its variance is then not Greenwood's)."""
-    t, e = _checked(time, event)
+def kaplan_meier(
+    time: ArrayLike, event: ArrayLike, weights: ArrayLike | None = None, *, entry: ArrayLike | None = None
+) -> KaplanMeier:
+    """Kaplan–Meier estimate.
+
+    Parameters
+    ----------
+    time, event
+        End of follow-up and whether the event happened then.
+    weights
+        Make it a weighted estimate (its variance is then not Greenwood's).
+    entry
+        Start of follow-up (left truncation): a patient is at risk *after* it.
+    """
+    t, e = checked_times(time, event)
     w = np.ones(t.size) if weights is None else np.asarray(weights, float)
     times = np.unique(t[e])
-    order = np.argsort(t, kind="stable")
-    from_here = np.append(np.cumsum(w[order][::-1])[::-1], 0.0)
-    at_risk = from_here[np.searchsorted(t[order], times, side="left")]
+    at_risk = _later(t, w, times)
+    if entry is not None:
+        at_risk = at_risk - _later(np.asarray(entry, float), w, times)
     events = np.bincount(np.searchsorted(times, t[e]), weights=w[e], minlength=len(times)).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1.0 - events / at_risk)
@@ -118,231 +142,114 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, weights: ArrayLike | None = 
     return KaplanMeier(times, survival, variance, at_risk, events, int(t.size), int(e.sum()))
 
 
+def _later(when: Floats, weight: Floats, times: Floats) -> Floats:
+    """Sum of weights with ``when`` at or after each time."""
+    order = np.argsort(when, kind="stable")
+    from_here = np.append(np.cumsum(weight[order][::-1])[::-1], 0.0)
+    return np.asarray(from_here[np.searchsorted(when[order], times, side="left")])
+
+
 def reverse_kaplan_meier(time: ArrayLike, event: ArrayLike) -> KaplanMeier:
     """Follow-up: the same estimate with events and censorings exchanged."""
     return kaplan_meier(time, ~np.asarray(event, bool))
 
 
-def logrank(time: ArrayLike, event: ArrayLike, group: ArrayLike, rho: float = 0.0) -> tuple[float, float, int]:
-    """G-rho test over groups: (chi-squared, P, degrees of freedom); rho 0 is log-rank, 1 Peto–Peto."""
-    from scipy.special import chdtrc
-
-    t, e = _checked(time, event)
-    labels, index = np.unique(np.asarray(group), return_inverse=True)
-    k = len(labels)
-    if k < 2:
-        raise InputError("a comparison needs two groups", found=str(k), remedy="give patients of both groups")
-    difference, variance, survival = np.zeros(k), np.zeros((k, k)), 1.0
-    for x in np.unique(t[e]):
-        risk = np.bincount(index[t >= x], minlength=k).astype(float)
-        dead = np.bincount(index[(t == x) & e], minlength=k).astype(float)
-        n, d = risk.sum(), dead.sum()
-        weight = survival**rho
-        difference += weight * (dead - risk * d / n)
-        if n > 1:
-            share = risk / n
-            variance += weight**2 * d * (n - d) / (n - 1) * (np.diag(share) - np.outer(share, share))
-        survival *= 1.0 - d / n
-    u, v = difference[:-1], variance[:-1, :-1]
-    chi2 = float(u @ np.linalg.solve(v, u)) if np.linalg.matrix_rank(v) == k - 1 else 0.0
-    return chi2, float(chdtrc(k - 1, chi2)), k - 1
-
-
-@dataclass(frozen=True)
-class Cox:
-    """A fitted proportional-hazards model; ``covariance`` is robust where weights or clusters were given."""
-
-    names: tuple[str, ...]
-    coefficients: Floats
-    covariance: Floats
-    log_likelihood: float
-    log_likelihood_null: float
-    n: int
-    n_events: int
-    ties: str
-
-    @property
-    def standard_errors(self) -> Floats:
-        """Standard errors of the coefficients."""
-        return np.sqrt(np.diag(self.covariance))
-
-    def as_json(self) -> dict[str, Any]:
-        """Hazard ratios with 95 % intervals."""
-        rows = []
-        for name, b, se in zip(self.names, self.coefficients, self.standard_errors, strict=True):
-            rows.append(
-                {
-                    "name": name,
-                    "coef": float(b),
-                    "se": float(se),
-                    "hazard_ratio": float(np.exp(b)),
-                    "ci95": [float(np.exp(b - Z95 * se)), float(np.exp(b + Z95 * se))],
-                }
-            )
-        return {"terms": rows, "n": self.n, "events": self.n_events, "log_likelihood": self.log_likelihood, "ties": self.ties}
-
-
-def cox(
-    time: ArrayLike,
-    event: ArrayLike,
-    covariates: ArrayLike,
-    names: tuple[str, ...] | None = None,
-    *,
-    ties: Literal["efron", "breslow"] = "efron",
-    entry: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-) -> Cox:
-    """Fit a Cox model by Newton's method.
-
-    Parameters
-    ----------
-    time, event
-        End of each interval and whether the event happened then.
-    covariates
-        ``(row, covariate)``.
-    names
-        Of the covariates.
-    ties
-        How ties are handled.
-    entry
-        Start of each interval (open): delayed entry or time-varying covariates as several rows.
-    weights
-        Case weights; the covariance is then the robust (sandwich) one.
+def logrank(time: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[float, float, int]:
+    """Log-rank test over groups (lifelines): (chi-squared, P, degrees of freedom).
 
     Raises
     ------
     InputError
-        If there is no event, or a covariate separates the events.
+        If there is only one group.
     """
-    t, e = _checked(time, event)
-    x = np.asarray(covariates, float)
-    x = x[:, None] if x.ndim == 1 else x
-    w = np.ones(t.size) if weights is None else np.asarray(weights, float)
-    start = np.full(t.size, -np.inf) if entry is None else np.asarray(entry, float)
-    if not e.any() or np.any(np.ptp(x, axis=0) == 0):
-        raise InputError(
-            "a Cox model cannot be fitted", found=f"{int(e.sum())} events", remedy="it needs events and covariates that vary"
-        )
-    centre = np.average(x, axis=0, weights=w)
-    z = x - centre
-    names = names or tuple(f"x{j}" for j in range(x.shape[1]))
-    beta = np.zeros(x.shape[1])
-    previous = beta
-    null, current = 0.0, -np.inf
-    for step in range(60):
-        value, gradient, hessian = _partial(beta, t, e, z, w, start, ties)
-        null = value if step == 0 else null
-        if step > 0 and value < current - 1e-9 * abs(current):
-            beta = (beta + previous) / 2.0
-            continue
-        try:
-            move = np.linalg.solve(hessian, gradient)
-        except np.linalg.LinAlgError:
-            raise InputError("a covariate separates the events", remedy="leave it out or merge its groups") from None
-        if abs(value - current) < 1e-12 * (1 + abs(value)) and float(np.max(np.abs(move))) < 1e-10:
-            break
-        previous, current = beta, value
-        beta = beta + move
-        if float(np.max(np.abs(beta * z.std(axis=0)))) > 30:
-            raise InputError("a covariate separates the events", remedy="leave it out or merge its groups")
-    inverse = np.linalg.inv(hessian)
-    covariance = inverse
-    if weights is not None:
-        scores = _score_residuals(beta, t, e, z, w, start) * w[:, None]
-        covariance = inverse @ (scores.T @ scores) @ inverse
-    return Cox(names, beta, np.asarray(covariance, float), float(value), float(null), int(t.size), int(e.sum()), ties)
+    from lifelines.statistics import multivariate_logrank_test
+
+    t, e = checked_times(time, event)
+    labels = np.asarray(group)
+    k = len(np.unique(labels))
+    if k < 2:
+        raise InputError("a comparison needs two groups", found=str(k), remedy="give patients of both groups")
+    if not e.any():
+        raise InputError("a comparison of survival needs events", found="0", remedy="compare again after more follow-up")
+    found = multivariate_logrank_test(t, labels, e)
+    return float(found.test_statistic), float(found.p_value), k - 1
 
 
-def _partial(
-    beta: Floats, t: Floats, e: NDArray[np.bool_], z: Floats, w: Floats, start: Floats, ties: str
-) -> tuple[float, Floats, Floats]:
-    """Log partial likelihood, its gradient, and the information."""
-    risk = w * np.exp(z @ beta)
-    value, gradient = 0.0, np.zeros(z.shape[1])
-    hessian = np.zeros((z.shape[1], z.shape[1]))
-    for x in np.unique(t[e]):
-        member = (t >= x) & (start < x)
-        dead = (t == x) & e
-        zs, rs = z[member], risk[member]
-        s0, s1 = rs.sum(), rs @ zs
-        s2 = (zs * rs[:, None]).T @ zs
-        zd, rd = z[dead], risk[dead]
-        d0, d1, d2 = rd.sum(), rd @ zd, (zd * rd[:, None]).T @ zd
-        d = int(dead.sum())
-        wd = w[dead]
-        value += float(wd @ (zd @ beta))
-        gradient = gradient + wd @ zd
-        for k in range(d):
-            share = k / d if ties == "efron" else 0.0
-            a0, a1, a2 = s0 - share * d0, s1 - share * d1, s2 - share * d2
-            mean = a1 / a0
-            weight = wd.mean()
-            value -= weight * float(np.log(a0))
-            gradient = gradient - weight * mean
-            hessian = hessian + weight * (a2 / a0 - np.outer(mean, mean))
-    return value, gradient, hessian
+@dataclass(frozen=True)
+class CumulativeIncidence:
+    """Aalen–Johansen estimate: the chance of each cause by each time, others competing; rows of ``incidence`` are the causes."""
+
+    causes: tuple[str, ...]
+    time: Floats
+    incidence: Floats
+    at_risk: Floats
+    n: int
+    events: tuple[int, ...]
+    _stop: Floats
+    _cause: NDArray[np.int_]
+
+    def at(self, cause: str, when: float) -> float:
+        """Chance of a cause by a time."""
+        k = int(np.searchsorted(self.time, when, side="right"))
+        return 0.0 if k == 0 else float(self.incidence[self.causes.index(cause), k - 1])
+
+    def standard_error(self, cause: str, when: float) -> float:
+        """Standard error by the infinitesimal jackknife (that of R's ``survfit``)."""
+        index = self.causes.index(cause)
+        inside = self.time <= when
+        if not inside.any():
+            return 0.0
+        total = np.bincount(np.searchsorted(self.time, self._stop[self._cause > 0]), minlength=len(self.time)).astype(float)
+        hazard = total / self.at_risk
+        steps = np.diff(np.concatenate([[0.0], self.incidence[index]]))
+        survival = np.cumprod(1.0 - hazard)
+        before = np.concatenate([[1.0], survival[:-1]])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            leave = np.where(hazard < 1.0, 1.0 / (self.at_risk * (1.0 - hazard)), 0.0)
+        lag = np.cumsum(hazard * leave)
+        lag_before = np.concatenate([[0.0], lag[:-1]])
+        drift = np.concatenate([[0.0], np.cumsum(np.where(inside, steps * lag_before, 0.0))])
+        cost = np.concatenate([[0.0], np.cumsum(np.where(inside, steps / self.at_risk, 0.0))])
+        until = np.searchsorted(self.time, np.minimum(self._stop, when), side="right")
+        own = np.clip(np.searchsorted(self.time, self._stop), 0, len(self.time) - 1)
+        happened = (self._cause > 0) & (self._stop <= when)
+        after = self.at(self.causes[index], when) - np.concatenate([[0.0], self.incidence[index]])[until]
+        lagged = np.concatenate([[0.0], lag])[until]
+        influence = drift[until] + np.where(self._stop < when, (lagged - np.where(happened, leave[own], 0.0)) * after, 0.0) - cost[until]
+        influence = influence + np.where(happened & (self._cause == index + 1), before[own] / self.at_risk[own], 0.0)
+        return float(np.sqrt(np.sum(influence**2)))
+
+    def interval(self, cause: str, when: float) -> tuple[float, float]:
+        """95 % interval on the scale of log(−log(1 − F)), which keeps it within 0 and 1."""
+        f, se = self.at(cause, when), self.standard_error(cause, when)
+        if f <= 0.0 or f >= 1.0:
+            return f, f
+        spread = Z95 * se / ((1.0 - f) * np.log(1.0 - f))
+        low, high = 1.0 - (1.0 - f) ** np.exp(spread), 1.0 - (1.0 - f) ** np.exp(-spread)
+        return float(min(low, high)), float(max(low, high))
 
 
-def _score_residuals(beta: Floats, t: Floats, e: NDArray[np.bool_], z: Floats, w: Floats, start: Floats) -> Floats:
-    """Score residuals (Breslow form), for the sandwich."""
-    risk = np.exp(z @ beta)
-    found = np.zeros_like(z)
-    for x in np.unique(t[e]):
-        member = (t >= x) & (start < x)
-        dead = (t == x) & e
-        s0 = (w * risk)[member].sum()
-        mean = (w * risk)[member] @ z[member] / s0
-        found[dead] += z[dead] - mean
-        found[member] -= (risk[member] * w[dead].sum() / s0)[:, None] * (z[member] - mean)
-    return found
+def aalen_johansen(time: ArrayLike, cause: ArrayLike, causes: tuple[str, ...]) -> CumulativeIncidence:
+    """Cumulative incidence of competing causes, exact with ties.
 
-
-def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike) -> float:
-    """Harrell's C: chance that the patient with the higher risk fails first (ties in risk count half)."""
-    t, e = _checked(time, event)
-    r = np.asarray(risk, float)
-    good = same = total = 0.0
-    for i in np.flatnonzero(e):
-        later = (t > t[i]) | ((t == t[i]) & ~e)
-        total += later.sum()
-        good += (r[later] < r[i]).sum()
-        same += (r[later] == r[i]).sum()
-    return float((good + 0.5 * same) / total)
-
-
-def proportional_hazards_check(time: ArrayLike, event: ArrayLike, covariates: ArrayLike, fit: Cox) -> dict[str, float]:
-    """P of each covariate's test of proportional hazards (Schoenfeld residuals against the rank of time; simple form)."""
-    from scipy.special import chdtrc
-
-    t, e = _checked(time, event)
-    x = np.asarray(covariates, float)
-    x = x[:, None] if x.ndim == 1 else x
-    risk = np.exp(x @ fit.coefficients)
-    residuals, when = [], []
-    for i in np.flatnonzero(e):
-        member = t >= t[i]
-        mean = risk[member] @ x[member] / risk[member].sum()
-        residuals.append(x[i] - mean)
-        when.append(t[i])
-    order = np.argsort(np.argsort(when)).astype(float)
-    g = order - order.mean()
-    d = len(when)
-    scaled = d * np.asarray(residuals) @ fit.covariance
-    chi2 = (g @ scaled) ** 2 / (d * np.diag(fit.covariance) * (g @ g))
-    return {name: float(chdtrc(1, value)) for name, value in zip(fit.names, chi2, strict=True)}
-
-
-def weibull(time: ArrayLike, event: ArrayLike) -> tuple[float, float, float]:
-    """Weibull by maximum likelihood as R's survreg: (intercept, scale, log-likelihood) with log T = intercept + scale · W."""
-    from scipy.optimize import minimize
-
-    t, e = _checked(time, event)
-    log_t = np.log(np.maximum(t, 1e-12))
-
-    def minus(theta: Floats) -> float:
-        u = (log_t - theta[0]) / np.exp(theta[1])
-        return float(-np.sum(e * (u - theta[1] - log_t)) + np.sum(np.exp(u)))
-
-    best = minimize(minus, np.array([log_t.mean() + 0.5, 0.0]), method="BFGS", options={"gtol": 1e-10})
-    best = minimize(minus, best.x, method="Nelder-Mead", options={"xatol": 1e-12, "fatol": 1e-12, "maxiter": 4000})
-    return float(best.x[0]), float(np.exp(best.x[1])), float(-best.fun)
+    Parameters
+    ----------
+    time
+        End of follow-up.
+    cause
+        0 censored, 1 the first of ``causes``, …
+    causes
+        Names.
+    """
+    code = np.asarray(cause, int)
+    t, e = checked_times(time, code > 0)
+    times = np.unique(t[e])
+    at_risk = _later(t, np.ones(t.size), times)
+    counts = np.stack([
+        np.bincount(np.searchsorted(times, t[code == k]), minlength=len(times)).astype(float) for k in range(1, len(causes) + 1)
+    ])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        survival = np.cumprod(1.0 - counts.sum(axis=0) / at_risk)
+        before = np.concatenate([[1.0], survival[:-1]])[: len(times)]
+        incidence = np.cumsum(before * counts / at_risk, axis=1)
+    return CumulativeIncidence(causes, times, incidence, at_risk, int(t.size), tuple(int(c.sum()) for c in counts), t, code)
