@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.clinic.grade import is_downgraded, who_grade
-from neorlt.clinic.recist import Response, best_response, classify_series
-from neorlt.clinic.surgery import is_severe, parse_clavien_dindo
+from neorlt.clinic.grade import G2_KI67_PCT, G3_KI67_ABOVE_PCT, is_downgraded, who_grade
+from neorlt.clinic.recist import STABLE_DISEASE_WEEKS, Response, best_responses, classify_series
+from neorlt.clinic.tnm import is_downstaged
 from neorlt.clinic.vessels import Resectability, resectability_code, vessel_code, vessel_codes
+from neorlt.cohorts.cohort import Cohort
 from neorlt.cohorts.dictionary import FOLLOW_UPS, VESSELS
-from neorlt.cohorts.reading import Cohort
 from neorlt.core.errors import InputError
 
 
@@ -70,13 +70,20 @@ def _among(event: NDArray[np.bool_], known: NDArray[np.bool_], members: NDArray[
     return Rate(int((event & known & members).sum()), int((known & members).sum()), int((members & ~known).sum()))
 
 
-def sums_over_time(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """``(patient, 1 + scan)`` sums with the baseline first, and new-lesion and targets-gone flags ``(patient, scan)``."""
+def sums_over_time(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """``(patient, 1 + scan)`` sums with the baseline first, and new-lesion and targets-gone flags ``(patient, scan)``.
+
+    A flag is NaN where its column is there and the cell is blank; where the table has no such column at all it is 0, since
+    the response is then one by the sums alone (see :func:`response`).
+    """
     scans = range(1, FOLLOW_UPS + 1)
     sums = np.stack([cohort.number("sum_before_mm"), *(cohort.number(f"fu{k}_sum_mm") for k in scans)], axis=1)
-    new = np.stack([cohort.number(f"fu{k}_new_lesion") == 1 for k in scans], axis=1)
-    gone = np.stack([cohort.number(f"fu{k}_targets_gone") == 1 for k in scans], axis=1)
-    return sums, new, gone
+
+    def flags(what: str) -> NDArray[np.float64]:
+        names = [f"fu{k}_{what}" for k in scans]
+        return np.stack([cohort.number(name) if name in cohort.columns else np.zeros(cohort.n) for name in names], axis=1)
+
+    return sums, flags("new_lesion"), flags("targets_gone")
 
 
 def planned_rlt(cohort: Cohort) -> NDArray[np.bool_]:
@@ -84,44 +91,59 @@ def planned_rlt(cohort: Cohort) -> NDArray[np.bool_]:
     return np.asarray(cohort.text("group") == "rlt", bool)
 
 
-def response(cohort: Cohort, *, confirm: bool = False) -> dict[str, Any] | None:
+def responses(cohort: Cohort) -> NDArray[np.int_]:
+    """RECIST 1.1 response at each scan ``(patient, scan)``; ``NE`` where there was none, or it could not be told."""
+    sums, new, gone = sums_over_time(cohort)
+    gone = np.where(np.isnan(gone), 0.0, gone)  # a blank says nothing beyond the sum
+    return np.asarray(classify_series(sums, new, targets_gone=gone), int)
+
+
+def response(cohort: Cohort, *, confirm: bool = False, stable_weeks: float = STABLE_DISEASE_WEEKS) -> dict[str, Any] | None:
     """Best RECIST response of the patients planned for radioligand therapy: rate over **all** with a baseline, waterfall.
 
-    Patients without a usable follow-up are ``NE`` and stay in the denominator.
+    Patients without a usable follow-up are ``NE`` and stay in the denominator. Scans after surgery do not count: what is
+    measured then is not a response.
     """
     if not cohort.has("sum_before_mm", "fu1_sum_mm"):
         return None
-    sums, new, gone = sums_over_time(cohort)
-    codes = classify_series(sums, new, targets_gone=gone)
-    baseline = ~np.isnan(sums[:, 0]) & planned_rlt(cohort)
-    weeks = np.stack(
-        [(cohort.number(f"fu{k}_date") - cohort.number("baseline_date")) / 7 for k in range(1, FOLLOW_UPS + 1)], axis=1
-    )
-    best = np.full(cohort.n, int(Response.NE))
-    for i in np.flatnonzero(baseline):
-        scanned = ~np.isnan(weeks[i])
-        order = np.flatnonzero(scanned)
-        best[i] = best_response(codes[i, order].tolist(), weeks=weeks[i, order].tolist(), confirm=confirm)
-    with np.errstate(invalid="ignore"):
-        changes = 100.0 * (sums[:, 1:] / sums[:, :1] - 1.0)
+    sums, new, _ = sums_over_time(cohort)
+    codes = responses(cohort)
+    planned = planned_rlt(cohort)
+    baseline = ~np.isnan(sums[:, 0]) & planned
+    days = np.stack([cohort.number(f"fu{k}_date") for k in range(1, FOLLOW_UPS + 1)], axis=1)
+    weeks = (days - cohort.number("baseline_date")[:, None]) / 7
+    late = days > np.where(np.isnan(cohort.number("surgery_date")), np.inf, cohort.number("surgery_date"))[:, None]
+    absent = np.isnan(weeks) | late
+    codes = np.where(absent, int(Response.NE), codes)
+    best = np.where(baseline, best_responses(codes, weeks, confirm=confirm, stable_weeks=stable_weeks), int(Response.NE))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        changes = np.where(absent, np.nan, 100.0 * (sums[:, 1:] / sums[:, :1] - 1.0))
     seen = ~np.isnan(changes)
     lowest = np.where(seen.any(axis=1), np.min(np.where(seen, changes, np.inf), axis=1), np.nan)
     order = np.argsort(-np.where(np.isnan(lowest), -np.inf, lowest), kind="stable")
+    ids = cohort.columns["patient_id"]
     waterfall = [
-        {
-            "patient": str(cohort.columns["patient_id"][i]),
-            "best_change_pct": float(lowest[i]),
-            "response": Response(int(best[i])).name,
-        }
-        for i in order
-        if baseline[i] and np.isfinite(lowest[i])
+        {"patient": str(ids[i]), "best_change_pct": float(lowest[i]), "response": Response(int(best[i])).name}
+        for i in order if baseline[i] and np.isfinite(lowest[i])
     ]
+    notes = []
+    scans = [k for k in range(1, FOLLOW_UPS + 1) if cohort.has(f"fu{k}_sum_mm")]
+    without = [str(k) for k in scans if f"fu{k}_new_lesion" not in cohort.columns]
+    if without:
+        notes.append(f"new lesions are not recorded for scan {', '.join(without)}: the response there is by the sums alone")
+    blank = int(np.sum(np.isnan(new) & ~absent & ~np.isnan(sums[:, 1:]) & baseline[:, None]))
+    if blank:
+        notes.append(f"{blank} scans do not say whether there was a new lesion: not evaluated, unless the sum progressed")
+    if np.any(late & ~np.isnan(sums[:, 1:]) & baseline[:, None]):
+        notes.append(f"{int(np.sum(late & ~np.isnan(sums[:, 1:]) & baseline[:, None]))} scans after surgery were not counted")
     return {
-        "objective_response": _among(best <= Response.PR, baseline, planned_rlt(cohort)).as_json(),
-        "disease_control": _among(best <= Response.SD, baseline, planned_rlt(cohort)).as_json(),
+        "objective_response": _among(best <= Response.PR, baseline, planned).as_json(),
+        "disease_control": _among(best <= Response.SD, baseline, planned).as_json(),
         "counts": {r.name: int((best[baseline] == r).sum()) for r in Response},
         "confirmed": confirm,
+        "rule": "RECIST 1.1", "least_weeks_of_stable_disease": stable_weeks,
         "waterfall": waterfall,
+        "notes": notes,
     }
 
 
@@ -129,9 +151,19 @@ def downstaging(cohort: Cohort) -> dict[str, Any] | None:
     """Per vessel, in patients planned for radioligand therapy: contact lost among those with contact; resectability class."""
     members = planned_rlt(cohort)
     vessels = [v for v in VESSELS if cohort.has(f"{v}_before_deg", f"{v}_after_deg")]
-    if not vessels:
+    staged = cohort.has("stage_before", "stage_after")
+    if not vessels and not staged:
         return None
     found: dict[str, Any] = {"vessels": {}}
+    if staged:
+        stages = {"": -1, "I": 1, "II": 2, "III": 3, "IV": 4}
+        before, after = (np.array([stages[s] for s in cohort.text(f"stage_{when}").tolist()]) for when in ("before", "after"))
+        fell = is_downstaged(before, after)
+        could = members & (before > 1)
+        found["stage"] = {
+            "lower": Rate(int((could & (fell == 1)).sum()), int((could & (fell >= 0)).sum()), int((could & (fell < 0)).sum())).as_json(),
+            "table": [[int((members & (before == a) & (after == b)).sum()) for b in (1, 2, 3, 4)] for a in (1, 2, 3, 4)],
+        }
     for v in vessels:
         before, after = cohort.number(f"{v}_before_deg"), cohort.number(f"{v}_after_deg")
         touching = (before > 0) & members
@@ -147,7 +179,7 @@ def downstaging(cohort: Cohort) -> dict[str, Any] | None:
             ).as_json(),
             "median_change_deg": float(np.median((after - before)[known])) if known.any() else None,
         }
-    if cohort.has("site"):
+    if vessels and cohort.has("site"):
         head = np.isin(cohort.text("site"), ["head", "uncinate", "neck"])
         known = members & (cohort.text("site") != "")
         codes = {when: _class(cohort, vessels, head, when) for when in ("before", "after")}
@@ -172,15 +204,25 @@ def _class(cohort: Cohort, vessels: list[str], head: NDArray[np.bool_], when: st
     return np.where(both < 0, np.nan, both.astype(float))
 
 
-def downgrading(cohort: Cohort) -> dict[str, Any] | None:
-    """Grade before and after by group, with exact intervals.
+def grades(cohort: Cohort, when: str) -> NDArray[np.int_]:
+    """WHO grade by Ki-67 before or after; an interval such as ``<3`` has one where both of its ends have it."""
+    low, high = cohort.bounds(f"ki67_{when}_pct")
+    a, b = who_grade(low), who_grade(high)
+    return np.asarray(np.where(a == b, a, -1), int)
 
-    A biopsy and a resection differ by sampling alone: the group that went straight to surgery shows how often.
+
+def downgrading(cohort: Cohort) -> dict[str, Any] | None:
+    """Grade before and after by group, with exact intervals, against what sampling alone does.
+
+    Two nulls stand beside the count: the group that went straight to surgery, whose biopsies and resections differ by sampling
+    only; and counting alone, had each specimen 500 cells and the tumour not changed (an assumption that leaves out differences
+    between parts of a tumour, so it expects too little).
     """
-    if not cohort.has("ki67_before_pct", "ki67_after_pct"):
+    if not (cohort.has("ki67_before_pct") or "ki67_before_pct" in cohort.intervals) or "ki67_after_pct" not in cohort.columns:
         return None
-    before, after = who_grade(cohort.number("ki67_before_pct")), who_grade(cohort.number("ki67_after_pct"))
+    before, after = grades(cohort, "before"), grades(cohort, "after")
     found: dict[str, Any] = {"note": "a lower grade is not proof of an effect: upfront_surgery shows what sampling alone does"}
+    rates = {}
     for name in ("rlt", "upfront_surgery"):
         members = np.asarray(cohort.text("group") == name, bool)
         known = (before > 0) & (after > 0) & members
@@ -189,17 +231,65 @@ def downgrading(cohort: Cohort) -> dict[str, Any] | None:
         could = known & (before > 1)
         specimens = cohort.text("specimen_before")[known].tolist()
         missing = int((members & ~known).sum())
+        lower = (is_downgraded(before, after) == 1) & could
+        rates[name] = (int(lower.sum()), int(could.sum()))
         found[name] = {
-            "lower": Rate(int(((is_downgraded(before, after) == 1) & could).sum()), int(could.sum()), missing).as_json(),
+            "lower": Rate(*rates[name], missing).as_json(),
             "higher": Rate(int((known & (after > before)).sum()), int(known.sum()), missing).as_json(),
             "table": [[int((known & (before == a) & (after == b)).sum()) for b in (1, 2, 3)] for a in (1, 2, 3)],
             "specimens_before": {s or "not stated": specimens.count(s) for s in sorted(set(specimens))},
+            "counting_null": _counting_null(cohort.number("ki67_before_pct"), before, could, int(lower.sum())),
         }
-    return found
+    if len(rates) == 2 and all(total for _, total in rates.values()):
+        found["against_sampling"] = _against(rates["rlt"], rates["upfront_surgery"])
+    return found if rates else None
+
+
+CELLS = 500
+"""Cells that are counted for a Ki-67 (WHO 2022: at least)."""
+
+
+def _counting_null(ki67: NDArray[np.float64], before: NDArray[np.int_], could: NDArray[np.bool_], observed: int) -> dict[str, Any] | None:
+    """Patients expected in a lower grade by counting alone, and the chance of as many as were seen."""
+    from scipy.stats import betabinom
+
+    exact = could & ~np.isnan(ki67)
+    if not exact.any() or exact.sum() > 20_000:
+        return None
+    positive = np.round(ki67[exact] / 100.0 * CELLS)
+    # Positive cells that still make the grade: below it the second count is of a lower grade.
+    least = np.where(before[exact] == 2, np.ceil(G2_KI67_PCT / 100.0 * CELLS), np.floor(G3_KI67_ABOVE_PCT / 100.0 * CELLS) + 1)
+    chance = betabinom.cdf(least - 1, CELLS, positive + 0.5, CELLS - positive + 0.5)
+    ways = np.ones(1)
+    for p in chance if len(chance) <= 3000 else ():
+        ways = np.convolve(ways, [1.0 - p, p])
+    tail = float(ways[observed:].sum()) if len(chance) <= 3000 else None
+    return {"expected": float(chance.sum()), "observed": observed, "n": int(exact.sum()), "p_as_many": tail, "cells": CELLS,
+            "label": "assumption"}
+
+
+def _against(treated: tuple[int, int], null: tuple[int, int]) -> dict[str, Any]:
+    """Difference of two proportions: Newcombe's interval (doi 10.1002/(SICI)1097-0258(19980430)17:8<873), Fisher's P."""
+    from scipy.stats import fisher_exact
+
+    (a, n), (b, m) = treated, null
+
+    def wilson(x: int, total: int) -> tuple[float, float]:
+        p, z = x / total, 1.959963984540054
+        centre, half = p + z * z / (2 * total), z * np.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+        return float((centre - half) / (1 + z * z / total)), float((centre + half) / (1 + z * z / total))
+
+    (l1, u1), (l2, u2), d = wilson(a, n), wilson(b, m), a / n - b / m
+    low, high = d - np.hypot(a / n - l1, u2 - b / m), d + np.hypot(u1 - a / n, b / m - l2)
+    return {"difference": d, "ci95": [float(low), float(high)], "fisher_p": float(fisher_exact([[a, n - a], [b, m - b]])[1])}
+
+
+SEVERE = ("III", "IIIa", "IIIb", "IV", "IVa", "IVb", "V")
+MORTALITY_DAYS = 90.0
 
 
 def surgery(cohort: Cohort) -> dict[str, Any] | None:
-    """Surgery, R0 by each of three denominators, complications; each by group."""
+    """Surgery, R0 by each of three denominators, complications, 90-day mortality and length of stay; each by group."""
     if "surgery_date" not in cohort.columns:
         return None
     groups = {name: np.asarray(cohort.text("group") == name, bool) for name in ("rlt", "upfront_surgery")}
@@ -208,33 +298,32 @@ def surgery(cohort: Cohort) -> dict[str, Any] | None:
 
 def _surgery_of(cohort: Cohort, members: NDArray[np.bool_]) -> dict[str, Any]:
     operated = members & ~np.isnan(cohort.number("surgery_date"))
-    margin = cohort.text("margin")
+    margin, clavien, popf = cohort.text("margin"), cohort.text("clavien_dindo"), cohort.text("popf")
     r0 = margin == "R0"
     treated = members & (~np.isnan(cohort.number("rlt_start_date")) | operated)
-    grade = np.array([int(parse_clavien_dindo(g)) if g else -1 for g in cohort.text("clavien_dindo").tolist()])
-    popf = cohort.text("popf")
     rules = sorted({float(v) for v in cohort.number("margin_rule_mm")[operated & (margin != "")]})
+    days = cohort.number("last_date") - cohort.number("surgery_date")
+    died = cohort.number("died") == 1
+    early = operated & died & (days <= MORTALITY_DAYS)
+    known = operated & (early | (days >= MORTALITY_DAYS))
+    stay = np.where(np.isnan(cohort.number("length_of_stay_d")), cohort.number("discharge_date") - cohort.number("surgery_date"),
+                    cohort.number("length_of_stay_d"))[operated]
+    stayed = stay[~np.isnan(stay)]
     found: dict[str, Any] = {
         "operated": Rate(int(operated.sum()), int(members.sum())).as_json(),
         "r0_of_enrolled": Rate(int((r0 & operated).sum()), int(members.sum())).as_json(),
         "r0_of_treated": Rate(int((r0 & operated).sum()), int(treated.sum())).as_json(),
-        "r0_of_resected": Rate(
-            int((r0 & operated).sum()), int((operated & (margin != "")).sum()), int((operated & (margin == "")).sum())
-        ).as_json(),
+        "r0_of_resected": _among(r0, margin != "", operated).as_json(),
         "margin_rules_mm": rules,
-        "severe_complication": Rate(
-            int((operated & (is_severe(grade) == 1)).sum()),
-            int((operated & (grade >= 0)).sum()),
-            int((operated & (grade < 0)).sum()),
-        ).as_json(),
-        "death_after_surgery": Rate(
-            int((operated & (grade == 7)).sum()), int((operated & (grade >= 0)).sum()), int((operated & (grade < 0)).sum())
-        ).as_json(),
-        "fistula_b_or_c": Rate(
-            int((operated & np.isin(popf, ["B", "C"])).sum()),
-            int((operated & (popf != "")).sum()),
-            int((operated & (popf == "")).sum()),
-        ).as_json(),
+        "severe_complication": _among(np.isin(clavien, SEVERE), clavien != "", operated).as_json(),
+        "clavien_dindo": {g: int((operated & (clavien == g)).sum()) for g in ("0", "I", "II", *SEVERE)},
+        "death_after_surgery": _among(clavien == "V", clavien != "", operated).as_json(),
+        "mortality_90_days": Rate(int(early.sum()), int(known.sum()), int((operated & ~known).sum())).as_json(),
+        "fistula_b_or_c": _among(np.isin(popf, ["B", "C"]), popf != "", operated).as_json(),
+        "length_of_stay_days": None if not stayed.size else {
+            "n": int(stayed.size), "missing": int(np.isnan(stay).sum()), "median": float(np.median(stayed)),
+            "quartiles": [float(v) for v in np.quantile(stayed, [0.25, 0.75])],
+        },
     }
     if len(rules) > 1:
         found["margin_warning"] = "margins were judged by different rules: do not pool R0"

@@ -5,20 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from neorlt.clinic.ctcae import DEFAULT_VERSION
+from neorlt.clinic.recist import STABLE_DISEASE_WEEKS
 from neorlt.cohorts.analysis import analyse
+from neorlt.cohorts.comparison import IMPUTATIONS
+from neorlt.cohorts.contributions import contributions
 from neorlt.cohorts.exports import read_source
 from neorlt.cohorts.guessing import propose
 from neorlt.cohorts.mapping import read_map
 from neorlt.cohorts.reading import read_cohort
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
+from neorlt.reporting.cohort import figure_names, render_cohort
 
 
 def cohort_command(
     table: Path, out: Path, *, map_file: Path | None = None, dictionary: Path | None = None, seed: int = 1, confirm: bool = False,
-    landmark_months: float | None = None,
+    landmark_months: float | None = None, stable_weeks: float = STABLE_DISEASE_WEEKS, ctcae_version: str = DEFAULT_VERSION,
+    imputations: int = IMPUTATIONS, include_unchecked: bool = False, export_likelihood: bool = False,
 ) -> dict[str, Any]:
-    """Analyse a table and write ``cohort.json``, pictures and ``run.json`` into ``out``.
+    """Analyse a table and write ``report.html``, ``cohort.json`` and ``run.json`` into ``out``.
 
     Raises
     ------
@@ -26,14 +32,17 @@ def cohort_command(
         If the table is wrong (:class:`neorlt.cohorts.reading.TableError` names every row); nothing is written then.
     """
     cohort = read_cohort(Path(table), None if map_file is None else read_map(map_file), dictionary)
-    document, pictures = analyse(cohort, seed=seed, confirm=confirm, landmark_months=landmark_months)
     inputs = [Path(path) for path in (table, map_file, dictionary) if path is not None]
-    options = {"confirm": confirm, "landmark_months": landmark_months}
+    options = {"confirm": confirm, "landmark_months": landmark_months, "stable_weeks": stable_weeks, "ctcae_version": ctcae_version,
+               "imputations": imputations, "include_unchecked": include_unchecked}
+    document = analyse(cohort, seed=seed, **options)
+    document["run"] = {"command": "cohort", "seed": seed, **options}
     with result_folder(out, "cohort", inputs=inputs, options=options, seed=seed) as folder:
         write_json(folder / "cohort.json", document)
-        for name, text in pictures.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    return {**document, "figures": sorted(pictures)}
+        (folder / "report.html").write_text(render_cohort(document), encoding="utf-8")
+        if export_likelihood:
+            write_json(folder / "likelihood.json", contributions(cohort))
+    return {**document, "figures": figure_names(document)}
 
 
 def map_command(table: Path, out: Path, *, dictionary: Path | None = None) -> dict[str, Any]:
