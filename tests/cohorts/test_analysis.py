@@ -36,8 +36,10 @@ def test_command_writes_what_it_returns(analysed: tuple[dict[str, Any], Path]) -
     assert {"n", "response", "downstaging", "downgrading", "surgery", "survival"} <= set(document)
     written = json.loads((out / "cohort.json").read_text(encoding="utf-8"))
     assert written["survival"] == document["survival"]
-    assert sorted(p.name for p in out.iterdir()) == sorted(["cohort.json", "run.json", *document["figures"]])
-    assert "survival.svg" in document["figures"]
+    assert sorted(p.name for p in out.iterdir()) == ["cohort.json", "report.html", "run.json"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}-t"' in page for name in document["figures"])
+    assert {"flow", "survival-overall_survival", "incidence-progression_free_survival", "forest", "swimmer"} <= set(document["figures"])
     assert document["n"] == document["groups"]["rlt"] + document["groups"]["upfront_surgery"]
 
 
@@ -89,9 +91,7 @@ def test_time_varying_analysis_is_unbiased_over_many_null_cohorts(tmp_path: Path
         rows = ["patient_id,group,baseline_date,surgery_date,last_date,died"]
         for i in range(n):
             day = [str(np.datetime64("2015-01-01") + int(m * 30.4375)) for m in (0.0, cut[i], end[i])]
-            rows.append(
-                f"P{i},rlt,{day[0]},{day[1] if wants[i] and cut[i] < end[i] else ''},{day[2]},{'yes' if death[i] <= 60 else 'no'}"
-            )
+            rows.append(f"P{i},rlt,{day[0]},{day[1] if wants[i] and cut[i] < end[i] else ''},{day[2]},{'yes' if death[i] <= 60 else 'no'}")
         path = tmp_path / "t.csv"
         path.write_text("\n".join(rows), encoding="utf-8")
         found = surgery_analysis(read_cohort(path))
@@ -132,9 +132,7 @@ def test_response_keeps_every_planned_patient_in_the_denominator(tmp_path: Path)
 
 def test_parts_without_columns_say_why(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text(
-        "patient_id,group,baseline_date,last_date,died\nA,rlt,2020-01-01,2021-01-01,no\nB,rlt,2020-01-01,2021-06-01,yes\n"
-    )
+    path.write_text("patient_id,group,baseline_date,last_date,died\nA,rlt,2020-01-01,2021-01-01,no\nB,rlt,2020-01-01,2021-06-01,yes\n")
     found = cohort_command(path, tmp_path / "out")
     assert found["response"] is None
     assert "sum_before_mm" in found["reasons"]["response"]
@@ -200,3 +198,224 @@ def test_exact_intervals_leave_the_stated_tails(events: int, total: int) -> None
         assert binom.sf(events - 1, total, low) == pytest.approx(0.025, abs=1e-9)
     if events < total:
         assert binom.cdf(events, total, high) == pytest.approx(0.025, abs=1e-9)
+
+
+def test_survival_of_the_synthetic_cohort_is_that_of_r(analysed: tuple[dict[str, Any], Path]) -> None:
+    """Kaplan–Meier, crude Cox, progression-free survival, competing risks, and surgery as a time-varying covariate."""
+    from .test_survival import R, of
+
+    document = analysed[0]
+    for key, topic in (("survival", "km_cohort_rlt_log-log"), ("progression_free", "km_cohort_pfs_log-log")):
+        found, expected = document[key]["groups"]["rlt"], of(topic)
+        assert found["median_months"] == pytest.approx(expected["median"], rel=1e-6)
+        assert found["median_ci95"] == pytest.approx([expected["median_low"], expected["median_high"]], rel=1e-6)
+        for month in ("12", "36", "60"):
+            at = found["survival"][month]
+            assert at["estimate"] == pytest.approx(expected[f"S_{month}"], rel=1e-6)
+            assert at["ci95"] == pytest.approx([expected[f"low_{month}"], expected[f"high_{month}"]], rel=1e-6)
+    term = document["survival"]["cox_crude"]["terms"][0]
+    assert term["coef"] == pytest.approx(R["cox_cohort_crude", "coef_rlt"], rel=1e-6)
+    assert term["se"] == pytest.approx(R["cox_cohort_crude", "se_rlt"], rel=1e-6)
+    effect = document["surgery_effect"]["time_varying"]["hazard_ratio"]
+    assert np.log(effect) == pytest.approx(R["cox_cohort_time_varying_adjusted", "coef_operated"], rel=1e-6)
+    assert effect == pytest.approx(0.8438, abs=5e-5)
+
+
+def test_competing_risks_of_the_synthetic_cohort_are_those_of_r(table: Path) -> None:
+    from neorlt.cohorts import outcomes
+    from neorlt.cohorts.survival import aalen_johansen
+
+    from .test_survival import of
+
+    endpoint = outcomes.progression_free(read_cohort(table))
+    assert endpoint is not None
+    fit = aalen_johansen(endpoint.months, endpoint.cause, endpoint.causes)
+    for quantity, value in of("aj_cohort").items():
+        month = float(quantity.rpartition("_")[2])
+        found = fit.standard_error("progression", month) if quantity.startswith("se") else fit.at("progression", month)
+        assert found == pytest.approx(value, rel=1e-6)
+
+
+HEAD = "patient_id,group,baseline_date,last_date,died,sum_before_mm,fu1_date,fu1_sum_mm,fu1_new_lesion"
+
+
+def small(tmp_path: Path, head: str, *rows: str) -> Any:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([head, *rows]), encoding="utf-8")
+    return read_cohort(path)
+
+
+def test_a_blank_new_lesion_is_not_none(tmp_path: Path) -> None:
+    cohort = small(
+        tmp_path,
+        HEAD,
+        "A,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,60,",
+        "B,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,60,no",
+        "C,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,130,",
+    )
+    found = response(cohort)
+    assert found is not None
+    assert found["counts"] == {"CR": 0, "PR": 1, "SD": 0, "PD": 1, "NE": 1}
+    assert "2 scans do not say" in found["notes"][0]
+
+
+def test_scans_after_surgery_are_no_response(tmp_path: Path) -> None:
+    cohort = small(tmp_path, HEAD + ",surgery_date", "A,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,0,no,2020-03-01")
+    found = response(cohort)
+    assert found is not None
+    assert found["counts"]["NE"] == 1
+    assert found["waterfall"] == []
+
+
+def test_ninety_day_mortality_needs_ninety_days(tmp_path: Path) -> None:
+    from neorlt.cohorts.rates import surgery
+
+    head = "patient_id,group,baseline_date,surgery_date,last_date,died,discharge_date,clavien_dindo"
+    cohort = small(
+        tmp_path,
+        head,
+        "A,rlt,2020-01-01,2020-02-01,2020-03-01,yes,,V",
+        "B,rlt,2020-01-01,2020-02-01,2020-03-01,no,2020-02-11,III",
+        "C,rlt,2020-01-01,2020-02-01,2021-03-01,yes,2020-02-09,",
+        "D,rlt,2020-01-01,2020-02-01,2020-05-01,no,,0",
+    )
+    found = surgery(cohort)
+    assert found is not None
+    rlt = found["rlt"]
+    assert (rlt["mortality_90_days"]["events"], rlt["mortality_90_days"]["total"], rlt["mortality_90_days"]["missing"]) == (1, 3, 1)
+    assert rlt["length_of_stay_days"] == {"n": 2, "missing": 2, "median": 9.0, "quartiles": [8.5, 9.5]}
+    assert (rlt["severe_complication"]["events"], rlt["severe_complication"]["total"], rlt["severe_complication"]["missing"]) == (2, 3, 1)
+
+
+def test_an_interval_has_a_grade_where_both_of_its_ends_have_it(tmp_path: Path) -> None:
+    from neorlt.cohorts.rates import downgrading, grades
+
+    head = "patient_id,group,baseline_date,last_date,died,surgery_date,ki67_before_pct,ki67_after_pct"
+    rows = [
+        f"P{k},rlt,2020-01-01,2021-01-01,no,2020-06-01,{b},{a}"
+        for k, (b, a) in enumerate([("<3", "2"), ("10-15", "2"), ("1-5", "2"), (">20", "5"), ("8", "<3"), ("8", "")])
+    ]
+    cohort = small(tmp_path, head, *rows)
+    assert grades(cohort, "before").tolist() == [1, 2, -1, 3, 2, 2]
+    found = downgrading(cohort)
+    assert found is not None
+    assert (found["rlt"]["lower"]["events"], found["rlt"]["lower"]["total"], found["rlt"]["lower"]["missing"]) == (3, 3, 2)
+    assert "against_sampling" not in found
+
+
+def test_sampling_null_by_hand(tmp_path: Path) -> None:
+    from scipy.stats import fisher_exact
+
+    from neorlt.cohorts.rates import _against, downgrading
+
+    head = "patient_id,group,baseline_date,last_date,died,surgery_date,ki67_before_pct,ki67_after_pct"
+    rows = [
+        f"P{g}{k},{g},2020-01-01,2021-01-01,no,2020-06-01,5,{1 if k < lower else 5}"
+        for g, n, lower in (("rlt", 20, 9), ("upfront_surgery", 30, 4))
+        for k in range(n)
+    ]
+    found = downgrading(small(tmp_path, head, *rows))
+    assert found is not None
+    against = found["against_sampling"]
+    assert against["difference"] == pytest.approx(9 / 20 - 4 / 30)
+    assert against["fisher_p"] == pytest.approx(float(fisher_exact(np.array([[9, 11], [4, 26]]))[1]))
+    # Newcombe 1998, table II, method 10: 56/70 against 48/80.
+    assert _against((56, 70), (48, 80))["ci95"] == pytest.approx([0.0524, 0.3339], abs=5e-5)
+    null = found["rlt"]["counting_null"]
+    assert null["observed"] == 9
+    assert 0 < null["expected"] < 2
+    assert null["p_as_many"] < 1e-4
+
+
+def test_toxicity_by_version(tmp_path: Path) -> None:
+    from neorlt.cohorts.toxicity import toxicity
+
+    head = "patient_id,group,baseline_date,last_date,died,neutrophils_nadir_e9_per_l,lymphocytes_nadir_e9_per_l,platelets_nadir_e9_per_l,"
+    head += "platelets_lln_e9_per_l,tox_nausea_grade,ctcae_version"
+    rows = [
+        "A,rlt,2020-01-01,2021-01-01,no,0.3,0.1,15,150,1,5.0",
+        "B,rlt,2020-01-01,2021-01-01,no,3,1.5,200,150,3,5.0",
+        "C,rlt,2020-01-01,2021-01-01,no,,,,150,,4.03",
+    ]
+    cohort = small(tmp_path, head, *rows)
+    five, six = toxicity(cohort, "5.0"), toxicity(cohort, "6.0")
+    assert five is not None
+    assert six is not None
+    assert five["laboratory"]["neutrophils"]["counts"]["4"] == 1
+    assert six["laboratory"]["neutrophils"]["counts"]["3"] == 1
+    assert six["laboratory"]["platelets"]["counts"]["3"] == 1
+    assert six["laboratory"]["lymphocytes"]["reason"].startswith("not available in NCI CTCAE v6.0")
+    assert five["laboratory"]["neutrophils"]["grade_0_or_1_not_told_apart"] == 1
+    part = five["laboratory"]["neutrophils"]["grade_3_or_4"]
+    assert (part["events"], part["total"], part["missing"]) == (1, 2, 1)
+    assert five["recorded"]["nausea"]["counts"]["3"] == 1
+    assert "different versions" in five["notes"][0]
+
+
+def test_quality_of_life_over_time(tmp_path: Path) -> None:
+    from neorlt.cohorts.quality import quality
+
+    items = [f"qlq{v}_q{k}" for v in (0, 1) for k in range(1, 31)]
+    head = ",".join(["patient_id,group,baseline_date,last_date,died,qlq1_date", *items])
+    rows = []
+    for p in range(4):
+        before = ["1"] * 28 + ["7", "7"]
+        after = ["2"] * 28 + ["4", "4"] if p < 3 else [""] * 30
+        rows.append(",".join([f"P{p},rlt,2020-01-01,2021-01-01,no,{'2020-07-01' if p < 3 else ''}", *before, *after]))
+    found = quality(small(tmp_path, head, *rows))
+    assert found is not None
+    first, later = found["groups"]["rlt"]
+    assert (first["answered"], later["answered"], later["of"]) == (4, 3, 4)
+    assert later["median_months"] == pytest.approx(6.0, abs=0.1)
+    assert later["scales"]["PF2"]["change"]["mean"] == pytest.approx(-100 / 3)
+    assert later["scales"]["summary"]["change"] == {"n": 3, "mean": pytest.approx(-100 / 3), "ci95": [pytest.approx(-100 / 3)] * 2}
+
+
+def test_missing_ki67_neither_drops_patients_nor_leaves_the_model(table: Path, tmp_path: Path) -> None:
+    lines = table.read_text(encoding="utf-8").splitlines()
+    head = lines[0].split(",")
+    where, rng = head.index("ki67_before_pct"), np.random.default_rng(5)
+    gappy = [lines[0]]
+    for line in lines[1:]:
+        cells = line.split(",")
+        cells[where] = "" if rng.random() < 0.4 else cells[where]
+        gappy.append(",".join(cells))
+    path = tmp_path / "gappy.csv"
+    path.write_text("\n".join(gappy), encoding="utf-8")
+    document = cohort_command(path, tmp_path / "out", imputations=10)
+    ratios = document["comparison"]["hazard_ratio"]
+    assert ratios["imputed"]["n"] == 700
+    assert ratios["adjusted"]["n"] == 700 - document["missing"]["ki67_before_pct"]
+    low, high = ratios["imputed"]["ci95"]
+    assert low < 0.6 < high
+    assert document["surgery_effect"]["adjusted_for"] == ["log2_size", "log2_ki67"]
+    assert document["surgery_effect"]["imputed"]["log2_ki67"] > 100
+    assert any("imputed" in warning for warning in document["warnings"])
+    assert document["comparison"]["e_value"]["imputed"]["estimate"] > 1
+
+
+def test_what_is_shared_holds_no_patient(table: Path, tmp_path: Path) -> None:
+    from neorlt.cohorts.contributions import LEAST, contributions
+
+    cohort = read_cohort(table)
+    shared = contributions(cohort)
+    text = json.dumps(shared)
+    assert "SYN-" not in text
+    assert "20" + "13-" not in text
+    assert sum(arm["n"] for arm in shared["arms"]) == int(
+        ((cohort.text("group") == "rlt") & ~np.isnan(cohort.number("sum_before_mm"))).sum()
+    )
+    for arm in shared["arms"]:
+        assert arm["n"] >= LEAST
+        assert sum(arm["best_response"].values()) == arm["n"]
+        assert all(visit["log_change"]["n"] >= LEAST for visit in arm["visits"])
+        rows = arm["progression_free"]["intervals"]
+        assert all(row["at_risk"] >= LEAST for row in rows)
+    few = small(
+        tmp_path,
+        HEAD + ",ki67_before_pct",
+        *[f"P{k},rlt,2020-01-01,2021-01-01,no,100,2020-04-01,60,no,{30 if k == 0 else 8}" for k in range(9)],
+    )
+    assert [arm["grade"] for arm in contributions(few)["arms"]] == ["G2 or G3"]
+    with pytest.raises(InputError, match="too few"):
+        contributions(small(tmp_path, HEAD, "A,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,60,no"))

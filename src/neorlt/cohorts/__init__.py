@@ -9,8 +9,9 @@ from neorlt.core.offers import offers
 if TYPE_CHECKING:
     from neorlt.cohorts.analysis import analyse
     from neorlt.cohorts.cohort import Cohort
+    from neorlt.cohorts.hazards import Cox, cox
     from neorlt.cohorts.reading import read_cohort
-    from neorlt.cohorts.survival import Cox, KaplanMeier, cox, kaplan_meier, logrank, reverse_kaplan_meier
+from neorlt.cohorts.survival import KaplanMeier, kaplan_meier, logrank, reverse_kaplan_meier
 
 __all__ = [
     "Cohort",

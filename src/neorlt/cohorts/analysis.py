@@ -31,17 +31,34 @@ DRAWN_POINTS = 400
 """Points of a curve that are kept for the figures; the estimates themselves use all."""
 SWIMMERS = 60
 TABLE_ONE = (
-    ("age_y", "number"), ("sex", "text"), ("site", "text"), ("size_before_mm", "number"), ("sum_before_mm", "number"),
-    ("ki67_before_pct", "number"), ("grade_before", "grade"), ("stage_before", "text"), ("nodes_positive", "flag"),
-    ("liver_metastases", "flag"), ("cycles", "number"), ("activity_gbq", "number"), ("platelets_e9_per_l", "number"),
-    ("haemoglobin_g_dl", "number"), ("egfr_ml_min", "number"),
+    ("age_y", "number"),
+    ("sex", "text"),
+    ("site", "text"),
+    ("size_before_mm", "number"),
+    ("sum_before_mm", "number"),
+    ("ki67_before_pct", "number"),
+    ("grade_before", "grade"),
+    ("stage_before", "text"),
+    ("nodes_positive", "flag"),
+    ("liver_metastases", "flag"),
+    ("cycles", "number"),
+    ("activity_gbq", "number"),
+    ("platelets_e9_per_l", "number"),
+    ("haemoglobin_g_dl", "number"),
+    ("egfr_ml_min", "number"),
 )
 
 
 def analyse(
-    cohort: Cohort, *, seed: int = 1, confirm: bool = False, landmark_months: float | None = None,
-    stable_weeks: float = recist.STABLE_DISEASE_WEEKS, ctcae_version: str = ctcae.DEFAULT_VERSION,
-    imputations: int = comparison.IMPUTATIONS, include_unchecked: bool = False,
+    cohort: Cohort,
+    *,
+    seed: int = 1,
+    confirm: bool = False,
+    landmark_months: float | None = None,
+    stable_weeks: float = recist.STABLE_DISEASE_WEEKS,
+    ctcae_version: str = ctcae.DEFAULT_VERSION,
+    imputations: int = comparison.IMPUTATIONS,
+    include_unchecked: bool = False,
 ) -> dict[str, Any]:
     """Everything that a table allows, as one document.
 
@@ -57,9 +74,7 @@ def analyse(
         "toxicity": lambda: toxicity(cohort, ctcae_version),
         "quality_of_life": lambda: quality(cohort, include_unchecked=include_unchecked),
         "comparison": lambda: comparison.compare_groups(cohort, seed=seed, imputations=imputations),
-        "surgery_effect": lambda: immortal.surgery_analysis(
-            cohort, landmark_months=landmark_months, seed=seed, imputations=imputations
-        ),
+        "surgery_effect": lambda: immortal.surgery_analysis(cohort, landmark_months=landmark_months, seed=seed, imputations=imputations),
     }
     document: dict[str, Any] = {
         "n": cohort.n,
@@ -79,8 +94,7 @@ def analyse(
     warnings += _warnings(document)
     document["swimmers"] = swimmers(cohort)
     document["missing"] = {
-        name: int(np.sum(values == "") if values.dtype == object else np.isnan(values).sum())
-        for name, values in cohort.columns.items()
+        name: int(np.sum(values == "") if values.dtype == object else np.isnan(values).sum()) for name, values in cohort.columns.items()
     }
     document["reasons"], document["warnings"] = reasons, list(dict.fromkeys(warnings))
     return document
@@ -93,9 +107,12 @@ def _times(cohort: Cohort, reasons: dict[str, str]) -> dict[str, Any]:
         description, fits = outcomes.describe(cohort, endpoint)
         found[keys[endpoint.key]] = description
         members = outcomes.members(cohort, endpoint)
+        last = max(float(endpoint.months[group].max()) for group in members.values())
+        step = next(s for s in (3, 6, 12, 24, 36, 60, 120, 1200) if last / s <= 8)
         found["curves"][endpoint.key] = {
-            "title": endpoint.title, "time_zero": endpoint.time_zero,
-            "groups": {name: _curve(km, endpoint.months[members[name]]) for name, km in fits.items()},
+            "title": endpoint.title,
+            "time_zero": endpoint.time_zero,
+            "groups": {name: _curve(km, endpoint.months[members[name]], step) for name, km in fits.items()},
         }
         competing = outcomes.competing(cohort, endpoint)
         if competing is not None:
@@ -111,15 +128,19 @@ def _thinned(n: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, n - 1, min(n, DRAWN_POINTS)).round().astype(np.intp)) if n else np.empty(0, np.intp)
 
 
-def _curve(km: KaplanMeier, months: NDArray[np.float64]) -> dict[str, Any]:
+def _curve(km: KaplanMeier, months: NDArray[np.float64], step: float) -> dict[str, Any]:
     keep = _thinned(len(km.time))
     band = [km.interval(float(t)) for t in km.time[keep]]
     end = float(months.max())
-    step = next(s for s in (3, 6, 12, 24, 36, 60, 120, 240) if end / s <= 8)
     ticks = [float(t) for t in np.arange(0, end + 1e-9, step)]
     return {
-        "n": km.n, "events": km.n_events, "end": end, "time": km.time[keep].tolist(), "survival": km.survival[keep].tolist(),
-        "low": [None if np.isnan(v[0]) else v[0] for v in band], "high": [None if np.isnan(v[1]) else v[1] for v in band],
+        "n": km.n,
+        "events": km.n_events,
+        "end": end,
+        "time": km.time[keep].tolist(),
+        "survival": km.survival[keep].tolist(),
+        "low": [None if np.isnan(v[0]) else v[0] for v in band],
+        "high": [None if np.isnan(v[1]) else v[1] for v in band],
         "at_risk": {"months": ticks, "n": [int(np.sum(months >= t)) for t in ticks]},
     }
 
@@ -141,8 +162,10 @@ def _warnings(document: Mapping[str, Any]) -> list[str]:
             found.append("The groups stay unbalanced after weighting (a standardised difference above 0.1).")
         lacking = document["comparison"]["n_without_covariates"]
         if lacking:
-            found.append(f"{lacking} of {document['n']} patients lack a covariate: they are left out of the complete-case comparison "
-                         "and imputed in the one beside it.")
+            found.append(
+                f"{lacking} of {document['n']} patients lack a covariate: they are left out of the complete-case comparison "
+                "and imputed in the one beside it."
+            )
     for part in ("response", "toxicity", "quality_of_life", "progression_free", "recurrence_free"):
         if document.get(part) is not None:
             found += [f"{part.replace('_', ' ').capitalize()}: {note}." for note in document[part].get("notes", ())]
@@ -158,13 +181,18 @@ def flow(cohort: Cohort) -> dict[str, list[dict[str, Any]]]:
     started = ~np.isnan(cohort.number("rlt_start_date"))
     scanned = ~np.isnan(cohort.number("fu1_sum_mm")) & ~np.isnan(cohort.number("sum_before_mm"))
     steps = {
-        "rlt": [("planned for radioligand therapy", np.ones(cohort.n, bool), True), ("started", started, "rlt_start_date" in cohort.columns),
-                ("measured before and after", scanned, cohort.has("sum_before_mm", "fu1_sum_mm")),
-                ("resected", operated, "surgery_date" in cohort.columns),
-                ("R0", operated & (cohort.text("margin") == "R0"), cohort.has("margin"))],
-        "upfront_surgery": [("planned for upfront surgery", np.ones(cohort.n, bool), True),
-                            ("resected", operated, "surgery_date" in cohort.columns),
-                            ("R0", operated & (cohort.text("margin") == "R0"), cohort.has("margin"))],
+        "rlt": [
+            ("planned for radioligand therapy", np.ones(cohort.n, bool), True),
+            ("started", started, "rlt_start_date" in cohort.columns),
+            ("measured before and after", scanned, cohort.has("sum_before_mm", "fu1_sum_mm")),
+            ("resected", operated, "surgery_date" in cohort.columns),
+            ("R0", operated & (cohort.text("margin") == "R0"), cohort.has("margin")),
+        ],
+        "upfront_surgery": [
+            ("planned for upfront surgery", np.ones(cohort.n, bool), True),
+            ("resected", operated, "surgery_date" in cohort.columns),
+            ("R0", operated & (cohort.text("margin") == "R0"), cohort.has("margin")),
+        ],
     }
     found = {}
     for name, rows in steps.items():
@@ -217,7 +245,10 @@ def swimmers(cohort: Cohort) -> dict[str, Any]:
     spread = members[np.argsort(-end[members], kind="stable")]
     chosen = spread if len(spread) <= SWIMMERS else spread[np.unique(np.linspace(0, len(spread) - 1, SWIMMERS).round().astype(int))]
     marks = {
-        "treatment_from": "rlt_start_date", "treatment_to": "rlt_end_date", "surgery": "surgery_date", "progression": "recurrence_date",
+        "treatment_from": "rlt_start_date",
+        "treatment_to": "rlt_end_date",
+        "surgery": "surgery_date",
+        "progression": "recurrence_date",
     }
     scans = [cohort.number(f"fu{k}_date") for k in range(1, FOLLOW_UPS + 1)]
     codes = rates.responses(cohort) if cohort.has("sum_before_mm", "fu1_sum_mm") else None

@@ -200,7 +200,7 @@ def logistic(design: Floats, outcome: Floats, ridge: float = 1e-6) -> tuple[Floa
         beta = beta + move
         if np.max(np.abs(move)) < 1e-10:
             break
-    return beta, np.linalg.inv(information)
+    return beta, np.asarray(np.linalg.inv(information), float)
 
 
 def e_value(ratio: float, low: float, high: float, *, common: bool) -> dict[str, float | None]:

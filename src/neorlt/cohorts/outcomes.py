@@ -51,7 +51,8 @@ class Endpoint:
 def overall(cohort: Cohort) -> Endpoint:
     """Overall survival; by cause where the table has causes of death for every death."""
     died = cohort.number("died") == 1
-    causes, code = ("death",), died.astype(int)
+    causes: tuple[str, ...] = ("death",)
+    code = died.astype(int)
     if cohort.has("cause_of_death") and not np.any(died & (cohort.text("cause_of_death") == "")):
         causes = ("death of disease", "death of treatment", "death of other causes")
         code = np.select([died & (cohort.text("cause_of_death") == c) for c in ("disease", "treatment", "other")], [1, 2, 3], 0)

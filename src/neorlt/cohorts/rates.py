@@ -259,7 +259,7 @@ def _counting_null(ki67: NDArray[np.float64], before: NDArray[np.int_], could: N
     positive = np.round(ki67[exact] / 100.0 * CELLS)
     # Positive cells that still make the grade: below it the second count is of a lower grade.
     least = np.where(before[exact] == 2, np.ceil(G2_KI67_PCT / 100.0 * CELLS), np.floor(G3_KI67_ABOVE_PCT / 100.0 * CELLS) + 1)
-    chance = betabinom.cdf(least - 1, CELLS, positive + 0.5, CELLS - positive + 0.5)
+    chance = np.asarray(betabinom.cdf(least - 1, CELLS, positive + 0.5, CELLS - positive + 0.5), float)
     ways = np.ones(1)
     for p in chance if len(chance) <= 3000 else ():
         ways = np.convolve(ways, [1.0 - p, p])
@@ -281,7 +281,7 @@ def _against(treated: tuple[int, int], null: tuple[int, int]) -> dict[str, Any]:
 
     (l1, u1), (l2, u2), d = wilson(a, n), wilson(b, m), a / n - b / m
     low, high = d - np.hypot(a / n - l1, u2 - b / m), d + np.hypot(u1 - a / n, b / m - l2)
-    return {"difference": d, "ci95": [float(low), float(high)], "fisher_p": float(fisher_exact([[a, n - a], [b, m - b]])[1])}
+    return {"difference": d, "ci95": [float(low), float(high)], "fisher_p": float(fisher_exact(np.array([[a, n - a], [b, m - b]]))[1])}
 
 
 SEVERE = ("III", "IIIa", "IIIb", "IV", "IVa", "IVb", "V")

@@ -139,7 +139,7 @@ def kaplan_meier(
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1.0 - events / at_risk)
         variance = np.cumsum(np.where(at_risk > events, events / (at_risk * (at_risk - events)), np.inf))
-    return KaplanMeier(times, survival, variance, at_risk, events, int(t.size), int(e.sum()))
+    return KaplanMeier(times, np.asarray(survival, float), variance, at_risk, events, int(t.size), int(e.sum()))
 
 
 def _later(when: Floats, weight: Floats, times: Floats) -> Floats:

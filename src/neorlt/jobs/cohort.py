@@ -33,8 +33,10 @@ def cohort_command(
     """
     cohort = read_cohort(Path(table), None if map_file is None else read_map(map_file), dictionary)
     inputs = [Path(path) for path in (table, map_file, dictionary) if path is not None]
-    options = {"confirm": confirm, "landmark_months": landmark_months, "stable_weeks": stable_weeks, "ctcae_version": ctcae_version,
-               "imputations": imputations, "include_unchecked": include_unchecked}
+    options: dict[str, Any] = {
+        "confirm": confirm, "landmark_months": landmark_months, "stable_weeks": stable_weeks, "ctcae_version": ctcae_version,
+        "imputations": imputations, "include_unchecked": include_unchecked,
+    }
     document = analyse(cohort, seed=seed, **options)
     document["run"] = {"command": "cohort", "seed": seed, **options}
     with result_folder(out, "cohort", inputs=inputs, options=options, seed=seed) as folder:

@@ -20,22 +20,45 @@ from neorlt.reporting.views.cells import block, maps, texts
 
 GROUPS = draw.GROUP_NAMES
 NAMES = {
-    "age_y": "age (years)", "male": "male", "sex": "sex", "site": "part of the pancreas", "size_before_mm": "longest diameter (mm)",
-    "sum_before_mm": "sum of target diameters (mm)", "ki67_before_pct": "Ki-67 (%)", "grade_before": "WHO grade by Ki-67",
-    "stage_before": "stage", "nodes_positive": "nodal metastases", "liver_metastases": "liver metastases", "cycles": "cycles",
-    "activity_gbq": "cumulative activity (GBq)", "platelets_e9_per_l": "platelets (10⁹/l)", "haemoglobin_g_dl": "haemoglobin (g/dl)",
-    "egfr_ml_min": "eGFR (ml/min)", "log2_size": "longest diameter (log2)", "log2_ki67": "Ki-67 (log2)",
+    "age_y": "age (years)",
+    "male": "male",
+    "sex": "sex",
+    "site": "part of the pancreas",
+    "size_before_mm": "longest diameter (mm)",
+    "sum_before_mm": "sum of target diameters (mm)",
+    "ki67_before_pct": "Ki-67 (%)",
+    "grade_before": "WHO grade by Ki-67",
+    "stage_before": "stage",
+    "nodes_positive": "nodal metastases",
+    "liver_metastases": "liver metastases",
+    "cycles": "cycles",
+    "activity_gbq": "cumulative activity (GBq)",
+    "platelets_e9_per_l": "platelets (10⁹/l)",
+    "haemoglobin_g_dl": "haemoglobin (g/dl)",
+    "egfr_ml_min": "eGFR (ml/min)",
+    "log2_size": "longest diameter (log2)",
+    "log2_ki67": "Ki-67 (log2)",
 }
 RATIOS = {
-    "crude": "crude", "adjusted": "adjusted, complete cases", "imputed": "adjusted, multiple imputation", "weighted": "overlap weights",
+    "crude": "crude",
+    "adjusted": "adjusted, complete cases",
+    "imputed": "adjusted, multiple imputation",
+    "weighted": "overlap weights",
     "matched": "matched pairs",
 }
 RATES = (
-    ("operated", "resected, of all planned"), ("r0_of_enrolled", "R0, of all planned"), ("r0_of_resected", "R0, of the resected"),
-    ("severe_complication", "Clavien–Dindo III or above"), ("fistula_b_or_c", "pancreatic fistula B or C"),
+    ("operated", "resected, of all planned"),
+    ("r0_of_enrolled", "R0, of all planned"),
+    ("r0_of_resected", "R0, of the resected"),
+    ("severe_complication", "Clavien–Dindo III or above"),
+    ("fistula_b_or_c", "pancreatic fistula B or C"),
     ("mortality_90_days", "death within 90 days of surgery"),
 )
-TIMES = (("survival", "overall survival"), ("progression_free", "progression-free survival"), ("recurrence_free", "recurrence-free survival"))
+TIMES = (
+    ("survival", "overall survival"),
+    ("progression_free", "progression-free survival"),
+    ("recurrence_free", "recurrence-free survival"),
+)
 LIMITS = (
     "Not randomised: what was not recorded is not balanced, so no difference between the groups is shown to be caused by the treatment.",
     "Intervals are 95 %: exact for rates, log-log for survival. They hold chance only, not bias.",
@@ -49,21 +72,48 @@ def render_cohort(document: Mapping[str, Any]) -> str:
     """Return the report of a cohort as one self-contained HTML document."""
     document = block(clean(document))
     template = environment().get_template("cohort.html.j2")
-    sections = [section for section in (
-        _patients(document), _response(document), _surgery(document), _survival(document), _comparison(document), _toxicity(document),
-        _quality(document),
-    ) if section is not None]
-    return template.render({
-        "notice": front.NOTICE,
-        "synthetic": "Every patient is invented." if "synth" in str(document.get("table", "")).lower() else None,
-        "facts": [("Table", str(document.get("table") or "")), ("Patients", str(document.get("n"))),
-                  *((GROUPS.get(g, g), str(n)) for g, n in block(document.get("groups")).items())],
-        "sentences": answer_sentences(document), "sections": sections, "warnings": texts(document.get("warnings")),
-        "limits": LIMITS, "absent": [(_words(k), str(v)) for k, v in block(document.get("reasons")).items()],
-        "run": [("neorlt", __version__), *((_words(k), given(v) if not isinstance(v, bool) else "yes" if v else "no")
-                                            for k, v in block(document.get("run")).items())],
-        "version": re.sub(r"[^\w.+-]", "", __version__), "light": LIGHT, "dark": DARK,
-    }) + "\n"
+    sections = [
+        section
+        for section in (
+            _patients(document),
+            _response(document),
+            _surgery(document),
+            _survival(document),
+            _comparison(document),
+            _toxicity(document),
+            _quality(document),
+        )
+        if section is not None
+    ]
+    return (
+        template.render(
+            {
+                "notice": front.NOTICE,
+                "synthetic": "Every patient is invented." if "synth" in str(document.get("table", "")).lower() else None,
+                "facts": [
+                    ("Table", str(document.get("table") or "")),
+                    ("Patients", str(document.get("n"))),
+                    *((GROUPS.get(g, g), str(n)) for g, n in block(document.get("groups")).items()),
+                ],
+                "sentences": answer_sentences(document),
+                "sections": sections,
+                "warnings": texts(document.get("warnings")),
+                "limits": LIMITS,
+                "absent": [(_words(k), str(v)) for k, v in block(document.get("reasons")).items()],
+                "run": [
+                    ("neorlt", __version__),
+                    *(
+                        (_words(k), given(v) if not isinstance(v, bool) else "yes" if v else "no")
+                        for k, v in block(document.get("run")).items()
+                    ),
+                ],
+                "version": re.sub(r"[^\w.+-]", "", __version__),
+                "light": LIGHT,
+                "dark": DARK,
+            }
+        )
+        + "\n"
+    )
 
 
 def figure_names(document: Mapping[str, Any]) -> list[str]:
@@ -84,13 +134,18 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %" if 0.095 <= value <= 0.905 or value in (0.0, 1.0) else f"{100 * value:.1f} %"
 
 
+def _percents(value: float, low: float, high: float) -> str:
+    """A share with its interval, all with the same decimals: one where an end lies within a tenth of 0 or 1."""
+    digits = 0 if all(0.095 <= v <= 0.905 for v in (value, low, high)) else 1
+    return f"{100 * value:.{digits}f} % ({100 * low:.{digits}f} % to {100 * high:.{digits}f} %)"
+
+
 def rate_text(rate: Any) -> str:
     """A rate with its interval and counts."""
     part = block(rate)
     if part.get("rate") is None:
         return "not available"
-    low, high = part["ci95"]
-    return f"{_percent(part['rate'])} ({_percent(low)} to {_percent(high)})"
+    return _percents(part["rate"], *part["ci95"])
 
 
 def _counted(rate: Any) -> str:
@@ -111,7 +166,7 @@ def answer_sentences(document: Mapping[str, Any]) -> list[str]:
         parts = []
         if response:
             rate = response["objective_response"]
-            parts.append(f"{_counted(rate)} had an objective response ({rate_text(rate).replace(' (', '; ').rstrip(')')})")
+            parts.append(f"{rate['events']} had an objective response ({rate_text(rate).replace(' (', '; ').rstrip(')')})")
         if surgery:
             parts.append(f"{surgery['operated']['events']} were resected, {surgery['r0_of_enrolled']['events']} of them R0")
         lead = f"Of {groups['rlt']} patients planned for radioligand therapy first"
@@ -123,16 +178,21 @@ def answer_sentences(document: Mapping[str, Any]) -> list[str]:
             month = max(alive, key=lambda m: int(m) if int(m) <= 36 else -1)
             at = alive[month]
             low, high = at["ci95"]
-            ends = f" ({_percent(low)} to {_percent(high)})" if low is not None and high is not None else ""
-            found.append(f"{GROUPS.get(name, name).capitalize()}: {_percent(at['estimate'])}{ends} alive {month} months after the baseline scan; "
-                         f"median follow-up {_months(part['median_follow_up_months'])} months.")
+            known = low is not None and high is not None
+            share = _percents(at["estimate"], low, high) if known else _percent(at["estimate"])
+            found.append(
+                f"{GROUPS.get(name, name).capitalize()}: {share} alive {month} months after the baseline scan; "
+                f"median follow-up {_months(part['median_follow_up_months'])} months."
+            )
     comparison = block(document.get("comparison"))
     ratios = block(comparison.get("hazard_ratio"))
     best = block(ratios.get("imputed") or ratios.get("adjusted"))
     if best:
         low, high = best["ci95"]
-        found.append(f"Hazard ratio of death, radioligand therapy first against upfront surgery, adjusted: {best['hazard_ratio']:.2f} "
-                     f"({low:.2f} to {high:.2f}). Not randomised.")
+        found.append(
+            f"Hazard ratio of death, radioligand therapy first against upfront surgery, adjusted: {best['hazard_ratio']:.2f} "
+            f"({low:.2f} to {high:.2f}). Not randomised."
+        )
     return found or ["The table allows no outcome to be summarised: see what is missing below."]
 
 
@@ -145,7 +205,9 @@ def rate_rows(document: Mapping[str, Any]) -> list[list[str]]:
             rows.append([words, GROUPS["rlt"], _counted(response[key]), rate_text(response[key]), str(response[key]["missing"])])
     staging = block(block(document.get("downstaging")).get("stage"))
     if staging:
-        rows.append(["lower stage after", GROUPS["rlt"], _counted(staging["lower"]), rate_text(staging["lower"]), str(staging["lower"]["missing"])])
+        rows.append(
+            ["lower stage after", GROUPS["rlt"], _counted(staging["lower"]), rate_text(staging["lower"]), str(staging["lower"]["missing"])]
+        )
     improved = block(block(document.get("downstaging")).get("resectability"))
     if improved:
         rate = improved["improved"]
@@ -169,8 +231,15 @@ def time_rows(document: Mapping[str, Any]) -> list[list[str]]:
         part = block(document.get(key))
         for group, g in block(part.get("groups")).items():
             low, high = g["median_ci95"]
-            rows.append([f"{words} (from {part['time_zero']})", GROUPS.get(group, group), f"{g['events']} / {g['n']}",
-                         f"{_months(g['median_months'])} ({_months(low)} to {_months(high)})", _months(g["median_follow_up_months"])])
+            rows.append(
+                [
+                    f"{words} (from {part['time_zero']})",
+                    GROUPS.get(group, group),
+                    f"{g['events']} / {g['n']}",
+                    f"{_months(g['median_months'])} ({_months(low)} to {_months(high)})",
+                    _months(g["median_follow_up_months"]),
+                ]
+            )
     return rows
 
 
@@ -193,16 +262,28 @@ def _patients(document: Mapping[str, Any]) -> dict[str, Any]:
     section = _section("patients", "Patients")
     flow = block(document.get("flow"))
     if flow:
-        section["figures"].append(_figure(draw.flow(flow), "Every step is a part of its group; steps that the table does not record are left out.",
-                                          "Flow", fit=len(flow) == 1))
+        section["figures"].append(
+            _figure(
+                draw.flow(flow),
+                "Each box counts all patients of the group who reached it; steps that the table does not record are left out.",
+                "Flow",
+                fit=len(flow) == 1,
+            )
+        )
     groups = [g for g, n in block(document.get("groups")).items() if n]
     rows = []
     for row in maps(document.get("table_one")):
         cells = [_characteristic(block(block(row.get("groups")).get(g))) for g in groups]
         rows.append([NAMES.get(str(row["name"]), _words(str(row["name"]))), *cells])
     if rows:
-        section["tables"].append({"title": "At baseline", "heads": ["", *(GROUPS.get(g, g) for g in groups)], "rows": rows,
-                                  "caption": "Median (quartiles), or counts; what is missing is counted."})
+        section["tables"].append(
+            {
+                "title": "At baseline",
+                "heads": ["", *(GROUPS.get(g, g) for g in groups)],
+                "rows": rows,
+                "caption": "Median (quartiles), or counts; what is missing is counted.",
+            }
+        )
     return section
 
 
@@ -223,33 +304,57 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if not rows:
         return None
     section = _section("response", "Response, stage and grade")
-    section["tables"].append({"title": "", "heads": ["outcome", "group", "patients", "rate (95 % interval)", "missing"], "rows": rows,
-                              "caption": "Patients without a usable follow-up stay in the denominator of response, as not evaluated."})
+    section["tables"].append(
+        {
+            "title": "",
+            "heads": ["outcome", "group", "patients", "rate (95 % interval)", "missing"],
+            "rows": rows,
+            "caption": "Patients without a usable follow-up stay in the denominator of response, as not evaluated.",
+        }
+    )
     if response:
         counts = response["counts"]
         confirmed = "confirmed after 4 weeks" if response["confirmed"] else "not confirmed"
         section["intro"].append(
             f"{response['rule']}, best of the visits before surgery, {confirmed}; stable disease from week "
-            f"{response['least_weeks_of_stable_disease']:g}: " + ", ".join(f"{v} {draw.RESPONSE_WORDS[k]}" for k, v in counts.items()) + ".")
+            f"{response['least_weeks_of_stable_disease']:g}: " + ", ".join(f"{v} {draw.RESPONSE_WORDS[k]}" for k, v in counts.items()) + "."
+        )
         if response["waterfall"]:
-            section["figures"].append(_figure(draw.waterfall(maps(response["waterfall"])), "Dotted lines: −30 % and +20 %. Colour is the best "
-                                              "response, which also counts new lesions.", "Best change of the sum of diameters"))
+            section["figures"].append(
+                _figure(
+                    draw.waterfall(maps(response["waterfall"])),
+                    "Dotted lines: −30 % and +20 %. Colour is the best response, which also counts new lesions.",
+                    "Best change of the sum of diameters",
+                )
+            )
     against = block(grade.get("against_sampling"))
     if against:
         low, high = against["ci95"]
         section["intro"].append(
-            f"A biopsy and a resection differ by sampling alone. Against the patients who went straight to surgery, a lower grade was seen "
-            f"{100 * against['difference']:+.0f} points more often after radioligand therapy ({100 * low:+.0f} to {100 * high:+.0f}; "
-            f"Fisher P = {against['fisher_p']:.2g}).".replace("-", "−"))
+            f"A biopsy and a resection differ by sampling alone. A lower grade after radioligand therapy, less a lower grade after "
+            f"upfront surgery: {100 * against['difference']:+.0f} points ({100 * low:+.0f} to {100 * high:+.0f}; "
+            f"Fisher P = {against['fisher_p']:.2g}).".replace("-", "−")
+        )
     null = block(block(grade.get("rlt")).get("counting_null"))
     if null:
-        section["intro"].append(f"Counting {null['cells']} cells twice would alone put {null['expected']:.1f} of {null['n']} into a lower grade "
-                                f"(assumption; seen {null['observed']}).")
+        section["intro"].append(
+            f"Counting {null['cells']} cells twice would alone put {null['expected']:.1f} of {null['n']} into a lower grade "
+            f"(assumption; seen {null['observed']})."
+        )
     if block(document.get("swimmers")).get("rows"):
         shown = block(document["swimmers"])
-        some = "" if shown["shown"] == shown["of"] else f" {shown['shown']} of {shown['of']} patients, spread evenly over the length of follow-up."
-        section["figures"].append(_figure(draw.swimmer(shown), "One line a patient planned for radioligand therapy, longest follow-up first."
-                                          + some, "Course of single patients"))
+        some = (
+            ""
+            if shown["shown"] == shown["of"]
+            else f" {shown['shown']} of {shown['of']} patients, spread evenly over the length of follow-up."
+        )
+        section["figures"].append(
+            _figure(
+                draw.swimmer(shown),
+                "One line a patient planned for radioligand therapy, longest follow-up first." + some,
+                "Course of single patients",
+            )
+        )
     return section
 
 
@@ -259,14 +364,22 @@ def _surgery(document: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     section = _section("surgery", "Surgery")
     rows = [row for row in rate_rows(document) if row[0] in {words for _, words in RATES}]
-    section["tables"].append({"title": "", "heads": ["outcome", "group", "patients", "rate (95 % interval)", "missing"], "rows": rows,
-                              "caption": "R0 has two denominators: all who were planned, and the resected with a margin stated."})
+    section["tables"].append(
+        {
+            "title": "",
+            "heads": ["outcome", "group", "patients", "rate (95 % interval)", "missing"],
+            "rows": rows,
+            "caption": "R0 has two denominators: all who were planned, and the resected with a margin stated.",
+        }
+    )
     for group, part in surgery.items():
         stay = block(part.get("length_of_stay_days"))
         if stay:
             low, high = stay["quartiles"]
-            section["intro"].append(f"Length of stay, {GROUPS.get(group, group)}: median {stay['median']:g} nights (quartiles {low:g} to {high:g}; "
-                                    f"{stay['n']} patients, {stay['missing']} missing).")
+            section["intro"].append(
+                f"Length of stay, {GROUPS.get(group, group)}: median {stay['median']:g} nights (quartiles {low:g} to {high:g}; "
+                f"{stay['n']} patients, {stay['missing']} missing)."
+            )
         rules = part.get("margin_rules_mm") or []
         if rules:
             section["intro"].append(f"Margins, {GROUPS.get(group, group)}: R1 by the rule of {' and '.join(f'{r:g} mm' for r in rules)}.")
@@ -278,30 +391,60 @@ def _survival(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if not curves:
         return None
     section = _section("survival", "Survival")
-    section["tables"].append({"title": "", "heads": ["time to event", "group", "events / patients", "median, months (95 % interval)",
-                                                     "median follow-up, months"], "rows": time_rows(document),
-                              "caption": "Kaplan–Meier; follow-up by the reverse estimate. Each outcome names its time zero."})
-    words = {"overall_survival": "alive", "progression_free_survival": "without progression", "recurrence_free_survival": "without recurrence"}
+    section["tables"].append(
+        {
+            "title": "",
+            "heads": ["time to event", "group", "events / patients", "median, months (95 % interval)", "median follow-up, months"],
+            "rows": time_rows(document),
+            "caption": "Kaplan–Meier; follow-up by the reverse estimate. Each outcome names its time zero.",
+        }
+    )
+    words = {
+        "overall_survival": "alive",
+        "progression_free_survival": "without progression",
+        "recurrence_free_survival": "without recurrence",
+    }
     for key, curve in curves.items():
-        section["figures"].append(_figure(draw.survival(block(curve), f"survival-{key}", words.get(key, "event-free")),
-                                          "Shaded: 95 % interval. Below: patients at risk.", str(block(curve)["title"])))
+        section["figures"].append(
+            _figure(
+                draw.survival(block(curve), f"survival-{key}", words.get(key, "event-free")),
+                "Shaded: 95 % interval. Below: patients at risk.",
+                str(block(curve)["title"]),
+            )
+        )
         if "incidence" in block(curve):
-            section["figures"].append(_figure(draw.incidence(block(curve), f"incidence-{key}"), "Aalen–Johansen: each cause with the others "
-                                              "competing, stacked.", f"{block(curve)['title']}: which event came first"))
+            section["figures"].append(
+                _figure(
+                    draw.incidence(block(curve), f"incidence-{key}"),
+                    "Aalen–Johansen: each cause with the others competing, stacked.",
+                    f"{block(curve)['title']}: which event came first",
+                )
+            )
     effect = block(document.get("surgery_effect"))
     if effect:
         section["intro"].append(
             "Operated against not operated, within radioligand therapy (hazard ratio of death): "
-            + "; ".join(f"{name} {part['hazard_ratio']:.2f} ({part['ci95'][0]:.2f} to {part['ci95'][1]:.2f})" for name, part in (
-                ("time-varying", block(effect.get("time_varying"))), ("landmark", block(block(effect.get("landmark")).get("fit"))),
-                ("naive, biased by immortal time", block(effect.get("naive")))) if part) + ".")
+            + "; ".join(
+                f"{name} {part['hazard_ratio']:.2f} ({part['ci95'][0]:.2f} to {part['ci95'][1]:.2f})"
+                for name, part in (
+                    ("time-varying", block(effect.get("time_varying"))),
+                    ("landmark", block(block(effect.get("landmark")).get("fit"))),
+                    ("naive, biased by immortal time", block(effect.get("naive"))),
+                )
+                if part
+            )
+            + "."
+        )
     return section
 
 
 def _ratio_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     ratios = block(block(document.get("comparison")).get("hazard_ratio"))
-    return [{"text": f"{words} (n = {ratios[key]['n']})", "hazard_ratio": ratios[key]["hazard_ratio"], "ci95": ratios[key]["ci95"]}
-            for key, words in RATIOS.items() if ratios.get(key)]
+    return [
+        {"text": f"{words} (n = {ratios[key]['n']})", "hazard_ratio": ratios[key]["hazard_ratio"], "ci95": ratios[key]["ci95"]}
+        for key, words in RATIOS.items()
+        if ratios.get(key)
+    ]
 
 
 def _comparison(document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -314,15 +457,25 @@ def _comparison(document: Mapping[str, Any]) -> dict[str, Any] | None:
     difference = block(comparison.get("rmst_difference_months"))
     if difference:
         low, high = difference["ci95"]
-        section["intro"].append(f"Within {comparison['tau_months']:g} months, patients planned for radioligand therapy first lived "
-                                f"{difference['estimate']:+.1f} months ({low:+.1f} to {high:+.1f}) against upfront surgery, weighted."
-                                .replace("-", "−"))
+        section["intro"].append(
+            f"Within {comparison['tau_months']:g} months, patients planned for radioligand therapy first lived "
+            f"{difference['estimate']:+.1f} months ({low:+.1f} to {high:+.1f}) against upfront surgery, weighted.".replace("-", "−")
+        )
     for name, value in block(comparison.get("e_value")).items():
-        section["intro"].append(f"E-value ({RATIOS.get(name, name)}): an unrecorded cause would need a risk ratio of {value['estimate']:.2f} with "
-                                f"both treatment and death to explain the estimate away, and {value['interval']:.2f} for the interval.")
-    section["figures"].append(_figure(draw.forest(rows, "forest", "Hazard ratios of death"), "Radioligand therapy first against upfront surgery.",
-                                      "Hazard ratio of death, five ways"))
-    section["figures"].append(_figure(draw.balance(block(comparison.get("balance")), NAMES), "Dotted line: 0.1.", "Balance of the groups", fit=True))
+        section["intro"].append(
+            f"E-value ({RATIOS.get(name, name)}): an unrecorded cause would need a risk ratio of {value['estimate']:.2f} with "
+            f"both treatment and death to explain the estimate away, and {value['interval']:.2f} for the interval."
+        )
+    section["figures"].append(
+        _figure(
+            draw.forest(rows, "forest", "Hazard ratios of death"),
+            "Radioligand therapy first against upfront surgery.",
+            "Hazard ratio of death",
+        )
+    )
+    section["figures"].append(
+        _figure(draw.balance(block(comparison.get("balance")), NAMES), "Dotted line: 0.1.", "Balance of the groups", fit=True)
+    )
     return section
 
 
@@ -336,8 +489,14 @@ def _toxicity(document: Mapping[str, Any]) -> dict[str, Any] | None:
         rows.append([_words(name), str(toxicity["laboratory_version"]), *_grades(part)])
     for name, part in block(toxicity.get("recorded")).items():
         rows.append([_words(name), ", ".join(toxicity["recorded_version"]) or "version not stated", *_grades(part)])
-    section["tables"].append({"title": "", "heads": ["", "version", "grade 0", "1", "2", "3", "4", "5", "grade 3 or above"], "rows": rows,
-                              "caption": "Worst grade under radioligand therapy; a grade that needs a limit of normal is not guessed without it."})
+    section["tables"].append(
+        {
+            "title": "",
+            "heads": ["", "version", "grade 0", "1", "2", "3", "4", "5", "grade 3 or above"],
+            "rows": rows,
+            "caption": "Worst grade under radioligand therapy; a grade that needs a limit of normal is not guessed without it.",
+        }
+    )
     return section
 
 
@@ -352,14 +511,29 @@ def _quality(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if not quality:
         return None
     section = _section("quality", "Quality of life")
-    section["intro"].append(f"QLQ-C30, 0 to 100. A change of {quality['noticed_change_points']:g} points is one that patients notice (convention).")
+    section["intro"].append(
+        f"QLQ-C30, 0 to 100. A change of {quality['noticed_change_points']:g} points is one that patients notice (convention)."
+    )
     for group, visits in block(quality.get("groups")).items():
         scales = list(dict.fromkeys(scale for visit in maps(visits) for scale in block(visit.get("scales"))))
-        heads = ["scale", *(f"visit {v['visit']}" + (f", month {v['median_months']:.0f}" if v["median_months"] is not None else "")
-                            + f" ({v['answered']} of {v['of']})" for v in maps(visits))]
+        heads = [
+            "scale",
+            *(
+                f"visit {v['visit']}"
+                + (f", month {v['median_months']:.0f}" if v["median_months"] is not None else "")
+                + f" ({v['answered']} of {v['of']})"
+                for v in maps(visits)
+            ),
+        ]
         rows = [[scale, *(_score(block(block(v.get("scales")).get(scale))) for v in maps(visits))] for scale in scales]
-        section["tables"].append({"title": GROUPS.get(group, group).capitalize(), "heads": heads, "rows": rows,
-                                  "caption": "Mean of those who answered; in brackets the change of the same patients since baseline."})
+        section["tables"].append(
+            {
+                "title": GROUPS.get(group, group).capitalize(),
+                "heads": heads,
+                "rows": rows,
+                "caption": "Mean of those who answered; in brackets the change of the same patients since baseline.",
+            }
+        )
     return section
 
 

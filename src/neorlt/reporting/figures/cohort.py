@@ -38,25 +38,59 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
             low, high = list(part.get("low", [])), list(part.get("high", []))
             last = float(part.get("end", end))
             x = [0.0, *time, last]
-            axes.step(x, [100.0, *(100 * v for v in alive), 100 * (alive[-1] if alive else 1.0)], where="post", color=series(k), ls=dash(k),
-                      label=f"{GROUP_NAMES.get(group, group)} ({part.get('events')} of {part.get('n')})")
+            axes.step(
+                x,
+                [100.0, *(100 * v for v in alive), 100 * (alive[-1] if alive else 1.0)],
+                where="post",
+                color=series(k),
+                ls=dash(k),
+                label=f"{GROUP_NAMES.get(group, group)} ({part.get('events')} of {part.get('n')})",
+            )
             known = [(t, a, b) for t, a, b in zip(time, low, high, strict=True) if a is not None and b is not None]
             if known:
                 t, a, b = (np.array(v, float) for v in zip(*known, strict=True))
-                axes.fill_between(np.append(t, last), 100 * np.append(a, a[-1]), 100 * np.append(b, b[-1]), step="post", color=series(k),
-                                  alpha=0.14, lw=0)
+                axes.fill_between(
+                    np.append(t, last), 100 * np.append(a, a[-1]), 100 * np.append(b, b[-1]), step="post", color=series(k), alpha=0.14, lw=0
+                )
             at = block(part.get("at_risk"))
             for month, n in zip(at.get("months", []), at.get("n", []), strict=True):
                 if month <= end:
-                    axes.annotate(f"{n}", (month, 0), xytext=(0, -66 - 22 * k), textcoords="offset points", ha="center", va="top",
-                                  xycoords=("data", "axes fraction"), color=series(k), fontsize=11)
-            axes.annotate(GROUP_NAMES.get(group, group).replace(" first", ""), (0, 0), xytext=(-26, -66 - 22 * k), ha="right", va="top",
-                          textcoords="offset points", xycoords="axes fraction", color=series(k), fontsize=11)
+                    axes.annotate(
+                        f"{n}",
+                        (month, 0),
+                        xytext=(0, -66 - 22 * k),
+                        textcoords="offset points",
+                        ha="center",
+                        va="top",
+                        xycoords=("data", "axes fraction"),
+                        color=series(k),
+                        fontsize=11,
+                    )
+            axes.annotate(
+                GROUP_NAMES.get(group, group).replace(" first", ""),
+                (0, 0),
+                xytext=(-26, -66 - 22 * k),
+                ha="right",
+                va="top",
+                textcoords="offset points",
+                xycoords="axes fraction",
+                color=series(k),
+                fontsize=11,
+            )
             said.append(f"{GROUP_NAMES.get(group, group)}: {part.get('events')} events among {part.get('n')} patients")
-        axes.annotate("at risk", (0, 0), xytext=(-26, -46), ha="right", va="top", textcoords="offset points", xycoords="axes fraction",
-                      color=colour("muted"), fontsize=11)
+        axes.annotate(
+            "at risk",
+            (0, 0),
+            xytext=(-26, -46),
+            ha="right",
+            va="top",
+            textcoords="offset points",
+            xycoords="axes fraction",
+            color=colour("muted"),
+            fontsize=11,
+        )
         first = block(next(iter(groups.values())))
-        ticks = max((block(g).get("at_risk", {}).get("months", []) for g in groups.values()), key=len, default=[])
+        ticks: list[float] = max((block(g).get("at_risk", {}).get("months", []) for g in groups.values()), key=len, default=[])
         if ticks:
             axes.set_xticks(ticks)
         axes.set_ylim(0, 103)
@@ -111,8 +145,16 @@ def forest(rows: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
             a, b = row["ci95"]
             axes.plot([a, b], [y, y], color=colour("accent"), lw=1.8)
             axes.plot([row["hazard_ratio"]], [y], "s", color=colour("accent"), ms=7)
-            axes.annotate(f"{row['hazard_ratio']:.2f} ({a:.2f} to {b:.2f})", (1.0, y), xytext=(14, 0), textcoords="offset points",
-                          xycoords=("axes fraction", "data"), va="center", fontsize=11.5, color=colour("ink"))
+            axes.annotate(
+                f"{row['hazard_ratio']:.2f} ({a:.2f} to {b:.2f})",
+                (1.0, y),
+                xytext=(14, 0),
+                textcoords="offset points",
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=11.5,
+                color=colour("ink"),
+            )
         axes.axvline(1.0, color=colour("ink"), lw=1.0)
         axes.set_yticks(range(len(rows)), [str(row["text"]) for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -122,8 +164,12 @@ def forest(rows: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
         axes.minorticks_off()
         axes.set_xlabel("hazard ratio of death (left of 1: fewer deaths)")
         light_grid(axes, "x")
-        return to_svg(figure, name, title, "; ".join(
-            f"{row['text']}: {row['hazard_ratio']:.2f} ({row['ci95'][0]:.2f} to {row['ci95'][1]:.2f})" for row in rows) + ".")
+        return to_svg(
+            figure,
+            name,
+            title,
+            "; ".join(f"{row['text']}: {row['hazard_ratio']:.2f} ({row['ci95'][0]:.2f} to {row['ci95'][1]:.2f})" for row in rows) + ".",
+        )
 
 
 def waterfall(rows: Sequence[Mapping[str, Any]], name: str = "waterfall") -> str:
@@ -147,8 +193,16 @@ def waterfall(rows: Sequence[Mapping[str, Any]], name: str = "waterfall") -> str
                 axes.fill_between(np.arange(len(rows)), heights, step="mid", color=colour(RESPONSE_COLOURS[code]), lw=0, label=label)
         for level, words in ((-30.0, "−30 %"), (20.0, "+20 %")):
             axes.axhline(level, color=colour("rule"), lw=0.9, ls=(0, (4, 3)))
-            axes.annotate(words, (1.0, level), xytext=(-2, 3), textcoords="offset points", xycoords=("axes fraction", "data"), ha="right",
-                          fontsize=10.5, color=colour("muted"))
+            axes.annotate(
+                words,
+                (1.0, level),
+                xytext=(-2, 3),
+                textcoords="offset points",
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                fontsize=10.5,
+                color=colour("muted"),
+            )
         axes.axhline(0.0, color=colour("ink"), lw=0.9)
         axes.set_xticks([])
         axes.set_xlim(-1, len(rows))
@@ -156,9 +210,13 @@ def waterfall(rows: Sequence[Mapping[str, Any]], name: str = "waterfall") -> str
         axes.set_xlabel(f"{len(rows)} patients with a scan before surgery")
         axes.set_ylabel("best change of the sum (%)")
         light_grid(axes)
-        axes.legend(loc="upper right", ncols=min(5, len(set(codes))))
-        return to_svg(figure, name, "Best change of the sum of diameters", f"{int((change <= -30).sum())} of {len(rows)} patients shrank "
-                      "by 30 % or more.")
+        axes.legend(loc="lower left")
+        return to_svg(
+            figure,
+            name,
+            "Best change of the sum of diameters",
+            f"{int((change <= -30).sum())} of {len(rows)} patients shrank by 30 % or more.",
+        )
 
 
 def swimmer(document: Mapping[str, Any], name: str = "swimmer") -> str:
@@ -167,7 +225,11 @@ def swimmer(document: Mapping[str, Any], name: str = "swimmer") -> str:
     with drawing(name):
         figure = new_figure(88 + 9.0 * len(rows), margins_px=(20, 16, 40, 46))
         axes = figure.subplots()
-        marks = (("response", "o", "good", "first response"), ("surgery", "D", "accent", "surgery"), ("progression", "v", "warn", "progression"))
+        marks = (
+            ("response", "o", "good", "first response"),
+            ("surgery", "D", "accent", "surgery"),
+            ("progression", "v", "warn", "progression"),
+        )
         for y, row in enumerate(rows):
             axes.barh(y, row["end"], height=0.62, color=colour("tint"), lw=0)
             if row["treatment_from"] is not None:
@@ -199,8 +261,11 @@ def balance(found: Mapping[str, Any], names: Mapping[str, str], name: str = "bal
         figure = new_figure(92 + 34 * len(rows), 660, margins_px=(210, 16, 14, 50))
         axes = figure.subplots()
         y = np.arange(len(rows))
-        for key, marker, hue, words in (("before", "o", "rule", "as treated"), ("weighted", "s", "accent", "weighted"),
-                                        ("matched", "^", "c2", "matched")):
+        for key, marker, hue, words in (
+            ("before", "o", "rule", "as treated"),
+            ("weighted", "s", "accent", "weighted"),
+            ("matched", "^", "c2", "matched"),
+        ):
             if found.get(key) is not None:
                 axes.plot(np.abs(np.array(found[key], float)), y, marker, color=colour(hue), ms=7, label=words)
         axes.axvline(0.1, color=colour("rule"), lw=0.9, ls=(0, (4, 3)))
@@ -220,11 +285,11 @@ def flow(groups: Mapping[str, Any], name: str = "flow") -> str:
     width = WIDTH_PX / 2 if len(columns) > 1 else 520
     with drawing(name):
         total = width * max(len(columns), 1)
-        figure = new_figure(46 + 62 * depth, total, margins_px=(4, 4, 6, 4))
+        figure = new_figure(62 * depth, total, margins_px=(4, 4, 4, 4))
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set_xlim(0, total)
-        axes.set_ylim(46 + 62 * depth, 0)
+        axes.set_ylim(62 * depth, 0)
         said = []
         for column, (_, steps) in enumerate(columns.items()):
             left = column * width + 12
@@ -232,14 +297,16 @@ def flow(groups: Mapping[str, Any], name: str = "flow") -> str:
                 y = 8 + 62 * k
                 from matplotlib.patches import FancyBboxPatch
 
-                axes.add_patch(FancyBboxPatch((left, y), 270, 36, boxstyle="round,pad=0,rounding_size=4", fc=colour("panel"),
-                                              ec=colour("rule"), lw=0.9))
+                axes.add_patch(
+                    FancyBboxPatch(
+                        (left, y), 270, 36, boxstyle="round,pad=0,rounding_size=4", fc=colour("panel"), ec=colour("rule"), lw=0.9
+                    )
+                )
                 axes.text(left + 12, y + 18, str(step["step"]), va="center", fontsize=12, color=colour("ink"))
                 axes.text(left + 258, y + 18, str(step["n"]), va="center", ha="right", fontsize=13, weight="bold", color=colour("ink"))
                 said.append(f"{step['step']} {step['n']}")
                 if k:
                     axes.annotate("", (left + 40, y), xytext=(left + 40, y - 26), arrowprops={"arrowstyle": "->", "color": colour("rule")})
-                    lost = int(steps[k - 1]["n"]) - int(step["n"])
-                    if lost > 0:
-                        axes.text(left + 54, y - 12, f"{lost} not", va="center", fontsize=11, color=colour("muted"))
+                    share = 100.0 * int(step["n"]) / max(int(steps[0]["n"]), 1)
+                    axes.text(left + 284, y + 18, f"{share:.0f} % of planned", va="center", fontsize=11, color=colour("muted"))
         return to_svg(figure, name, "Flow of patients", "; ".join(said) + ".")
