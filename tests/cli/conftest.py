@@ -55,10 +55,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "previous": json.dumps({"regions": [{"name": "kidney-left", "biological_half_life_h": 70.0}]}),
         "curves": "\n".join(["patient,region,time_h,activity_mbq", *(
             f"p{p},kidney-left,{t},{100 * 0.5 ** (t / (45 + 3 * p)):.3f}" for p in range(8) for t in (4, 24, 96, 168))]) + "\n",
+        "blood": "time_h,kbq_per_ml\n0.5,90\n2,60\n24,5\n72,2\n",
         "scans": "activity_mbq,counts,seconds\n500,9000000,1800\n",
     }
     endings = {"names": "json", "s_values": "csv", "s_masses": "csv", "counts": "csv", "notes": "txt", "dictionary": "csv",
-               "previous": "json", "curves": "csv", "scans": "csv"}
+               "previous": "json", "curves": "csv", "scans": "csv", "blood": "csv"}
     for name, text in texts.items():
         files[name] = folder / f"{name}.{endings.get(name, 'toml')}"
         files[name].write_text(text, encoding="utf-8")

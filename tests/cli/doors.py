@@ -52,6 +52,8 @@ DOORS: dict[str, Door] = {
                                                  "injected_at": "--injected-at 2026-01-19T10:00:00",
                                                  "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz",
                                                  **REGIONS, **EARLIER}),
+    "marrow": Door("{study} --out {new} " + BASE, {"blood": "--blood {blood}", "haematocrit": "--haematocrit 0.4",
+                                                   "psf_fwhm_mm": "--psf-fwhm-mm 8", **REGIONS}),
     "sphere": Door("Lu-177", {"nuclide_file": "--nuclide-file {nuclide}"}),
     "kernel": Door("Y-90 --voxel-mm 4.8", {"nuclide_file": "--nuclide-file {nuclide}", "out": "--out {new}.json"}),
     "crossfire": Door("--diameter-mm 5"),

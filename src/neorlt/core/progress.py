@@ -11,6 +11,13 @@ T = TypeVar("T")
 PATIENCE_S = 2.0
 
 
+def stage(text: str) -> None:
+    """Say on a terminal's stderr what begins now: for steps that take long and cannot be counted, such as a first compile."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"neorlt: {text}\n")
+        sys.stderr.flush()
+
+
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Yield ``items`` and, once two seconds have passed, draw a progress bar on a terminal's stderr."""
     if not sys.stderr.isatty():

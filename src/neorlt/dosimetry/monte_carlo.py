@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
-from neorlt.core.progress import track
+from neorlt.core.progress import stage, track
 from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.monte_carlo_engine import (
     ELECTRON_CUT_MEV,
@@ -114,9 +114,12 @@ def monte_carlo_dose(
     mass_density = _density(maps[0], density)
     per_batch = n_histories // n_batches
     tally = _Tally.load(checkpoint, _case(maps, mass_density, per_batch, seed, water_only or density is None), maps[0].grid.shape)
+    stage("Monte Carlo: starting the engine; its first compile on a machine takes some minutes and is kept")
     with engine_modules() as pyradmc:
         decays = DecayMaps(maps)
         engine = build_engine(pyradmc, decays, mass_density, device, water_only=water_only or density is None)
+        left = n_batches - tally.batches
+        stage(f"Monte Carlo: {left} of {n_batches} batches of {per_batch} histories to run")
         for batch in track(range(tally.batches, n_batches), "Monte Carlo"):
             source = DecaySource(decays, per_batch, core_draws.generator(seed, "monte-carlo", str(batch)))
             run = engine.run(source, per_batch, 1, seed=seed * 100_003 + batch, ecut=ELECTRON_CUT_MEV, pcut=PHOTON_CUT_MEV)

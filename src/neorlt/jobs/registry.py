@@ -72,6 +72,7 @@ COMMANDS = (
     Command("pacs send", IMAGES, extra="pacs"),
     Command("deidentify", IMAGES, ("run.json",)),
     Command("dose", PHYSICS, ("dose.json", "run.json", "dose.nii.gz", "tia.nii.gz", "dicom/")),
+    Command("marrow", PHYSICS, ("marrow.json", "marrow.md", "run.json")),
     Command("sphere", PHYSICS),
     Command("kernel", PHYSICS),
     Command("crossfire", PHYSICS),
