@@ -10,7 +10,8 @@ grid with the shipped ``study_log_likelihoods``; a review is a sum of rows, and 
 Wald standard errors come from the curvature of the profile on the grid. A subsample of every cell goes through the
 shipped ``pool``; the largest difference of a bound is stated for each method.
 
-Writes ``validation/evidence_pooling_by_k.csv`` (all cells) and ``src/neorlt/evidence/data/pooling_by_k.json`` (worst
+Writes ``validation/evidence_pooling_by_k.csv`` (all cells), ``.json`` (the verdict) and
+``src/neorlt/evidence/data/pooling_by_k.json`` (worst
 coverage and mean width by method and k, from which the default method is read). About ten minutes on one core;
 ``--runs 200`` is a quick look and writes nothing.
 """
@@ -25,6 +26,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -302,6 +304,14 @@ def summarise(rows: list[dict[str, float | int | str]]) -> list[dict[str, float 
     return found
 
 
+def _verdict(document: dict[str, Any], worst: float) -> dict[str, Any]:
+    """The result as ``neorlt info`` lists it; the limit was set before the run."""
+    keys = ("name", "title", "what", "n_runs_a_cell", "seed", "priors", "largest_difference_from_pool", "methods_sha256", "cpu_seconds")
+    passed = worst >= ENOUGH
+    more = {"role": "checked", "verdict": "pass" if passed else "miss", "worst": worst, "limit": ENOUGH, "passed": passed}
+    return {key: document[key] for key in keys} | {"source": "synthetic reviews of 3 to 12 series", "method": "bayes"} | more
+
+
 def main() -> int:
     """Simulate and write, or with ``--runs`` below the full number only look."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -332,6 +342,8 @@ def main() -> int:
         SHIPPED.write_text(
             json.dumps(document, indent=None, separators=(",", ":")).replace('{"method"', '\n{"method"') + "\n", encoding="utf-8"
         )
+        verdict = _verdict(document, worst)
+        Path(__file__).with_suffix(".json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
         with Path(__file__).with_suffix(".csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
             writer.writeheader()

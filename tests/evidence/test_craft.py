@@ -24,6 +24,8 @@ from neorlt.evidence.prisma import KEYS
 from neorlt.evidence.records import Record
 from neorlt.evidence.review import ReviewFolder
 from neorlt.evidence.review.report import review_flow, status
+from neorlt.evidence.watch import history
+from neorlt.jobs.evidence.pool import pool_command
 from neorlt.jobs.evidence.review import export_command
 from neorlt.jobs.evidence.table import table_command
 
@@ -188,3 +190,38 @@ with ReviewFolder(Path(sys.argv[1])) as review:
         again.store.verify_history()
         assert len(again.store.events("screen")) == 24
         assert len(again.conflicts()) == 12
+
+
+def test_rows_of_a_registry_are_versions_too(review: ReviewFolder) -> None:
+    def row(endpoint: str, updated: str) -> bytes:
+        head = "NCT Number,Study Title,Study Status,Primary Outcome Measures,Enrollment,Start Date,Last Update Posted"
+        return f"{head}\nNCT90000009,An invented trial,RECRUITING,{endpoint},30,2020-03,{updated}\n".encode()
+
+    for content, new in ((row("mRECIST", "2020-05-10"), 1), (row("mRECIST", "2020-05-10"), 0), (row("RECIST 1.1", "2023-06-01"), 1)):
+        assert review.add_records(import_bytes(content)[1], "clinicaltrials.gov")["versions"] == new
+    state = history(review, "NCT90000009")
+    assert state["versions"] == ["2020-05-10", "2023-06-01"]
+    assert state["endpoint_changed"]
+    assert [change["before"] for change in state["steps"][0]["changes"] if change["weight"] == "endpoint"] == ["mRECIST"]
+    assert review_flow(review).numbers["register_results"] == 1
+
+
+def test_hazard_ratios_are_pooled_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "ratios.csv"
+    path.write_text("study,ratio,low,high\na,0.28,0.18,0.42\nb,0.70,0.45,1.09\nc,0.84,0.60,1.17\n")
+    document = pool_command(path)
+    assert document["k"] == 3
+    assert document["ci95"][0] < document["pooled"] < document["ci95"][1]
+    assert "half-normal(0.5)" in document["method_text"]
+    path.write_text("study,ratio,low,high\na,0.28,0.18,0.42\nb,0.70,0.45,1.09\n")
+    assert "not estimable" in pool_command(path)["reason"]
+    path.write_text("study,ratio,low,high\na,0.28,x,0.42\n")
+    with pytest.raises(InputError, match="must be numbers"):
+        pool_command(path)
+
+
+def test_what_came_since_the_review_is_weighed() -> None:
+    outcomes = table_command()["pooled"]["outcomes"]
+    then = outcomes["objective_response"]["without_what_came_since"]
+    assert then["k"] == outcomes["objective_response"]["k"] - 1  # NEOLUPANET
+    assert "percentage points" in then["why"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from neorlt.core.errors import InputError
@@ -260,9 +260,34 @@ def _on_activity(table: ReviewTable, result: PooledRate) -> dict[str, Any]:
         return {"k": len(known), "coefficients": None, "reason": str(error)}
 
 
+MOVED_BY = 0.05
+"""A pooled rate that moves by more than five percentage points is called moved (a convention)."""
+
+
+def moved(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether one conclusion moves, and why; each holds ``pooled`` and ``ci95``."""
+    if before is None:
+        return {"moved": False, "why": "no earlier state to compare with"}
+    old, new = before["pooled"], after["pooled"]
+    if old is None and new is None:
+        return {"moved": False, "why": "no pooled number before and after"}
+    if old is None or new is None:
+        return {"moved": True, "why": "a pooled number has become possible" if old is None else "the pooled number is gone"}
+    if not before["ci95"][0] <= new <= before["ci95"][1]:
+        return {"moved": True, "why": "the new rate lies outside the earlier interval"}
+    if abs(new - old) > MOVED_BY:
+        return {"moved": True, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points"}
+    return {"moved": False, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points, inside the earlier interval"}
+
+
 def pool_review(table: ReviewTable, method: str = "auto") -> dict[str, Any]:
     """All outcomes of a review, with the review's own crude figure beside the pooled rate of surgery."""
     pools = {outcome.key: pool_outcome(table, outcome, method).as_json() for outcome in OUTCOMES}
+    known_then = replace(table, studies=tuple(study for study in table.studies if not study.after_review))
+    for outcome in OUTCOMES:
+        then = pool_outcome(known_then, outcome, method, with_sensitivity=False).result
+        earlier = {"k": then.k, "n": then.n, "pooled": then.pooled, "ci95": None if then.ci95 is None else list(then.ci95)}
+        pools[outcome.key]["without_what_came_since"] = earlier | moved(earlier, pools[outcome.key])
     totals = table.review.get("totals") or {}
     printed = None
     if totals.get("patients"):

@@ -58,6 +58,9 @@ def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, 
         parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome)]
         if f"forest-{key}.svg" in drawings:
             parts.append(_inline(drawings[f"forest-{key}.svg"], key))
+        then = outcome["without_what_came_since"]
+        if then["k"] != outcome["k"]:
+            parts.append(f"<p>Without what came since the review: k = {then['k']}, {then['n']} patients; {html.escape(then['why'])}.</p>")
         left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in outcome["left_out"].items())
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in outcome["notes"])
         parts.append(f"<ul>{notes}</ul><details><summary>Left out, and why</summary><ul>{left}</ul></details>")

@@ -7,16 +7,13 @@ from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.dedupe import dedupe
-from neorlt.evidence.outcomes import OUTCOMES, pool_outcome
+from neorlt.evidence.outcomes import OUTCOMES, moved, pool_outcome
 from neorlt.evidence.review.folder import ReviewFolder
 from neorlt.evidence.review.report import folder_table, review_flow
 from neorlt.evidence.search.ctgov import ClinicalTrials, search_ctgov
 from neorlt.evidence.search.pubmed import PubMed, search_pubmed
 from neorlt.evidence.search.query import compare, readings
 from neorlt.evidence.watch import history
-
-MOVED_BY = 0.05
-"""A pooled rate that moves by more than five percentage points is called moved (a convention)."""
 
 
 def search(
@@ -78,22 +75,6 @@ def conclusions(review: ReviewFolder) -> dict[str, Any]:
             "reason": result.reason,
         }
     return found
-
-
-def moved(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
-    """Whether one conclusion moves, and why."""
-    if before is None:
-        return {"moved": False, "why": "no earlier state to compare with"}
-    old, new = before["pooled"], after["pooled"]
-    if old is None and new is None:
-        return {"moved": False, "why": "no pooled number before and after"}
-    if old is None or new is None:
-        return {"moved": True, "why": "a pooled number has become possible" if old is None else "the pooled number is gone"}
-    if not before["ci95"][0] <= new <= before["ci95"][1]:
-        return {"moved": True, "why": "the new rate lies outside the earlier interval"}
-    if abs(new - old) > MOVED_BY:
-        return {"moved": True, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points"}
-    return {"moved": False, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points, inside the earlier interval"}
 
 
 def update(review: ReviewFolder, *, pubmed: PubMed | None, ctgov: ClinicalTrials | None, today: str | None = None) -> dict[str, Any]:

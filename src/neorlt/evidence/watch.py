@@ -26,11 +26,11 @@ class Change:
     @property
     def weight(self) -> str:
         """``endpoint``, ``design``, ``status`` or ``other``: what a reader must look at first."""
-        if "outcomesModule" in self.path:
+        if "outcome" in self.path.lower():
             return "endpoint"
-        if any(part in self.path for part in ("designModule", "eligibilityModule", "armsInterventionsModule")):
+        if any(part in self.path.lower() for part in ("design", "eligibility", "criteria", "arms", "intervention", "enrollment", "phase")):
             return "design"
-        return "status" if "statusModule" in self.path else "other"
+        return "status" if any(part in self.path.lower() for part in ("statusmodule", "status", "date", "last update")) else "other"
 
     def as_json(self) -> dict[str, Any]:
         """Plain dictionary."""
@@ -95,23 +95,30 @@ def add_version(review: ReviewFolder, study: dict[str, Any], *, dated: str | Non
 
 def versions(review: ReviewFolder, nct: str) -> list[tuple[str, dict[str, Any]]]:
     """Stored versions of a registration, oldest first: (date, study)."""
-    rows = review.store.connection.execute("SELECT dated, document FROM version WHERE nct = ? ORDER BY dated, fetched", (nct,))
+    rows = review.store.connection.execute("SELECT dated, document FROM version WHERE nct = ? ORDER BY dated, fetched, rowid", (nct,))
     return [(str(dated), json.loads(text)) for dated, text in rows]
+
+
+def _pairs(stored: list[tuple[str, dict[str, Any]]]) -> list[tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]]:
+    """Versions beside the one before them of the same shape: a row of a table is not compared with the registry's document."""
+    found = []
+    for whole in (True, False):
+        same = [item for item in stored if ("protocolSection" in item[1]) is whole]
+        found += list(zip(same, same[1:], strict=False))
+    return sorted(found, key=lambda pair: pair[1][0])
 
 
 def history(review: ReviewFolder, nct: str) -> dict[str, Any]:
     """Every stored version of a registration with what changed since the one before."""
     stored = versions(review, nct)
-    steps = []
-    for (old_date, old), (new_date, new) in zip(stored, stored[1:], strict=False):
-        changes = diff(old, new)
-        steps.append({"from": old_date, "to": new_date, "changes": [change.as_json() for change in changes]})
-    endpoint = any(change.weight == "endpoint" for (_, old), (_, new) in zip(stored, stored[1:], strict=False) for change in diff(old, new))
+    compared = [(old_date, new_date, diff(old, new)) for (old_date, old), (new_date, new) in _pairs(stored)]
+    steps = [{"from": old, "to": new, "changes": [change.as_json() for change in changes]} for old, new, changes in compared]
+    endpoint = any(change.weight == "endpoint" for _, _, changes in compared for change in changes)
     return {"nct": nct, "versions": [dated for dated, _ in stored], "steps": steps, "endpoint_changed": endpoint}
 
 
 def watched(review: ReviewFolder) -> list[str]:
     """Registrations with at least one stored version, and those found by a search."""
     stored = {str(row[0]) for row in review.store.connection.execute("SELECT DISTINCT nct FROM version")}
-    found = {str(row[0]) for row in review.store.connection.execute("SELECT DISTINCT value FROM naming WHERE kind = 'nct'")}
+    found = {str(row[0]) for row in review.store.connection.execute("SELECT DISTINCT value FROM naming WHERE kind IN ('nct', 'eudract')")}
     return sorted(stored | found)

@@ -11,14 +11,14 @@ from neorlt.cli.console import Json, outline, show
 
 
 def command(
-    csv: Annotated[Path, typer.Argument(help="study,events,total (and design, cohort, subgroup)")],
+    csv: Annotated[Path, typer.Argument(help="study,events,total (and design, cohort, subgroup), or study,ratio,low,high")],
     method: Annotated[
         str, typer.Option(help="auto (by the number of series), bayes, glmm, beta-binomial, … or transform/tau/test")
     ] = "auto",
     out: Annotated[Path | None, typer.Option(help="forest plot (SVG)")] = None,
     json: Json = False,
 ) -> None:
-    """Pool proportions."""
+    """Pool proportions, or hazard ratios."""
     from neorlt.jobs.evidence import pool as jobs
 
     document = jobs.pool_command(csv, method, out=out)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,3 +138,43 @@ def median_of_medians(medians: Sequence[Median]) -> dict[str, Any]:
         "studies": shown,
         "reason": None,
     }
+
+
+RATIO_COLUMNS = ("study", "ratio", "low", "high")
+
+
+def holds_ratios(path: Path) -> bool:
+    """Whether a CSV file names the columns ``study,ratio,low,high``."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    first = path.read_bytes()[:2000].decode("utf-8-sig", "replace").splitlines()[:1]
+    return bool(first) and set(RATIO_COLUMNS) <= {name.strip().lower() for name in first[0].split(",")}
+
+
+def read_ratios(path: Path) -> list[Ratio]:
+    """Read printed ratios with their 95 % intervals from ``study,ratio,low,high``.
+
+    Raises:
+        InputError: a row that is no ratio inside its interval, a study twice, or no row; names the line.
+
+    """
+    found: list[Ratio] = []
+    with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or []]
+        for number, row in enumerate(reader, start=2):
+            where = f"{path}, line {number}"
+            try:
+                values = [float(row[name]) for name in RATIO_COLUMNS[1:]]
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    "a ratio and its interval must be numbers", where=where, remedy="give ratio, low, high as printed"
+                ) from error
+            name = (row["study"] or "").strip() or f"line {number}"
+            if any(item.study == name for item in found):
+                raise InputError(f"study {name!r} stands in more than one row", where=where, remedy="keep one row a study")
+            found.append(Ratio(name, *values))
+    if not found:
+        raise InputError("no study in the file", where=str(path), remedy="add one row a study")
+    return found

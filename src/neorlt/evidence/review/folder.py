@@ -107,9 +107,7 @@ class ReviewFolder(Extraction):
                         cursor.execute("UPDATE record SET document = ? WHERE id = ?", (_text(merged), key))
                 cursor.executemany("INSERT OR IGNORE INTO naming VALUES (?, ?, ?)", [(*name, key) for name in names])
                 cursor.execute("INSERT OR IGNORE INTO found_by VALUES (?, ?, ?, ?)", (key, source, run, at))
-                if record.is_registry and record.nct and "study" in record.extra:
-                    study = record.extra["study"]
-                    versions += store_version(cursor, record.nct, version_date(study) or f"{at[:10]} (imported)", study)
+                versions += _store_registration(cursor, record, at[:10])
                 reason = retraction_of(merged)
                 if reason is not None:
                     retracted += 1
@@ -384,6 +382,20 @@ def merge_fields(old: Record, new: Record) -> Record:
     if new.extra and new.extra != old.extra:
         updates["extra"] = {**old.extra, **new.extra}
     return replace(old, **updates) if updates else old
+
+
+def _store_registration(cursor: Any, record: Record, today: str) -> bool:
+    """A registration is a version of itself: the registry's own document, or the row of an export with all its columns."""
+    number = record.nct or record.eudract
+    if not record.is_registry or number is None:
+        return False
+    study = record.extra.get("study")
+    if study is not None:
+        return store_version(cursor, number, version_date(study) or f"{today} (imported)", study)
+    columns = {key: value for key, value in record.extra.items() if isinstance(value, str)}
+    updated = next((columns[key] for key in ("last update posted", "last update submitted", "last refreshed on") if columns.get(key)), None)
+    row = {"title": record.title, "summary": record.abstract, "sponsor": list(record.authors), "start": record.year, **columns}
+    return store_version(cursor, number, updated or f"{today} (imported)", row)
 
 
 def _together(copies: list[Record]) -> Record:

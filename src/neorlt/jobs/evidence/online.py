@@ -86,6 +86,6 @@ def watch_command(
             names = nct or watching.watched(review)
             if use.ctgov:
                 client = stack.enter_context(ClinicalTrials(base_url=use.ctgov))
-                for name in names:
+                for name in (number for number in names if number.startswith("NCT")):
                     watching.add_version(review, client.study(name))
         return {"registrations": [watching.history(review, name) for name in dict.fromkeys(names)]}

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
 from neorlt.evidence.figures import forest_svg, funnel_svg
-from neorlt.evidence.pooling import by_subgroup, leave_one_out, pool, read_counts
+from neorlt.evidence.pooling import by_subgroup, holds_ratios, leave_one_out, pool, pool_ratios, read_counts, read_ratios
 
 
 def pool_command(csv: Path, method: str = "auto", *, out: Path | None = None) -> dict[str, Any]:
-    """``neorlt evidence pool``: pool ``study,events,total``; ``out`` takes the forest (and funnel) plot.
+    """``neorlt evidence pool``: pool ``study,events,total``, or hazard ratios ``study,ratio,low,high``; ``out`` takes the forest plot.
 
     Keys: ``k``, ``n``, ``events``, ``pooled``, ``ci95``, ``prediction95``, ``tau``, ``method``, ``studies[]``, and more.
     """
+    if holds_ratios(csv):
+        return _ratios(csv, out)
     studies = read_counts(csv)
     result = pool(studies, method)
     other = "glmm" if result.method.startswith("bayes") else "bayes"
@@ -32,3 +35,12 @@ def pool_command(csv: Path, method: str = "auto", *, out: Path | None = None) ->
             write_atomic(funnel, funnel_svg(result))
             document["files"].append(str(funnel))
     return document
+
+
+def _ratios(csv: Path, out: Path | None) -> dict[str, Any]:
+    """The pool of printed ratios, with the same fixed keys as one of counts."""
+    ratios = read_ratios(csv)
+    if out is not None:
+        raise InputError("a forest plot is drawn of proportions only", where=str(out), remedy="leave --out away for ratios")
+    document = pool_ratios(ratios)
+    return document | {"n": None, "events": None, "method": "bayes-normal", "second": document["likelihood"], "notes": [], "files": []}
