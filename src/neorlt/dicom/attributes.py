@@ -38,7 +38,7 @@ _TOP = (
     "RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "SUVType", "CountsSource", "SeriesType", "ImageType",
     "CorrectedImage", "DecayCorrection", "DecayFactor", "DoseCalibrationFactor", "ScatterFractionFactor", "DeadTimeFactor",
     "SliceSensitivityFactor", "AttenuationCorrectionMethod", "ScatterCorrectionMethod", "RandomsCorrectionMethod",
-    "ReconstructionMethod", "ConvolutionKernel", "AxialAcceptance", "AxialMash", "FrameReferenceTime", "PrimaryCountsAccumulated",
+    "ReconstructionMethod", "ConvolutionKernel", "AxialAcceptance", "AxialMash", "FrameReferenceTime", "PrimaryPromptsCountsAccumulated",
     "SecondaryCountsAccumulated", "CountsAccumulated", *TIMES, "AcquisitionDateTime", "AcquisitionStartCondition",
     "AcquisitionStartConditionData", "AcquisitionTerminationCondition", "TypeOfDetectorMotion", "TriggerTime", "FrameTime",
     "NominalInterval", "LowRRValue", "HighRRValue", "IntervalsAcquired", "IntervalsRejected", *PLACE, "PatientPosition",
@@ -71,6 +71,12 @@ _ITEMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _SEVERAL = 4
 """Different values of a series that are shown one by one."""
+
+
+def attributes_of(modality: str) -> list[tuple[str, str]]:
+    """Sequence (empty at the top) and keyword of every attribute that the ledger of this kind of image looks for."""
+    inside = [(sequence, keyword) for sequence, keywords in _ITEMS.items() if modality != "CT" for keyword in keywords]
+    return [("", keyword) for keyword in _TOP] + inside
 
 
 def stated_rows(instances: Sequence[Instance], image: str) -> tuple[LedgerRow, ...]:

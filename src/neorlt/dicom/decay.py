@@ -7,6 +7,9 @@ from datetime import datetime
 
 from neorlt.nuclides.nuclide import get_nuclide
 
+_MOST_EXPONENT = 700.0
+"""Beyond it e^x is no number: dates that far apart are refused where they are compared."""
+
 
 def table_half_life_s(nuclide: str) -> float | None:
     """Half-life in seconds from the nuclide tables, or None where they do not hold the nuclide."""
@@ -33,7 +36,7 @@ def half_life_s(nuclide: str) -> float:
 
 def decay_factor(half_life: float, start: datetime, end: datetime) -> float:
     """Fraction left at ``end`` of what was there at ``start`` (above 1 if ``end`` is the earlier), half-life in seconds."""
-    return math.exp(-math.log(2.0) * (end - start).total_seconds() / half_life)
+    return math.exp(min(-math.log(2.0) * (end - start).total_seconds() / half_life, _MOST_EXPONENT))
 
 
 def average_time_s(half_life: float, duration_s: float) -> float:

@@ -127,10 +127,16 @@ def _zone(offset: str) -> timezone | None:
     return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
 
 
+_FIRST_YEAR, _LAST_YEAR = 1850, 2200
+"""Years of a patient's life and images; others are placeholders (0001, 9999)."""
+
+
 def parse_date(value: str) -> date | None:
     """Date of a DA value (``YYYYMMDD``, also the old ``YYYY.MM.DD``), or None."""
     flat = value.strip().replace(".", "")
     if not re.fullmatch(r"\d{8}", flat):
+        return None
+    if not _FIRST_YEAR <= int(flat[:4]) <= _LAST_YEAR:
         return None
     try:
         return date(int(flat[:4]), int(flat[4:6]), int(flat[6:]))

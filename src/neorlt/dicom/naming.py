@@ -143,6 +143,13 @@ def settle_roles(regions: Sequence[Region], stated: Mapping[str, str]) -> tuple[
                 f"Region {region.name!r} is an organ by its {region.why}, and its name sounds like a lesion: if it is one, write"
                 f' "{region.name}" = "lesion" under [roles] in settings.toml.'
             )
+    for organ in (Organ.LIVER, Organ.SPLEEN, Organ.PANCREAS):  # there is one of each
+        same = [r.name for r in found if r.kind is RegionKind.ORGAN and r.why.startswith("name") and organ_of(r.name) is organ]
+        if len(same) > 1:
+            said.append(
+                f"Several regions are the {organ} by their names: {', '.join(map(repr, same))}. If one is a lesion in it, say so under"
+                f' [roles] in settings.toml, as "{same[-1]}" = "lesion".'
+            )
     parts = [r for r in found if r.kind is RegionKind.OTHER and organ_of(r.name) is not Organ.VESSEL]
     if parts:
         shown = "; ".join(f"{r.name!r} ({r.why})" for r in parts)

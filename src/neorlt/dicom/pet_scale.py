@@ -20,6 +20,8 @@ LATEST_THERAPY = 4.0
 """A therapy image later than this many half-lives after its injection shows another cycle."""
 DAY_MATTERS_H = 2.4
 """From this half-life on an image can be of the day after its injection or later (10 half-lives are a day): no day is guessed."""
+LONGEST_SCAN_S = 86400.0
+"""Series, scan and slices of one PET lie within a day of one another."""
 SAME_HALF_LIFE = 0.02
 """Header and table may differ by this much: vendors round 67.71 min to 68 min."""
 
@@ -263,9 +265,39 @@ def _half_life(header: PetHeader) -> tuple[str, float]:
     return header.nuclide, table if table is not None else float(header.half_life_s or 0)
 
 
+def _check_near(header: PetHeader, earliest: PetSlice) -> None:
+    """Refuse series, scan, and slices that lie further apart than a scan can last: a date is wrong."""
+    last = max(s.acquisition for s in header.slices)
+    others = [("SeriesDate", header.series_time), ("AcquisitionDate", header.ge_scan_time), ("AcquisitionDate", last)]
+    for keyword, other in others:
+        if other is None:
+            continue
+        apart = abs((other.replace(tzinfo=None) - earliest.acquisition.replace(tzinfo=None)).total_seconds())
+        if apart > LONGEST_SCAN_S:
+            raise InputError(
+                "series and acquisition lie too far apart",
+                expected=f"less than {LONGEST_SCAN_S / 3600:g} h",
+                found=f"{apart / 3600:.1f} h",
+                where=where(header.file, keyword),
+                remedy="correct the date in the archive and export the series again",
+            )
+    for part in header.slices:
+        if part.frame_reference_s is not None and not abs(part.frame_reference_s) <= LONGEST_SCAN_S:
+            raise InputError(
+                "the frame reference time is longer than a scan",
+                found=f"{part.frame_reference_s:g} s",
+                where=where(header.file, "FrameReferenceTime"),
+                remedy="export the series again",
+            )
+        if part.duration_s is not None:
+            remedy = "export the series again"
+            plausible.check("ActualFrameDuration", part.duration_s, header.file, remedy)
+
+
 def _start(header: PetHeader, half_life: float) -> tuple[datetime, str, tuple[str, ...]]:
     """Moment that START refers to, by the QIBA rules, and how it was found."""
     earliest = min(header.slices, key=lambda s: s.acquisition)
+    _check_near(header, earliest)
     if header.series_time is not None and header.series_time <= earliest.acquisition:
         start, how = header.series_time, "series time (0008,0031)"
     elif header.ge_scan_time is not None:

@@ -87,6 +87,7 @@ def read_rtstruct(
             label, role.kind, polygons, grid, name, warnings, exclusive=exclusive, on_image_planes=frame in referenced
         )
         regions.append(replace(region, why=role.why))
+    warnings += _missing_slices(header, name, image_grids, image_positions or {})
     empty = [frames[key][0] or f"roi-{key:g}" for key in frames if key not in drawn_rois]
     if frames and not drawn_rois:
         raise InputError(
@@ -99,6 +100,21 @@ def read_rtstruct(
     if empty:
         warnings.append(f"Structures without contours were left out: {', '.join(map(repr, empty))}.")
     return regions, warnings
+
+
+def _missing_slices(header: Dataset, name: str, grids: Mapping[str, Grid], positions: Mapping[str, Floats]) -> list[str]:
+    """Say how many slices of a referenced series (3006,0016) are not among the images: the series is not whole."""
+    said = []
+    for frame in raw(header, "ReferencedFrameOfReferenceSequence", name) or []:
+        for study in raw(frame, "RTReferencedStudySequence", name) or []:
+            for series in raw(study, "RTReferencedSeriesSequence", name) or []:
+                if text(series, "SeriesInstanceUID", name) not in grids:
+                    continue
+                images = list(raw(series, "ContourImageSequence", name) or [])
+                missing = sum(text(image, "ReferencedSOPInstanceUID", name) not in positions for image in images)
+                if 0 < missing < len(images):
+                    said.append(f"The structure set names {len(images)} slices of its image, of which {missing} are not there.")
+    return said
 
 
 def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> tuple[dict[str, Grid], set[str]]:

@@ -1,0 +1,17 @@
+"""The table of layouts in ``docs/dicom-traps.md`` is the one that its command wrote, and holds nothing silent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_table_is_the_commands_and_nothing_is_silent() -> None:
+    rows = json.loads((ROOT / "validation" / "imaging_traps.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "dicom-traps.md").read_text(encoding="utf-8")
+    assert len(rows) >= 35
+    assert all(row["outcome"] in ("right", "said", "refused", "refused later") for row in rows)
+    for row in rows:
+        assert f"| {row['trap']} | {row['outcome']} | {row['words'].replace('|', '/')} |" in text
