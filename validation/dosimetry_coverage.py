@@ -25,7 +25,7 @@ import numpy as np
 from neorlt.core.draws import generator
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import TimeActivity
-from neorlt.dosimetry.population import BETWEEN_LOG_SD, LU177_HALF_LIFE_H, POPULATION
+from neorlt.dosimetry.population import BETWEEN_LOG_SD, LU177_HALF_LIFE_H, POPULATION, POPULATION_POINTS
 from neorlt.dosimetry.priors import WEAK
 
 N_PATIENTS = 500
@@ -81,7 +81,7 @@ def cell(organ: str, schedule: str, times_h: Sequence[float], shift: float = 1.2
         TimeActivity(f"{organ}-{i}", "Lu-177", 100.0, times, y, STATED * y, y, own_cv=float(np.hypot(CALIBRATION, recovery_cv)))
         for i, y in enumerate(seen)
     ]
-    prior = POPULATION[organ] if len(times) < 3 else WEAK
+    prior = POPULATION[organ] if len(times) <= POPULATION_POINTS else WEAK
     n = N_PATIENTS
     fits = fit_curves(curves, n_draws=N_DRAWS, seed=SEED, half_life_h=[LU177_HALF_LIFE_H] * n, priors=[prior] * n)
     tia = np.stack([f.draws_mbq_h for f in fits])
