@@ -43,7 +43,9 @@ def run_decide(
     document = decision_document(found)
     if out is not None:
         from neorlt.reporting.decision import render_decision
+        from neorlt.trials.value import trial_table
 
+        document["trials"] = trial_table(found)
         options = {"scheme": list(schemes), "criterion": settings.criterion, "delta_months": delta_months, "discount": discount,
                    "ask": list(ask), "draws": n_draws}
         with result_folder(out, "decide", inputs=[patient_file] if patient_file is not None else [], options=options, seed=seed) as work:
@@ -61,14 +63,14 @@ def planned_patient(plan: Path | None) -> Any:
 
 
 def stored_world(plan: Path, patient: Any) -> Any:
-    """A maker of worlds from a finished plan: its draws, as many as it holds, again and again where more are asked for.
+    """A maker that gives the world of a finished plan as it is, whatever the number of draws asked for: doors then agree.
 
     Raises
     ------
     InputError
         If the plan's lesions are not those of the patient file.
     """
-    import numpy as np
+    from dataclasses import replace
 
     from neorlt.core.errors import InputError
     from neorlt.planning.stored import open_plan
@@ -78,10 +80,17 @@ def stored_world(plan: Path, patient: Any) -> Any:
     if mine != theirs:
         raise InputError("the plan belongs to another patient", expected=", ".join(theirs), found=", ".join(mine), where=str(plan),
                          remedy="give the patient file that the plan was made with")
+    world = replace(stored, patient=patient)
+    return lambda n_draws: world
 
-    def make(n_draws: int) -> Any:
-        from dataclasses import replace
 
-        return replace(stored.take(np.arange(n_draws) % stored.n_draws), patient=patient)
+def decision_block(world: Any) -> dict[str, Any] | None:
+    """What opens a plan's report: the decision in the plan's own world, with the trials that would tell; None without an age."""
+    if world.patient.age_y is None:
+        return None
+    from neorlt.planning.decision.decide import decide
+    from neorlt.planning.decision.document import decision_document
+    from neorlt.trials.value import trial_table
 
-    return make
+    found = decide(world.patient, make_world=lambda n_draws: world)
+    return decision_document(found) | {"trials": trial_table(found)}

@@ -12,6 +12,7 @@ import numpy as np
 from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.decide import decision_block
 from neorlt.jobs.dose import dose_document
 from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_volumes
 
@@ -91,6 +92,7 @@ def run_plan(
             write_json(work / "dose" / "dose.json", dose_document(
                 study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))
             write_view(study, work / "view", result.dose)
+        document["decision"] = decision_block(world)
         document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}
         write_steps(document, work / "steps")
         write_json(work / "fhir.json", fhir_bundle(document))

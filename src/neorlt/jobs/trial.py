@@ -18,3 +18,16 @@ def trial_command(design_toml: Path, dask: str | None = None) -> dict[str, Any]:
         If the file makes no trial or no scheduler answers.
     """
     return run_trial(read_design(Path(design_toml)), dask)
+
+
+def value_command(design_toml: Path, patients_per_year: float = 200.0, years: float = 10.0) -> dict[str, Any]:
+    """Expected value of the sample information of a design, for patients like those it enrols.
+
+    Raises
+    ------
+    InputError
+        If the file makes no trial.
+    """
+    from neorlt.trials.value import value_document
+
+    return value_document(read_design(Path(design_toml)), patients_per_year=patients_per_year, years=years)

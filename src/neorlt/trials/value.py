@@ -226,9 +226,12 @@ def typical_patient(design: TrialDesign) -> Patient:
 
 def study_of(design: TrialDesign) -> tuple[Study, tuple[Scheme, ...]]:
     """A design's arms as options, and the schemes among them."""
-    schemes = tuple(dict.fromkeys(arm.scheme for arm in design.arms if arm.scheme is not None))
+    schemes: list[Scheme] = []
+    for arm in design.arms:
+        if arm.scheme is not None and arm.scheme not in schemes:
+            schemes.append(arm.scheme)
     words = {"upfront-surgery": Kind.OPERATE_NOW, "chemotherapy": Kind.CHEMOTHERAPY_THEN_SURGERY}
-    named = options_for(schemes or tuple(parse_scheme(text) for text in ("4 x 7.4 GBq Lu-177 every 8 weeks",)))
+    named = options_for(schemes or [parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks")])
     arms = []
     for arm in design.arms:
         kind = words.get(arm.kind, Kind.RLT_THEN_SURGERY)

@@ -180,7 +180,7 @@ def decision_sentences(decision: Decision) -> list[str]:
     def against(kind: Kind, words: str) -> str:
         i = next(k for k, option in enumerate(options) if option.kind is kind)
         if i == first:
-            return f"this is {words}"
+            return ""
         gain = 12 * (value[:, first] - value[:, i])
         closed = " (not open to this patient)" if not decision.eligible[i] else ""
         return f"{gain.mean():+.1f} quality-adjusted months against {words}{closed}"
@@ -204,7 +204,9 @@ def decision_sentences(decision: Decision) -> list[str]:
     if not c.resolved:
         sure += " Not resolved by simulation: " + ", ".join(options[i].name for i in c.unresolved) + "."
     sure += f" It is best in {_pct(c.p_best[first])} of the possible worlds."
-    return [f"{options[first].name}: {against(Kind.OPERATE_NOW, 'operating now')}, {against(Kind.OBSERVE, 'watching')}.",
+    name = options[first].name
+    gains = [text for text in (against(Kind.OPERATE_NOW, "operating now"), against(Kind.OBSERVE, "watching")) if text]
+    return [f"{name[0].upper()}{name[1:]}: {', '.join(gains)}.",
             f"Harm: {', '.join(harms)}.", sure]
 
 

@@ -21,6 +21,8 @@ from neorlt.planning.decision.rates import causes
 Floats = NDArray[np.float64]
 DUMMY = "dummy (nothing depends on it)"
 N_KNOTS = 5
+FEW_DRAWS = 5000
+"""Below this many draws parabolas take the place of splines: fewer columns than draws."""
 LOW, HIGH = 0.01, 0.99
 """Assumptions are varied between these quantiles when a flip is looked for."""
 
@@ -73,7 +75,11 @@ def _basis(columns: Floats) -> list[Floats]:
     z = (columns - columns.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0)
     smooth = np.array([len(np.unique(column[:200])) >= 10 for column in z.T]) & (spread > 1e-12)
     parts: list[Floats] = [column[:, None] if varies else np.zeros((len(z), 0)) for column, varies in zip(z.T, spread > 1e-12, strict=True)]
-    if smooth.any():
+    if smooth.any() and len(columns) < FEW_DRAWS:
+        for column in np.flatnonzero(smooth):
+            square = z[:, column] ** 2
+            parts[column] = np.stack([z[:, column], square - square.mean()], axis=1)
+    elif smooth.any():
         spline = SplineTransformer(n_knots=N_KNOTS, degree=3, knots="quantile", include_bias=False, extrapolation="linear")
         made = np.asarray(spline.fit_transform(z[:, smooth]))
         width = made.shape[1] // int(smooth.sum())
