@@ -226,23 +226,24 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         dead = operable_done * p_death
         resected = operable_done * (1.0 - p_death) * (1.0 - left)
         # Watching that never ends, and options without an operation: the tumour stays, from the start or for good.
-        at = np.where(reach, week, 130.0 * WEEKS_PER_YEAR) / WEEKS_PER_YEAR if meant else z
+        waits = meant or kind is Kind.RLT_ALONE
+        at = np.where(reach, week, 130.0 * WEEKS_PER_YEAR) / WEEKS_PER_YEAR if waits else z
         # What is already seeded shows itself with or without the primary: waiting is never safer than after the operation, with the
         # margins that it would have now.
         seeded = np.minimum(recurrence * (r0_now + (1.0 - r0_now) * np.exp(rates["log_hr_recurrence_r1"])), limit)
-        waiting_hazard = np.minimum(seeded * np.exp(log_hr) + np.maximum(metastasis - seeded, 0.0) * np.exp(treated_hr), limit)
+        waiting_hazard = np.minimum(np.maximum(seeded * np.exp(log_hr), metastasis) * np.exp(treated_hr), limit)
         if kind is Kind.OBSERVE and not meant:
             u_stable = u_in_place
         else:
             u_stable = rates["u_stable"] - hormone
-        during = {Kind.RLT_THEN_SURGERY: "u_loss_rlt", Kind.CHEMOTHERAPY_THEN_SURGERY: "u_loss_captem"}.get(kind)
+        during = {Kind.RLT_THEN_SURGERY: "u_loss_rlt", Kind.RLT_ALONE: "u_loss_rlt",
+                  Kind.CHEMOTHERAPY_THEN_SURGERY: "u_loss_captem"}.get(kind)
         early = z
         u_waiting = u_in_place - (rates[during] if during else 0.0)
         if kind is Kind.SOMATOSTATIN_ANALOGUE:
             u_stable = u_in_place - rates["u_loss_ssa"]
-        if kind is Kind.RLT_ALONE and state is not None:
+        if kind is Kind.RLT_ALONE:
             u_stable = u_in_place
-            early = rates["u_loss_rlt"] * state.week / WEEKS_PER_YEAR
         toxic = None if state is None else state.grade34_blood
         if toxic is not None:
             early = early + rates["qaly_loss_blood"] * toxic
