@@ -161,11 +161,12 @@ def neolupanet_table(n_patients: int = 80, n_draws: int = 150) -> list[str]:
                                  outlook.p_operative_death[:, 0]], axis=1))
     rng = np.random.default_rng(12)
     worlds = np.stack(chances, axis=1)
-    rows = ["| outcome | NEOLUPANET | course: mean, central 90 % of a trial of 31 | version 0.1 | what moved it |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| outcome | NEOLUPANET | course: mean, central 90 % of a trial of 31 | the trial lies | version 0.1 | what moved it |", "| --- | --- | --- | --- | --- | --- |"]
     for j, (name, of, seen, before, why) in enumerate(REPLICA):
         counts = np.array([rng.binomial(1, worlds[rng.integers(n_draws), rng.integers(n_patients, size=31), j]).sum() for _ in range(4000)])
         low, high = np.quantile(counts, [0.05, 0.95])
-        rows.append(f"| {name} | {seen}/{31 if of == 'enrolled' else 29} {of} | {counts.mean():.1f} of 31 ({low:.0f}-{high:.0f}) | {before} | {why} |")
+        lies = "inside" if low <= seen <= high else f"{seen - high:.0f} above" if seen > high else f"{low - seen:.0f} below"
+        rows.append(f"| {name} | {seen}/{31 if of == 'enrolled' else 29} {of} | {counts.mean():.1f} of 31 ({low:.0f}-{high:.0f}) | {lies} | {before} | {why} |")
     return rows
 
 
