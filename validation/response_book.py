@@ -1,9 +1,10 @@
 """The validation book of the response model: every published data set, what the model says of it, and the verdict.
 
 Each ``validation/response_*.json`` is one data set and says whether the model was calibrated on it, tuned to it (by
-construction), is checked against it, or cannot use it. A verdict is *pass* when what was seen lies in the model's 90 %
-predictive interval, *miss* when it does not (a miss stays in the book), and *cannot tell* beside it where the model
-and a baseline without any model say nearly the same. Writes ``src/neorlt/data/validation.json``.
+construction), is checked against it, or cannot use it. A verdict comes from score and power (:func:`verdict_of`): *better than the
+baseline*, *no better than the baseline*, *miss* (a miss stays in the book), or *cannot tell* where the data could not have told the model
+from the baseline; beside it stands the chance that a wrong model would have been found out. Checks call the product's
+functions. Writes ``src/neorlt/data/validation.json``.
 
 Usage: ``python validation/response_book.py``.
 """
@@ -20,11 +21,10 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, gammaln
 
+from neorlt.clinic.vessels import Resectability, VesselContact
 from neorlt.core import tables
 from neorlt.core.draws import generator, lognormal_draws
-from neorlt.nuclides.nuclide import get_nuclide
-from neorlt.nuclides.spheres import sphere_s_values
-from neorlt.response import blood, calibration, readouts, vessels
+from neorlt.response import blood, centre, course, readouts, studies
 from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
 from neorlt.response.parameters import MODEL_VERSION, SENSITISERS, draw_parameters, is_calibrated, read_priors
 from neorlt.response.simulate import simulate
@@ -34,8 +34,11 @@ OUT = ROOT / "src/neorlt/data/validation.json"
 SEED = 7
 N_DRAWS = 400
 N_REPLICATES = 40
-APART = 0.3
-"""Total variation distance between two predictive distributions below which a count cannot tell them apart."""
+N_COHORTS = 150
+RATIO = 3.0
+"""Odds of the model's over the baseline's probability from which a count speaks for one of them."""
+POWER = 0.5
+"""Chance of such odds, were the model right, below which a count cannot tell."""
 DIAMETER_MM = 35.0
 
 
@@ -44,35 +47,29 @@ def population(name: str) -> list[float]:
     return [float(x) for x in tables.read_json("response", "population.json")[name]["parameters"]]
 
 
-def lesion_doses(rng: np.random.Generator, n_worlds: int, n_lesions: int, gbq: float, n_cycles: int, nuclide: str, fall: float = 0.14
+def lesion_doses(rng: np.random.Generator, n_worlds: int, n_lesions: int, gbq: float, n_cycles: int, nuclide: str, ki67_pct: float = 8.0
                  ) -> tuple[np.ndarray, np.ndarray]:
-    """Dose ``(world, lesion, cycle, 2)`` and half-life ``(world, lesion, 2)`` of lesions of the published population.
-
-    90Y doses are derived from those of 177Lu (wash-out kept, decay exchanged, sphere S-values), as everywhere.
-    """
-    lu, y = get_nuclide("Lu-177"), get_nuclide("Y-90")
-    median, log_sd = population("lesion_gy_per_gbq")
-    per_gbq = lognormal_draws(rng, median, log_sd, n_worlds * n_lesions).reshape(n_worlds, n_lesions)
-    washout = lognormal_draws(rng, *population("lesion_washout_per_h"), n_worlds * n_lesions).reshape(n_worlds, n_lesions)
-    rate = washout[..., None] + np.array([lu.decay_constant_per_h, y.decay_constant_per_h])
-    if nuclide == "Y-90":
-        mass = np.array([4 / 3 * np.pi * (DIAMETER_MM / 20) ** 3])
-        energy = sphere_s_values("Y-90", mass).s_mgy_per_mbq_s[0] / sphere_s_values("Lu-177", mass).s_mgy_per_mbq_s[0]
-        per_gbq = per_gbq * float(energy) * rate[..., 0] / rate[..., 1]
-    scatter = np.exp(population("lesion_cycle_log_sd")[0] * rng.standard_normal((n_worlds, n_lesions, n_cycles)))
-    dose = np.zeros((n_worlds, n_lesions, n_cycles, 2), np.float32)
-    dose[..., 0 if nuclide == "Lu-177" else 1] = per_gbq[..., None] * gbq * (1 - fall) ** np.arange(n_cycles) * scatter
-    return dose, (np.log(2) / rate).astype(np.float32)
+    """Dose ``(world, lesion, cycle, 2)`` and half-life ``(world, lesion, 2)`` of published lesions, by the product's kernels."""
+    shape = (n_worlds, n_lesions)
+    per_gbq, washout = (lognormal_draws(rng, *population(name), n_worlds * n_lesions).reshape(shape)
+                        for name in ("lesion_gy_per_gbq", "lesion_washout_per_h"))
+    both, half_life = course.exchange(per_gbq, washout, 4 / 3 * np.pi * (DIAMETER_MM / 20) ** 3)
+    activity = np.zeros((n_cycles, 2))
+    activity[:, 0 if nuclide == "Lu-177" else 1] = gbq
+    dose = course.cycle_doses_gy(both, activity, fall=course.fall_per_cycle(ki67_pct), scatter_z=rng.standard_normal((*shape, n_cycles)),
+                                 log_sd=course.lesion_cycle_log_sd())
+    return dose.astype(np.float32), np.asarray(half_life, np.float32)
 
 
-def cohort(entry: dict[str, Any], name: str, times: tuple[float, ...] | None = None, diameter_mm: float = DIAMETER_MM) -> dict[str, Any]:
-    """One lesion a patient, ``N_REPLICATES`` patients in each of ``N_DRAWS`` worlds, under the series' schedule."""
+def cohort(entry: dict[str, Any], name: str, times: tuple[float, ...] | None = None, diameter_mm: float = DIAMETER_MM,
+           n_draws: int = N_DRAWS, n_replicates: int = N_REPLICATES) -> dict[str, Any]:
+    """One lesion a patient, ``n_replicates`` patients in each of ``n_draws`` worlds, under the series' schedule."""
     data = entry["data"]
-    parameters = draw_parameters(N_DRAWS, SEED)
+    parameters = draw_parameters(n_draws, SEED)
     lesion = LesionArrays(volume_ml=[np.pi / 6 * (diameter_mm / 10) ** 3], ki67_pct=[float(data.get("ki67_pct", 8.0))])
-    effects = draw_lesion_effects(parameters, lesion, N_REPLICATES, SEED)
+    effects = draw_lesion_effects(parameters, lesion, n_replicates, SEED)
     gbq = data.get("activity_gbq") or data["activity_gbq_per_m2"] * data["body_surface_m2"]
-    dose, half_life = lesion_doses(generator(SEED, "validation", name), N_DRAWS * N_REPLICATES, 1, gbq, len(data["weeks"]), data["nuclide"])
+    dose, half_life = lesion_doses(generator(SEED, "validation", name), n_draws * n_replicates, 1, gbq, len(data["weeks"]), data["nuclide"])
     plan = ScheduleArrays(np.asarray(data["weeks"], float), dose, half_life, np.asarray(times or (data["read_week"],), float))
     return {"parameters": parameters, "lesion": lesion, "dose": dose, "outcome": simulate(parameters, lesion, plan, effects)}
 
@@ -91,69 +88,108 @@ def baseline_distribution(events: int, total: int, n: int) -> np.ndarray:
     return np.exp(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + betaln(k + a, n - k + b) - betaln(a, b))
 
 
+def verdict_of(model: np.ndarray, baseline: np.ndarray, seen: int) -> dict[str, Any]:
+    """Verdict from the score against the baseline and the power it had; both are distributions ``(count,)`` of what may be seen.
+
+    *power*: chance, were the model right, that the odds speak for it. *could_fail*: chance, were the baseline right, of a *miss*.
+    """
+    odds = np.log(np.maximum(model, 1e-300)) - np.log(np.maximum(baseline, 1e-300))
+    cumulative = np.cumsum(model)
+    low, high = int(np.searchsorted(cumulative, 0.05)), int(np.searchsorted(cumulative, 0.95))
+    count = np.arange(len(model))
+    miss = (count < low) | (count > high) | (odds < -np.log(RATIO))
+    power, could_fail = float(model[odds > np.log(RATIO)].sum()), float(baseline[miss].sum())
+    if miss[seen]:
+        verdict = "miss"
+    elif odds[seen] > np.log(RATIO):
+        verdict = "better than the baseline"
+    else:
+        verdict = "no better than the baseline" if power >= POWER else "cannot tell"
+    return {"verdict": verdict, "power": power, "could_fail": could_fail, "could_discriminate": power >= POWER,
+            "log_odds": float(odds[seen])}
+
+
 def judge_count(p: np.ndarray, events: int, total: int, baseline: list[int] | None) -> dict[str, Any]:
-    """Interval, score, baseline's score and verdict for a count."""
+    """Interval, score, baseline's score and verdict for a count; without another series the baseline knows nothing."""
     model = count_distribution(p, total)
+    other = np.full(total + 1, 1 / (total + 1)) if baseline is None else baseline_distribution(baseline[0], baseline[1], total)
     cumulative = np.cumsum(model)
     low, high = int(np.searchsorted(cumulative, 0.05)), int(np.searchsorted(cumulative, 0.95))
     rate, exact_low, exact_high = readouts.exact_interval(events, total)
-    row: dict[str, Any] = {
+    return {
         "observed": {"events": events, "total": total, "rate": rate, "exact_ci95": [exact_low, exact_high]},
         "predicted": {"probability": float(p.mean()), "events_ci90": [low, high], "rate_ci90": [low / total, high / total]},
-        "log_score": float(np.log(model[events])), "verdict": "pass" if low <= events <= high else "miss",
+        "log_score": float(np.log(model[events])), "log_score_baseline": float(np.log(other[events])),
+        "baseline": "any count is as likely as any other" if baseline is None
+        else f"every patient has the rate of another series ({baseline[0]} of {baseline[1]})", **verdict_of(model, other, events),
     }
-    flat = np.full(total + 1, 1 / (total + 1))
-    row["distance_from_knowing_nothing"] = float(0.5 * np.abs(model - flat).sum())
-    if baseline is not None:
-        other = baseline_distribution(baseline[0], baseline[1], total)
-        row["log_score_baseline"] = float(np.log(other[events]))
-        row["baseline"] = f"every patient has the rate of another series ({baseline[0]} of {baseline[1]})"
-        distance = float(0.5 * np.abs(model - other).sum())
-        row["distance_from_baseline"] = distance
-        row["could_discriminate"] = distance > APART
-    else:
-        row["could_discriminate"] = row["distance_from_knowing_nothing"] > APART
-    return row
 
 
-def judge_number(draws: np.ndarray, observed: float, digits: int = 2) -> dict[str, Any]:
-    """Interval and verdict for one number; ``draws`` is its predictive distribution."""
+def judge_number(draws: np.ndarray, observed: float, digits: int = 2, without: float | None = None) -> dict[str, Any]:
+    """Interval and verdict for one number; ``draws`` is its predictive distribution, ``without`` what no effect would give.
+
+    Where no effect lies in the interval too, the number cannot tell.
+    """
     low, mid, high = np.quantile(draws, [0.05, 0.5, 0.95])
     predicted = {"median": round(float(mid), digits), "ci90": [round(float(low), digits), round(float(high), digits)]}
-    return {"observed": observed, "predicted": predicted, "verdict": "pass" if low <= observed <= high else "miss"}
+    tells = without is not None and not low <= without <= high
+    verdict = "miss" if not low <= observed <= high else "better than the baseline" if tells else "cannot tell"
+    return {"observed": observed, "predicted": predicted, "verdict": verdict, "could_discriminate": tells}
 
 
 def check_loo_coverage(entry: dict[str, Any]) -> dict[str, Any]:
-    """Leave-one-out intervals of the calibration set, as the calibration found them."""
+    """Lesions of one figure, each left out of the fit that saw the others: against a constant response."""
     report = tables.read_json("response", "posterior.json")
-    inside, n = report["predictive"]["n_inside_90"], report["predictive"]["n"]
-    models = report.get("comparison", {}).get("models", {})
-    row = {"observed": {"inside": inside, "n": n}, "predicted": {"inside_range_98": [18, 23]},
-           "log_score": report["loo"]["elpd"], "verdict": "pass" if 18 <= inside <= 23 else "miss", "could_discriminate": False,
-           "reason": "a model that is 85-95 % covered passes and fails by luck with 23 lesions"}
-    if "constant" in models:
-        row["log_score_baseline"] = models["constant"]["elpd"]
-        row["baseline"] = "constant response (every lesion alike)"
-    return row
+    if "predictive" not in report:
+        return {"observed": None, "predicted": None, "verdict": "see left out", "could_discriminate": False,
+                "reason": "the shipped fit leaves whole studies out: its table stands in posterior.json"}
+    models, n = report["comparison"]["models"], report["predictive"]["n"]
+    difference, error = -models["constant"]["difference"], models["constant"]["difference_se"]
+    verdict = "better than the baseline" if difference > error else "miss" if difference < -error else "no better than the baseline"
+    return {"observed": {"inside": report["predictive"]["n_inside_90"], "n": n}, "predicted": {"inside_range_98": [18, 23]},
+            "log_score": report["loo"]["elpd"], "log_score_baseline": models["constant"]["elpd"], "baseline": "constant response",
+            "difference": difference, "difference_se": error, "verdict": verdict, "could_discriminate": True,
+            "reason": "lesions of the study that was fitted: says nothing of other centres"}
 
 
-def check_diameter_coverage(entry: dict[str, Any]) -> dict[str, Any]:
-    """Diameter change of the same lesions from the fitted volumes: predictive without their own data left out."""
-    from neorlt.response.loo import marginal
+def check_other_lesions(entry: dict[str, Any]) -> dict[str, Any]:
+    """Lesions of a figure that the posterior did not see, by the function behind ``neorlt calibrate --check``; both readings of a sign."""
+    data = entry["data"]
+    report = tables.read_json("response", "posterior.json")
+    if data["study"] in report.get("studies", ()):
+        return {"observed": None, "predicted": None, "verdict": "see left out", "could_discriminate": False,
+                "reason": "the shipped fit saw these lesions: they stand in its table of studies left out"}
+    term = next(t for t in studies.read_terms() if t.study == data["study"] and t.kind == "lesions")
+    others = [t for t in studies.fitted() if t.kind == "lesions" and t.study == "jahn_2021"]
+    parameters = draw_parameters(N_DRAWS, SEED, "posterior")
+    readings = {"as read": term.log_volume}
+    if not term.sign_known:
+        from neorlt.response.synthesis import other_reading
 
-    group = tables.read_json("response", "lesions.json")["6A"]
-    keep = ~np.asarray(group["impossible"])
-    dose, change = np.asarray(group["dose_gy"])[keep], np.asarray(group["change_pct"])[keep]
-    posterior = tables.read_npz("response", "posterior.npz")
-    free = {name: value[:: max(1, len(value) // 200)][:200] for name, value in posterior.items()}
-    lesions = calibration.Lesions("6A", dose, 3 * np.log1p(change / 100))
-    found = marginal(free, lesions, calibration.Assumptions(), SEED, n_points=64)
-    pit = found.below.mean(axis=0)
-    inside = int(((pit >= 0.05) & (pit <= 0.95)).sum())
-    return {"observed": {"inside": inside, "n": len(dose)}, "predicted": {"inside_range_98": [17, 22]},
-            "log_score": float(np.log(np.exp(found.log_density).mean(axis=0)).sum()), "pit": [round(float(p), 3) for p in pit],
-            "verdict": "pass" if inside >= 17 else "miss", "could_discriminate": False,
-            "reason": "the same lesions as the calibration set: agreement is expected"}
+        readings["the other sign"] = other_reading(term)
+    found = {}
+    for name, log_volume in readings.items():
+        n = term.n
+        week = np.full(n, np.nan if term.read_week is None else term.read_week)
+        cycles = np.clip(np.round(term.dose_gy / (term.dose_per_cycle_gy or 1e9)), 1, 6).astype(int) if term.dose_per_cycle_gy \
+            else np.full(n, term.cycles)
+        table = centre.CentreTable(np.zeros(n, int), np.full(n, term.ki67_median_pct), term.dose_gy, cycles, week, log_volume)
+        said = centre.check(table, parameters, others)
+        kept = ("n", "coverage", "bias_pp", "log_score_per_lesion", "baselines", "against", "pit_uniform")
+        found[name] = {key: said[key] for key in kept}
+    best = {name: max(row["baselines"].values()) for name, row in found.items()}
+    verdicts = {}
+    for name, row in found.items():
+        against = row["against"][max(row["baselines"], key=row["baselines"].__getitem__)]
+        verdicts[name] = ("better than the baseline" if against["mean"] > against["standard_error"]
+                          else "miss" if against["mean"] < -against["standard_error"] else "no better than the baseline")
+    first = found["as read"]
+    verdict = verdicts["as read"] if len(verdicts) == 1 else "both readings: " + ", ".join(f"{k}: {v}" for k, v in verdicts.items())
+    return {"observed": {"n": first["n"], "coverage": first["coverage"], "bias_pp": first["bias_pp"]},
+            "predicted": {"coverage": [50, 80, 90]}, "readings": found, "log_score": first["n"] * first["log_score_per_lesion"],
+            "log_score_baseline": first["n"] * best["as read"],
+            "baseline": "best of pooled, constant and log-linear, given the lesions of Jahn 2021", "verdict": verdict,
+            "could_discriminate": True, "note": "lesions of one patient are not told apart; origins are mixed and taken as pancreatic"}
 
 
 def check_response_rate(entry: dict[str, Any]) -> dict[str, Any]:
@@ -164,23 +200,25 @@ def check_response_rate(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_odds_ratio(entry: dict[str, Any]) -> dict[str, Any]:
-    """Odds ratio of response per 50 Gy of first-cycle dose in cohorts of the published size."""
+    """Odds ratio of response per 50 Gy of first-cycle dose in simulated cohorts of the published size, each patient simulated.
+
+    The dose that enters the regression carries the error of its dosimetry, as the published one did.
+    """
     data = entry["data"]
-    found = cohort(entry, entry["name"])
-    response = (found["outcome"].diameter_measured_mm[:, 0, 0] / found["lesion"].diameters_mm[0] <= 0.7).astype(float)
-    first = found["dose"][:, 0, 0, 0] / 50.0
+    n = data["n"]
+    found = cohort(entry, entry["name"], n_draws=N_COHORTS, n_replicates=n)
+    response = (found["outcome"].diameter_measured_mm[:, 0, 0] / found["lesion"].diameters_mm[0] <= 0.7).astype(float).reshape(-1, n)
     rng = generator(SEED, "validation", "odds")
-    ratios = []
-    for draw in range(N_DRAWS):
-        rows = draw * N_REPLICATES + rng.integers(N_REPLICATES, size=data["n"])
-        slope = logistic_slope(first[rows], response[rows])
-        if np.isfinite(slope):
-            ratios.append(np.exp(slope))
-    row = judge_number(np.asarray(ratios), data["odds_ratio"])
-    low, high = row["predicted"]["ci90"]
+    first = found["dose"][:, 0, 0, 0].reshape(-1, n) * np.exp(data["dose_log_sd"] * rng.standard_normal((N_COHORTS, n))) / 50.0
+    slopes = np.array([logistic_slope(x, y) for x, y in zip(first, response, strict=True)])
+    ratios = np.exp(slopes[np.isfinite(slopes)])
+    row = judge_number(ratios, data["odds_ratio"], without=1.0)
+    low, high = np.quantile(ratios, [0.05, 0.95])
     row["observed"] = {"odds_ratio": data["odds_ratio"], "ci95": data["ci95"]}
-    row["could_discriminate"] = not (low <= 1.0 <= high)
-    row["note"] = f"{len(ratios)} of {N_DRAWS} simulated cohorts had a finite estimate; doses differ by the population's spread"
+    # The published estimate has an error of its own: a model whose interval meets it is not refuted.
+    if row["verdict"] == "miss" and low <= data["ci95"][1] and high >= data["ci95"][0]:
+        row["note_interval"] = "the predicted interval meets the published one, not its estimate"
+    row["note"] = f"{len(ratios)} of {N_COHORTS} simulated cohorts of {n} patients had a finite estimate"
     return row
 
 
@@ -205,9 +243,7 @@ def logistic_slope(x: np.ndarray, y: np.ndarray) -> float:
 def check_lesion_dose(entry: dict[str, Any]) -> dict[str, Any]:
     """Mean first-cycle dose over lesions of the population."""
     dose, _ = lesion_doses(generator(SEED, "validation", "dose"), 400, entry["data"]["n"], entry["data"]["activity_gbq"], 1, "Lu-177")
-    row = judge_number(dose[:, :, 0, 0].mean(axis=1), entry["data"]["mean_gy"], 1)
-    row["could_discriminate"] = False
-    return row
+    return judge_number(dose[:, :, 0, 0].mean(axis=1), entry["data"]["mean_gy"], 1)
 
 
 def check_kidney_dose(entry: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +252,8 @@ def check_kidney_dose(entry: dict[str, Any]) -> dict[str, Any]:
     means = np.asarray(entry["data"]["means_gy_per_gbq"])
     low, high = median * np.exp(-1.645 * log_sd), median * np.exp(1.645 * log_sd)
     return {"observed": {"means_gy_per_gbq": means.tolist()}, "predicted": {"median": median, "ci90": [round(low, 3), round(high, 3)]},
-            "verdict": "pass" if np.all((means > low) & (means < high)) else "miss", "could_discriminate": False}
+            "verdict": "cannot tell" if np.all((means > low) & (means < high)) else "miss", "could_discriminate": False,
+            "reason": "the population was made to span these means"}
 
 
 def blood_cohort(sensitiser: str = "none", weeks: float = 52.0, cycles: int = 4) -> tuple[blood.BloodCourse, dict[str, np.ndarray]]:
@@ -238,7 +275,7 @@ def check_platelet_nadir(entry: dict[str, Any]) -> dict[str, Any]:
     week = course.relative[:, 0, :57].argmin(axis=1) / 7
     row = judge_number(week, entry["data"]["week"])
     close = abs(np.median(week) - entry["data"]["week"]) <= entry["data"]["tolerance_week"]
-    row.update(verdict="pass" if close else "miss", could_discriminate=False)
+    row.update(verdict="cannot tell" if close else "miss", could_discriminate=False, reason="the transit time was set to give this week")
     return row
 
 
@@ -248,7 +285,8 @@ def check_blood_rates(entry: dict[str, Any]) -> dict[str, Any]:
     rates = blood.p_grade34(course, {line: baselines[line] for line in entry["data"]}, N_REPLICATES)
     rows = {line: judge_count(rates[line], *entry["data"][line], None) for line in entry["data"]}
     return {"observed": {k: v["observed"] for k, v in rows.items()}, "predicted": {k: v["predicted"] for k, v in rows.items()},
-            "verdict": "pass" if all(v["verdict"] == "pass" for v in rows.values()) else "miss", "could_discriminate": False}
+            "verdict": "miss" if any(v["verdict"] == "miss" for v in rows.values()) else "cannot tell", "could_discriminate": False,
+            "reason": "the slopes were solved for these rates"}
 
 
 def check_blood_any(entry: dict[str, Any]) -> dict[str, Any]:
@@ -264,21 +302,18 @@ def check_resectable(entry: dict[str, Any]) -> dict[str, Any]:
     found = cohort(entry, entry["name"], diameter_mm=45.0)
     rng = generator(SEED, "validation", "contact")
     n = N_DRAWS * N_REPLICATES
-    diameter = found["outcome"].diameter_mm[:, 0]
-    contacts = []
-    for name, start in (("SMV", rng.uniform(180, 360, n)), ("SMA", np.where(rng.uniform(size=n) < 0.5, 0.0, rng.uniform(0, 270, n)))):
-        small = vessels.vessel_radius_mm(name)
-        distance = vessels.centre_distance_mm(start, 22.5, small)
-        latent = vessels.contact_deg(distance[:, None], diameter / 2, small)
-        latent = np.where(start[:, None] == 0, 0.0, latent)
-        residue = rng.uniform(size=n) < found["parameters"].repeat(N_REPLICATES).fibrotic_residue_probability
-        seen = np.where(residue[:, None], np.maximum(latent, start[:, None]), latent).astype(np.float32)
-        contacts.append(vessels.VesselContact(name, float("nan"), latent.astype(np.float32), seen, residue))
-    resectable = vessels.resectability(contacts, [True, False])[:, 0] == 0
+    diameter = found["outcome"].diameter_mm[:, 0, 0]
+    scars = rng.uniform(size=(n, 2)) < found["parameters"].repeat(N_REPLICATES).fibrotic_residue_probability[:, None]
+    starts = np.stack([rng.uniform(180, 360, n), np.where(rng.uniform(size=n) < 0.5, 0.0, rng.uniform(0, 270, n))], axis=1)
+    latent = [course.latent_contact_deg(name, starts[:, i], diameter, 45.0, clip=True) for i, name in enumerate(("SMV", "SMA"))]
+    seen = np.stack([course.seen_contact_deg(latent[i], starts[:, i], scars[:, i]) for i in range(2)], axis=1)
+    outlines = [VesselContact(name, 0.0) for name in ("SMV", "SMA")]
+    resectable = course.resectability(outlines, seen, head=True) == int(Resectability.RESECTABLE)
     data = entry["data"]
     row = judge_count(readouts.probability(resectable, N_REPLICATES), data["events"], data["total"], data["baseline"])
     row["note"] = "rests on contacts that were assumed and on a prior for scar: it can neither confirm nor refute the model"
     row["could_discriminate"] = False
+    row["verdict"] = "miss" if row["verdict"] == "miss" else "cannot tell"
     return row
 
 
@@ -294,9 +329,7 @@ def check_median_width(entry: dict[str, Any]) -> dict[str, Any]:
     found = cohort(entry, entry["name"], diameter_mm=float(data["before_mm"]))
     ratio = found["outcome"].diameter_measured_mm[:, 0, 0].reshape(N_DRAWS, N_REPLICATES) / data["before_mm"]
     medians = np.median(ratio[:, : data["n"]], axis=1) * data["before_mm"]
-    row = judge_number(medians, data["after_mm"], 1)
-    low, high = row["predicted"]["ci90"]
-    row["could_discriminate"] = not low <= data["before_mm"] <= high
+    row = judge_number(medians, data["after_mm"], 1, without=float(data["before_mm"]))
     row["baseline"] = "no change"
     return row
 
@@ -323,12 +356,14 @@ def check_grade_change(entry: dict[str, Any]) -> dict[str, Any]:
         predicted={**row["predicted"], "lower_same_higher": [float(x.mean()) for x in (change.lower, change.same, change.higher)],
                    "sampling_alone": [float(x.mean()) for x in (change.null_lower, change.null_same, change.null_higher)]},
     )
-    row["could_discriminate"] = abs(row["log_score"] - row["log_score_baseline"]) > 2.0
+    odds = row["log_score"] - row["log_score_baseline"]
+    row["could_discriminate"] = False
+    row["verdict"] = "miss" if odds < -np.log(RATIO) else "better than the baseline" if odds > np.log(RATIO) else "cannot tell"
     return row
 
 
 CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "loo_coverage": check_loo_coverage, "diameter_coverage": check_diameter_coverage, "response_rate": check_response_rate,
+    "loo_coverage": check_loo_coverage, "other_lesions": check_other_lesions, "response_rate": check_response_rate,
     "odds_ratio": check_odds_ratio, "lesion_dose": check_lesion_dose, "kidney_dose": check_kidney_dose,
     "platelet_nadir": check_platelet_nadir, "blood_rates": check_blood_rates, "blood_any": check_blood_any,
     "resectable": check_resectable, "no_denominator": check_no_denominator, "median_width": check_median_width,
@@ -349,6 +384,8 @@ def run_validation() -> list[dict[str, Any]]:
     rows = []
     for path in sorted(Path(__file__).parent.glob("response_*.json")):
         entry = json.loads(path.read_text(encoding="utf-8"))
+        if "check" not in entry:  # the record of another proof stands beside the data sets
+            continue
         entry["name"] = path.stem.removeprefix("response_")
         result = CHECKS[entry["check"]](entry)
         if entry["role"] == "calibrated on" and not is_calibrated():

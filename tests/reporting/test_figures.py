@@ -176,7 +176,7 @@ def test_picture_that_cannot_be_right_is_refused(change: dict[str, object], mess
 
 def test_rank_histograms_name_what_is_rejected():
     from neorlt.reporting.figures.calibration import draw_sbc
-    from neorlt.response.sbc import uniformity
+    from neorlt.response.ranks import uniformity
 
     rng = np.random.default_rng(0)
     ranks = {"eta": rng.integers(0, 100, 200).tolist(), "nu": rng.integers(0, 50, 200).tolist()}

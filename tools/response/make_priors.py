@@ -72,6 +72,62 @@ ASSUMED: dict[str, dict[str, Any]] = {
         "prior": "lognormal(0.5, 0.3)", "unit": "log-SD",
         "note": "between-patient spread of marrow sensitivity",
     },
+    "study_log_sd": {
+        "prior": "half-normal(0.5)", "unit": "log-SD",
+        "note": "spread between studies of log(sensitivity x dose); arms without lesion doses cannot tell the two apart",
+    },
+    "study_growth_log_sd": {
+        "prior": "half-normal(0.4)", "unit": "log-SD", "note": "spread between studies of log growth: whom a trial took in",
+    },
+    "origin_small_intestine": {
+        "prior": "normal(0, 0.7)", "unit": "log ratio", "note": "log sensitivity of small-intestine over pancreatic tumours",
+    },
+    "origin_other": {
+        "prior": "normal(0, 0.7)", "unit": "log ratio", "note": "log sensitivity of tumours of other origin over pancreatic ones",
+    },
+    "ki67_log_alpha": {
+        "prior": "normal(0, 0.3)", "unit": "per ln(Ki-67)", "note": "slope of log sensitivity on log Ki-67; its sign is not known",
+    },
+    "ki67_log_growth": {
+        "prior": "normal(0.6, 0.3)", "unit": "per ln(Ki-67)",
+        "note": "slope of log growth on log Ki-67; the doubling times assumed for G1, G2 and G3 in version 0.1 amount to 0.45-0.75",
+    },
+    "line_log_alpha": {
+        "prior": "normal(0, 0.3)", "unit": "log ratio", "note": "log sensitivity in first line over that in later lines",
+    },
+    "doubling_time_d": {
+        "prior": "lognormal(450, 0.6)", "unit": "d",
+        "note": "median volume doubling time at Ki-67 8 %; bracket only: a growth of 4 % a month is 538 d (GREPONET)",
+    },
+    "growth_log_sd": {
+        "prior": "lognormal(0.5, 0.3)", "unit": "log-SD", "note": "spread of log growth between patients of one Ki-67",
+    },
+    "entry_progressive": {
+        "prior": "normal(0.4, 0.4)", "unit": "log ratio", "note": "log growth of patients who were progressing when taken in",
+    },
+    "entry_stable": {
+        "prior": "normal(-0.4, 0.4)", "unit": "log ratio", "note": "log growth of patients who were stable when taken in",
+    },
+    "analogue_log_growth": {
+        "prior": "normal(-0.3, 0.3)", "unit": "log ratio", "note": "log growth under a somatostatin analogue alone over that under placebo",
+    },
+    "exit_per_month": {
+        "prior": "lognormal(0.01, 0.8)", "unit": "1/month",
+        "note": "hazard of new lesions and death at the median growth without RLT; proportional to growth",
+    },
+    "exit_ratio_rlt": {
+        "prior": "lognormal(0.5, 0.5)", "unit": "ratio", "note": "that hazard under RLT over without",
+    },
+    "sum_log_sd": {
+        "prior": "lognormal(0.06, 0.35)", "unit": "log-SD",
+        "note": "error of a change of the sum of target diameters, central reading: that of one lesion over the root of about three",
+    },
+    "local_reading_ratio": {
+        "prior": "lognormal(1.2, 0.2)", "unit": "ratio", "note": "error of local over central reading",
+    },
+    "response_without_rlt": {
+        "prior": "beta(1, 20)", "unit": "probability", "note": "response under a somatostatin analogue alone",
+    },
     "sensitiser_toxicity_factor": {
         "prior": "lognormal(1.3, 0.2)", "unit": "ratio",
         "note": "factor on the marrow toxicity slope with a sensitiser (one series: 16.2 % against 11 % grade 3-4)",

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, Out, outline, show
+from neorlt.cli.console import Json, OutOrNone, outline, say, show, table
 
 
 def command(
-    out: Out,
-    sbc: Annotated[int | None, typer.Option(min=10, help="Replicates of simulation-based calibration.")] = None,
+    out: OutOrNone = None,
+    leave_out: Annotated[str | None, typer.Option("--leave-out", help="Study that the fit does not see.")] = None,
+    check: Annotated[Path | None, typer.Option("--check", help="CSV of your own lesions, set against the shipped posterior.")] = None,
+    with_table: Annotated[Path | None, typer.Option("--with", help="CSV of your own lesions: learn how your centre differs.")] = None,
+    export_likelihood: Annotated[
+        Path | None, typer.Option("--export-likelihood", help="File for what your lesions say, a number a draw: no patient leaves.")
+    ] = None,
+    import_likelihood: Annotated[
+        list[Path] | None, typer.Option("--import-likelihood", help="Such a file of another centre; repeat it.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Refit the response model to the published lesions."""
+    """Refit the response model to the published evidence, or set your own lesions against it."""
     from neorlt.jobs.calibrate import calibrate_command
 
-    show(calibrate_command(out, sbc), json, _for_people)
+    document = calibrate_command(out, leave_out=leave_out, check=check, table=with_table, export_likelihood=export_likelihood,
+                                 import_likelihood=import_likelihood or ())
+    show(document, json, _check if check else _update if "study_effect" in document else _refit)
 
 
-def _for_people(document: Mapping[str, Any]) -> None:
+def _refit(document: Mapping[str, Any]) -> None:
     outline(document, "posterior_hash", "converged", "rhat_max", "ess_min", "divergences", "summary")
+
+
+def _update(document: Mapping[str, Any]) -> None:
+    outline(document, "posterior_hash", "study_effect", "imported", "exported")
+
+
+def _check(document: Mapping[str, Any]) -> None:
+    cover = document["coverage"]
+    say(f"{document['n']} lesions, nothing fitted.",
+        f"Inside the 50, 80 and 90 % intervals: {', '.join(f'{100 * cover[level]:.0f} %' for level in ('50', '80', '90'))}.",
+        f"Expected minus seen change of diameter: {document['bias_pp']:+.1f} points on average.")
+    scores = {"this model": document["log_score_per_lesion"], **document["baselines"]}
+    table(("log score a lesion", ""), [(name, f"{value:.3f}") for name, value in scores.items()])
+    say(f"PIT uniform: P = {document['pit_uniform']['p']:.3f}.", document["note"])

@@ -57,3 +57,9 @@ def lognormal_draws(rng: np.random.Generator, median: ArrayLike, log_sd: ArrayLi
     log_sd_array = np.asarray(log_sd, dtype=np.float64)
     shape = np.broadcast_shapes(median_array.shape, log_sd_array.shape)
     return median_array * np.exp(log_sd_array * rng.standard_normal((n, *shape)))
+
+
+def systematic(weight: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Indices ``(n,)`` of draws in proportion to their weights, by one uniform number (systematic resampling)."""
+    total = np.cumsum(weight)
+    return np.asarray(np.minimum(np.searchsorted(total / total[-1], (np.arange(n) + rng.uniform()) / n), len(weight) - 1), np.intp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 PATIENCE_S = 2.0
@@ -43,3 +43,29 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
         for item in iterator:
             yield item
             bar.advance(task)
+
+
+class Told:
+    """A bar for work that reports itself: call it with (what, done, in all) inside a ``with`` block; silent off a terminal."""
+
+    def __enter__(self) -> Told:
+        self._bar = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._tasks: dict[str, Any] = {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """Show how far a piece of work has come."""
+        if self._bar is not None:
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=of)
+            self._bar.update(self._tasks[what], completed=done)

@@ -1,37 +1,138 @@
-"""``neorlt calibrate``: refit the response model and write what a posterior needs to be shipped."""
+"""``neorlt calibrate``: refit the response model, check a centre's lesions against it, or let a centre's table update its study level."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from neorlt.core import tables
+from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
 
 
-def calibrate_command(out: str | Path, sbc: int | None = None, seed: int | None = None) -> dict[str, Any]:
-    """Refit from scratch into a new folder ``out``: ``posterior.npz``, ``posterior.json``, ``run.json``.
+def calibrate_command(
+    out: str | Path | None = None, *, leave_out: str | None = None, check: Path | None = None, table: Path | None = None,
+    export_likelihood: Path | None = None, import_likelihood: Sequence[Path] = (), seed: int | None = None,
+) -> dict[str, Any]:
+    """Refit, check or update.
 
-    With ``sbc`` that many replicates of simulation-based calibration are run too. Needs the extra ``calibrate``.
+    Without more than ``out``: refit into a new folder (``posterior.npz``, ``posterior.json``, ``run.json``). The chains keep what they have
+    done in ``<out>.chains`` beside it, so a run that was stopped goes on from there.
+
+    Parameters
+    ----------
+    leave_out
+        A study that is left out of the fit.
+    check
+        A centre's table, set against the shipped posterior; nothing is fitted. See :mod:`neorlt.response.centre` for its columns.
+    table
+        A centre's table that updates the effect of its study (``--with``); writes a posterior for that centre.
+    export_likelihood
+        File that gets the table's likelihood under every draw of the shipped posterior: a number a draw, nothing of a patient.
+    import_likelihood
+        Such files of other centres: they weigh the draws of what all centres share.
 
     Raises
     ------
     InputError
-        If ``out`` holds something that neorlt did not write.
+        If options do not belong together, a table is bad, or a likelihood belongs to another posterior.
     MissingExtraError
-        If numpyro or arviz is missing.
+        If arviz is missing.
     """
-    from neorlt.response import sampling
-    from neorlt.response.calibrate import SEED, calibrate
+    from neorlt.response import centre
+    from neorlt.response.parameters import draw_parameters
 
-    seed = SEED if seed is None else seed
-    sampling.need_numpyro()
-    sampling.use_processors()
-    with result_folder(Path(out), "calibrate", options={"sbc": sbc}, seed=seed) as folder:
-        report, content, _ = calibrate(seed)
-        if sbc:
-            from neorlt.response.sbc import run_sbc
+    if check is not None:
+        if out is not None or table is not None or leave_out or export_likelihood or import_likelihood:
+            raise InputError("--check fits nothing", remedy="give --check TABLE alone (and --json)")
+        return centre.check(centre.read_table(check), draw_parameters(N_CHECK_DRAWS, seed or SEED, "posterior"))
+    if table is None and export_likelihood is not None:
+        raise InputError("--export-likelihood needs a table", remedy="give --with TABLE.csv")
+    if table is not None or import_likelihood:
+        return _update(out, table, export_likelihood, import_likelihood, seed or SEED)
+    if out is None:
+        raise InputError("no folder for the results is given", remedy="give --out DIR, or --check TABLE.csv")
+    return _refit(Path(out), leave_out, seed)
 
-            report["sbc"] = run_sbc(sbc, seed)
+
+N_CHECK_DRAWS = 500
+SEED = 1
+
+
+def _refit(out: Path, leave_out: str | None, seed: int | None) -> dict[str, Any]:
+    from neorlt.core.progress import Told
+    from neorlt.response.calibrate import SEED as FIT_SEED
+    from neorlt.response.calibrate import calibrate
+    from neorlt.response.fitting import need_arviz
+    from neorlt.response.studies import fitted
+
+    need_arviz()
+    fitted(leave_out)
+    seed = FIT_SEED if seed is None else seed
+    kept = out.with_name(out.name + ".chains")
+    with result_folder(out, "calibrate", options={"leave_out": leave_out}, seed=seed) as folder:
+        with Told() as told:
+            report, content = calibrate(kept, leave_out=leave_out, seed=seed, progress=told)
         (folder / "posterior.npz").write_bytes(content)
         write_json(folder / "posterior.json", report)
+    shutil.rmtree(kept)
     return report
+
+
+def _update(out: str | Path | None, table: Path | None, export: Path | None, imported: Sequence[Path], seed: int) -> dict[str, Any]:
+    """The draws of the shipped posterior weighed by a centre's own table and by other centres' likelihoods."""
+    from neorlt.core import draws as core_draws
+    from neorlt.response import centre
+    from neorlt.response.judging import K_LIMIT, smooth_weights
+    from neorlt.response.parameters import holds_studies
+
+    shipped = tables.read_npz("response", "posterior.npz")
+    name, n = tables.read_json("response", "posterior.json")["posterior_hash"], len(next(iter(shipped.values())))
+    if not holds_studies(shipped):
+        raise InputError("the shipped posterior saw one centre: how centres differ is not in it",
+                         remedy="refit first (neorlt calibrate --out DIR), ship that posterior, then give --with")
+    report: dict[str, Any] = {"posterior_hash": name, "study_effect": None}
+    free = dict(shipped)
+    if imported:
+        weight, k = smooth_weights(sum((_read_likelihood(path, name, n) for path in imported), np.zeros(n)))
+        index = core_draws.systematic(weight, n, core_draws.generator(seed, "calibrate", "import"))
+        free = {key: value[index] for key, value in shipped.items()}
+        report["imported"] = {"files": len(imported), "effective_draws": float(1 / (weight**2).sum()), "pareto_k": k,
+                              "trusted": bool(k <= K_LIMIT)}
+    if table is not None:
+        found = centre.update(centre.read_table(table), free, seed)
+        report["study_effect"], free = found.report, found.posterior
+        if export is not None:
+            if imported:
+                raise InputError("a likelihood is exported against the shipped posterior", remedy="export without --import-likelihood")
+            with export.open("wb") as stream:
+                np.savez(stream, log_likelihood=found.log_likelihood, posterior=np.array(name))
+            report["exported"] = str(export)
+    if out is None:
+        return report
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **free)
+    report["posterior_hash"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    with result_folder(Path(out), "calibrate", inputs=[path for path in (table, *imported) if path is not None], seed=seed) as folder:
+        (folder / "posterior.npz").write_bytes(buffer.getvalue())
+        write_json(folder / "posterior.json", report)
+    return report
+
+
+def _read_likelihood(path: Path, name: str, n: int) -> np.ndarray:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values, other = np.asarray(file["log_likelihood"], np.float64), str(file["posterior"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError("this is no exported likelihood", where=str(path), found=str(error),
+                         remedy="make it with: neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz") from error
+    if other != name or values.shape != (n,):
+        raise InputError("the likelihood belongs to another posterior", where=str(path), expected=name[:12], found=other[:12],
+                         remedy="export it again with this version")
+    return values

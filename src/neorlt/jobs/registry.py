@@ -133,7 +133,7 @@ class Capability:
 CAPABILITIES = (
     Capability("doses from SPECT/CT", None),
     Capability("prediction and comparison of schemes", None),
-    Capability("calibration of the response model", "calibrate", ("numpyro", "arviz")),
+    Capability("calibration of the response model", "calibrate", ("arviz",)),
     Capability("search over schemes", "search", ("pymoo", "SALib")),
     Capability("Monte Carlo dose", "mc", ("pyradmc", "warp")),
     Capability("trials on a dask cluster", "dask", ("distributed",)),

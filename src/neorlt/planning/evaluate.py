@@ -160,7 +160,7 @@ class Evaluator:
             world.parameters,
             LesionArrays(volume_ml=np.tile(base.volume_ml, n_schedules), ki67_pct=np.tile(base.ki67_pct, n_schedules),
                          is_liver=np.tile(base.liver, n_schedules), diameter_mm=np.tile(base.diameters_mm, n_schedules),
-                         grade=np.tile(base.grades, n_schedules)),
+                         origin=np.tile(base.origins, n_schedules)),
             ScheduleArrays(
                 week=np.repeat(week, n_lesions, axis=0).astype(np.float32),
                 dose_gy=dose.reshape(world.n_draws, n_schedules * n_lesions, n_cycles, 2).astype(np.float32),

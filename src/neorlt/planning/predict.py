@@ -25,7 +25,8 @@ from neorlt.response import blood, course, luck
 from neorlt.response.arrays import Outcome
 from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.parameters import SENSITISERS
-from neorlt.response.readouts import count_hot_spot, validity_warnings, who_grade
+from neorlt.response.reach import farthest, reach
+from neorlt.response.readouts import count_hot_spot, who_grade
 from neorlt.response.simulate import simulate
 from neorlt.response.timing import one_month_more
 
@@ -251,7 +252,7 @@ def _limited_by(scheme: Scheme, p_over: float, counts: Mapping[str, BloodCourse 
 def _labels(world: World, scheme: Scheme, dose_gy: Mapping[str, float]) -> dict[str, Label]:
     """How each number came to be. A future cycle is never *measured*, and what the calibration did not see never *calibrated*."""
     tumour, target = (
-        Label.CALIBRATED if _inside_calibration(world, scheme, dose_gy, keep) else Label.ASSUMPTION
+        _label_of(world, scheme, dose_gy, keep)
         for keep in (np.arange(world.lesions.n_lesions) == world.followed, chances.targets_of(world.patient)))
     derived = any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles)
     lesion = Label.ASSUMPTION if derived else Label.BY_CONSTRUCTION
@@ -277,15 +278,14 @@ def _labels(world: World, scheme: Scheme, dose_gy: Mapping[str, float]) -> dict[
     }
 
 
-def _inside_calibration(world: World, scheme: Scheme, dose_gy: Mapping[str, float], keep: NDArray[np.bool_]) -> bool:
-    """Whether the lesions of ``keep`` under this scheme are like those that the response model was fitted to."""
+def _label_of(world: World, scheme: Scheme, dose_gy: Mapping[str, float], keep: NDArray[np.bool_]) -> Label:
+    """How far the lesions of ``keep`` under this scheme stand from the data that the response model was fitted to."""
     patient = world.patient
-    if world.parameters.source != "posterior" or not keep.any():
-        return False
-    if any("Y-90" in cycle.activity_gbq or cycle.sensitiser != "none" for cycle in scheme.cycles) or not scheme.cycles:
-        return False
-    if any(patient.ki67_of(lesion) is None for lesion, kept in zip(patient.lesions, keep, strict=True) if kept):
-        return False
+    if world.parameters.source != "posterior" or not keep.any() or not scheme.cycles:
+        return Label.ASSUMPTION
     dose = np.array([dose_gy[lesion.id] for lesion in patient.lesions])
-    outside = validity_warnings(world.lesions, dose, [lesion.site for lesion in patient.lesions])
-    return not {warning["where"] for warning in outside} & {f"lesion {i + 1}" for i in np.flatnonzero(keep)}
+    found = reach(world.lesions, dose, any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles))
+    label = farthest([found[i] for i in np.flatnonzero(keep)]).label
+    unlike = any(cycle.sensitiser != "none" for cycle in scheme.cycles) or any(
+        patient.ki67_of(lesion) is None for lesion, kept in zip(patient.lesions, keep, strict=True) if kept)
+    return Label.EXTRAPOLATED if unlike and label is Label.CALIBRATED else label

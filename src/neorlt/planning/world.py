@@ -35,7 +35,7 @@ from neorlt.planning.doses import (
     lesion_from_population,
 )
 from neorlt.response import blood, course, luck
-from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
+from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, origin_code
 from neorlt.response.parameters import MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
 
 Floats = NDArray[np.float64]
@@ -136,7 +136,7 @@ class World:
     @functools.cached_property
     def node_weights(self) -> NDArray[np.float32]:
         """Weights that carry results at the nodes to the points, ``(draw, lesion, point, node)``."""
-        sd = np.asarray(self.parameters.doubling_log_sd, np.float64)[:, self.lesions.grades]
+        sd = np.repeat(np.asarray(self.parameters.doubling_log_sd, np.float64)[:, None], self.lesions.n_lesions, axis=1)
         return luck.node_weights(self.points.alpha_z, self.points.growth_z, sd)
 
     @functools.cached_property
@@ -307,6 +307,7 @@ def build_world(
         ki67_pct=np.array([patient.ki67_of(lesion) or ASSUMED_KI67_PCT for lesion in patient.lesions]),
         is_liver=np.array([lesion.is_liver for lesion in patient.lesions]),
         diameter_mm=np.array([lesion.longest_diameter_mm for lesion in patient.lesions]),
+        origin=np.full(len(patient.lesions), origin_code([lesion.site for lesion in patient.lesions], patient.origin)[0]),
     )
     patient_z = course.patient_dose_z(normal("dose per activity"), _suv_max(patient))
     kinetics = []

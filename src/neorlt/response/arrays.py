@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.errors import InputError
-from neorlt.response.parameters import GRADES, NUCLIDES, ROOM, SENSITISERS, Parameters
+from neorlt.response.parameters import NUCLIDES, ORIGINS, ROOM, SENSITISERS, Parameters
 
 HOURS_PER_WEEK = 168.0
 
@@ -33,8 +33,8 @@ class LesionArrays:
     """Baseline of the lesions, each ``(lesion,)``.
 
     ``patient`` numbers the patient that a lesion belongs to (lesions of one patient share part of their
-    sensitivity). ``grade`` 0, 1, 2 for G1, G2, G3 sets the growth; where it is left out it follows from Ki-67
-    through :mod:`neorlt.clinic`.
+    sensitivity). ``origin`` numbers the organ of the primary tumour among :data:`neorlt.response.parameters.ORIGINS`;
+    left out, it is the pancreas. Growth and sensitivity follow Ki-67 continuously: no class of grade enters.
     """
 
     volume_ml: NDArray[np.float32]
@@ -42,7 +42,7 @@ class LesionArrays:
     is_liver: NDArray[np.bool_] | None = None
     diameter_mm: NDArray[np.float32] | None = None
     patient: NDArray[np.intp] | None = None
-    grade: NDArray[np.intp] | None = None
+    origin: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         volume = _floats(self.volume_ml, "volume_ml")
@@ -61,7 +61,7 @@ class LesionArrays:
         else:
             object.__setattr__(self, "diameter_mm", _floats(self.diameter_mm, "diameter_mm"))
         defaults: dict[str, NDArray[Any]] = {
-            "is_liver": np.zeros(n, bool), "patient": np.zeros(n, np.intp), "grade": grade_index(ki67)
+            "is_liver": np.zeros(n, bool), "patient": np.zeros(n, np.intp), "origin": np.zeros(n, np.intp)
         }
         for name, default in defaults.items():
             value = getattr(self, name)
@@ -71,6 +71,8 @@ class LesionArrays:
             if getattr(self, name).shape != (n,):
                 raise InputError(f"{name} has another length than volume_ml", expected=str(n),
                                  found=str(getattr(self, name).shape), remedy="give one value a lesion")
+        if np.any((self.origins < 0) | (self.origins >= len(ORIGINS))):
+            raise InputError("unknown code of an origin", expected=", ".join(ORIGINS), remedy="give one code a lesion")
 
     @property
     def n_lesions(self) -> int:
@@ -88,16 +90,27 @@ class LesionArrays:
         return np.asarray(self.is_liver, bool)
 
     @property
-    def grades(self) -> NDArray[np.intp]:
-        """Index into :data:`GRADES` that sets the growth, ``(lesion,)``."""
-        return np.asarray(self.grade, np.intp)
+    def origins(self) -> NDArray[np.intp]:
+        """Index into :data:`neorlt.response.parameters.ORIGINS`, ``(lesion,)``."""
+        return np.asarray(self.origin, np.intp)
 
 
-def grade_index(ki67_pct: ArrayLike) -> NDArray[np.intp]:
-    """Index into :data:`GRADES` from Ki-67 alone, by the rule table of :mod:`neorlt.clinic` (WHO 2022)."""
-    from neorlt.clinic.grade import who_grade
+SMALL_INTESTINE = ("small-intestine", "small intestine", "ileum", "jejunum", "midgut", "duodenum")
 
-    return np.asarray(np.clip(who_grade(np.asarray(ki67_pct)) - 1, 0, len(GRADES) - 1), dtype=np.intp)
+
+def origin_code(sites: list[str], stated: str | None = None) -> tuple[int, bool]:
+    """Code of the organ of the primary among :data:`neorlt.response.parameters.ORIGINS`, and whether it is known.
+
+    What is stated comes first; else a lesion in the pancreas or the small intestine tells it. Where nothing does, the pancreas is
+    assumed: this program is for tumours of the pancreas. A metastasis has its primary's origin, wherever it lies.
+    """
+    named = (stated or "").strip().lower().replace("_", "-")
+    places = [named] if named else [site.lower() for site in sites]
+    if any(place.startswith("pancreas") for place in places):
+        return 0, True
+    if any(place.startswith(SMALL_INTESTINE) for place in places):
+        return 1, True
+    return (2, True) if named else (0, False)
 
 
 @dataclass(frozen=True)

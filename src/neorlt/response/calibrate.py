@@ -1,194 +1,152 @@
-"""Refit the response model and judge it: what a posterior needs to be shipped."""
+"""Refit the synthesis, judge it on studies that it did not see, and write what a posterior needs to be shipped."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.response import alternatives, calibration, sampling, tumour
-from neorlt.response.calibration import Assumptions, Lesions
-from neorlt.response.loo import Loo, Marginal, marginal, predictive_report, psis_loo, reweight, stacking_weights
-from neorlt.response.parameters import MODEL_VERSION
+from neorlt.core import draws as core_draws
+from neorlt.response import baselines, judging, surface
+from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose
+from neorlt.response.parameters import LEVEL_NAMES, MODEL_VERSION, ROOM, TUMOUR_NAMES
+from neorlt.response.studies import Term, checks, fitted
+from neorlt.response.synthesis import POPULATION, UNINFORMED
 
-SEED = 20261124
-N_SHIPPED = 4000
-"""At most this many draws are shipped."""
-N_SCORED = 600
-N_SIMPLE = 500
-"""Draws of each simpler model that are kept, for the stacked prediction."""
-SUMMARY = ("alpha_per_gy", "omega_alpha", "residual_fraction", "clearance_half_life_d", "sigma_d", "activity_log_sd")
+SEED = 20261128
+N_WEIGHED = 1200
+"""Draws that are re-weighted to the direct likelihood; the shipped ones are taken from these."""
+N_SHIPPED = 1000
+N_SCORED = 300
+"""Draws by which studies are left out and checks predicted."""
+N_POINTS_DIRECT = 256
+MIN_ESS, MAX_RHAT = 1000.0, 1.01
+Progress = Callable[[str, int, int], None]
 
 
 def fingerprint() -> list[float]:
-    """Volumes of fixed lesions under fixed parameters: a posterior belongs to a model that still gives these."""
-    import jax
-
-    n = 5
-    plan = calibration.make_plan(np.array([20.0, 45.0, 80.0, 150.0, 300.0]), Assumptions())
-    z = {"alpha": np.linspace(-1, 1, n), "growth": np.zeros(n), "dose": np.zeros(n)}
-    free = {
-        "alpha_per_gy": 0.03,
-        "omega_alpha": 0.8,
-        "alpha_beta_gy": 10.0,
-        "repair_half_time_h": 1.5,
-        "residual_fraction": 0.2,
-        "clearance_half_life_d": 45.0,
-        "eta": 0.1,
-        "nu": -0.2,
-        "clone_fraction": 0.3,
-        "clone_ki67_ratio": 3.0,
-        "activity_log_sd": 0.6,
-        "patch_diameter_mm": 2.0,
-        "sigma_d": 0.1,
-        "fibrosis_fraction": 0.1,
-        "doubling_z": 0.0,
-    }
-    cells = calibration.lesion_cells(free, z, np.array([20.0, 45.0, 80.0, 150.0, 300.0]), plan, Assumptions(), np)
-    volume = np.asarray(
-        jax.jit(tumour.course)(
-            tumour.Cells(*(np.asarray(x, np.float32) for x in cells)),
-            tumour.Grid(np.asarray(plan.grid.time_h, np.float32), plan.grid.segment, np.asarray(plan.grid.cycle_h, np.float32)),
-        ).volume
-    )
-    return [round(float(v), 5) for v in np.take_along_axis(volume, plan.follow_up.T, axis=0).ravel()]
+    """Log volumes of fixed lesions under fixed parameters: a posterior belongs to a model that still gives these."""
+    free = {"alpha_beta_gy": 10.0, "repair_half_time_h": 1.5, "residual_fraction": 0.2, "clearance_half_life_d": 45.0, "eta": 0.1,
+            "nu": -0.2, "clone_fraction": 0.3, "clone_ki67_ratio": 3.0, "activity_log_sd": 0.6, "patch_diameter_mm": 2.0,
+            "fibrosis_fraction": 0.1}
+    surfaces = surface.Surfaces((surface.Course(4, 8.0, (16.0, 36.0, 72.0)),), n_effect=4, n_growth=2)
+    return [round(float(v), 4) for v in np.ravel(surfaces.direct(free, surfaces.log_effect, surfaces.log_growth))]
 
 
-MIN_ESS, MAX_RHAT = 1000.0, 1.01
+def converged(found: dict[str, Any]) -> bool:
+    """The house's rule: R-hat up to 1.01, bulk and tail effective samples of 1 000, no divergence."""
+    enough = min(found["ess_bulk_min"], found["ess_tail_min"]) >= MIN_ESS
+    return bool(found["divergences"] == 0 and found["rhat_max"] <= MAX_RHAT and enough)
 
 
-def converged(fit: sampling.Fit) -> bool:
-    """Whether the chains meet the house's rule: R-hat up to 1.01, bulk and tail ESS of 1 000, no divergence."""
-    return bool(fit.divergences == 0 and fit.rhat_max <= MAX_RHAT and fit.ess_min >= MIN_ESS)
+def spread_evenly(draws: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, NDArray[np.float32]]:
+    """``n`` of the draws of all chains, in an order that mixes them."""
+    flat = {name: draws[name].reshape(-1, draws[name].shape[-1]) for name in ("pop", "u", "v")}
+    index = core_draws.generator(seed, ROOM, "synthesis", "order").permutation(len(flat["pop"]))[:n]
+    return {name: np.asarray(value[index], np.float32) for name, value in flat.items()}
 
 
-def thin(population: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, NDArray[np.float32]]:
-    """``n`` of the draws, evenly over the chains."""
-    total = len(next(iter(population.values())))
-    index = np.sort(np.random.default_rng(seed).permutation(total)[:n])
-    return {name: np.asarray(value[index], np.float32) for name, value in population.items()}
+def contraction(draws: dict[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
+    """How far the data narrowed each parameter, on its prior's own scale: 1 - variance of the standard normal that stands for it."""
+    flat = draws["pop"].reshape(-1, draws["pop"].shape[-1])
+    found = {}
+    for i, name in enumerate(POPULATION):
+        share = float(1 - flat[:, i].var())
+        found[name] = {"contraction": round(share, 3), "prior_z_median": round(float(np.median(flat[:, i])), 2),
+                       "spoken_to": bool(share >= 0.1 or abs(np.median(flat[:, i])) > 0.5)}
+    return found | {name: {"contraction": 0.0, "prior_z_median": 0.0, "spoken_to": False} for name in UNINFORMED}
 
 
-FINE = Assumptions(after_cycle_d=(0.0, 2.0, 5.0, 9.0, 14.0, 21.0, 30.0, 42.0), fill_d=28.0, n_nodes=16)
-"""Steps and nodes against which the fit's own are checked."""
-N_CHECKED = 200
-
-
-def check_quadrature(population: dict[str, NDArray[Any]], lesions: Lesions, seed: int) -> dict[str, Any]:
-    """What the fit's coarse steps and few nodes cost: its log likelihood beside a fine one, at draws of the posterior."""
-    import jax
-    import jax.numpy as jnp
-
-    y = np.asarray(lesions.log_volume, np.float32)
-
-    def compiled(assumed: Assumptions, n_alpha: int) -> Any:
-        density = calibration.make_marginal(lesions, assumed, n_alpha)
-        return jax.jit(lambda free: density(free, y).sum())
-
-    coarse, fine = compiled(Assumptions(), calibration.N_ALPHA), compiled(FINE, 3 * calibration.N_ALPHA)
-    draws = thin(population, N_CHECKED, seed)
-    n = len(draws["alpha_per_gy"])
-    difference = np.array([float(fine(free)) - float(coarse(free)) for free in
-                           ({name: jnp.asarray(value[i]) for name, value in draws.items()} for i in range(n))])
-    weight, k = reweight(difference[:, None], np.zeros((n, 1)))
-    return {"n_draws": n, "log_likelihood_sd": float(difference.std()), "pareto_k": k,
-            "effective_share": float(1 / (weight**2).sum() / n),
-            "note": "draws re-weighted to a fine likelihood; a share near 1 means that the coarse one cost nothing"}
-
-
-def quantiles(values: NDArray[Any], weight: NDArray[Any] | None = None) -> dict[str, Any]:
+def quantiles(values: NDArray[Any]) -> dict[str, Any]:
     """Median and central 90 % interval."""
-    from neorlt.response.loo import weighted_quantile
-
-    w = np.full(len(values), 1 / len(values)) if weight is None else weight
-    low, mid, high = weighted_quantile(np.asarray(values, np.float64), w, np.array([0.05, 0.5, 0.95]))
+    low, mid, high = np.quantile(np.asarray(values, np.float64), [0.05, 0.5, 0.95])
     return {"median": float(mid), "ci90": [float(low), float(high)]}
 
 
-def compare(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marginal, loo: Loo, seed: int) -> dict[str, Any]:
-    """Fit the alternatives, score all by PSIS-LOO and stack them."""
-    scores: dict[str, Loo] = {"mechanistic": loo}
-    changed = {
-        "no clones": {**scored, "clone_ki67_ratio": np.ones_like(scored["clone_ki67_ratio"])},
-        "uniform dose": {**scored, "activity_log_sd": np.full_like(scored["activity_log_sd"], 1e-3)},
-    }
-    pareto, draws = {}, {}
-    for name, free in changed.items():
-        other = marginal(free, lesions, Assumptions(), seed)
-        _, pareto[name] = reweight(other.log_density, base.log_density)
-        scores[name] = psis_loo(other.log_density, (other.log_density - base.log_density).sum(axis=1))
-    for name in alternatives.NAMES:
-        fit = sampling.run_nuts(alternatives.make_model(name, lesions), lesions.log_volume, seed, n_warmup=500, n_samples=1000)
-        free = {key: fit.flat(key) for key in fit.draws if key != "num_steps"}
-        scores[name] = psis_loo(alternatives.log_density(name, free, lesions))
-        draws[name] = {key: [round(float(v), 4) for v in value] for key, value in thin(free, N_SIMPLE, seed).items()}
-    weights = stacking_weights(np.array([score.elpd_pointwise for score in scores.values()]))
-    table = {name: score.as_json(None if name == "mechanistic" else loo) for name, score in scores.items()}
-    for (name, row), weight in zip(table.items(), weights, strict=True):
-        row["stacking_weight"] = round(float(weight), 4)
-        if name in pareto:
-            row["reweighting_pareto_k"] = pareto[name]
-    best = max(table, key=lambda name: table[name]["elpd"])
-    return {"models": table, "best": best, "draws": draws, "note": "difference = elpd of the row minus the mechanistic model's"}
-
-
-def sensitivity(lesions: Lesions, scored: dict[str, NDArray[np.float32]], base: Marginal, seed: int) -> dict[str, Any]:
-    """What other assumptions about the unpublished schedule would have given, by re-weighting."""
-    rows = {"as shipped": {name: quantiles(scored[name]) for name in SUMMARY[:3]}}
-    for name, assumed in calibration.SWEEPS.items():
-        other = marginal(scored, lesions, assumed, seed, n_points=64)
-        weight, k = reweight(other.log_density, base.log_density)
-        rows[name] = {key: quantiles(scored[key], weight) for key in SUMMARY[:3]}
-        rows[name]["pareto_k"] = {"value": k, "trusted": bool(k <= 0.7)}
-        rows[name]["log_evidence_ratio"] = {"value": float(np.log(np.mean(np.exp((other.log_density - base.log_density).sum(axis=1)))))}
-    return rows
-
-
 def calibrate(
-    seed: int = SEED, n_warmup: int = sampling.N_WARMUP, n_samples: int = sampling.N_SAMPLES, extras: bool = True
-) -> tuple[dict[str, Any], bytes, sampling.Fit]:
-    """Fit figure 7A; return (report, content of ``posterior.npz``, the fit)."""
-    lesions = calibration.read_lesions("7A")
-    fit = sampling.run_nuts(
-        calibration.make_model(lesions, Assumptions()), lesions.log_volume, seed, n_warmup=n_warmup, n_samples=n_samples
-    )
-    return assess(fit, lesions, seed, n_warmup, n_samples, extras)
+    folder: Path, *, leave_out: str | None = None, seed: int = SEED, n_chains: int = N_CHAINS, n_warmup: int = N_WARMUP,
+    n_samples: int = N_SAMPLES, progress: Progress | None = None,
+) -> tuple[dict[str, Any], bytes]:
+    """Fit every term marked ``fit`` (one study left out if asked) and judge it; returns (report, content of ``posterior.npz``).
+
+    Parameters
+    ----------
+    folder
+        Where the chains keep what they have done: a run that was stopped goes on from there.
+    leave_out
+        Name of a study.
+    progress
+        Called with (what, done, in all).
+    """
+    terms = fitted(leave_out)
+    problem = Problem(terms)
+    draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, None if progress is None else lambda k, n: progress("chains", k, n))
+    return assess(problem.terms, draws, seed, n_warmup, progress)
 
 
-def assess(
-    fit: sampling.Fit, lesions: Lesions, seed: int, n_warmup: int, n_samples: int, extras: bool
-) -> tuple[dict[str, Any], bytes, sampling.Fit]:
-    """Judge a fit: diagnostics, leave-one-out, alternatives, sensitivity."""
-    population = fit.population()
-    scored = thin(population, N_SCORED, seed)
-    base = marginal(scored, lesions, Assumptions(), seed)
-    loo = psis_loo(base.log_density)
+def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_warmup: int, progress: Progress | None = None
+           ) -> tuple[dict[str, Any], bytes]:
+    """Judge a fit's draws ``(chain, draw, ...)``: diagnostics, re-weighting, studies left out, checks."""
+    told = progress or (lambda what, done, of: None)
+    found = diagnose(draws)
+    some = spread_evenly(draws, N_WEIGHED, seed)
+    n = len(some["pop"])
+    uninformed = judging.draw_uninformed(n, seed)
+    told("likelihood without the emulator", 0, 1)
+    direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS_DIRECT)
+    emulated = judging.emulated_likelihood(terms, some)
+    weight, k = judging.smooth_weights((direct - emulated).sum(axis=1))
+    index = core_draws.systematic(weight, N_SHIPPED, core_draws.generator(seed, ROOM, "synthesis", "shipped"))
+    shipped = judging.parameters_of(some["pop"][index], uninformed[index])
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **thin(population, N_SHIPPED, seed))  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **shipped)  # type: ignore[arg-type]
     content = buffer.getvalue()
     report: dict[str, Any] = {
-        "posterior_hash": hashlib.sha256(content).hexdigest(),
-        "rhat_max": fit.rhat_max,
-        "ess_min": fit.ess_min,
-        "divergences": fit.divergences,
-        "converged": converged(fit),
-        "loo": loo.as_json(),
-        "model_version": MODEL_VERSION,
-        "fingerprint": fingerprint(),
-        "seed": seed,
-        "n_chains": sampling.N_CHAINS,
-        "n_warmup": n_warmup,
-        "n_samples": n_samples,
-        "command": "neorlt calibrate --out DIR",
-        "assumptions": calibration.describe(Assumptions()),
-        "summary": {name: quantiles(population[name]) for name in sampling.WATCHED},
-        "predictive": predictive_report(lesions, base, loo),
+        "posterior_hash": hashlib.sha256(content).hexdigest(), "rhat_max": found["rhat_max"],
+        "ess_min": min(found["ess_bulk_min"], found["ess_tail_min"]), "divergences": found["divergences"], "converged": converged(found),
+        "chains": found, "model_version": MODEL_VERSION, "fingerprint": fingerprint(), "seed": seed, "n_warmup": n_warmup,
+        "command": "neorlt calibrate --out DIR", "n_terms": len(terms), "studies": sorted({t.study for t in terms}),
+        "reweighting": {
+            "pareto_k": k, "effective_share": float(1 / (weight**2).sum() / n), "n": n,
+            "log_likelihood_sd": float((direct - emulated).sum(axis=1).std()),
+            "worst_term": max(((float((direct - emulated)[:, i].std()), t.name) for i, t in enumerate(terms))),
+            "note": "the chains' draws (emulated courses), re-weighted to direct, finer courses and four times the patients an arm"},
+        "contraction": contraction(draws),
+        "summary": {name: quantiles(shipped[name]) for name in (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)},
     }
-    if extras:
-        report["comparison"] = compare(lesions, scored, base, loo, seed)
-        report["quadrature"] = check_quadrature(population, lesions, seed)
-        report["sensitivity"] = sensitivity(lesions, scored, base, seed)
-    return report, content, fit
+    told("studies left out", 0, 1)
+    report |= judge(terms, some, uninformed, weight, seed)
+    report["loo"] = {"elpd": report["left_out"]["log_score"], "unit": "study",
+                     "n_pareto_k_above_0_7": report["left_out"]["n_pareto_k_above_0_7"], "pareto_k_max": report["left_out"]["pareto_k_max"]}
+    return report, content
+
+
+def judge(
+    terms: Sequence[Term], some: dict[str, NDArray[Any]], uninformed: NDArray[Any], weight: NDArray[Any], seed: int
+) -> dict[str, Any]:
+    """Leave each study out, and predict every check; scores of models without mechanism beside."""
+    pick = core_draws.systematic(weight, N_SCORED, core_draws.generator(seed, ROOM, "synthesis", "scored"))
+    pick = np.unique(pick)
+    base = np.full(len(pick), 1.0 / len(pick))
+    everything = (*terms, *(t for t in checks() if t.control == ""))
+    said = judging.say(everything, some["pop"][pick], uninformed[pick])
+    studies = sorted({t.study for t in terms})
+    left = [judging.leave_out(study, said, base, seed) for study in studies]
+    rows = [{**row, "pareto_k": round(one.pareto_k, 2), "study_score": round(one.log_score, 3)} for one in left for row in one.rows]
+    others = [i for i, t in enumerate(said.terms) if t.use == "check" and t.study not in studies]
+    rows += [{**row, "pareto_k": None} for row in judging.judge_terms(said, others, base, seed)]
+    by_name = {t.name: t for t in everything}
+    for row in rows:
+        term = by_name[f"{row['study']}: {row['term']}"]
+        row["baselines"] = {name: round(value, 3) for name, value in baselines.score_baselines(term, terms).items()}
+    fitted_rows, check_rows = ([row for row in rows if row["use"] == use] for use in ("fit", "check"))
+    return {"left_out": {
+        "rows": fitted_rows, "n_studies": len(studies), "n_draws": len(pick), "log_score": float(sum(one.log_score for one in left)),
+        "pareto_k_max": max(one.pareto_k for one in left), "n_pareto_k_above_0_7": sum(one.pareto_k > judging.K_LIMIT for one in left),
+        "refit_needed": [one.study for one in left if one.pareto_k > judging.K_LIMIT], **judging.summarise(fitted_rows)},
+        "checks": {"rows": check_rows, **judging.summarise(check_rows)}}

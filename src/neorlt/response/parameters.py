@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,8 +24,10 @@ from neorlt.core.labels import Label
 ROOM = "response"
 NUCLIDES = ("Lu-177", "Y-90")
 """Order of the nuclide axis in every array of this room."""
-GRADES = ("G1", "G2", "G3")
-"""Order of the grade axis (WHO grade of a well-differentiated tumour)."""
+ORIGINS = ("pancreas", "small_intestine", "other")
+"""Order of the origin axis: organ of the primary tumour."""
+KI67_REFERENCE_PCT = 8.0
+"""Ki-67 at which growth and sensitivity are told."""
 SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
 """Codes of a cycle's sensitiser: 0 is none."""
 
@@ -51,9 +54,19 @@ class Parameters:
     fibrosis_fraction: Floats
     clearance_half_life_d: Floats
     doubling_time_d: Floats
-    """``(draw, grade)`` median volume doubling time of the lesions of a grade."""
+    """Median volume doubling time of lesions whose Ki-67 is :data:`KI67_REFERENCE_PCT`, in a new study."""
     doubling_log_sd: Floats
-    """``(draw, grade)`` between-lesion log-SD of the doubling time."""
+    """Between-lesion log-SD of the doubling time."""
+    ki67_log_growth: Floats
+    """Slope of log growth on log Ki-67."""
+    ki67_log_alpha: Floats
+    """Slope of log sensitivity on log Ki-67."""
+    origin_log_alpha: Floats
+    """``(draw, origin)`` log sensitivity over that of a pancreatic tumour (0 for the pancreas)."""
+    line_log_alpha: Floats
+    """Log sensitivity in first line over that in later lines."""
+    study_log_alpha: Floats
+    """What the patient's centre adds to log(sensitivity x dose): that of a centre that no study described."""
     eta: Floats
     nu: Floats
     clone_fraction: Floats
@@ -244,7 +257,7 @@ def draw_parameters(
     free = {name: prior(name) for name in TUMOUR_NAMES}
     u = core_draws.generator(seed, ROOM, "parameters", "fibrosis_u").uniform(size=n_draws)
     free["fibrosis_fraction"] = truncated_fibrosis(u, free["residual_fraction"])
-    free["doubling_z"] = core_draws.generator(seed, ROOM, "parameters", "doubling_z").standard_normal(n_draws)
+    free.update({name: prior(name) for name in LEVEL_NAMES})
     if source == "posterior":
         posterior = tables.read_npz(ROOM, "posterior.npz")
         n_posterior = len(posterior["alpha_per_gy"])
@@ -252,46 +265,73 @@ def draw_parameters(
         rounds = -(-n_draws // n_posterior)
         index = np.concatenate([rng.permutation(n_posterior) for _ in range(rounds)])[:n_draws]
         free.update({name: value[index].astype(np.float64) for name, value in posterior.items()})
-    other = {name: prior(name) for name in OTHER_NAMES}
-    return assemble(free, other, source)
+        if not holds_studies(posterior):
+            free.update(_one_centre(free))
+    for name in STUDY_NAMES:  # a new study's, where the posterior holds no centre's own
+        if name not in free:
+            free[name] = core_draws.generator(seed, ROOM, "parameters", name).standard_normal(n_draws)
+    return assemble(free, draw_other(n_draws, seed), source)
+
+
+def holds_studies(posterior: Mapping[str, Any]) -> bool:
+    """Whether a posterior is that of the evidence synthesis; the one of version 0.1 saw 23 lesions of one centre."""
+    return "study_log_sd" in posterior
+
+
+def _one_centre(free: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """What the posterior of version 0.1 implies of the levels above a lesion: no spread between studies, and its own growth."""
+    zero = np.zeros(len(free["alpha_per_gy"]))
+    sd = ONE_CENTRE_GROWTH_LOG_SD
+    return {"study_log_sd": zero, "study_growth_log_sd": zero, "growth_log_sd": zero + sd,
+            "doubling_time_d": ONE_CENTRE_DOUBLING_D * np.exp(sd * free["doubling_z"])}
+
+
+ONE_CENTRE_DOUBLING_D, ONE_CENTRE_GROWTH_LOG_SD = 450.0, 0.7 / np.sqrt(2.0)
+"""Median doubling time and half of its variance, between lesions, in the fit of version 0.1 (assumptions)."""
+
+
+def draw_other(n_draws: int, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Draws ``(draw,)`` of what no response tells: organs, blood, scar, biopsies."""
+    priors = read_priors()
+    return {name: draw_from(priors[name], core_draws.generator(seed, ROOM, "parameters", name), n_draws) for name in OTHER_NAMES}
 
 
 TUMOUR_NAMES = (
     "alpha_per_gy", "omega_alpha", "alpha_beta_gy", "repair_half_time_h", "residual_fraction", "clearance_half_life_d",
     "eta", "nu", "clone_fraction", "clone_ki67_ratio", "activity_log_sd", "patch_diameter_mm", "sigma_d",
 )
-"""Parameters that the calibration samples (with ``fibrosis_fraction`` and ``doubling_z``)."""
+"""Parameters of a lesion's course that the calibration samples (with ``fibrosis_fraction``)."""
+LEVEL_NAMES = (
+    "study_log_sd", "study_growth_log_sd", "origin_small_intestine", "origin_other", "ki67_log_alpha", "ki67_log_growth", "line_log_alpha",
+    "doubling_time_d", "growth_log_sd", "entry_progressive", "entry_stable", "analogue_log_growth", "exit_per_month", "exit_ratio_rlt",
+    "sum_log_sd", "local_reading_ratio", "response_without_rlt", "dose_modifying_factor",
+)
+"""Parameters of the levels above a lesion: studies, patients, origins, reading, exits; the calibration samples these too."""
+STUDY_NAMES = ("study_alpha_z", "study_growth_z")
+"""Standard normals of the patient's centre; a posterior that a centre's table has updated holds its own."""
 OTHER_NAMES = (
-    "dose_modifying_factor", "ki67_sampling_log_sd", "fibrotic_residue_probability", "platelet_transit_time_d",
+    "ki67_sampling_log_sd", "fibrotic_residue_probability", "platelet_transit_time_d",
     "sensitiser_toxicity_factor", "kidney_alpha_beta_gy", "kidney_repair_half_time_h",
 )
 
 
-def doubling_prior() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median doubling time in days and half the prior's log-variance as a log-SD, each ``(grade,)``.
-
-    The spread of the table is split evenly between doubt about a grade's median and the spread between lesions
-    (an assumption: no source separates the two).
-    """
-    entries = [read_priors()[f"doubling_time_d_{grade.lower()}"]["parameters"] for grade in GRADES]
-    return np.array([e[0] for e in entries]), np.array([e[1] for e in entries]) / np.sqrt(2.0)
-
-
 def assemble(free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], source: str) -> Parameters:
-    """Build :class:`Parameters` from sampled quantities (cross-fire and growth follow from them)."""
+    """Build :class:`Parameters` from sampled quantities (cross-fire follows from them; a new study's effects are theirs)."""
     n = len(free["alpha_per_gy"])
     own, smoothing = crossfire(free["patch_diameter_mm"])
-    median_d, log_sd = doubling_prior()
-    factor = other["dose_modifying_factor"]
+    factor = free["dose_modifying_factor"]
     return Parameters(
         **{name: free[name] for name in TUMOUR_NAMES if name not in {"activity_log_sd", "patch_diameter_mm"}},
         fibrosis_fraction=np.minimum(free["fibrosis_fraction"], free["residual_fraction"]),
-        doubling_time_d=median_d * np.exp(log_sd * free["doubling_z"][:, None]),
-        doubling_log_sd=np.broadcast_to(log_sd, (n, len(GRADES))),
+        doubling_time_d=free["doubling_time_d"] * np.exp(-free["study_growth_log_sd"] * free["study_growth_z"]),
+        doubling_log_sd=free["growth_log_sd"],
+        ki67_log_growth=free["ki67_log_growth"], ki67_log_alpha=free["ki67_log_alpha"], line_log_alpha=free["line_log_alpha"],
+        origin_log_alpha=np.stack([np.zeros(n), free["origin_small_intestine"], free["origin_other"]], axis=1),
+        study_log_alpha=free["study_log_sd"] * free["study_alpha_z"],
         sigma_h=dose_log_sd(free["activity_log_sd"], smoothing),
         rho=own,
         dose_modifying_factor=np.stack([np.ones(n)] + [factor] * (len(SENSITISERS) - 1), axis=1),
-        **{name: other[name] for name in OTHER_NAMES if name != "dose_modifying_factor"},
+        **{name: other[name] for name in OTHER_NAMES},
         source=source,
     )
 

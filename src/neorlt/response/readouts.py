@@ -15,8 +15,8 @@ from neorlt.core import draws as core_draws
 from neorlt.core.draws import Interval, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
-from neorlt.response.arrays import LesionArrays, Outcome
-from neorlt.response.parameters import ROOM, Parameters
+from neorlt.response.arrays import SMALL_INTESTINE, LesionArrays, Outcome
+from neorlt.response.parameters import ORIGINS, ROOM, Parameters
 
 KI67_CELLS = 500
 """Cells counted in a hot spot (WHO 2022: at least 500)."""
@@ -201,29 +201,33 @@ def baseline_rates() -> dict[str, BaselineRate]:
     return {name: BaselineRate(name, row["events"], row["total"], row["source"]) for name, row in rows.items()}
 
 
-MIN_DIAMETER_MM = 20.0
-
-
 def validity_warnings(patients: LesionArrays, total_dose_gy: ArrayLike, site: list[str] | None = None) -> list[dict[str, str]]:
-    """Named warnings where the input lies outside the data that the model was fitted to.
+    """Named warnings where the input lies outside the data that the model was fitted to (the rule of :mod:`neorlt.response.reach`).
 
-    ``total_dose_gy`` ``(lesion,)`` median cumulative dose. The calibration lesions had 21.6-466.8 Gy of 177Lu, were of
-    at least about 20 mm, and were pancreatic NET of grade 1-2.
+    ``total_dose_gy`` ``(lesion,)`` median cumulative dose; ``site`` tells lesions that lie where no fitted lesion lay.
     """
+    from neorlt.response.reach import DIAMETER_MM, KI67_PCT, dose_limits_gy
+
     found = []
     dose = np.asarray(total_dose_gy, np.float64)
+    least, most = dose_limits_gy()
     for i in range(patients.n_lesions):
         where = f"lesion {i + 1}"
-        if patients.diameters_mm[i] < MIN_DIAMETER_MM:
+        origin = ORIGINS[int(patients.origins[i])]
+        if patients.diameters_mm[i] < DIAMETER_MM[0]:
             found.append({"name": "small-lesion", "where": where,
-                          "text": f"{where} measures {patients.diameters_mm[i]:.0f} mm: no calibration lesion is below 2 cm."})
-        if dose[i] > 0 and not 21.6 <= dose[i] <= 466.8:
+                          "text": f"{where} measures {patients.diameters_mm[i]:.0f} mm: no fitted lesion is known to be below 2 cm."})
+        if dose[i] > 0 and not least <= dose[i] <= most:
             found.append({"name": "dose-outside-data", "where": where,
-                          "text": f"{where} receives {dose[i]:.0f} Gy: the calibration lesions had 22 to 467 Gy."})
-        if patients.ki67_pct[i] > 20:
+                          "text": f"{where} receives {dose[i]:.0f} Gy: fitted lesions had {least:.0f} to {most:.0f} Gy."})
+        if patients.ki67_pct[i] > KI67_PCT[0]:
             found.append({"name": "grade-outside-data", "where": where,
-                          "text": f"{where} has Ki-67 {patients.ki67_pct[i]:g} %: the calibration lesions were of grade 1-2."})
-        if site is not None and not (site[i].startswith("pancreas") or site[i] == "liver"):
+                          "text": f"{where} has Ki-67 {patients.ki67_pct[i]:g} %: no fitted lesion is known to be above 20 %."})
+        if origin != "pancreas":
+            found.append({"name": "origin-not-pancreas", "where": where,
+                          "text": f"{where} is of {'small-intestine' if origin == 'small_intestine' else 'other'} origin: "
+                                  "such tumours shrank less at the same dose; the size of that is uncertain."})
+        if site is not None and not site[i].startswith(("pancreas", "liver", *SMALL_INTESTINE)):
             found.append({"name": "site-outside-data", "where": where,
-                          "text": f"{where} lies in {site[i]}: the calibration lesions were pancreatic NET and their metastases."})
+                          "text": f"{where} lies in {site[i]}: the fitted lesions were of pancreas, small intestine and liver."})
     return found

@@ -15,7 +15,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.response import tumour
 from neorlt.response.arrays import HOURS_PER_WEEK, LesionArrays, LesionEffects, Outcome, ScheduleArrays
-from neorlt.response.parameters import Parameters
+from neorlt.response.parameters import KI67_REFERENCE_PCT, Parameters
 
 BATCH = 1024
 """Cells that run together: small enough for a processor's cache."""
@@ -154,7 +154,10 @@ def expand(
 
     alpha_z = np.zeros((n_worlds, n_lesions), np.float32) if effects is None else effects.alpha_z
     growth_z = np.zeros((n_worlds, n_lesions), np.float32) if effects is None else effects.growth_z
-    doubling_d = world.doubling_time_d[:, patients.grades] * np.exp(world.doubling_log_sd[:, patients.grades] * growth_z)
+    log_ki67 = np.log(patients.ki67_pct / np.float32(KI67_REFERENCE_PCT))[None]
+    slower = world.doubling_log_sd[:, None] * growth_z - world.ki67_log_growth[:, None] * log_ki67
+    doubling_d = world.doubling_time_d[:, None] * np.exp(slower)
+    log_alpha = world.study_log_alpha[:, None] + world.origin_log_alpha[:, patients.origins] + world.ki67_log_alpha[:, None] * log_ki67
     n = n_worlds * n_lesions
     cells = tumour.Cells(
         dose_gy=np.ascontiguousarray(dose[..., nuclides]).reshape(n, n_cycles, len(nuclides)),
@@ -162,7 +165,7 @@ def expand(
         potency=np.ascontiguousarray(
             np.broadcast_to(world.dose_modifying_factor[:, None, codes], (n_worlds, n_lesions, n_cycles))
         ).reshape(n, n_cycles),
-        alpha_per_gy=per_lesion(world.alpha_per_gy[:, None] * np.exp(world.omega_alpha[:, None] * alpha_z)),
+        alpha_per_gy=per_lesion(world.alpha_per_gy[:, None] * np.exp(log_alpha + world.omega_alpha[:, None] * alpha_z)),
         growth_per_h=per_lesion(np.log(2.0) / (24.0 * doubling_d)),
         clearance_per_h=per_lesion(np.log(2.0) / (24.0 * world.clearance_half_life_d)),
         sigma_h=pairs(world.sigma_h), rho=pairs(world.rho),

@@ -128,7 +128,7 @@ def draw_sbc(report: Mapping[str, Any], n_bins: int = 10) -> str:
     Parameters
     ----------
     report
-        What :func:`neorlt.response.sbc.run_sbc` returns; reads ``ranks``, ``n``, ``n_ranked``, ``p`` and ``rejected``.
+        Ranks with what :func:`neorlt.response.ranks.uniformity` says of them; reads ``ranks``, ``n``, ``n_ranked``, ``p`` and ``rejected``.
     n_bins
         Bars of a histogram.
 

@@ -1,0 +1,236 @@
+"""A centre's own lesions: checked against the shipped posterior, or used to learn how that centre differs, without a patient leaving it.
+
+A table has a row a lesion: ``origin, ki67_pct, dose_gy, cycles, activity_gbq, week, change_diameter_pct`` (or ``change_volume_pct``).
+``week`` counts from the first cycle; left empty, the change is the best of images every 13 weeks after the last cycle. ``ki67_pct`` may be
+empty. Draws come from the shipped posterior and volumes from :func:`neorlt.response.simulate.simulate`: what predicts is what is checked.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr, logsumexp
+
+from neorlt.core import draws as core_draws
+from neorlt.core.errors import InputError
+from neorlt.response import baselines
+from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
+from neorlt.response.judging import K_LIMIT, smooth_weights, uniform_p
+from neorlt.response.parameters import ORIGINS, ROOM, STUDY_NAMES, Parameters, assemble, draw_other
+from neorlt.response.reading import VOLUME_POWER, best_log_density
+from neorlt.response.simulate import simulate
+from neorlt.response.studies import Term, fitted
+
+Floats = NDArray[np.float64]
+NEEDED = ("origin", "dose_gy", "cycles", "week")
+CHANGES = {"change_diameter_pct": 3.0, "change_volume_pct": 1.0}
+INTERVAL_WEEK, FOLLOW_UP_WEEK, N_FOLLOW_UPS = 8.0, 13.0, 4
+ASSUMED_KI67_PCT = 5.0
+HALF_LIFE_H = (85.6, 49.6)
+N_LESION_POINTS = 16
+MIN_SURVIVORS = 100
+
+
+@dataclass(frozen=True)
+class CentreTable:
+    """A centre's lesions, ``(lesion,)`` each: origin's code, Ki-67 in per cent, dose in Gy, cycles, week read (NaN: best), log volume."""
+
+    origin: NDArray[np.intp]
+    ki67_pct: Floats
+    dose_gy: Floats
+    cycles: NDArray[np.intp]
+    week: Floats
+    log_volume: Floats
+
+    @property
+    def n(self) -> int:
+        """Number of lesions."""
+        return len(self.dose_gy)
+
+    def take(self, index: NDArray[Any]) -> CentreTable:
+        """The lesions at ``index``."""
+        return CentreTable(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
+
+
+def _value(row: dict[str, str], name: str, where: str, low: float, high: float, empty: float | None = None) -> float:
+    text = (row.get(name) or "").strip()
+    if not text and empty is not None:
+        return empty
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{name} is not a number", where=where, found=repr(text), remedy="give a number with a point") from None
+    if not low <= value <= high:
+        raise InputError(f"{name} is out of range", where=where, expected=f"{low:g} to {high:g}", found=text, remedy="check the unit")
+    return value
+
+
+def read_table(path: Path) -> CentreTable:
+    """Read a centre's table; every bad row is named with what was expected.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a column is missing or any row is bad.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the table cannot be read", where=str(path), found=str(error), remedy="give a CSV file in UTF-8") from error
+    reader = csv.DictReader(text.splitlines())
+    names = [name.strip() for name in reader.fieldnames or []]
+    change = [name for name in CHANGES if name in names]
+    missing = [name for name in NEEDED if name not in names] + ([] if len(change) == 1 else [" or ".join(CHANGES)])
+    if missing:
+        raise InputError("columns are missing (or both changes are given)", where=str(path),
+                         expected=", ".join((*NEEDED, " or ".join(CHANGES))), found=", ".join(names), remedy="add " + ", ".join(missing))
+    rows: dict[str, list[float]] = {name: [] for name in ("origin", "ki67_pct", "dose_gy", "cycles", "week", "log_volume")}
+    problems = []
+    for number, raw in enumerate(reader, start=2):
+        row = {(key or "").strip(): value for key, value in raw.items()}
+        where = f"{path.name}, line {number}"
+        try:
+            origin = (row.get("origin") or "").strip().lower().replace("-", "_").replace(" ", "_")
+            if origin not in ORIGINS:
+                raise InputError("origin is unknown", where=where, expected=", ".join(ORIGINS), found=repr(origin),
+                                 remedy="name the primary's organ")
+            shrunk = _value(row, change[0], where, -100.0, 1000.0)
+            one = {"origin": float(ORIGINS.index(origin)), "ki67_pct": _value(row, "ki67_pct", where, 0.01, 100.0, ASSUMED_KI67_PCT),
+                   "dose_gy": _value(row, "dose_gy", where, 0.1, 5000.0), "cycles": _value(row, "cycles", where, 1, 12),
+                   "week": _value(row, "week", where, 1.0, 520.0, float("nan")),
+                   "log_volume": CHANGES[change[0]] * float(np.log(max(1 + shrunk / 100, 0.05)))}
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        for name, value in one.items():
+            rows[name].append(value)
+    if problems:
+        raise InputError(f"{len(problems)} rows of the table are bad", where=str(path), found=" | ".join(problems[:10]),
+                         remedy="correct these rows; none was used")
+    if not rows["dose_gy"]:
+        raise InputError("the table holds no lesion", where=str(path), remedy="give a row a lesion")
+    arrays = {name: np.array(values) for name, values in rows.items()}
+    whole = {name: arrays[name].astype(np.intp) for name in ("origin", "cycles")}
+    return CentreTable(**(arrays | whole))
+
+
+def log_volumes(parameters: Parameters, table: CentreTable, alpha_z: NDArray[Any], growth_z: NDArray[Any]) -> Floats:
+    """Latent log volumes ``(draw, point, lesion, visit)``; a lesion that is read at a week has one visit, repeated."""
+    n, points, most = table.n, len(alpha_z), int(table.cycles.max())
+    week = np.minimum(np.arange(most), table.cycles[:, None] - 1) * INTERVAL_WEEK
+    dose = np.zeros((1, n, most, 2), np.float32)
+    dose[0, :, :, 0] = np.where(np.arange(most) < table.cycles[:, None], table.dose_gy[:, None] / table.cycles[:, None], 0.0)
+    best = week[:, -1:] + FOLLOW_UP_WEEK * (1 + np.arange(N_FOLLOW_UPS))
+    times = np.where(np.isnan(table.week)[:, None], best, table.week[:, None])
+    lesions = LesionArrays(volume_ml=np.full(n, 20.0, np.float32), ki67_pct=table.ki67_pct.astype(np.float32), origin=table.origin,
+                           patient=np.arange(n))
+    half_life = np.broadcast_to(np.asarray(HALF_LIFE_H, np.float32), (1, n, 2))
+    wide = (parameters.n_draws * points, n)
+    effects = LesionEffects(np.broadcast_to(np.tile(alpha_z, parameters.n_draws)[:, None], wide),
+                            np.broadcast_to(np.tile(growth_z, parameters.n_draws)[:, None], wide), np.zeros(wide, np.float32), points, 0)
+    plan = ScheduleArrays(week.astype(np.float32), dose, half_life, times.astype(np.float32))
+    volume = simulate(parameters, lesions, plan, effects).relative_volume
+    return np.log(np.maximum(volume, 1e-6)).reshape(parameters.n_draws, points, n, N_FOLLOW_UPS).astype(np.float64)
+
+
+def densities(parameters: Parameters, table: CentreTable) -> tuple[Floats, Floats]:
+    """Log density, and chance of less, of what was read of each lesion, ``(draw, lesion)``; the lesion's own effects integrated."""
+    z, weight = np.polynomial.hermite_e.hermegauss(N_LESION_POINTS)
+    growth = np.where(np.arange(N_LESION_POINTS) % 2 == 0, 1.0, -1.0)
+    log_weight = np.log(weight / weight.sum())[None, :, None]
+    volume = log_volumes(parameters, table, z.astype(np.float32), growth.astype(np.float32))
+    sd = np.asarray(parameters.sigma_d, np.float64)[:, None, None]
+    by_visit, y = np.moveaxis(volume, -1, 0), table.log_volume
+    at_week = ~np.isnan(table.week)
+    density, above = (np.asarray(best_log_density(y, by_visit, sd, kind), np.float64) for kind in (True, False))
+    s = VOLUME_POWER * sd
+    a = (y - by_visit[0]) / s
+    density = np.where(at_week, -0.5 * a**2 - np.log(s) - 0.5 * np.log(2 * np.pi), density)
+    above = np.where(at_week, log_ndtr(-a), above)
+    return np.asarray(logsumexp(density + log_weight, axis=1)), np.asarray(1 - np.exp(logsumexp(above + log_weight, axis=1)))
+
+
+def check(table: CentreTable, parameters: Parameters, figures: Sequence[Term] | None = None) -> dict[str, Any]:
+    """A centre's lesions against the posterior, nothing fitted: coverage, bias, log score, models without mechanism, PIT.
+
+    ``figures`` are the published lesions that the models without mechanism are given; left out, all that the synthesis fits.
+    """
+    density, below = densities(parameters, table)
+    each = logsumexp(density, axis=0) - np.log(parameters.n_draws)
+    pit = below.mean(axis=0)
+    z, weight = np.polynomial.hermite_e.hermegauss(N_LESION_POINTS)
+    volume = log_volumes(parameters, table, z.astype(np.float32), np.zeros(N_LESION_POINTS, np.float32)).min(axis=-1)
+    expected = (100 * np.expm1(volume / 3) * (weight / weight.sum())[None, :, None]).sum(axis=1).mean(axis=0)
+    seen = 100 * np.expm1(table.log_volume / 3)
+    figures = [t for t in fitted() if t.kind == "lesions"] if figures is None else figures
+    stand_in = Term("centre", "table", "lesions", "check", "rlt", (1.0, 0.0, 0.0), ASSUMED_KI67_PCT, 0.0, dose_gy=table.dose_gy,
+                    log_volume=table.log_volume)
+    others = baselines.lesion_baselines(stand_in, figures)
+    told = {name: float(value.mean()) for name, value in others.items()}
+    differences = {name: {"mean": float((each - value).mean()), "standard_error": float((each - value).std() / np.sqrt(table.n))}
+                   for name, value in others.items()}
+    return {
+        "n": table.n, "coverage": {str(level): float(np.mean(np.abs(pit - 0.5) <= level / 200)) for level in (50, 80, 90)},
+        "bias_pp": float(np.mean(expected - seen)), "log_score_per_lesion": float(each.mean()), "baselines": told, "against": differences,
+        "pit": [round(float(p), 4) for p in pit], "pit_uniform": uniform_p(pit.tolist()),
+        "lesions": [{"line": i + 2, "seen_pct": round(float(seen[i]), 1), "expected_pct": round(float(expected[i]), 1),
+                     "log_score": round(float(each[i]), 3), "pit": round(float(pit[i]), 3)} for i in range(table.n)],
+        "note": "lesions of one patient are not told apart: where they are many, coverage and P are only a guide; changes are of diameter",
+    }
+
+
+def study_log_likelihood(table: CentreTable, parameters: Parameters) -> Floats:
+    """Log likelihood ``(draw,)`` of the whole table, each draw's own study effect in it."""
+    return np.asarray(densities(parameters, table)[0].sum(axis=1))
+
+
+UPDATE_TIMES = 4
+"""Effects of a new study that each draw of the posterior brings to an update."""
+
+
+def widen(posterior: dict[str, NDArray[Any]], seed: int, times: int = UPDATE_TIMES) -> tuple[Parameters, dict[str, NDArray[Any]]]:
+    """Every draw of a posterior ``times`` over, each time with another new study's effects: (parameters, their sampled arrays)."""
+    free = {name: np.tile(np.asarray(value, np.float64), times) for name, value in posterior.items()}
+    n = len(free["alpha_per_gy"])
+    for name in STUDY_NAMES:
+        free[name] = core_draws.generator(seed, ROOM, "centre", name).standard_normal(n)
+    return assemble(free, draw_other(n, seed), "posterior"), free
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What a centre's table leaves of a posterior: its draws, what it taught, and its likelihood by draw of the posterior before."""
+
+    posterior: dict[str, NDArray[np.float32]]
+    report: dict[str, Any]
+    log_likelihood: Floats
+
+
+def update(table: CentreTable, posterior: dict[str, NDArray[Any]], seed: int) -> Updated:
+    """Weigh draws, each with the effects of a new study, by a centre's table: the centre's own effects and what all centres share.
+
+    Where few draws survive, the report says so (``trusted``).
+    """
+    wide, free = widen(posterior, seed)
+    n = len(posterior["alpha_per_gy"])
+    log_likelihood = study_log_likelihood(table, wide)
+    weight, k = smooth_weights(log_likelihood)
+    index = core_draws.systematic(weight, n, core_draws.generator(seed, ROOM, "centre"))
+    effect = np.asarray(wide.study_log_alpha, np.float64)
+    survivors = float(1 / (weight**2).sum())
+    report = {"n": table.n, "before": _told(effect), "after": _told(effect[index]), "effective_draws": survivors, "pareto_k": k,
+              "trusted": bool(k <= K_LIMIT and survivors >= MIN_SURVIVORS)}
+    kept = {name: np.asarray(value[index], np.float32) for name, value in free.items()}
+    return Updated(kept, report, np.asarray(logsumexp(log_likelihood.reshape(-1, n), axis=0) - np.log(len(weight) / n)))
+
+
+def _told(values: Floats) -> dict[str, Any]:
+    low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return {"median": float(median), "ci90": [float(low), float(high)], "unit": "log ratio of sensitivity x dose to other centres"}

@@ -1,0 +1,91 @@
+"""How far a prediction stands from the data that the model was fitted to: *calibrated*, *extrapolated* or *assumption*, by one stated rule.
+
+Each lesion is asked five things. *Inside* is where fitted lesions or arms were; *near* is where few were, or where the model's form carries
+one step further; *beyond* is neither.
+
+| | inside | near | beyond |
+| --- | --- | --- | --- |
+| origin | pancreas, small intestine | other | – |
+| Ki-67 | up to 20 % | up to 55 % (NETTER-2, Zhang 2018: arms without lesion doses) | above |
+| dose | 9–490 Gy, or none | 4–980 Gy | else |
+| diameter | 20 mm or more | 10 mm or more | below |
+| nuclide | 177Lu | 90Y in the scheme (one arm of six patients) | – |
+
+The columns are those of the evidence synthesis; while the posterior of one centre's 23 lesions is shipped, *near* in origin, Ki-67 and
+nuclide counts as *beyond*, other origins than the pancreas are beyond, and the doses are 22-467 Gy. All inside:
+*calibrated*. One or two near: *extrapolated*. Three near, or anything beyond: *assumption*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neorlt.core.labels import Label
+from neorlt.response.arrays import LesionArrays
+from neorlt.response.parameters import ORIGINS, calibration_report
+
+KI67_PCT = (20.0, 55.0)
+DIAMETER_MM = (20.0, 10.0)
+MANY = 3
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Label of one lesion's prediction, and why it is not *calibrated*."""
+
+    label: Label
+    reasons: tuple[str, ...]
+
+
+def dose_limits_gy() -> tuple[float, float]:
+    """Smallest and largest dose of the lesions that the shipped posterior was fitted to."""
+    return SYNTHESIS_DOSE_GY if _saw_studies() else ONE_CENTRE_DOSE_GY
+
+
+SYNTHESIS_DOSE_GY = (8.7, 489.0)
+"""Of the lesions of Hebert 2024 and Jahn 2021."""
+ONE_CENTRE_DOSE_GY = (21.6, 466.8)
+"""Of the 23 pancreatic lesions of Jahn 2021, figure 7A: all that the posterior of version 0.1 saw."""
+
+
+def _saw_studies() -> bool:
+    report = calibration_report()
+    return report is not None and "studies" in report
+
+
+def _step(value: float, inside: float, near: float) -> int:
+    """0 inside, 1 near, 2 beyond, for a limit that is passed upwards."""
+    return 0 if value <= inside else 1 if value <= near else 2
+
+
+def reach(lesions: LesionArrays, total_dose_gy: ArrayLike, holds_yttrium: bool = False) -> tuple[Reach, ...]:
+    """The rule of this module for every lesion; ``total_dose_gy`` ``(lesion,)``."""
+    dose, wide = np.asarray(total_dose_gy, np.float64), _saw_studies()
+    least, most = dose_limits_gy()
+    ki67_limits = KI67_PCT if wide else (KI67_PCT[0], KI67_PCT[0])
+    found = []
+    for i in range(lesions.n_lesions):
+        origin, ki67, size = ORIGINS[int(lesions.origins[i])], float(lesions.ki67_pct[i]), float(lesions.diameters_mm[i])
+        steps = {
+            f"origin {origin.replace('_', ' ')}": (1 if origin == "other" else 0) if wide else (2 if origin != "pancreas" else 0),
+            f"Ki-67 {ki67:g} %": _step(ki67, *ki67_limits),
+            f"dose {dose[i]:.0f} Gy": 0 if dose[i] == 0 or least <= dose[i] <= most else 1 if least / 2 <= dose[i] <= 2 * most else 2,
+            f"diameter {size:.0f} mm": 0 if size >= DIAMETER_MM[0] else 1 if size >= DIAMETER_MM[1] else 2,
+            "90Y in the scheme": int(holds_yttrium) if wide else 2 * int(holds_yttrium),
+        }
+        reasons = tuple(name for name, step in steps.items() if step)
+        worst, near = max(steps.values()), sum(step == 1 for step in steps.values())
+        label = Label.ASSUMPTION if worst == 2 or near >= MANY else Label.EXTRAPOLATED if near else Label.CALIBRATED
+        found.append(Reach(label, reasons))
+    return tuple(found)
+
+
+def farthest(found: Sequence[Reach]) -> Reach:
+    """The lesion that stands farthest from the data: a sum over lesions is no better than it."""
+    order = (Label.CALIBRATED, Label.EXTRAPOLATED, Label.ASSUMPTION)
+    worst = max(order.index(one.label) for one in found)
+    return Reach(order[worst], tuple(dict.fromkeys(reason for one in found if one.label is order[worst] for reason in one.reasons)))

@@ -1,0 +1,200 @@
+"""The evidence synthesis: what enters it, its integrals against simulation, its sampler, its baselines, its labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neorlt.core.errors import InputError
+from neorlt.core.labels import Label
+from neorlt.response import arms, baselines, nuts, ranks, reach, studies, surface, synthesis
+from neorlt.response.arrays import LesionArrays, ScheduleArrays, origin_code
+from neorlt.response.parameters import draw_parameters
+from neorlt.response.simulate import simulate
+
+
+def test_a_population_enters_once():
+    fitted = studies.fitted()
+    rows = [(t.study, t.id) for t in fitted]
+    assert len(rows) == len(set(rows))
+    ids = {t.id for t in fitted if t.study == "netter2" and t.kind == "counts" and t.treatment == "rlt"}
+    assert ids == {"RLT, pancreas: response", "RLT, small intestine: response", "RLT, other origin: response"}
+    assert sum(t.counts[0] for t in fitted if t.study == "netter2" and t.treatment == "rlt" and t.kind == "counts") == 65
+    assert not {"neolupanet_2024", "oclurandom", "waldherr_2002", "ha_2024"} & {t.study for t in fitted}
+    assert [t.id for t in fitted if t.study == "compete"] == ["RLT, gastroenteric: response"]
+    assert {t.study for t in fitted} & {"minczeles_2022", "brabander_2017", "van_der_zwan_2019", "van_vliet_2015"} == {"minczeles_2022"}
+
+
+def test_each_curve_is_counted_by_one_number():
+    curves = [t for t in studies.fitted() if t.kind == "pfs"]
+    assert len({(t.study, t.id.split(":")[0]) for t in curves}) == len(curves)
+    ratio = [t for t in curves if t.statistic == "hazard_ratio"]
+    assert [t.study for t in ratio] == ["netter1"] and ratio[0].free == pytest.approx(0.214)
+
+
+def test_a_row_marked_check_cannot_be_fitted():
+    entry = {"id": "x", "kind": "counts", "use": "fit", "table": "arms.csv", "row": "RLT, G1", "origin": {"pancreas": 1.0},
+             "ki67_median_pct": 5.0, "ki67_log_sd": 0.5}
+    with pytest.raises(InputError, match="marked check"):
+        studies._term("compete", entry)
+
+
+def test_leaving_out_an_unknown_study_is_refused():
+    with pytest.raises(InputError, match="no fitted study"):
+        studies.fitted("nobody_2020")
+    assert all(t.study != "netter2" for t in studies.fitted("netter2"))
+
+
+LATENT = np.array([[0.05, -0.1, -0.25, -0.33, -0.36, -0.3, -0.2], [0.02, 0.05, 0.1, 0.14, 0.2, 0.3, 0.4],
+                   [-0.05, -0.2, -0.4, -0.5, -0.5, -0.45, -0.4]])
+
+
+def test_best_response_matches_patients_read_one_by_one():
+    rng = np.random.default_rng(2)
+    weeks, sd, exits, n = np.array([16, 24, 36, 48, 60, 72, 96.0]), 0.07, 0.002, 60_000
+    given = arms.points(1024, 7)
+    sums = np.repeat(LATENT[:, None, :], 1024, axis=1)
+    three = np.repeat(weeks[None], 3, axis=0)
+    rate = np.full((3, 1024), exits)
+    sds, ratios = np.full(3, sd), np.full(3, np.log(0.7))
+    response, first = (np.asarray(x).mean(axis=1) for x in arms.best_response(sums, three, rate, sds, ratios, given))
+    curve = np.asarray(arms.free_of_progression(sums, three, rate, np.full(3, sd), given)).mean(axis=1)
+    for i, latent in enumerate(LATENT):
+        read = latent + sd * (rng.standard_normal((n, 7)) - rng.standard_normal((n, 1)))
+        out = rng.exponential(1 / exits, n)[:, None] < weeks
+        nadir = np.minimum.accumulate(np.concatenate([np.zeros((n, 1)), read[:, :-1]], axis=1), axis=1)
+        stopped = (read >= np.log(1.2) + nadir) | out
+        answered = read <= np.log(0.7)
+        when = np.where(stopped.any(1), stopped.argmax(1), 99)
+        answer = np.where(answered.any(1), answered.argmax(1), 99)
+        assert response[i] == pytest.approx(np.mean((answer < 99) & (answer < when)), abs=0.015)
+        assert first[i] == pytest.approx(np.mean(when == 0), abs=0.01)
+        np.testing.assert_allclose(curve[i], [(when > j).mean() for j in range(7)], atol=0.015)
+
+
+def test_the_integral_over_visits_has_the_gradient_of_its_differences():
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        given = arms.Points(*(np.asarray(x, np.float64) for x in arms.points(64, 7)))
+        weeks = jnp.asarray(np.repeat([[16, 24, 36, 48, 60, 72, 96.0]], 3, axis=0))
+
+        def total(shift: float, sd: float) -> float:
+            sums = jnp.asarray(np.repeat(LATENT[:, None, :], 64, axis=1)) + shift
+            found = arms.best_response(sums, weeks, jnp.full((3, 64), 0.002), jnp.full(3, sd), jnp.full(3, np.log(0.7)), given)
+            return found[0].mean() + arms.free_of_progression(sums, weeks, jnp.full((3, 64), 0.002), jnp.full(3, sd), given).mean()
+
+        for which, h in ((0, 1e-6), (1, 1e-6)):
+            gradient = float(jax.grad(total, argnums=which)(0.01, 0.07))
+            step = [np.array([0.01, 0.07]) + sign * h * np.eye(2)[which] for sign in (1, -1)]
+            difference = float(total(*step[0]) - total(*step[1])) / (2 * h)
+            assert gradient == pytest.approx(difference, rel=1e-4, abs=1e-6)
+
+
+def test_lesions_read_off_the_surface_are_those_of_direct_courses():
+    free = {"alpha_beta_gy": 10.0, "repair_half_time_h": 1.5, "residual_fraction": 0.12, "clearance_half_life_d": 45.0, "eta": 0.1,
+            "nu": -0.2, "clone_fraction": 0.3, "clone_ki67_ratio": 3.0, "activity_log_sd": 0.6, "patch_diameter_mm": 2.0,
+            "fibrosis_fraction": 0.05}
+    surfaces = surface.Surfaces((surface.Course(4, 8.0, (16.0, 36.0, 48.0, 72.0)),))
+    assert surface.surface_error(surfaces, free)["rms_log_diameter"] < 0.02
+
+
+def test_beta_prior_has_the_quantiles_of_its_table():
+    from scipy.stats import beta, norm
+
+    z = np.array([-2.0, -0.5, 0.0, 1.0, 2.5])
+    np.testing.assert_allclose(synthesis.beta_quantile(z, 2.0, 9.0), beta.ppf(norm.cdf(z), 2, 9), rtol=2e-3)
+
+
+def test_the_sampler_finds_a_normal_and_goes_on_as_if_never_stopped():
+    precision = np.linalg.inv(np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 4.0]]))
+
+    def density(q: np.ndarray) -> tuple[float, np.ndarray]:
+        return float(-0.5 * (q - 1) @ precision @ (q - 1)), -precision @ (q - 1)
+
+    whole = nuts.Chain(density, np.zeros(3), 3, 300)
+    q = np.array([whole.advance()[0] for _ in range(2300)])
+    assert np.abs(q[300:].mean(axis=0) - 1).max() < 0.15
+    np.testing.assert_allclose(q[300:].var(axis=0), [1.0, 1.0, 4.0], rtol=0.2)
+    first, second = nuts.Chain(density, np.zeros(3), 3, 300), nuts.Chain(density, np.ones(3), 9, 300)
+    head = [first.advance()[0] for _ in range(170)]
+    second.load(first.dump())
+    np.testing.assert_array_equal(np.array(head + [second.advance()[0] for _ in range(230)]), q[:400])
+
+
+def test_models_without_mechanism_are_distributions():
+    events, totals = np.array([3, 8, 20]), np.array([20, 30, 50])
+    for chances in (baselines.rate_predictive(events, totals, np.log([20.0, 25, 30]), np.log(28.0), 12, slope=True),
+                    baselines.constant_predictive(events, totals, 12)):
+        assert chances.sum() == pytest.approx(1.0, abs=1e-6) and len(chances) == 13
+    wide = baselines.rate_predictive(np.array([1, 19]), np.array([20, 20]), np.zeros(2), 0.0, 20, slope=False)
+    narrow = baselines.constant_predictive(np.array([1, 19]), np.array([20, 20]), 20)
+    assert wide[0] > narrow[0] and wide[20] > narrow[20]
+
+
+def test_growth_and_sensitivity_have_no_steps_at_the_classes_borders():
+    parameters = draw_parameters(64, 3)
+    week = (0.0, 8.0, 16.0, 24.0)
+    dose = np.zeros((1, 2, 4, 2), np.float32)
+    dose[..., 0] = 25.0
+    for border in (3.0, 20.0):
+        pair = LesionArrays(volume_ml=[20.0, 20.0], ki67_pct=[border * 0.9999, border * 1.0001])
+        plan = ScheduleArrays(np.asarray(week), dose, np.full((1, 2, 2), 86.0), np.array([36.0]))
+        volume = simulate(parameters, pair, plan).relative_volume[:, :, 0]
+        np.testing.assert_allclose(volume[:, 0], volume[:, 1], rtol=0.01)
+    apart = LesionArrays(volume_ml=[20.0, 20.0], ki67_pct=[3.0, 20.0])
+    volume = simulate(parameters, apart, plan).relative_volume[:, :, 0]
+    assert np.mean(np.abs(volume[:, 0] / volume[:, 1] - 1) > 1e-3) > 0.9
+
+
+def test_limits_of_the_labels_are_those_of_the_fitted_lesions():
+    doses = np.concatenate([t.dose_gy for t in studies.fitted() if t.kind == "lesions"])
+    assert reach.SYNTHESIS_DOSE_GY == pytest.approx((doses.min(), doses.max()), abs=0.7)
+    one = next(t for t in studies.fitted() if t.id == "figure 7A")
+    assert reach.ONE_CENTRE_DOSE_GY == pytest.approx((one.dose_gy.min(), one.dose_gy.max()), abs=0.1)
+
+
+@pytest.mark.parametrize(("origin", "ki67", "dose", "size", "yttrium", "label"), [
+    (0, 8.0, 120.0, 40.0, False, Label.CALIBRATED), (1, 8.0, 120.0, 40.0, False, Label.CALIBRATED),
+    (0, 30.0, 120.0, 40.0, False, Label.EXTRAPOLATED), (2, 30.0, 120.0, 40.0, False, Label.EXTRAPOLATED),
+    (2, 30.0, 120.0, 15.0, False, Label.ASSUMPTION), (0, 70.0, 120.0, 40.0, False, Label.ASSUMPTION),
+    (0, 8.0, 2000.0, 40.0, False, Label.ASSUMPTION), (0, 8.0, 120.0, 40.0, True, Label.EXTRAPOLATED),
+])
+def test_labels_follow_the_distance_to_the_data(monkeypatch, origin, ki67, dose, size, yttrium, label):
+    monkeypatch.setattr(reach, "calibration_report", lambda: {"studies": ["a", "b"]})
+    lesions = LesionArrays(volume_ml=[10.0], ki67_pct=[ki67], diameter_mm=[size], origin=[origin])
+    assert reach.farthest(reach.reach(lesions, [dose], yttrium)).label is label
+
+
+def test_one_centres_posterior_reaches_no_other_origin(monkeypatch):
+    monkeypatch.setattr(reach, "calibration_report", lambda: {})
+    for origin, label in ((0, Label.CALIBRATED), (1, Label.ASSUMPTION)):
+        lesions = LesionArrays(volume_ml=[10.0], ki67_pct=[8.0], diameter_mm=[40.0], origin=[origin])
+        assert reach.farthest(reach.reach(lesions, [120.0])).label is label
+
+
+def test_a_metastasis_has_the_origin_of_its_primary():
+    assert origin_code(["pancreas-head", "liver"]) == (0, True)
+    assert origin_code(["liver", "ileum"]) == (1, True)
+    assert origin_code(["liver"], "small_intestine") == (1, True)
+    assert origin_code(["liver"]) == (0, False)
+    assert origin_code(["lung"], "lung") == (2, True)
+
+
+def test_small_intestine_liver_lesions_are_warned_of():
+    from neorlt.response.readouts import validity_warnings
+
+    lesions = LesionArrays(volume_ml=[30.0], ki67_pct=[4.0], is_liver=[True], origin=[1])
+    assert {w["name"] for w in validity_warnings(lesions, [120.0], ["liver"])} == {"origin-not-pancreas"}
+    assert not validity_warnings(LesionArrays(volume_ml=[30.0], ki67_pct=[4.0], is_liver=[True]), [120.0], ["liver"])
+
+
+def test_holm_rejects_step_by_step():
+    assert ranks.holm({"a": 0.0001, "b": 0.006, "c": 0.5}, 0.01) == {"a": True, "b": False, "c": False}
+
+
+def test_uniformity_finds_a_bias_and_spares_uniform_ranks():
+    rng = np.random.default_rng(0)
+    assert ranks.uniformity({"x": rng.integers(0, 100, 400).tolist()})["uniform"]
+    assert not ranks.uniformity({"x": np.clip(rng.integers(0, 100, 400) + 15, 0, 99).tolist()})["uniform"]
