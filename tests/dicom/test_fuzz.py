@@ -92,6 +92,13 @@ class Facts:
     spect_times: tuple[datetime | None, ...]
     injections: tuple[datetime, ...]
     psf_fwhm_mm: float | None
+    voxels: tuple[tuple[float, ...], ...]
+    """Shape and spacing of every volume."""
+    regions: int
+    pixels: tuple[float, ...]
+    """Sum of every volume: compared where the header was changed, not the pixels."""
+    said: frozenset[str]
+    """Warnings and ledger: what a change of voxels, regions or pixels must show in."""
 
 
 def facts(study: Study) -> Facts:
@@ -105,6 +112,10 @@ def facts(study: Study) -> Facts:
         tuple(v.time for v in study.therapy_images()),
         tuple(a.time for a in study.administrations),
         study.psf_fwhm_mm,
+        tuple((*v.grid.shape, *(round(s, 3) for s in v.grid.spacing_mm)) for v in study.volumes),
+        len(study.regions),
+        tuple(float(v.array.sum(dtype=np.float64)) for v in study.volumes),
+        frozenset([*study.warnings, *(str(row.as_json()) for row in study.ledger)]),
     )
 
 
@@ -222,6 +233,11 @@ def run_case(number: int, source: Path, truth: Facts, work: Path) -> tuple[str, 
             said = tomllib.loads(path.read_text())
             if said.get("nuclide") != "Lu-177" or not all(f"{said['cps_per_mbq']:g} cps/MBq" in s for s in study.sources if "cps" in s):
                 return "SILENT", f"{detail}: calibration"
+        if found.said != truth.said:  # a warning or a row of the ledger shows it
+            found = replace(found, voxels=truth.voxels, regions=truth.regions, pixels=truth.pixels)
+        if "header" not in detail and "key" not in detail:
+            found = replace(found, pixels=truth.pixels)  # bytes of the pixels themselves may have been changed
+        found = replace(found, said=truth.said)
         if _within_a_minute(found.spect_times, truth.spect_times) or _said(study):
             found = replace(found, spect_times=truth.spect_times)  # the same for any half-life of days, or said by name
         changed = [n for n in Facts.__dataclass_fields__ if getattr(found, n) != getattr(truth, n)]
@@ -267,7 +283,8 @@ def _within_a_minute(found: tuple[datetime | None, ...], truth: tuple[datetime |
 def _lost_object(truth: Facts, found: Facts) -> bool:
     """A file whose kind was changed is left out by name in the study's warnings: what is left must be as it was."""
     rest = replace(
-        found, units=truth.units, pet_times=truth.pet_times, spect_times=truth.spect_times, doses=truth.doses, injections=truth.injections
+        found, voxels=truth.voxels, regions=truth.regions, pixels=truth.pixels, said=truth.said, units=truth.units,
+        pet_times=truth.pet_times, spect_times=truth.spect_times, doses=truth.doses, injections=truth.injections
     )
     fewer = len(found.units) < len(truth.units) or len(found.doses) < len(truth.doses)
     kept = set(found.units) <= set(truth.units) and set(found.doses) <= set(truth.doses)
@@ -306,6 +323,20 @@ def test_mutated_studies() -> None:
 def test_damage_in_the_nuclides_code_is_refused() -> None:
     """Case 7771 of the whole run: an unknown value representation at (0054,0300) ended in a traceback."""
     assert run_cases(7771, 1) == (Counter({"refused": 1}), [])
+
+
+def test_a_planted_change_of_pixels_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = sys.modules[__name__].read_study
+
+    def wrong(folder: Path) -> Any:
+        study = original(folder)
+        if folder.name != "study":
+            return study
+        return replace(study, volumes=tuple(v.with_array(v.array * 1.01) for v in study.volumes))
+
+    monkeypatch.setattr(sys.modules[__name__], "read_study", wrong)
+    _, failures = run_cases(0, 60)
+    assert any("SILENT" in f and "pixels" in f for f in failures)
 
 
 def test_a_planted_silent_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,10 @@ Previous = Annotated[
     Path | None, typer.Option("--previous", help="Folder of dose or plan of the last cycle: its washout is the prior of this one.")
 ]
 Population = Annotated[Path | None, typer.Option("--population", help="Your own curves, from neorlt kinetics population.")]
-Regions = Annotated[Path | None, typer.Option("--regions", help="NIfTI label map with the regions.")]
+Regions = Annotated[
+    Path | None,
+    typer.Option("--regions", help="NIfTI label map, folder of masks, SEG or RTSTRUCT; in the place of the study's own by name."),
+]
 Names = Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")]
 InjectedAt = Annotated[
     list[str] | None,

@@ -9,10 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
+from neorlt.core.anatomy import words_of
 from neorlt.core.errors import InputError
 from neorlt.dicom.header import text
-from neorlt.dicom.judge import Judged, judge, sex_of, slice_positions, stated_age
+from neorlt.dicom.judge import LABELMAP_SEG, Judged, judge, sex_of, slice_positions, stated_age
 from neorlt.dicom.naming import settle_roles
 from neorlt.dicom.packed import unpacked
 from neorlt.dicom.read_ct import read_ct
@@ -21,7 +24,7 @@ from neorlt.dicom.read_nm import read_nm
 from neorlt.dicom.read_pet import read_pet
 from neorlt.dicom.read_rtstruct import read_rtstruct
 from neorlt.dicom.read_seg import read_seg
-from neorlt.dicom.scan import scan
+from neorlt.dicom.scan import is_dicom, read_instance, scan
 from neorlt.dicom.settings import Settings, read_settings
 from neorlt.imaging.place import check_place
 from neorlt.imaging.region import Region, RegionKind
@@ -71,8 +74,8 @@ def read_study(
     psf_fwhm_mm
         Blur of the SPECT; overrules the settings file.
     labels, label_names
-        A NIfTI label map on the study's images (or a folder with one mask an organ), and the names of its labels (mapping or
-        JSON file).
+        Regions given beside the study, which take the place of the study's own of the same name: a NIfTI label map on its images, a
+        folder with one mask an organ, or a SEG or RTSTRUCT; and the names of the labels of a map (mapping or JSON file).
     several_frames
         Let SPECT lie in frames of reference of their own, each time point with its own session: they must then be
         registered (:func:`neorlt.imaging.align.align_time_points`) before anything is measured on them.
@@ -160,6 +163,9 @@ def _read_images(found: _Found) -> None:
         found.sources.append(f"SPECT, {volume.grid.shape[2]} slices. {' '.join(volume.notes)}")
         found.warnings.extend(spect.warnings)
     found.volumes = sorted(timed, key=lambda v: v.time or datetime.min)
+    voxels = {" x ".join(f"{s:.2f}" for s in v.grid.spacing_mm) for v in timed if v.modality == "NM"}
+    if len(voxels) > 1:
+        found.warnings.append(f"SPECT of one study have voxels of different sizes: {'; '.join(sorted(voxels))} mm.")
     for series, stack in found.judged.ct:
         volume = read_ct(series, stack)
         found.volumes.append(volume)
@@ -204,6 +210,9 @@ def _one_frame(found: _Found, settings: Settings, several: bool) -> str:
 
 def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] | Path | None) -> None:
     positions = slice_positions(found.judged)
+    given: list[Region] = []
+    if labels is not None:
+        given = _given_regions(found, labels, names, positions)
     for series in found.judged.structures:
         for instance in series.instances:
             regions, warnings = read_rtstruct(instance, found.grids, positions)
@@ -216,12 +225,43 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
             found.regions.extend(regions)
             found.warnings.extend(warnings)
             found.sources.append(f"Segmentation with {len(regions)} regions.")
-    if labels is not None:
+    replaced = {words_of(r.name) for r in given} & {words_of(r.name) for r in found.regions}
+    if replaced:
+        names_ = ", ".join(repr(r.name) for r in given if words_of(r.name) in replaced)
+        found.warnings.append(f"Given regions take the place of those of the study: {names_}.")
+    found.regions = [r for r in found.regions if words_of(r.name) not in replaced] + given
+
+
+def _given_regions(
+    found: _Found, path: Path, names: Mapping[int, str] | Path | None, positions: Mapping[str, NDArray[np.float64]]
+) -> list[Region]:
+    """Regions that the user gives beside the study: a label map, a folder of masks, or a corrected SEG or RTSTRUCT.
+
+    Raises
+    ------
+    InputError
+        If a DICOM file holds no regions.
+    """
+    if path.is_file() and is_dicom(path):
+        instance = read_instance(path, path.name)
+        kind = "" if instance is None else text(instance.header, "SOPClassUID", path.name)
+        if instance is not None and kind == RTStructureSetStorage:
+            regions, warnings = read_rtstruct(instance, found.grids, positions)
+        elif instance is not None and kind in (SegmentationStorage, LABELMAP_SEG):
+            regions, warnings = read_seg(instance, found.grids)
+        else:
+            raise InputError(
+                "the file holds no regions", expected="a label map, SEG or RTSTRUCT", found=UID(kind).name, where=path.name,
+                remedy="give the file that the drawing program wrote",
+            )  # fmt: skip
+        what = "Given structure set" if kind == RTStructureSetStorage else "Given segmentation"
+    else:
         image = next((v.grid for v in found.volumes if v.modality == "CT"), found.volumes[0].grid)
-        regions, warnings = read_labels(labels, names, image.frame_of_reference, image)
-        found.regions.extend(regions)
-        found.warnings.extend(warnings)
-        found.sources.append(f"Label map with {len(regions)} regions.")
+        regions, warnings = read_labels(path, names, image.frame_of_reference, image)
+        what = "Label map"
+    found.warnings.extend(warnings)
+    found.sources.append(f"{what} with {len(regions)} regions.")
+    return regions
 
 
 def _check_regions(found: _Found, frame: str) -> None:

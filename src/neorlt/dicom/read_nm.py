@@ -146,6 +146,9 @@ def nm_grid(instance: Instance) -> tuple[Grid, NDArray[np.intp], tuple[str, ...]
         step = number(header, "SliceThickness", name)
         step = required(step, "SpacingBetweenSlices", name, remedy)
         warnings = ("SPECT: the spacing between slices is missing; the slice thickness was taken.",)
+    thick = number(header, "SliceThickness", name)
+    if thick is not None and abs(abs(step) / thick - 1.0 if thick else 1.0) > 0.01:
+        warnings += (f"SPECT: slices are {thick:g} mm thick and {abs(step):g} mm apart (0018,0050), (0018,0088); the distance counts.",)
     if step == 0 or frames < 1:
         raise InputError("the slices have no distance", where=where(name, "SpacingBetweenSlices"), remedy=remedy)
     row, column, normal = axes_of(angles, name)
