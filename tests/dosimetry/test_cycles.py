@@ -15,7 +15,7 @@ from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.dosimetry.cycles import cumulate, start_weeks
 from neorlt.dosimetry.uncertainty import DEFAULT, settings_from
 from neorlt.imaging.study import Study
-from neorlt.jobs.cycles import course_document, course_page, fit_course, update_toml
+from neorlt.jobs.cycles import course_document, course_page, fit_course, split_cycles, update_toml
 from neorlt.jobs.dose import dose_document
 
 FALL = 0.2
@@ -75,6 +75,18 @@ def test_a_region_of_some_cycles_only_is_said(course: tuple[list[Study], list[Do
     rows = cumulate(part, [s.therapy_administration().time for s in studies[:2]], ["primary"])
     assert {row.name: row.cycles for row in rows}["primary"] == (1,)
     assert next(row for row in rows if row.name == "primary").fall is None
+
+
+def test_one_study_with_two_injections_is_two_cycles() -> None:
+    one, two = _cycle(0), _cycle(1, 2)
+    both = replace(one, volumes=(*one.volumes, *two.therapy_images()), administrations=(*two.administrations, *one.administrations))
+    parts = split_cycles(both)
+    assert [len(part.therapy_images()) for part in parts] == [4, 2]
+    assert [part.therapy_administration().time for part in parts] == [INJECTION, INJECTION + timedelta(weeks=8)]
+    assert split_cycles(one) == [one]
+    later = replace(both.administrations[0], time=INJECTION + timedelta(weeks=16))
+    with pytest.raises(InputError, match="no SPECT"):
+        split_cycles(replace(both, administrations=(*both.administrations, later)))
 
 
 def test_cycles_out_of_order_are_refused() -> None:

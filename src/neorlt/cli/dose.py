@@ -34,7 +34,9 @@ from neorlt.core.errors import ValidityError
 def command(
     study: Annotated[list[Path], typer.Argument(help="Folder with the DICOM study of one cycle; several with --cumulate, in order.")],
     out: Out,
-    cumulate: Annotated[bool, typer.Option("--cumulate", help="The studies are cycles of one course: per cycle and cumulated.")] = False,
+    cumulate: Annotated[
+        bool, typer.Option("--cumulate", help="The studies (or one study's injections) are cycles: per cycle and cumulated.")
+    ] = False,
     method: Annotated[str, typer.Option(help="local, kernel or montecarlo")] = "kernel",
     labels: Regions = None,
     names: Names = None,

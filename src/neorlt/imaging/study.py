@@ -141,7 +141,8 @@ class Study:
             "the folder holds images of several cycles" if found else "the therapy images need exactly one injection",
             expected="one injected activity and time for the SPECT series",
             found=f"{len(found)} injections: {named}" if found else f"0 for {', '.join(sorted(str(n) for n in nuclides)) or 'no SPECT'}",
-            remedy="give one cycle's images, each with its injected activity (0018,1074) and start time (0018,1078)",
+            remedy="give one cycle's images, each with its injected activity (0018,1074) and start time (0018,1078)"
+            + ("; neorlt dose --cumulate adds several cycles up" if found else ""),
         )
 
     def _therapy_injections(self) -> list[Administration]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from neorlt.core.errors import InputError
 
 if TYPE_CHECKING:
     from neorlt.dosimetry.compute import DoseResult, FittedActivity
@@ -15,6 +18,38 @@ if TYPE_CHECKING:
 
 CHAIN_POINTS = 3
 """Cycles with at most so many images take the cycle before as their prior."""
+
+
+def split_cycles(study: Study) -> list[Study]:
+    """One study a therapy injection: each holds the SPECT from its injection to the next, and all other images and regions.
+
+    Raises
+    ------
+    InputError
+        For an injection without a SPECT after it.
+    """
+    from dataclasses import replace
+
+    spect = study.therapy_images()
+    nuclides = {image.nuclide for image in spect}
+    given = sorted((one for one in study.administrations if one.nuclide in nuclides), key=lambda one: one.time)
+    if len(given) < 2:
+        return [study]
+    ends = [*(one.time for one in given[1:]), datetime.max]
+    others = [one for one in study.administrations if one.nuclide not in nuclides]
+    found = []
+    for number, (one, end) in enumerate(zip(given, ends, strict=True), start=1):
+        mine = [k for k, image in enumerate(spect) if image.time is not None and one.time <= image.time < end]
+        if not mine:
+            raise InputError(
+                "a cycle has no SPECT", expected="images after each injection", found=f"none after that of {one.time:%Y-%m-%d %H:%M}",
+                where=f"cycle {number}", remedy="leave the injection out, or give its images",
+            )
+        left = [image for k, image in enumerate(spect) if k not in mine]
+        volumes = tuple(v for v in study.volumes if not any(v is image for image in left))
+        moved = tuple(study.moved[k] for k in mine) if study.moved else ()
+        found.append(replace(study, volumes=volumes, administrations=(one, *others), moved=moved))
+    return found
 
 
 def fit_course(

@@ -30,7 +30,8 @@ def run_dose(
 ) -> dict[str, Any]:
     """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document.
 
-    With ``cumulate`` the folders are the cycles of one course in their order: each gets ``cycle-N/``, and the document is that of
+    With ``cumulate`` the folders are the cycles of one course in their order (or one folder holds several injections): each gets
+    ``cycle-N/``, and the document is that of
     :func:`~neorlt.jobs.cycles.course_document`.
     """
     from neorlt.dosimetry.engines import check_method
@@ -59,6 +60,12 @@ def run_dose(
     studies = [
         read_aligned(folder, psf_fwhm_mm, labels, label_names, register, moment) for folder, moment in zip(folders, moments, strict=True)
     ]
+    if cumulate and len(folders) == 1:
+        from neorlt.jobs.cycles import split_cycles
+
+        alignment = studies[0][1]
+        studies = [(one, alignment) for one in split_cycles(studies[0][0])]
+        folders = folders * len(studies)
     settings = [read_uncertainty(folder) for folder in folders]
 
     def write(work: Path, n: int, document: dict[str, Any], volumes: dict[str, Volume]) -> None:
