@@ -11,7 +11,8 @@ from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.body import body_region_of
 from neorlt.dosimetry.objects import TimeActivity
-from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, volume_cv
+from neorlt.dosimetry.s_values import surface_mm2
+from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, contour_power, volume_cv
 from neorlt.imaging.blur import Blur, BlurMap
 from neorlt.imaging.region import Region
 from neorlt.imaging.resample import resample
@@ -112,12 +113,7 @@ def activity_curves(
                 "a region holds no activity", where=f"region {region.name}", remedy="check the contour and the scaling"
             )
         sd = np.hypot(settings.per_image_cv * np.maximum(corrected[i], 0.05 * scale), noise[i] / recovery[i])
-        # The activity that a corrected region is given moves with its contour's size by what blur leaves at its edge.
-        size_cv = 0.5 * volume_cv(region.volume_ml, settings.contour_sd_mm)
-        own_draws = None
-        if worlds is not None:
-            normal = generator(seed, "contour size", region.name).standard_normal(worlds.shape[0])
-            own_draws = worlds[:, i] * np.exp(np.log1p(size_cv) * normal)
+        radius = 3.0 * region.volume_ml * 1000.0 / surface_mm2(region)
         curves.append(
             TimeActivity(
                 name=region.name,
@@ -128,8 +124,9 @@ def activity_curves(
                 sd_mbq=sd,
                 uncorrected_mbq=measured[i],
                 shared_cv=settings.calibration_cv if study.calibration_cv is None else study.calibration_cv,
-                own_cv=size_cv if own_draws is None else float(np.std(np.log(own_draws))),
-                own_draws=own_draws,
+                own_draws=None if worlds is None else worlds[:, i],
+                volume_cv=volume_cv(radius, settings.contour_sd_mm),
+                contour_power=contour_power(radius, float(fwhm or 0.0), settings.contour_sd_mm, corrected=correct),
             )
         )
     return tuple(curves)

@@ -104,10 +104,14 @@ class TimeActivity:
     shared_cv: float = 0.0
     """Relative uncertainty that every region of the study shares in one world (calibration of the camera)."""
     own_cv: float = 0.0
-    """Relative uncertainty that all points of this region share (recovery: blur and contour)."""
+    """Relative uncertainty that all points of this region share (recovery: blur and place of the contour)."""
     own_draws: NDArray[np.float64] | None = None
     """``(n,)`` factors on all points of this region, one a world of blur and contours; the same place in every region of the
     study is the same world. In the place of ``own_cv`` where given."""
+    volume_cv: float = 0.0
+    """Relative uncertainty of the region's volume by the place of its surface."""
+    contour_power: float = 0.0
+    """Power of the contour's volume with which the activity found in it goes (see ``uncertainty.contour_power``)."""
 
     def __post_init__(self) -> None:
         n = len(self.time_h)
@@ -123,7 +127,7 @@ class TimeActivity:
             raise ValueError(f"{self.name}: volume must be above 0 ml")
         if np.any(self.sd_mbq <= 0):
             raise ValueError(f"{self.name}: the standard deviation of every point must be above 0 MBq")
-        if self.shared_cv < 0 or self.own_cv < 0:
+        if self.shared_cv < 0 or self.own_cv < 0 or self.volume_cv < 0:
             raise ValueError(f"{self.name}: relative uncertainties must be 0 or more")
         if self.own_draws is not None:
             own = np.array(self.own_draws, dtype=np.float64)
@@ -132,12 +136,17 @@ class TimeActivity:
             own.setflags(write=False)
             object.__setattr__(self, "own_draws", own)
 
+    def volume_factor(self, seed: int, n_draws: int) -> NDArray[np.float64]:
+        """Factor ``(n_draws,)`` on the region's volume: one contour a world, for its mass and for the activity found in it."""
+        return np.asarray(np.exp(np.log1p(self.volume_cv) * generator(seed, "contour", self.name).standard_normal(n_draws)))
+
     def own_factor(self, seed: int, n_draws: int) -> NDArray[np.float64]:
         """Factor ``(n_draws,)`` of what all points of this region share alone: its recovery, by blur and contour."""
+        contour = self.volume_factor(seed, n_draws) ** self.contour_power
         if self.own_draws is None:
-            return np.asarray(np.exp(np.log1p(self.own_cv) * generator(seed, "recovery", self.name).standard_normal(n_draws)))
+            return np.asarray(np.exp(np.log1p(self.own_cv) * generator(seed, "recovery", self.name).standard_normal(n_draws)) * contour)
         # drawn by the seed alone: every region takes the same worlds
-        return np.asarray(self.own_draws[generator(seed, "recovery worlds").integers(0, self.own_draws.size, n_draws)])
+        return np.asarray(self.own_draws[generator(seed, "recovery worlds").integers(0, self.own_draws.size, n_draws)] * contour)
 
     @property
     def recovery(self) -> float:

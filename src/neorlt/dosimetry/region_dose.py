@@ -20,7 +20,7 @@ from neorlt.dosimetry.objects import Dose, TimeActivity, TimeIntegratedActivity
 from neorlt.dosimetry.population import REST_OF_BODY
 from neorlt.dosimetry.s_table import SValueTable, with_table
 from neorlt.dosimetry.s_values import RegionSValues, local_s_values, region_s_values, settled_occupancies, surface_mm2
-from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, volume_cv
+from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
 from neorlt.imaging.study import Study
@@ -146,9 +146,8 @@ def _assemble(
     s_factor = np.exp(np.log1p(settings.s_value_cv) * core_draws.generator(seed, "s-value").standard_normal(n))
     doses = []
     for i, (tia, region) in enumerate(zip(tias, regions, strict=True)):
-        cv = volume_cv(region.volume_ml, settings.contour_sd_mm)
-        heavier = np.exp(np.log1p(cv) * core_draws.generator(seed, "mass", region.name).standard_normal(n))
-        own = s.s_gy_per_mbq_h[i, i] * s_factor / heavier
+        # The same contour that the activity was found in: one cause, one draw.
+        own = s.s_gy_per_mbq_h[i, i] * s_factor / tia.curve.volume_factor(seed, n)
         others = np.delete(np.arange(sources_mbq_h.shape[1]), i)
         cross = sources_mbq_h[:, others] @ s.s_gy_per_mbq_h[i, others] * s_factor
         self_gy = own * sources_mbq_h[:, i]

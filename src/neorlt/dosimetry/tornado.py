@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.dosimetry.objects import Dose
-from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, recovery_cv, volume_cv
+from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, recovery_cv
 
 Z90 = 1.6448536
 """Half-width of a central 90 % interval in standard deviations."""
@@ -64,13 +64,14 @@ def tornado(dose: Dose, *, fwhm_mm: float, settings: UncertaintySettings = DEFAU
     """
     curve = dose.tia.curve
     own = _log_variance_of_own(dose)
-    common = np.log1p(curve.shared_cv) ** 2 + own
+    edge = float(np.log1p(curve.volume_cv))
+    common = np.log1p(curve.shared_cv) ** 2 + own + (curve.contour_power * edge) ** 2
     fit = max(float(np.var(np.log(dose.tia.draws_mbq_h))) - float(common), 0.0)
     blur = recovery_cv(curve.volume_ml, fwhm_mm, settings.psf_fwhm_sd_mm) if fwhm_mm > 0 else 0.0
-    edge = float(np.log1p(volume_cv(curve.volume_ml, settings.contour_sd_mm)))
-    # A contour moves the mass and, by half as much, the activity found in it (see curves.py): drawn independently.
+    # A larger contour raises the mass and, by less, the activity found in it: one draw, so the dose moves by the difference; its
+    # place moves what spills in and out.
     sharp = min(float(np.log1p(blur)) ** 2, own)
-    contour = edge**2 + own - sharp
+    contour = ((1.0 - curve.contour_power) * edge) ** 2 + own - sharp
     variances = {
         "curve fit and counts": fit,
         "recovery (blur)": sharp,

@@ -157,7 +157,39 @@ def recovery_cv(volume_ml: float, fwhm_mm: float, fwhm_sd_mm: float) -> float:
     return float(0.5 * abs(low - high) / here)
 
 
-def volume_cv(volume_ml: float, contour_sd_mm: float) -> float:
-    """Relative uncertainty of a volume whose surface is shifted by ``contour_sd_mm``: 3 σ/R for a sphere."""
-    radius = (3.0 * volume_ml * 1000.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
-    return float(3.0 * contour_sd_mm / radius)
+def volume_cv(radius_mm: float, contour_sd_mm: float) -> float:
+    """Relative uncertainty of a volume whose surface is shifted by ``contour_sd_mm``.
+
+    ``radius_mm`` is three times the volume over the surface: the radius of a sphere, less than that for any other shape.
+    """
+    return float(3.0 * contour_sd_mm / radius_mm)
+
+
+def _inside(source_mm: float, sample_mm: float, fwhm_mm: float) -> float:
+    """Part of an evenly filled sphere's activity that lies, blurred, in a concentric sphere.
+
+    The expected overlap of the two, one shifted by the blur: as :func:`sphere_recovery` with unequal radii.
+    """
+    if fwhm_mm <= 0:
+        return float(min(sample_mm / source_mm, 1.0) ** 3)
+    sigma = fwhm_mm / np.sqrt(8.0 * np.log(2.0))
+    far = min(source_mm + sample_mm, 8.0 * sigma)
+    nodes, weights = np.polynomial.legendre.leggauss(96)
+    d = 0.5 * far * (nodes + 1.0)
+    density = np.sqrt(2.0 / np.pi) * d**2 / sigma**3 * np.exp(-0.5 * (d / sigma) ** 2)
+    near, small, large = np.abs(source_mm - sample_mm), min(source_mm, sample_mm), source_mm + sample_mm
+    lens = np.pi * (large - d) ** 2 * (d**2 + 2.0 * d * large - 3.0 * near**2) / (12.0 * np.maximum(d, 1e-9))
+    overlap = np.where(d <= near, 4.0 / 3.0 * np.pi * small**3, lens)
+    return float(0.5 * far * np.sum(weights * density * overlap) / (4.0 / 3.0 * np.pi * source_mm**3))
+
+
+def contour_power(radius_mm: float, fwhm_mm: float, contour_sd_mm: float, *, corrected: bool) -> float:
+    """Power ``p`` of a contour's volume with which the activity found in it goes, for a sphere drawn too large or too small.
+
+    A contour drawn too large samples more of the blurred edge; the correction for blur then takes it for a larger sphere, which
+    keeps more of its activity. Dose is activity over mass, so it goes with the volume to the power ``p - 1``.
+    """
+    step = min(max(contour_sd_mm, 1e-3), 0.5 * radius_mm)
+    sizes = radius_mm + np.array([-step, step])
+    found = np.array([_inside(radius_mm, size, fwhm_mm) / (sphere_recovery(size, fwhm_mm) if corrected else 1.0) for size in sizes])
+    return float(np.diff(np.log(found))[0] / (3.0 * np.diff(np.log(sizes))[0]))
