@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, outline, sentences, show, table
+from neorlt.cli.console import Json, Plan, outline, sentences, show, table
 
 
 def command(
@@ -17,6 +17,7 @@ def command(
     value: Annotated[bool, typer.Option("--value", help="What its result would be worth: expected value of sample information.")] = False,
     patients_per_year: Annotated[float, typer.Option(min=1, help="With --value: patients for whom the answer is used.")] = 200.0,
     years: Annotated[float, typer.Option(min=0.1, help="With --value: how long it is used.")] = 10.0,
+    plan: Plan = None,
     json: Json = False,
 ) -> None:
     """Run the virtual trial of a TOML file, or tell what its result would be worth."""
@@ -27,14 +28,14 @@ def command(
         return
     from neorlt.jobs.trial import trial_command
 
-    show(trial_command(design, dask), json, _for_people)
+    show(trial_command(design, dask, plan), json, _for_people)
 
 
 def _for_people(document: Mapping[str, Any]) -> None:
     sentences(*document["answer"])
     sentences(f"Power {document['power']:.2f} with the parameters at their medians, assurance {document['assurance']:.2f} over all that is "
               f"not known; {document['n_simulated']} trials simulated.")
-    outline(document, *(key for key in ("type_one_error", "assumptions", "notes") if key in document))
+    outline(document, *(key for key in ("plan_patient", "type_one_error", "assumptions", "notes") if key in document))
 
 
 def _worth_for_people(document: Mapping[str, Any]) -> None:

@@ -29,26 +29,28 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Interval:
-    """Median and central 90 % interval of draws, in the unit of the draws."""
+    """Median, central 90 % interval, mean and standard deviation of draws, in the unit of the draws."""
 
     median: float
     low: float
     high: float
+    mean: float
+    sd: float
 
     def as_json(self) -> dict[str, Any]:
-        """``{"median": …, "ci90": [low, high]}``, the form fixed for every JSON document."""
-        return {"median": self.median, "ci90": [self.low, self.high]}
+        """``{"median": …, "ci90": [low, high], "mean": …, "sd": …}``, the form fixed for every JSON document."""
+        return {"median": self.median, "ci90": [self.low, self.high], "mean": self.mean, "sd": self.sd}
 
 
 def summarise(draws: ArrayLike) -> Interval:
-    """Median and 5th/95th percentile of one-dimensional draws."""
+    """Median, 5th and 95th percentile, mean and standard deviation of draws."""
     values: NDArray[np.float64] = np.asarray(draws, dtype=np.float64).ravel()
     if values.size == 0:
         raise ValueError("cannot summarise zero draws")
     if not np.all(np.isfinite(values)):
         raise ValueError("draws hold values that are not finite")
     low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return Interval(float(median), float(low), float(high))
+    return Interval(float(median), float(low), float(high), float(values.mean()), float(values.std()))
 
 
 def lognormal_draws(rng: np.random.Generator, median: ArrayLike, log_sd: ArrayLike, n: int = N_DRAWS) -> NDArray[np.float64]:

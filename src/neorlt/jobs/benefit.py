@@ -17,10 +17,10 @@ def run_benefit(
     """
     from neorlt.planning.benefit import benefit_document, who_benefits
     from neorlt.planning.published import load_scheme
-    from neorlt.planning.stored import open_plan
+    from neorlt.planning.stored import open_world
     from neorlt.reporting.choice import render_benefit
 
-    stored = None if plan is None else open_plan(plan).world
+    stored = None if plan is None else open_world(plan)
     parameters = None if stored is None else stored.first(n_draws).parameters
     seed = seed if stored is None else stored.seed
     scheme = load_scheme(scheme_text, None if stored is None else stored.patient)

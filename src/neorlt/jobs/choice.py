@@ -25,10 +25,8 @@ def write_choice(
     from neorlt.reporting.report import render_report
 
     synthetic = SYNTHETIC if "synthetic" in world.patient.id.lower() else None
-    plan = plan_document(world, schemes, synthetic=synthetic) | extra
-    plan["answer"] = plan["answer"] | {"sentences": list(sentences)}
-    plan["warnings"] = list(dict.fromkeys([*plan["warnings"], *document.get("warnings", ())]))
-    plan["run"] = {"command": name, "seed": world.seed, "n_draws": world.n_draws}
+    plan = plan_document(world, schemes, synthetic=synthetic, warnings=document.get("warnings", ()), command=name, answer=sentences,
+                         blocks=extra).as_json()
     with result_folder(out, name, inputs=inputs, options=options, seed=world.seed) as work:
         write_json(work / f"{name}.json", document)
         save_world(world, work / WORLD_FILE)
@@ -45,13 +43,13 @@ def world_of(patient_file: Path | None, plan: Path | None, n_draws: int, seed: i
         If both or neither are given, or one cannot be read.
     """
     from neorlt.planning.patient import read_patient
-    from neorlt.planning.stored import open_plan
+    from neorlt.planning.stored import open_world
     from neorlt.planning.world import build_world
 
     if (patient_file is None) == (plan is None):
         raise InputError("one patient is needed", expected="patient.toml or --plan DIR", found="both" if plan is not None else "neither",
                          remedy="give the patient file, or the folder of a finished plan")
     if plan is not None:
-        return open_plan(plan).world
+        return open_world(plan)
     assert patient_file is not None
     return build_world(read_patient(patient_file), n_draws=n_draws, seed=seed)

@@ -62,7 +62,8 @@ def run_plan(
         if study_folder is None:
             assert patient is not None
             world = build_world(patient, n_draws=n_draws, seed=seed)
-            document = plan_document(world, chosen, synthetic=_synthetic(patient.id))
+            document = plan_document(world, chosen, synthetic=_synthetic(patient.id), command="plan",
+                                     blocks={"decision": decision_block(world)}).as_json()
         else:
             from neorlt.dosimetry.compute import compute_doses
             from neorlt.imaging.view import write_view
@@ -79,21 +80,19 @@ def run_plan(
             lesion_doses = {lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name}
             kidney_doses = {name: dose for name, dose in by_name.items() if is_kidney(name)}
             world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
-            document = plan_document(
-                world, chosen, lesion_doses=lesion_doses, conflicts=merged.conflicts,
-                warnings=[*merged.warnings, *study.warnings, *result.warnings],
-                synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
-                images=image_blocks(study, result) | {"registration": alignment},
-            )
-            document["outside_validity"] += result.outside_validity
             pictures = dose_pictures(study, result)
             rows = dose_rows(study, ((d.name, d.mass_g, float(np.median(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
-            document["warnings"] += write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
+            said = write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
+            document = plan_document(
+                world, chosen, lesion_doses=lesion_doses, conflicts=merged.conflicts,
+                warnings=[*merged.warnings, *study.warnings, *result.warnings, *said],
+                synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
+                images=image_blocks(study, result) | {"registration": alignment},
+                outside=result.outside_validity, command="plan", blocks={"decision": decision_block(world)},
+            ).as_json()
             write_json(work / "dose" / "dose.json", dose_document(
                 study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))
             write_view(study, work / "view", result.dose)
-        document["decision"] = decision_block(world)
-        document["run"] = {"command": "plan", "seed": seed, "n_draws": n_draws}
         write_steps(document, work / "steps")
         write_json(work / "fhir.json", fhir_bundle(document))
         if pdf:

@@ -27,4 +27,4 @@ def run_predict(
 
     world = world_of(patient_file, plan, n_draws, seed)
     chosen = tuple(load_scheme(text, world.patient) for text in schemes) if schemes else standard_schemes()
-    return plan_document(world, chosen)
+    return plan_document(world, chosen).as_json()

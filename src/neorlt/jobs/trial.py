@@ -6,18 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from neorlt.trials.design import read_design
-from neorlt.trials.document import run_trial
+from neorlt.trials.document import plan_patient, run_trial
 
 
-def trial_command(design_toml: Path, dask: str | None = None) -> dict[str, Any]:
+def trial_command(design_toml: Path, dask: str | None = None, plan: Path | None = None) -> dict[str, Any]:
     """Run the trial of a TOML file, here or on a dask cluster (the same result).
+
+    With the folder of a finished ``plan`` the document also says what the arms would do to that patient (``plan_patient``).
 
     Raises
     ------
     InputError
         If the file makes no trial or no scheduler answers.
     """
-    return run_trial(read_design(Path(design_toml)), dask)
+    from neorlt.planning.stored import open_world
+
+    world = None if plan is None else open_world(plan)
+    design = read_design(Path(design_toml))
+    document = run_trial(design, dask)
+    return document if world is None else document | {"plan_patient": plan_patient(design, world)}
 
 
 def value_command(design_toml: Path, patients_per_year: float = 200.0, years: float = 10.0) -> dict[str, Any]:

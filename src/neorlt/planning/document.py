@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from neorlt.core.citations import cite
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
 from neorlt.documents.patient import Patient, Vessel
+from neorlt.documents.plan import PlanDocument, build_plan
 from neorlt.documents.scheme import Scheme
 from neorlt.documents.store import plain
 from neorlt.dosimetry.objects import Dose, described
@@ -23,6 +25,7 @@ from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compar
 from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
 from neorlt.planning.verdict import RULE, Verdict
+from neorlt.planning.world import WORLD_FILE, world_bytes
 from neorlt.response import course
 from neorlt.response.parameters import calibration_warnings, parameter_table
 from neorlt.response.readouts import baseline_rates, validity_warnings
@@ -37,8 +40,9 @@ MEASURED = ("dose_gy", "tia_mbq_h", "gy_per_gbq", "effective_half_life_h", "reco
 def plan_document(
     patient: Patient | World, schemes: Sequence[Scheme], *, lesion_doses: Mapping[str, Dose] | None = None,
     kidney_doses: Mapping[str, Dose] | None = None, conflicts: Sequence[Mapping[str, Any]] = (), warnings: Sequence[str] = (),
-    synthetic: str | None = None, images: Mapping[str, Any] | None = None, n_draws: int = N_DRAWS, seed: int = 1,
-) -> dict[str, Any]:
+    synthetic: str | None = None, images: Mapping[str, Any] | None = None, outside: Sequence[str] = (), command: str = "predict",
+    answer: Sequence[str] | None = None, blocks: Mapping[str, Any] | None = None, n_draws: int = N_DRAWS, seed: int = 1,
+) -> PlanDocument:
     """Predict, compare and write down.
 
     Parameters
@@ -53,14 +57,22 @@ def plan_document(
         Text for the banner where the patient is not real.
     images
         Blocks of the document that only images can fill, such as organs and curves.
+    outside
+        What lies outside a stated validity window by earlier steps.
+    command
+        The command whose document this is.
+    answer
+        Sentences in place of the plan's own answer (a search's, an update's).
+    blocks
+        ``search``, ``update`` or ``decision``.
     n_draws, seed
         Joint draws and seed.
     """
     world = patient if isinstance(patient, World) else build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
     patient = world.patient
     comparison = compare(world, schemes)
-    outside = _outside(world, comparison)
-    document: dict[str, Any] = {
+    outside = [*outside, *_outside(world, comparison)]
+    content: dict[str, Any] = {
         "notice": NOTICE,
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
         "neorlt": __version__,
@@ -68,7 +80,8 @@ def plan_document(
         "n_draws": world.n_draws,
         "synthetic": synthetic,
         "patient": _patient(patient, conflicts),
-        "answer": {"sentences": _sentences(patient, comparison), "resectability_baseline": _baseline_class(patient)},
+        "answer": {"sentences": _sentences(patient, comparison) if answer is None else list(answer),
+                   "resectability_baseline": _baseline_class(patient)},
         "schemes": [prediction.as_json() for prediction in comparison.predictions],
         "indistinguishable": _pairs(comparison, Verdict.TIED),
         "not_resolved": _pairs(comparison, Verdict.NOT_RESOLVED),
@@ -77,13 +90,16 @@ def plan_document(
         "baseline_rates": [_rate(rate) for rate in baseline_rates().values()],
         "lesions": [_lesion(world, index, lesion_doses or {}) for index in range(len(patient.lesions))],
         "organs": [],
-        "inputs": {"patient": plain(patient), "schemes": [plain(scheme) for scheme in schemes]},
+        "inputs": {"patient": plain(patient), "schemes": [plain(p.scheme) for p in comparison.predictions]},
+        "world": {"file": WORLD_FILE, "sha256": hashlib.sha256(world_bytes(world)).hexdigest(), "n_draws": world.n_draws,
+                  "n_points": world.n_points, "seed": world.seed, "index": world.index},
+        "run": {"command": command, "seed": world.seed, "n_draws": world.n_draws},
         "kidneys": {"origin": world.kidneys.origin, "label": str(world.kidneys.label), "gy_per_gbq": {
             nuclide: summarise(world.kidneys.gy_per_gbq[:, i]).as_json() for i, nuclide in enumerate(("Lu-177", "Y-90"))}},
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
-        "warnings": [*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
-                     *(warning["text"] for warning in calibration_warnings())],
+        "warnings": list(dict.fromkeys([*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
+                                        *(warning["text"] for warning in calibration_warnings())])),
         "outside_validity": outside,
         "citations": [
             *({"key": c.key, "text": c.text, "url": c.url} for c in cite(*_citations(world))),
@@ -91,8 +107,9 @@ def plan_document(
         "label_explanations": {str(label): label.explanation for label in Label},
         "sources": [],
     }
-    document |= images or {}
-    return document | {"reporting_items": reporting_items(document)}
+    content |= images or {}
+    content["reporting_items"] = reporting_items(content)
+    return build_plan(content | dict(blocks or {}))
 
 
 def _rate(rate: Any) -> dict[str, Any]:
@@ -205,7 +222,8 @@ def _lesion(world: World, index: int, doses: Mapping[str, Dose]) -> dict[str, An
         "labels": {"gy_per_gbq": str(kinetics.label), "gy_per_gbq_y90": str(Label.ASSUMPTION)},
     }
     if lesion.id in doses:
-        document |= dose_fields(doses[lesion.id])
+        measured = dose_fields(doses[lesion.id])
+        document |= measured | {"labels": document["labels"] | measured["labels"]}
     return document
 
 

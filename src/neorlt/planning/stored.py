@@ -6,11 +6,11 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.manifest import hash_file
 from neorlt.core.output import RUN_FILE
+from neorlt.documents.plan import PlanDocument, read_plan
 from neorlt.planning.world import WORLD_FILE, World, load_world
 
 REMEDY = "give the folder that `neorlt plan --out` wrote"
@@ -22,11 +22,24 @@ class StoredPlan:
 
     folder: Path
     world: World
-    document: dict[str, Any]
+    document: PlanDocument
 
 
 def open_plan(folder: Path) -> StoredPlan:
     """Open the folder of a finished plan.
+
+    Raises
+    ------
+    InputError
+        As :func:`open_world`, or if the document cannot be read.
+    """
+    world = open_world(folder)
+    text = (Path(folder) / "plan.json").read_text(encoding="utf-8")
+    return StoredPlan(Path(folder), world, read_plan(text, f"{Path(folder).name}, plan.json"))
+
+
+def open_world(folder: Path) -> World:
+    """The world of a finished plan.
 
     Raises
     ------
@@ -40,12 +53,10 @@ def open_plan(folder: Path) -> StoredPlan:
         raise InputError("the plan was made by a version that did not keep its world", expected=WORLD_FILE, found="plan.json alone",
                          where=folder.name, remedy="run neorlt plan again on the same study and patient file")
     try:
-        document = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         stated = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["outputs"][WORLD_FILE]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("the plan's documents cannot be read", where=f"{folder.name}, plan.json and {RUN_FILE}", remedy=REMEDY) from error
-    world = stored_world(folder, str(stated))
-    return StoredPlan(folder, world, document)
+        raise InputError("the plan's documents cannot be read", where=f"{folder.name}, {RUN_FILE}", remedy=REMEDY) from error
+    return stored_world(folder, str(stated))
 
 
 def stored_world(folder: Path, sha256: str) -> World:

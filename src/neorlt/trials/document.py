@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.draws import summarise
+from neorlt.planning.world import World
 from neorlt.response.parameters import draw_parameters
 from neorlt.trials.answer import answer, assumptions
 from neorlt.trials.decide import single_arm_rule, two_arm_region
 from neorlt.trials.design import BINARY, TIMES, Arm, TrialDesign
+from neorlt.trials.response_arm import chances_of
 from neorlt.trials.run import MONTHS, here, make_plan, on_dask, run_plan
 
 Floats = NDArray[np.float64]
@@ -23,6 +25,18 @@ ASSUMED = (
     "their chance is in it.",
     "A tumour's response follows the response model; efficacy of 90Y beside 177Lu per gray is an assumption.",
 )
+
+
+def plan_patient(design: TrialDesign, world: World) -> dict[str, Any]:
+    """What each arm would do, before surgery and with every cycle given, to the patient of a finished plan: the plan's own numbers."""
+    rows = []
+    for arm in design.arms:
+        row: dict[str, Any] = {"arm": arm.name}
+        for name, draws in chances_of(arm, world).items():
+            row[name] = None if draws is None else float(draws.mean())
+            row[f"{name}_ci90"] = None if draws is None else summarise(draws).as_json()["ci90"]
+        rows.append(row)
+    return {"id": world.patient.id, "arms": rows, "n_draws": world.n_draws, "seed": world.seed}
 
 
 def run_trial(design: TrialDesign, dask: str | None = None) -> dict[str, Any]:

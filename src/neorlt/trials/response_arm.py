@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from neorlt.clinic.recist import Response, classify_recist
 from neorlt.core.draws import generator
 from neorlt.documents.patient import sphere_volume_ml
+from neorlt.planning.chances import class_chances
+from neorlt.planning.evaluate import Evaluator
+from neorlt.planning.search_space import candidate_of
+from neorlt.planning.world import World
 from neorlt.response import blood, course
 from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
 from neorlt.response.kidney import kidney_bed_gy
@@ -131,6 +135,22 @@ def allowed_cycles(arm: Arm, parameters: Parameters, n_patients: int, rng: np.ra
         bed = kidney_bed_gy(worlds, dose[:, :k], half_life.reshape(-1, 2), weeks[:k])
         fits = np.where((bed <= course.kidney_limit_gy(())) & (fits == k - 1), k, fits)
     return np.asarray(np.maximum(fits, 1).reshape(shape), np.intp)
+
+
+def chances_of(arm: Arm, world: World) -> dict[str, Floats | None]:
+    """What an arm before surgery does to one patient whose world is known: chances per draw ``(draw,)``, None without input.
+
+    The same kernels, world and integrals as the patient's plan. An operation at once leaves size and contact as they are; what
+    chemotherapy does is known of populations only.
+    """
+    if arm.scheme is not None:
+        found = Evaluator(world)([candidate_of(arm.scheme)])
+        return {name: None if (values := found.draws(name)) is None else values[0] for name in ("p_objective_response", "p_resectable")}
+    if arm.kind == "upfront-surgery" and world.vessels:
+        latent = np.array([vessel.contact_deg for vessel in world.vessels], float)[None, None, None]
+        now = class_chances(world.first(1), world.one, latent).resectable.ravel()
+        return {"p_objective_response": None, "p_resectable": np.full(world.n_draws, now[0])}
+    return {"p_objective_response": None, "p_resectable": None}
 
 
 def treat(

@@ -84,9 +84,9 @@ def _paired(first: Prediction, second: Prediction) -> dict[str, Any] | None:
 
 
 def _world(folder: Path) -> World:
-    from neorlt.planning.stored import open_plan
+    from neorlt.planning.stored import open_world
 
-    return open_plan(folder).world
+    return open_world(folder)
 
 
 _predicted: dict[tuple[int, str, float], tuple[World, Prediction]] = {}
