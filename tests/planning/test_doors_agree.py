@@ -81,7 +81,8 @@ def store(folder: Path, world: World, document: PlanDocument) -> None:
     (folder / "run.json").write_text(json.dumps({"outputs": {"world.npz": hash_file(folder / "world.npz")}}), encoding="utf-8")
 
 
-@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(lesions, min_size=1, max_size=3), labs, vessels, st.booleans(), st.sampled_from(TEXTS), st.integers(1, 99))
 def test_plan_page_search_update_and_trial_give_one_number(tmp_path, parts, baseline, contacts, kidneys, text, seed):
     world, images = world_of(parts, baseline, contacts, kidneys, seed)
@@ -108,7 +109,7 @@ def test_plan_page_search_update_and_trial_give_one_number(tmp_path, parts, base
     update = update_from({"week": scheme.cycles[0].week + 7, "kidney_dose_gy": [3.5]}, world.patient)
     adapted = adapt(stored.world, scheme, 1, update)
     before = adapted.before.take([adapted.options.index("as planned")])
-    trial = chances_of(Arm("a", "rlt", 10, scheme.surgery_week, scheme), stored.world)
+    trial = chances_of(Arm("a", 10, "rlt", scheme, scheme.surgery_week), stored.world)
     for name in probabilities:
         for found in (searched.draws(name), before.draws(name), None if trial[name] is None else trial[name][None]):
             assert (found is None) == (row[name] is None), name

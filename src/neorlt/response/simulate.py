@@ -21,8 +21,8 @@ BATCH = 1024
 """Cells that run together: small enough for a processor's cache."""
 AFTER_CYCLE_D = (0.0, 1.5, 4.0, 8.0, 13.0, 20.0, 30.0, 42.0, 56.0)
 """Steps after a cycle, in days: dense where cells die fast."""
-FILL_D = 56.0
-"""Longest step of the grid, in days."""
+FILL_D = 28.0
+"""Longest step of the grid, in days: that of the read-outs of a plan, so that a search steps on the same grid."""
 PAD = 64
 """Grids are padded to a multiple of this, so that schemes of one comparison share a compiled function."""
 MANY_CELLS, FINE_PAD = 20_000, 8
@@ -140,7 +140,8 @@ def expand(
         dose = np.concatenate([dose, np.zeros((*dose.shape[:2], n_cycles - dose.shape[2], dose.shape[3]), np.float32)], axis=2)
     half_life = over_worlds(schedule.effective_half_life_h, "effective_half_life_h")
     codes = np.asarray(schedule.sensitiser)
-    codes = np.concatenate([codes, np.zeros(n_cycles - len(codes), np.intp)])
+    # Empty cycles that fill a schedule up stand at the last one's week: what is left of its dose acts with its sensitiser.
+    codes = np.concatenate([codes, np.full(n_cycles - len(codes), codes[-1] if len(codes) else 0, np.intp)])
     nuclides = [0] if not np.any(schedule.dose_gy[..., 1]) else [0, 1]
 
     def per_lesion(values: NDArray[Any]) -> NDArray[np.float32]:
