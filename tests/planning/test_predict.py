@@ -145,7 +145,7 @@ def test_same_seed_same_answer_and_order_does_not_matter(patient, world, compari
 
 def test_missing_inputs_give_null_with_a_reason():
     patient = patient_from({"id": "s", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 8}]}, "p")
-    document = plan_document(patient, [parse_scheme("2 x 7.4 GBq Lu-177 every 8 weeks")], n_draws=60)
+    document = plan_document(patient, [parse_scheme("2 x 7.4 GBq Lu-177 every 8 weeks")], n_draws=60).as_json()
     scheme = document["schemes"][0]
     for key in ("p_objective_response", "p_resectable", "platelets_nadir", "ki67_at_surgery_pct"):
         assert scheme[key] is None, key
