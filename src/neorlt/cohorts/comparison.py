@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.cohorts.cohort import Cohort
-from neorlt.cohorts.hazards import cox
+from neorlt.cohorts.hazards import Cox, cox
 from neorlt.cohorts.imputation import Pooled, e_value, impute, logistic, nelson_aalen, pool
 from neorlt.cohorts.survival import Floats
 from neorlt.core.draws import generator
@@ -251,7 +251,9 @@ def imputed_covariates(
 def pooled_cox(time: Floats, died: NDArray[np.bool_], designs: list[Floats], entry: Floats | None = None) -> Pooled | None:
     """Cox fits over imputations, pooled; None where one cannot be fitted."""
     try:
-        fits = [cox(time, died, x, entry=entry) for x in designs]
+        fits: list[Cox] = []
+        for x in designs:
+            fits.append(cox(time, died, x, entry=entry, start_at=fits[-1].coefficients if fits else None))
     except InputError:
         return None
     return pool([f.coefficients for f in fits], [np.diag(f.covariance) for f in fits], float(died.sum() - designs[0].shape[1]))

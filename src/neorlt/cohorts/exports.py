@@ -288,7 +288,7 @@ def _redcap_dictionary(path: Path) -> tuple[dict[str, str], dict[str, dict[str, 
                          found=", ".join(grid.header[:6]), where=path.name, remedy="download it from REDCap's Dictionary page")
     labels, values = {}, {}
     for name, words, text, field_type in zip(
-        grid.column(variable), grid.column(label) if label else [""] * len(grid.rows), grid.column(choices), grid.column(kind), strict=True
+        grid.column(variable), grid.column(label) if label else ("",) * len(grid.rows), grid.column(choices), grid.column(kind), strict=True
     ):
         if words:
             labels[name] = re.sub(r"<[^>]+>", "", words)

@@ -7,6 +7,7 @@ columns and rows are empty. What was passed over is said in :attr:`Grid.notes`.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import math
@@ -26,7 +27,7 @@ EXCEL_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells as text, one list a row, stripped; ``rows_at`` are row numbers in the file, the first being 1.
+    """Cells as text, stripped, one tuple a row; ``rows_at`` are row numbers in the file, the first being 1.
 
     ``labels`` maps a column to its long name, ``values`` a column to its value labels (code → words), ``missing`` a column to
     the codes that the file itself declares missing.
@@ -43,10 +44,13 @@ class Grid:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def column(self, name: str) -> list[str]:
+    @functools.cached_property
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        return dict(zip(self.header, zip(*self.rows, strict=True), strict=True))
+
+    def column(self, name: str) -> tuple[str, ...]:
         """Cells of a column."""
-        index = self.header.index(name)
-        return [row[index] for row in self.rows]
+        return self._columns[name]
 
 
 def read_grid(path: Path, settings: Mapping[str, Any] | None = None) -> Grid:
@@ -106,7 +110,7 @@ def _text(path: Path, wanted: Mapping[str, Any]) -> Grid:
         notes.append(f"row 1 is Excel's hint {first.strip()!r}: passed over")
     delimiter = delimiter or _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    records = [(n, [cell.strip() for cell in record]) for n, record in enumerate(reader, 1 + skipped)]
+    records = [(n, [*map(str.strip, record)]) for n, record in enumerate(reader, 1 + skipped)]
     settings = {"encoding": encoding, "delimiter": delimiter, "strict_width": True}
     return _framed(path.name, "csv", records, notes, settings, wanted)
 
@@ -243,7 +247,7 @@ def _framed(
     name: str, kind: str, records: Sequence[tuple[int, list[str]]], notes: list[str], settings: dict[str, Any], wanted: Mapping[str, Any]
 ) -> Grid:
     """Find the header, cut off what is empty, and make every row as wide as the header."""
-    filled = [(number, row) for number, row in records if any(row)]
+    filled = [(number, row) for number, row in records if row and (row[0] or any(row))]
     if len(filled) < 2:
         raise InputError("the table has no rows", where=name, remedy="give a header and one row a patient")
     header_row = int(wanted.get("header_row", 0)) or _header_row(filled)
@@ -251,23 +255,24 @@ def _framed(
     if above:
         notes.append(f"rows above the header were passed over: {', '.join(map(str, above))}")
     body = [(number, row) for number, row in filled if number > header_row]
-    top = next((row for number, row in filled if number == header_row), None)
+    top = next(([cell.strip() for cell in row] for number, row in filled if number == header_row), None)
     if top is None or not body:
         raise InputError("the table has no rows", where=name, remedy="give a header and one row a patient (header_row in the map)")
-    width = max(len(top), *(len(row) for _, row in body))
+    width = max(len(top), max(len(row) for _, row in body))
     if settings.pop("strict_width", False):
-        uneven = [(number, row) for number, row in body if len(row) < len(top) or any(row[len(top):])]
+        uneven = [(number, row) for number, row in body
+                  if len(row) != len(top) and (len(row) < len(top) or any(cell.strip() for cell in row[len(top):]))]
         if uneven:
             raise TableError([f"row {number}: {len(row)} cells under {len(top)} columns" for number, row in uneven], name,
                              "put quotes around cells that hold the delimiter, or fill up the rows")
     top = top + [""] * (width - len(top))
-    body = [(number, row + [""] * (width - len(row))) for number, row in body]
+    body = [(number, row if len(row) == width else row + [""] * (width - len(row))) for number, row in body]
     keep = [k for k in range(width) if top[k] or any(row[k] for _, row in body)]
     if len(keep) < width:
         notes.append(f"{width - len(keep)} empty column(s) without a name were passed over")
     nameless = [k for k in keep if not top[k]]
     if nameless:
-        cells = [f"row {number}, column {k + 1}: {row[k]!r}" for k in nameless for number, row in body if row[k]]
+        cells = [f"row {number}, column {k + 1}: {row[k]!r}" for k in nameless for number, row in body if row[k].strip()]
         raise InputError(f"{len(cells)} cell(s) stand under no column name", found="; ".join(cells[:5]), where=name,
                          remedy="name the column, or clear the cells")
     header = tuple(top[k] for k in keep)
@@ -275,13 +280,13 @@ def _framed(
     if repeated:
         raise InputError("a column appears twice", found=", ".join(repeated), where=name, remedy="rename or remove one of them")
     settings["header_row"] = header_row
-    rows = tuple(tuple(row[k] for k in keep) for _, row in body)
+    rows = tuple(tuple(row) if len(keep) == width else tuple(row[k] for k in keep) for _, row in body)
     return Grid(name, kind, header, rows, tuple(number for number, _ in body), tuple(notes), settings)
 
 
 def _header_row(filled: Sequence[tuple[int, list[str]]]) -> int:
     """The first row that is filled at least half as wide as the widest of the first rows."""
-    counts = [(number, sum(bool(cell) for cell in row)) for number, row in filled[:30]]
+    counts = [(number, sum(bool(cell.strip()) for cell in row)) for number, row in filled[:30]]
     widest = max(count for _, count in counts)
     return next(number for number, count in counts if count >= max(2, 0.5 * widest)) if widest > 1 else counts[0][0]
 

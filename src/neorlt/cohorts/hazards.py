@@ -91,27 +91,27 @@ def _sorted(time: Floats, event: NDArray[np.bool_], z: Floats, weight: Floats, e
 
 def _at_risk(data: _Sorted, values: Floats) -> Floats:
     """Sum of ``values`` ``(row, …)`` over the rows at risk at each event time: ended not before it, started before it."""
-    def from_here(ordered: Floats) -> Floats:
-        total = np.zeros((len(ordered) + 1, *ordered.shape[1:]))
-        np.cumsum(ordered[::-1], axis=0, out=total[1:])
-        return total[::-1]
+    def from_here(ordered: Floats, first: NDArray[np.intp]) -> Floats:
+        # One sum a stretch between event times, then a running sum of those: far fewer numbers than rows.
+        padded = np.concatenate([ordered, np.zeros((1, *ordered.shape[1:]))])
+        return np.cumsum(np.add.reduceat(padded, first, axis=0)[::-1], axis=0)[::-1]
 
-    found = from_here(values)[data.first]
-    if data.by_start is not None and data.entered is not None:
-        found = found - from_here(values[data.by_start])[data.entered]
-    return np.asarray(found)
+    if data.by_start is None or data.entered is None:
+        return np.asarray(from_here(values, data.first))
+    inside = np.zeros((len(values) + 1, *values.shape[1:]))
+    np.cumsum(values[data.by_start][::-1], axis=0, out=inside[1:])
+    return np.asarray(from_here(values, data.first) - inside[::-1][data.entered])
 
 
 def _of_dead(data: _Sorted, values: Floats) -> Floats:
     """Sum of ``values`` of the rows that died, at each event time."""
-    found = np.zeros((len(data.times), *values.shape[1:]))
-    np.add.at(found, data.at, values[data.dead])
-    return found
+    first = np.concatenate([[0], np.cumsum(data.deaths)[:-1]])
+    return np.asarray(np.add.reduceat(values[data.dead], first, axis=0))
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """One row for each event (Efron: the tied deaths leave one by one): risk-set mean, variance, and hazard."""
+    """One row for each event (Efron: the tied deaths leave one by one): risk-set mean, upper triangle of the second moment, hazard."""
 
     at: NDArray[np.intp]
     share: Floats
@@ -127,9 +127,9 @@ def _steps(data: _Sorted, beta: Floats, ties: str) -> tuple[_Steps, Floats, floa
     shift = float(eta.max())
     risk = np.exp(eta - shift)
     weighted = data.weight * risk
-    p = data.z.shape[1]
     first = data.z * weighted[:, None]
-    outer = (data.z[:, :, None] * first[:, None, :]).reshape(len(eta), p * p)
+    rows, columns = np.triu_indices(data.z.shape[1])
+    outer = data.z[:, rows] * first[:, columns]
     s0, s1, s2 = _at_risk(data, weighted), _at_risk(data, first), _at_risk(data, outer)
     d0, d1, d2 = _of_dead(data, weighted), _of_dead(data, first), _of_dead(data, outer)
     w_mean = _of_dead(data, data.weight) / data.deaths
@@ -143,7 +143,22 @@ def _steps(data: _Sorted, beta: Floats, ties: str) -> tuple[_Steps, Floats, floa
 
 
 def _variances(steps: _Steps, p: int) -> Floats:
-    return np.asarray(steps.second.reshape(-1, p, p) - steps.mean[:, :, None] * steps.mean[:, None, :])
+    """Variance of the covariates in the risk set of each event ``(event, p, p)``."""
+    rows, columns = np.triu_indices(p)
+    upper = steps.second - steps.mean[:, rows] * steps.mean[:, columns]
+    found = np.empty((len(upper), p, p))
+    found[:, rows, columns] = upper
+    found[:, columns, rows] = upper
+    return found
+
+
+def _information(steps: _Steps, p: int) -> Floats:
+    rows, columns = np.triu_indices(p)
+    upper = steps.weight @ steps.second - np.einsum("k,ki,kj->ij", steps.weight, steps.mean, steps.mean, optimize=True)[rows, columns]
+    found = np.empty((p, p))
+    found[rows, columns] = upper
+    found[columns, rows] = upper
+    return found
 
 
 def _partial(data: _Sorted, beta: Floats, ties: str) -> tuple[float, Floats, Floats]:
@@ -152,13 +167,13 @@ def _partial(data: _Sorted, beta: Floats, ties: str) -> tuple[float, Floats, Flo
     z, w = data.z[data.dead], data.weight[data.dead]
     value = float(w @ (z @ beta)) - float(steps.weight @ (np.log(steps.total) + shift))
     gradient = w @ z - steps.weight @ steps.mean
-    information = np.einsum("k,kij->ij", steps.weight, _variances(steps, z.shape[1]))
-    return value, gradient, information
+    return value, gradient, _information(steps, z.shape[1])
 
 
 def cox(
     time: ArrayLike, event: ArrayLike, covariates: ArrayLike, names: tuple[str, ...] | None = None, *, ties: Ties = "efron",
     entry: ArrayLike | None = None, weights: ArrayLike | None = None, cluster: ArrayLike | None = None, robust: bool = False,
+    start_at: ArrayLike | None = None,
 ) -> Cox:
     """Fit a Cox model by Newton's method.
 
@@ -181,6 +196,8 @@ def cox(
         Patient of each row, for the robust covariance of several rows a patient.
     robust
         Robust covariance without weights or clusters.
+    start_at
+        Coefficients to start from (those of a fit to nearly the same data).
 
     Raises
     ------
@@ -207,26 +224,30 @@ def cox(
     scale = x.std(axis=0)
     data, order = _sorted(t, e, (x - np.average(x, axis=0, weights=w)) / scale, w, start)
     beta = np.zeros(x.shape[1])
-    null = _partial(data, beta, ties)[0]
-    value, information = null, np.eye(len(beta))
+    now = _partial(data, beta, ties)
+    null = now[0]
+    if start_at is not None:
+        beta = np.asarray(start_at, float) * scale
+        now = _partial(data, beta, ties)
     for _ in range(60):
-        value, gradient, information = _partial(data, beta, ties)
         try:
-            move = np.linalg.solve(information, gradient)
+            move = np.linalg.solve(now[2], now[1])
         except np.linalg.LinAlgError:
             raise InputError("a covariate separates the events, or is a sum of others", found=", ".join(names),
                              remedy=SEPARATED) from None
-        step = 1.0
-        while step > 1e-4 and _partial(data, beta + step * move, ties)[0] < value - 1e-9 * (1 + abs(value)):
-            step /= 2.0
-        beta = beta + step * move
+        then = _partial(data, beta + move, ties)
+        while then[0] < now[0] - 1e-9 * (1 + abs(now[0])) and float(np.max(np.abs(move))) > 1e-6:
+            move = move / 2.0
+            then = _partial(data, beta + move, ties)
+        beta, now = beta + move, then
         if float(np.max(np.abs(beta))) > 15:
             raise InputError("a covariate separates the events", found=", ".join(names), remedy=SEPARATED)
-        if float(np.max(np.abs(step * move))) < 1e-10:
+        # Newton's error falls as its square: a move of 1e-7 leaves less than rounding.
+        if float(np.max(np.abs(move))) < 1e-7:
             break
     else:
         raise InputError("a covariate separates the events, or nearly", found=", ".join(names), remedy=SEPARATED)
-    value, _, information = _partial(data, beta, ties)
+    value, _, information = now
     inverse = np.linalg.inv(information)
     if weights is not None or cluster is not None or robust:
         scores = _score_residuals(data, beta, ties) * data.weight[:, None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -147,7 +147,7 @@ def _settled(grid: Grid, table_map: TableMap) -> None:
 
 
 def _read(
-    cells: list[str], spec: Field, column: ColumnMap, table_map: TableMap
+    cells: Sequence[str], spec: Field, column: ColumnMap, table_map: TableMap
 ) -> tuple[NDArray[Any], NDArray[np.float64] | None, NDArray[np.float64] | None, dict[str, str]]:
     """Values of a column, the ends of their intervals where there are some, and what is wrong with which cell (each cell read once)."""
     parse = reader(spec, column, table_map)

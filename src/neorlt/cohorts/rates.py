@@ -86,6 +86,10 @@ def sums_over_time(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.floa
     return sums, flags("new_lesion"), flags("targets_gone")
 
 
+WATERFALL = 2000
+"""Patients of a waterfall; of more, evenly spaced ones in their order are shown, and the document says so."""
+
+
 def planned_rlt(cohort: Cohort) -> NDArray[np.bool_]:
     """Patients for whom radioligand therapy was planned first."""
     return np.asarray(cohort.text("group") == "rlt", bool)
@@ -122,11 +126,15 @@ def response(cohort: Cohort, *, confirm: bool = False, stable_weeks: float = STA
     lowest = np.where(seen.any(axis=1), np.min(np.where(seen, changes, np.inf), axis=1), np.nan)
     order = np.argsort(-np.where(np.isnan(lowest), -np.inf, lowest), kind="stable")
     ids = cohort.columns["patient_id"]
+    drawn = order[(baseline & np.isfinite(lowest))[order]]
+    every = -(-len(drawn) // WATERFALL) if len(drawn) else 1
     waterfall = [
         {"patient": str(ids[i]), "best_change_pct": float(lowest[i]), "response": Response(int(best[i])).name}
-        for i in order if baseline[i] and np.isfinite(lowest[i])
+        for i in drawn[::every].tolist()
     ]
     notes = []
+    if every > 1:
+        notes.append(f"the waterfall shows every {every}th of {len(drawn)} patients, in order")
     scans = [k for k in range(1, FOLLOW_UPS + 1) if cohort.has(f"fu{k}_sum_mm")]
     without = [str(k) for k in scans if f"fu{k}_new_lesion" not in cohort.columns]
     if without:
@@ -254,12 +262,13 @@ def _counting_null(ki67: NDArray[np.float64], before: NDArray[np.int_], could: N
     from scipy.stats import betabinom
 
     exact = could & ~np.isnan(ki67)
-    if not exact.any() or exact.sum() > 20_000:
+    if not exact.any():
         return None
-    positive = np.round(ki67[exact] / 100.0 * CELLS)
+    seen, again = np.unique(np.round(ki67[exact] / 100.0 * CELLS) * 10 + before[exact], return_inverse=True)
+    positive, grade = np.floor(seen / 10), seen % 10
     # Positive cells that still make the grade: below it the second count is of a lower grade.
-    least = np.where(before[exact] == 2, np.ceil(G2_KI67_PCT / 100.0 * CELLS), np.floor(G3_KI67_ABOVE_PCT / 100.0 * CELLS) + 1)
-    chance = np.asarray(betabinom.cdf(least - 1, CELLS, positive + 0.5, CELLS - positive + 0.5), float)
+    least = np.where(grade == 2, np.ceil(G2_KI67_PCT / 100.0 * CELLS), np.floor(G3_KI67_ABOVE_PCT / 100.0 * CELLS) + 1)
+    chance = np.asarray(betabinom.cdf(least - 1, CELLS, positive + 0.5, CELLS - positive + 0.5), float)[again]
     ways = np.ones(1)
     for p in chance if len(chance) <= 3000 else ():
         ways = np.convolve(ways, [1.0 - p, p])
