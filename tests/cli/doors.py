@@ -78,7 +78,7 @@ DOORS: dict[str, Door] = {
     "evidence search": Door("{review}", {"email": "--email a@b.org", "pubmed_url": f"--pubmed-url {NOWHERE}",
                                          "ctgov_url": f"--ctgov-url {NOWHERE}"}, expected=2),
     "evidence import": Door("{review} {records}", {"source": "--source mine"}),
-    "evidence dedupe": Door("{review}", {"undo": "--undo none"}, expected=2),
+    "evidence dedupe": Door("{review}", {"undo": "--undo none", "same": "--same {record}", "of": "--of none"}, expected=2),
     "evidence screen": Door("{review}", {"record": "--record {record}", "verdict": "--verdict include", "who": "--who anna",
                                          "export": "--export rayyan", "take": "--take {records}", "out": "--out {new}.csv"}),
     "evidence chase": Door("{review}", {"ids": "--id {record}", "email": "--email a@b.org", "openalex_url": f"--openalex-url {NOWHERE}",

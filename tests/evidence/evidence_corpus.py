@@ -148,6 +148,13 @@ WORDS = [
 ]
 
 
+def _pmid(seed: int, number: int) -> str:
+    """An invented PMID of eight digits, another one for each seed and number."""
+    if seed < 99:
+        return str(90_000_000 + seed * 100_000 + number)
+    return str(10_000_000 + seed * 10_000 + number if seed < 1000 else 20_000_000 + seed * 100 + number)
+
+
 def distinct(count: int, seed: int) -> list[Record]:
     """Papers that are all different; titles repeat now and then, as they do in life."""
     rng = random.Random(seed)
@@ -167,7 +174,7 @@ def distinct(count: int, seed: int) -> list[Record]:
                 volume=str(rng.randint(1, 90)),
                 pages=f"{start}-{start + rng.randint(2, 14)}",
                 doi=f"10.5555/syn.{seed}.{number}",
-                pmid=str(90_000_000 + seed * 100_000 + number),
+                pmid=_pmid(seed, number),
             )
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,12 @@ from neorlt.evidence.alike import journals_agree
 from neorlt.evidence.dedupe import dedupe, find_duplicates
 from neorlt.evidence.records import Record
 from neorlt.evidence.review import ReviewFolder
+from neorlt.jobs.evidence.review import dedupe_command
 
 
 def test_recall_and_no_false_merge_on_a_synthetic_corpus() -> None:
     records, planted, look_alikes = corpus(3000, 900, 600, seed=7)
-    found = find_duplicates(records)
+    found = find_duplicates(records).found
     right = sum(found.get(key, ("",))[0] == original for key, original in planted.items())
     # The kept one of a pair may be the copy when both carry as many identifiers: either direction is right.
     right += sum(found.get(original, ("",))[0] == key and key not in found for key, original in planted.items())
@@ -58,7 +60,7 @@ def test_what_speaks_for_and_against(changes: dict[str, object], same: bool) -> 
         doi="10.1007/s12020-022-03170-0",
     )
     copy = replace(paper, **({"source": "ris", "doi": None} | changes))
-    assert bool(find_duplicates({"a": paper, "b": copy})) is same
+    assert bool(find_duplicates({"a": paper, "b": copy}).found) is same
 
 
 def test_equal_short_titles_of_different_people_stay_apart() -> None:
@@ -66,7 +68,7 @@ def test_equal_short_titles_of_different_people_stay_apart() -> None:
         Record(title="Neuroendocrine tumors", source="a", year=2020),
         Record(title="Neuroendocrine Tumors", source="b", year=2020),
     )
-    assert find_duplicates({"a": one, "b": two}) == {}
+    assert find_duplicates({"a": one, "b": two}).found == {}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_equal_short_titles_of_different_people_stay_apart() -> None:
 def test_one_word_can_make_another_paper(one: str, other: str, same: bool) -> None:
     paper = Record(title=one, source="a", authors=("Kim J",), year=2020, journal="J Nucl Med")
     twin = replace(paper, title=other, source="b", journal="Journal of Nuclear Medicine")
-    assert bool(find_duplicates({"a": paper, "b": twin})) is same
+    assert bool(find_duplicates({"a": paper, "b": twin}).found) is same
 
 
 def test_journal_abbreviations() -> None:
@@ -145,3 +147,18 @@ def test_a_record_that_joins_two_numbers_joins_their_records(tmp_path: Path) -> 
         review.add_records([Record(title="By number", source="openalex", pmid="123", doi="10.5555/abc")], "citations")
         assert review.duplicates() == {"doi:10.5555/abc": "pmid:123"}
         assert dedupe(review)["duplicates"] == 0
+
+
+def test_a_record_that_may_be_either_of_two_papers_is_left_to_a_person(tmp_path: Path) -> None:
+    title = "Invented long term survival after radioligand therapy of pancreatic tumours"
+    one = Record(title=title, source="pubmed", pmid="11", authors=("Kim J",), year=2019, journal="J Nucl Med", volume="60", pages="10-19")
+    other = replace(one, pmid="12", pages="200-209")
+    bare = Record(title=title, source="csv", authors=("Kim J",), year=2019, journal="J Nucl Med")
+    for number, order in enumerate(itertools.permutations((one, other, bare))):
+        with ReviewFolder.create(tmp_path / f"review{number}") as review:
+            review.add_records(order, "file")
+            assert dedupe(review)["duplicates"] == 0
+            assert bare.id in dedupe(review)["problems"][0]
+            dedupe_command(review.folder, same=bare.id, of="pmid:12", who="first", why="read it")
+            assert dedupe(review)["problems"] == []
+            assert review.works().of[bare.id] == "pmid:12"

@@ -1,14 +1,15 @@
 """Duplicates across sources: found by more than a title, and undone one by one.
 
-On the synthetic corpus of ``benchmarks/evidence`` the rule of :mod:`neorlt.evidence.alike` finds over 99 % of planted
-duplicates and merges none of the distinct records that share a title; see the figures there for the counts and their exact
-interval.
+On the synthetic corpus of ``benchmarks/evidence`` the rule of :mod:`neorlt.evidence.alike` finds 99 % of planted duplicates and
+merges none of the distinct records that share a title; the rest match two papers alike and are left to a person. See the figures
+there for the counts and their exact interval.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from neorlt.core.tables import read_json
@@ -21,12 +22,21 @@ LARGEST_BLOCK = 60
 """A key shared by more records than this says nothing and is not compared pair by pair."""
 
 
-def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozenset[str]] = ()) -> dict[str, tuple[str, str]]:
-    """Duplicate id → (id of the record that stays, reason).
+@dataclass(frozen=True)
+class LookAlikes:
+    """``found`` maps a duplicate to the record that stays and the reason; ``unclear`` a record to the papers that it may be."""
+
+    found: Mapping[str, tuple[str, str]]
+    unclear: Mapping[str, tuple[str, ...]]
+
+
+def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozenset[str]] = ()) -> LookAlikes:
+    """Records that are one paper.
 
     ``distinct`` are pairs that a person has called distinct. The record that stays is the one with most identifiers,
-    then the strongest one, so that the order of imports does not matter. A record joins a group only when it matches
-    the record that stays, so that chains of look-alikes do not run together.
+    then with most else that is known, then the strongest one, so that the order of imports does not matter. A record joins a
+    group only when it matches the record that stays, so that chains of look-alikes do not run together; one that matches two
+    papers alike, and shares an identifier with neither, joins none: a person must say which it is.
     """
     forbidden = set(distinct)
     features = {key: Features(key, record) for key, record in records.items()}
@@ -54,7 +64,7 @@ def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozens
         neighbours[right].add(left)
     found: dict[str, tuple[str, str]] = {}
     kept: set[str] = set()
-    rank = sorted(neighbours, key=lambda key: (-len(records[key].identifiers), strength(key)))
+    rank = sorted(neighbours, key=lambda key: (-len(records[key].identifiers), -_known(records[key]), strength(key)))
     for key in rank:
         if key in found:
             continue
@@ -62,7 +72,21 @@ def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozens
         for other in sorted(neighbours[key], key=strength):
             if other not in kept and other not in found:
                 found[other] = (key, pairs[frozenset((key, other))])
-    return found
+    unclear: dict[str, tuple[str, ...]] = {}
+    for other in list(found):
+        papers = sorted(neighbours[other] & kept, key=strength)
+        named = [key for key in papers if records[key].identifiers.items() & records[other].identifiers.items()]
+        if len(papers) > 1 and len(named) != 1:
+            unclear[other] = tuple(papers)
+            del found[other]
+        elif len(papers) > 1:
+            found[other] = (named[0], pairs[frozenset((named[0], other))])
+    return LookAlikes(found, unclear)
+
+
+def _known(record: Record) -> int:
+    """How many of the fields that tell papers apart a record fills."""
+    return sum(bool(getattr(record, name)) for name in ("abstract", "authors", "year", "journal", "volume", "pages"))
 
 
 def dedupe(review: ReviewFolder, *, who: str = MACHINE) -> dict[str, Any]:
@@ -76,8 +100,8 @@ def dedupe(review: ReviewFolder, *, who: str = MACHINE) -> dict[str, Any]:
     works = review.works(with_look_alikes=False)
     records = review.records(works=works)
     distinct = {frozenset(works.of_record(key) for key in pair) for pair in ties.distinct}
-    found = find_duplicates(records, distinct=distinct)
-    wanted = {frozenset((key, kept)): (key, kept, why) for key, (kept, why) in found.items()}
+    look_alikes = find_duplicates(records, distinct=distinct)
+    wanted = {frozenset((key, kept)): (key, kept, why) for key, (kept, why) in look_alikes.found.items()}
     standing = {frozenset(works.of_record(key) for key in pair): pair for pair in ties.alike}
     with review.store.transaction():
         for pair, known in standing.items():
@@ -96,5 +120,8 @@ def dedupe(review: ReviewFolder, *, who: str = MACHINE) -> dict[str, Any]:
         "left": len(after.members),
         "stated": read_json("evidence", "dedupe_check.json"),
         "pairs": [{"duplicate": key, "of": kept, "why": why} for key, kept, why in wanted.values()],
-        "problems": list(after.problems),
+        "problems": [
+            *after.problems,
+            *(f"{key} may be {' or '.join(papers)}: a person must say which (--same, --of)" for key, papers in look_alikes.unclear.items()),
+        ],
     }

@@ -13,11 +13,18 @@ from neorlt.cli.evidence.options import Folder, Why
 def command(
     folder: Folder,
     undo: Annotated[str | None, typer.Option(help="take this duplicate back")] = None,
-    who: Annotated[str, typer.Option(help="who undoes it")] = "neorlt",
+    same: Annotated[str | None, typer.Option(help="this record is a copy …")] = None,
+    of: Annotated[str | None, typer.Option(help="… of this one")] = None,
+    who: Annotated[str, typer.Option(help="who says so")] = "neorlt",
     why: Why = "",
     json: Json = False,
 ) -> None:
-    """Find duplicates across sources, or undo one."""
+    """Find duplicates across sources; name a copy, or undo one."""
     from neorlt.jobs.evidence import review as jobs
 
-    show(jobs.dedupe_command(folder, undo=undo, who=who, why=why), json, lambda d: outline(d, "duplicates", "left", "undone"))
+    document = jobs.dedupe_command(folder, undo=undo, same=same, of=of, who=who, why=why)
+    show(
+        document,
+        json,
+        lambda d: outline(d, *(key for key in ("duplicates", "left", "undone", "same", "of", "problems") if d.get(key) is not None)),
+    )

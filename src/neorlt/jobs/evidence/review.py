@@ -35,9 +35,16 @@ def import_command(folder: Path, files: list[Path], *, source: str | None = None
     return {"files": done, "records": total}
 
 
-def dedupe_command(folder: Path, *, undo: str | None = None, who: str = "neorlt", why: str = "") -> dict[str, Any]:
-    """``neorlt evidence dedupe``: mark duplicates, or take one back."""
+def dedupe_command(
+    folder: Path, *, undo: str | None = None, same: str | None = None, of: str | None = None, who: str = "neorlt", why: str = ""
+) -> dict[str, Any]:
+    """``neorlt evidence dedupe``: find duplicates; or say that one is another's copy (``same``, ``of``), or that it is none (``undo``)."""
     with ReviewFolder(folder) as review:
+        if (same is None) is not (of is None) or (same is not None and who == "neorlt"):
+            raise InputError("a copy that a person names needs both records and a name", remedy="give --same, --of and --who")
+        if same is not None and of is not None:
+            review.mark_duplicate(same, of, who=who, why=why or "the same")
+            return {"same": same, "of": review.work_of(of), "duplicates": len(review.duplicates())}
         if undo is not None:
             review.undo_duplicate(undo, who=who, why=why or "distinct")
             return {"undone": undo, "duplicates": len(review.duplicates())}
