@@ -15,7 +15,7 @@ from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_pet import write_pet
 from neorlt.imaging.study import Administration
-from neorlt.imaging.suv import suv_images
+from neorlt.imaging.suv import ligand_images, suv_images
 from neorlt.jobs.measure import measure_command
 
 T0 = datetime(2026, 3, 2, 9, 0)
@@ -145,3 +145,21 @@ def test_a_therapy_image_stored_as_pet_is_no_sstr_pet(spoil, tmp_path) -> None: 
     assert [v.nuclide for v in suv_images(study)] == ["Ga-68"]
     assert [row["id"] for row in measure_command(spoil.folder)["lesions"]] == ["primary"]
     assert any("stored as PET" in w for w in study.warnings)
+
+
+def test_fdg_is_no_sstr_pet(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    """Its SUV is measured, and is not taken for the uptake of the receptors."""
+
+    def fdg(dataset: pydicom.Dataset) -> None:
+        item = _item(dataset)
+        code = item.RadionuclideCodeSequence[0]
+        code.CodeValue, code.CodeMeaning, item.RadionuclideHalfLife = "77004003", "^18^Fluorine", "6586.2"
+        item.Radiopharmaceutical = "18F-FDG"
+        item.pop("RadiopharmaceuticalCodeSequence", None)
+
+    assert len(ligand_images(read_study(spoil.folder))) == 1
+    edit(spoil.pet, fdg)
+    study = read_study(spoil.folder)
+    assert len(suv_images(study)) == 1
+    assert ligand_images(study) == ()
+    assert any("no SSTR ligand" in w for w in study.warnings)

@@ -13,6 +13,7 @@ from neorlt.core.anatomy import Organ, is_kidney, organ_of, side_of
 from neorlt.core.errors import InputError
 from neorlt.dicom.naming import role_from_name, role_of_roi
 from neorlt.dicom.read import read_study
+from neorlt.dosimetry.population import region_kind
 from neorlt.imaging.nifti import write_nifti
 from neorlt.imaging.region import RegionKind
 from neorlt.imaging.volume import Unit, Volume
@@ -39,6 +40,7 @@ def test_organs_and_lesions_in_seven_languages(language: str) -> None:
     assert (side_of(left), side_of(right)) == ("left", "right")
     assert all(role_from_name(n).kind is RegionKind.ORGAN for n in (liver, left, right, spleen))
     assert role_from_name(lesion).kind is RegionKind.LESION
+    assert [region_kind(n, False) for n in (liver, left, right, spleen)] == ["liver", "kidney", "kidney", "spleen"]
 
 
 @pytest.mark.parametrize(

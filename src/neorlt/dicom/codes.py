@@ -125,6 +125,15 @@ def nuclide_name(text: str) -> str | None:
     return f"{found[1].capitalize()}-{found[2]}" if found else None
 
 
+def agent_of_item(item: Dataset, file: str) -> str:
+    """Name of a Radiopharmaceutical Information item's agent by its code (0054,0304), or empty."""
+    for code in raw(item, "RadiopharmaceuticalCodeSequence", file) or []:
+        for agent, term in AGENT.items():
+            if text(code, "CodeValue", file) == term[0]:
+                return agent
+    return ""
+
+
 def nuclide_of_item(item: Dataset, file: str) -> str | None:
     """Nuclide of a Radiopharmaceutical Information item, from its code, its meaning, or the agent's name."""
     for code in raw(item, "RadionuclideCodeSequence", file) or []:

@@ -30,6 +30,7 @@ from neorlt.imaging.place import check_place
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import inside_fraction, region_part
 from neorlt.imaging.study import Study
+from neorlt.imaging.suv import shows_ligand
 from neorlt.imaging.volume import Grid, Volume
 
 SAME_LESION_DICE = 0.8
@@ -122,7 +123,9 @@ def read_study(
         sources=tuple(found.sources),
         ledger=tuple(row for volume in found.volumes for row in volume.ledger),
     )
-    return replace(study, warnings=tuple(dict.fromkeys((*study.warnings, *_placed(study, settings)))))
+    other = {v.nuclide for v in study.pet_images() if not shows_ligand(study, v)}
+    said = [f"A PET shows {' and '.join(sorted(map(str, other)))} and no SSTR ligand: its SUV enters no plan."] if other else []
+    return replace(study, warnings=tuple(dict.fromkeys((*study.warnings, *said, *_placed(study, settings)))))
 
 
 def _placed(study: Study, settings: Settings) -> list[str]:

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
-from neorlt.dicom.codes import nuclide_of_item
+from neorlt.dicom.codes import agent_of_item, nuclide_of_item
 from neorlt.dicom.decay import decay_factor, table_half_life_s
 from neorlt.dicom.header import moment, number, parse_date, parse_datetime, parse_seconds, raw, text, where
 from neorlt.dicom.pet_scale import NotUsableError, PetHeader, PetScale, PetSlice, check_weight, quantify
@@ -143,7 +143,7 @@ def read_pet_header(series: Series, correction: Correction = NONE) -> PetHeader:
         dose_bq=number(item, "RadionuclideTotalDose", name),
         injection=injection,
         injection_time_only_s=seconds,
-        agent=text(item, "Radiopharmaceutical", name),
+        agent=text(item, "Radiopharmaceutical", name) or agent_of_item(item, name),
         weight_kg=number(header, "PatientWeight", name),
         philips_suv=_private(header, "Philips PET Private Group", 0x7053, 0x00),
         philips_bq_per_ml=_private(header, "Philips PET Private Group", 0x7053, 0x09),

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neorlt.core.anatomy import organ_of
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.dosimetry.objects import TimeIntegratedActivity
@@ -128,7 +129,8 @@ def region_kind(name: str, is_lesion: bool) -> str | None:
     """Kind of region as the population knows it: ``lesion``, or the organ that stands in the name; None for any other."""
     if is_lesion:
         return "lesion"
-    return next((organ for organ in POPULATION if organ in name.lower()), None)
+    organ = organ_of(name)
+    return str(organ) if organ is not None and str(organ) in POPULATION else None
 
 
 def population_from_curves(tias: Sequence[TimeIntegratedActivity], half_life_h: float, *, base: CurvePrior = WEAK) -> CurvePrior:

@@ -16,6 +16,7 @@ from neorlt.core.anatomy import Organ, organ_of, side_of
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_part
 from neorlt.imaging.study import Study
+from neorlt.imaging.suv import shows_ligand
 from neorlt.imaging.volume import Grid, Volume
 
 Floats = NDArray[np.float64]
@@ -128,8 +129,7 @@ def _centre(region: Region) -> Floats:
 
 def _ligand(study: Study) -> Volume | None:
     """The image that shows where the ligand went: the first therapy image, else the first PET that is no FDG."""
-    fdg = {a.nuclide for a in study.administrations if "fdg" in a.agent.lower() or "fluorodeoxy" in a.agent.lower()}
-    images = [*study.therapy_images(), *(v for v in study.pet_images() if v.nuclide not in fdg and v.nuclide != "F-18")]
+    images = [*study.therapy_images(), *(v for v in study.pet_images() if v.nuclide != "F-18" and shows_ligand(study, v))]
     return images[0] if images else None
 
 

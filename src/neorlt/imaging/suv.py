@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neorlt.core.errors import InputError
-from neorlt.imaging.study import Administration, Study
+from neorlt.imaging.study import THERAPY, Administration, Study
 from neorlt.imaging.volume import Unit, Volume
 from neorlt.nuclides.nuclide import get_nuclide
 
@@ -98,6 +98,28 @@ def administration_of(study: Study, volume: Volume) -> Administration | None:
     """The last injection of the volume's nuclide before the moment that its values hold for."""
     found = [a for a in study.administrations if a.nuclide == volume.nuclide and (volume.time is None or a.time <= volume.time)]
     return max(found, key=lambda a: a.time) if found else None
+
+
+def shows_ligand(study: Study, volume: Volume) -> bool:
+    """Whether a PET shows an SSTR ligand: no therapy nuclide, and no 18F-FDG by the agent that its series names."""
+    administration = administration_of(study, volume)
+    return volume.nuclide not in THERAPY and (administration is None or not is_fdg(administration.agent))
+
+
+def is_fdg(agent: str) -> bool:
+    """Whether the name of a radiopharmaceutical is that of fluorodeoxyglucose."""
+    return "fdg" in agent.lower() or "fluorodeoxyglucose" in agent.lower()
+
+
+def ligand_images(study: Study) -> tuple[Volume, ...]:
+    """The PETs of :func:`suv_images` that show an SSTR ligand: FDG and 90Y say nothing of the receptors.
+
+    Raises
+    ------
+    InputError
+        As :func:`to_suv`.
+    """
+    return tuple(v for v in suv_images(study) if shows_ligand(study, v))
 
 
 def suv_images(study: Study) -> tuple[Volume, ...]:

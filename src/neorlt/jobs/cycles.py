@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def update_toml(document: Mapping[str, Any]) -> str:
     lines += [f"week = {document['cycles'][-1]['week']:.2f}"]
     kidneys = []
     for one in document["cycles"]:
-        rows = [row for row in one["regions"] if "kidney" in row["name"].lower()]
+        rows = [row for row in one["regions"] if is_kidney(row["name"])]
         if rows:
             weight = np.array([row["mass_g"] for row in rows])
             kidneys.append(float(weight @ [row["dose_gy"]["median"] for row in rows] / weight.sum()))

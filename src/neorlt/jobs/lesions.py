@@ -19,7 +19,7 @@ from neorlt.imaging.measures import longest_diameter, measure_region
 from neorlt.imaging.region import Region
 from neorlt.imaging.segment import Method, lesion_candidates, relative_threshold, segment_lesion
 from neorlt.imaging.study import Study
-from neorlt.imaging.suv import suv_images
+from neorlt.imaging.suv import ligand_images
 from neorlt.imaging.volume import Volume
 
 SEG_FILE = "lesions_seg.dcm"
@@ -74,7 +74,7 @@ def lesions_command(
         is found.
     """
     study = read_study(Path(study_folder), labels=labels, label_names=label_names)
-    images = suv_images(study)
+    images = ligand_images(study)
     if not images:
         raise InputError("the study holds no PET to draw lesions on", remedy="give a study with an SSTR PET")
     pet = images[0]

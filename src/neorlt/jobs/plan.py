@@ -112,12 +112,12 @@ def _synthetic(*texts: str) -> str | None:
 
 
 def image_lesions(study: Study) -> list[Any]:
-    """Size and, on the first PET, SUVmax of every lesion region."""
+    """Size and, on the first PET of an SSTR ligand, SUVmax of every lesion region."""
     from neorlt.imaging.measures import longest_diameter_mm, measure_region
-    from neorlt.imaging.suv import suv_images
+    from neorlt.imaging.suv import ligand_images
     from neorlt.planning.merge import ImageLesion
 
-    pet = suv_images(study)[:1]
+    pet = ligand_images(study)[:1]
     return [
         ImageLesion(
             lesion.name, lesion.volume_ml, float(longest_diameter_mm(lesion)[0]),
