@@ -272,19 +272,22 @@ def _analogue(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool
     return Gate(HESITATE if reasons else Verdict.YES, tuple(reasons))
 
 
+_ORDER = (Kind.RLT_THEN_SURGERY, Kind.RLT_ALONE, Kind.OPERATE_NOW, Kind.CHEMOTHERAPY_THEN_SURGERY, Kind.OBSERVE)
+_NAMES = {Kind.RLT_ALONE: "RLT without surgery", Kind.RLT_THEN_SURGERY: "RLT before surgery", Kind.OBSERVE: "Observing"}
+
+
 def eligibility_sentences(options: Sequence[Option], gates: Sequence[Gate]) -> list[str]:
-    """What the gate found, forbidden first, radioligand therapy before the rest: the first sentences of the answer."""
+    """What the gate found, in the order of weight: RLT, the operation, chemotherapy, observing; what is forbidden before doubts.
+
+    That an analogue is not needed where surgery is possible is left to the table.
+    """
     heads = {NO: "is not eligible, because", HESITATE: "is eligible, with a reason to hesitate:"}
-    found: dict[tuple[int, int, str], None] = {}
+    before_surgery = [gate for option, gate in zip(options, gates, strict=True) if option.kind is Kind.RLT_THEN_SURGERY]
+    found: dict[str, tuple[int, int]] = {}
     for option, gate in zip(options, gates, strict=True):
-        if gate.verdict is Verdict.YES:
+        if gate.verdict is Verdict.YES or option.kind not in _ORDER or (option.kind is Kind.RLT_ALONE and gate in before_surgery):
             continue
-        same = [o for o, g in zip(options, gates, strict=True) if o.kind is Kind.RLT_THEN_SURGERY and g == gate]
-        if option.kind is Kind.RLT_ALONE and same:
-            continue
-        name = {Kind.RLT_ALONE: "RLT without surgery", Kind.RLT_THEN_SURGERY: "RLT before surgery"}.get(option.kind, option.name)
+        name = _NAMES.get(option.kind, option.name)
         text = f"{name[0].upper()}{name[1:]} {heads[gate.verdict]} {' | '.join(gate.reasons)}."
-        found[(0 if gate.verdict is NO else 1, 0 if option.kind.is_rlt else 1, text)] = None
-    if not found:
-        return ["Every option is eligible."]
-    return [text for _, _, text in sorted(found, key=lambda key: key[:2])]
+        found[text] = (int(gate.verdict is HESITATE or option.kind is Kind.OBSERVE), _ORDER.index(option.kind))
+    return sorted(found, key=lambda text: found[text]) or ["Every option is eligible."]

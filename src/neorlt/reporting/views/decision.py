@@ -18,7 +18,12 @@ FEW_MONTHS = 0.01
 
 
 def _chance(value: Any) -> str:
-    return percent(value) or "–"
+    return "0" if is_number(value) and value == 0 else percent(value) or "–"
+
+
+def _weeks(row: Mapping[str, Any]) -> str:
+    weeks = block(row.get("weeks_to_surgery")).get("median")
+    return f"{weeks:.0f}" if is_number(weeks) else "–"
 
 
 def _years(value: Any) -> str:
@@ -51,7 +56,7 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
     body = [[times(str(row.get("name"))), OPEN.get(str(row.get("eligible")), "–"), *(_chance(row.get(key)) for key in (
         "p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood", "p_egfr_below_30_5y",
             "p_second_neoplasm_10y",
-        "p_progressed_before_surgery")), number(block(row.get("weeks_to_surgery")).get("median")) or "–",
+        "p_progressed_before_surgery")), _weeks(row),
             _years(row.get("event_free_years_5")),
         _years(row.get("event_free_years_10")), _years(row.get("qaly_10")), _years(row.get("qaly_lifetime")), _place(row, decision)]
         for row in ranked]
@@ -63,6 +68,7 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "sentences": [prose(text) for text in texts(decision.get("sentences"))],
         "eligibility": [prose(text) for text in texts(decision.get("eligibility"))],
+        "gate_leads": any("not eligible" in text and not text.startswith("Observing") for text in texts(decision.get("eligibility"))[:1]),
         "heads": HEADS, "body": body, "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
         "flip_heads": ["Assumption", "Now", "Turns at", "Best then", "Chance of lying beyond"],
         "flips": [[f"{row.get('quantity')} {row.get('unit') or ''}".strip(), number(row.get("from")) or "–", number(row.get("to")) or "–",

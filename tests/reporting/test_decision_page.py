@@ -1,0 +1,37 @@
+"""The decision's block: what it leads with, and that it stands in the report and on its own page."""
+
+from __future__ import annotations
+
+from neorlt.reporting.decision import render_decision
+from neorlt.reporting.views.decision import decision_section
+
+OPTION = {"name": "operate now", "kind": "operate-now", "eligible": "yes", "p_operated": 0.9, "p_r0": 0.0, "p_operative_death": 0.01,
+          "p_severe_complication": 0.2, "p_grade34_blood": None, "p_second_neoplasm_10y": 0.0, "weeks_to_surgery": {"median": 4.0},
+          "event_free_years_10": {"mean": 8.0, "ci90": [7.0, 9.0]}, "qaly_10": {"mean": 7.0, "ci90": [6.0, 8.0]}, "loss_months": 0.0}
+OTHER = OPTION | {"name": "4 x 7.4 GBq Lu-177 every 8 weeks, then surgery", "eligible": "no", "loss_months": 3.0}
+DOCUMENT = {
+    "sentences": ["Operate now: <b>+1</b> month.", "Harm: none.", "Sure."], "eligibility": ["RLT before surgery is not eligible, because "
+        "of platelets."],
+    "options": [OTHER, OPTION], "best": "operate now", "mildest": "operate now", "tied": [], "rule": "A rule.", "meaning": "A meaning.",
+    "flips": [{"assumption": "scar", "quantity": "scar", "unit": "", "from": 0.5, "to": None}], "evppi": [], "assumptions": [],
+    "ceiling": {"p_resectable_at_most": 0.8, "p_resectable_now": 0.7, "binds_for": []},
+    "trials": {"sd": [0.1, 0.3], "rows": [{"name": "2 x 100", "n": 200, "months": [0.1, 0.5]}], "note": "A note."}}
+
+
+def test_what_the_gate_forbids_leads_and_the_choice_stands_first_in_the_table():
+    found = decision_section(DOCUMENT)
+    assert found["gate_leads"] and found["body"][0][0] == "operate now" and found["body"][0][-1] == "first"
+    assert found["body"][0][3] == "0" and found["body"][0][6] == "–"
+    assert found["trials"] == [["2 x 100", "200", "0.10", "0.50"]] and found["firm"] == "scar"
+    assert "cap the chance" in found["ceiling"]
+    assert decision_section({}) is None
+
+
+def test_the_page_is_whole_and_escapes_what_it_shows():
+    page = render_decision(DOCUMENT, "p<script>")
+    assert "<script>" not in page and "<b>+1" not in page and "&lt;b&gt;" in page
+    assert page.index("is not eligible") < page.index("Harm: none") < page.index("Which trial would tell")
+
+
+def test_watching_that_is_closed_does_not_lead():
+    assert not decision_section(DOCUMENT | {"eligibility": ["Observing is not eligible, because of size."]})["gate_leads"]
