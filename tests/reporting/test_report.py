@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.reporting import render_report
+from neorlt.reporting.views.front import label_class
 
 from .page import Page, read
 from .synthetic_plan import synthetic_pictures, synthetic_plan
@@ -188,11 +189,11 @@ def test_label_that_a_column_shares_stands_in_its_head_once() -> None:
         scheme.pop("trajectory")
     html = render_report(plan)
     # once in the column head, once in the legend
-    assert html.count('<span class="label label-3">checked</span>') == 2
+    assert html.count(f'<span class="label {label_class("checked")}">checked</span>') == 2
     plan["schemes"][0]["labels"] = {"p_objective_response": "assumption"}
     html = render_report(plan)
-    assert html.count('<span class="label label-3">checked</span>') == 2
-    assert html.count('<span class="label label-4">assumption</span>') == 2
+    assert html.count(f'<span class="label {label_class("checked")}">checked</span>') == 2
+    assert html.count(f'<span class="label {label_class("assumption")}">assumption</span>') == 2
 
 
 def test_javascript_address_never_becomes_a_link() -> None:

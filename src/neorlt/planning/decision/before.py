@@ -96,7 +96,7 @@ def followed(patient: Patient) -> list[int]:
 def _part(world: World, index: list[int]) -> tuple[LesionArrays, LesionEffects]:
     base, effects = world.lesions, world.effects
     lesions = LesionArrays(volume_ml=base.volume_ml[index], ki67_pct=base.ki67_pct[index], is_liver=base.liver[index],
-                           diameter_mm=base.diameters_mm[index])
+                           diameter_mm=base.diameters_mm[index], origin=base.origins[index])
     return lesions, LesionEffects(effects.alpha_z[:, index], effects.growth_z[:, index], effects.baseline_z[:, index], 1, effects.seed)
 
 
@@ -135,12 +135,11 @@ def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
     weeks = np.array([cycle.week for cycle in scheme.cycles])
     activity = scheme.activities_gbq
     counts = patient.blood_baselines
-    factor = blood.covariate_factor(patient.age_y, patient.egfr_ml_min, patient.leukocytes_e9_per_l)
     marrow = world.marrow_gy_per_gbq[:, None, :] * activity
     horizon = 26.0 * np.ceil((weeks[-1] + DELAY_WEEKS + 20.0) / 26.0)
     counted = blood.blood_course(
         world.parameters, marrow, world.marrow_half_life_h, weeks, weeks=horizon, seed=world.seed,
-        sensitiser=[SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], slopes=(world.slopes * factor).astype(np.float32),
+        sensitiser=[SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], slopes=world.slopes,
         persistent=world.persistent, hold=counts or None, keep_days=False)
     given = counted.given_day >= 0
     cycles = given.sum(axis=1)
