@@ -22,7 +22,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import binomtest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "dosimetry"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str((ROOT if (ROOT / "tests").is_dir() else Path.cwd()) / "tests" / "dosimetry"))
 import small_study as small
 
 from neorlt.core.draws import generator
