@@ -22,8 +22,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import binomtest
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str((ROOT if (ROOT / "tests").is_dir() else Path.cwd()) / "tests" / "dosimetry"))
+sys.path.insert(0, str([p for p in (Path(__file__).resolve().parents[1], Path.cwd()) if (p / "tests").is_dir()][0] / "tests/dosimetry"))
 import small_study as small
 
 from neorlt.core.draws import generator
