@@ -88,6 +88,18 @@ def test_what_is_not_known_closes_nothing_and_is_said():
     assert gates[Kind.RLT_THEN_SURGERY].verdict is Verdict.HESITATE and "not known" in gates[Kind.RLT_THEN_SURGERY].reasons[-1]
 
 
+@pytest.mark.parametrize(("site", "closed"), [("lymph-node", False), ("lymph-node-mesenteric", False), ("bone", True), ("lung", True)])
+def test_nodes_are_resected_with_the_tumour_and_close_nothing(site, closed):
+    patient = patient_from({"id": "x", "baseline": {"age_y": 58, "sex": "F", "egfr_ml_min": 85, "krenning": 4}, "lesion": [
+        {"id": "p", "site": "pancreas-head", "longest_diameter_mm": 45, "ki67_pct": 8},
+        {"id": "n", "site": site, "longest_diameter_mm": 22}]}, "test")
+    options = options_for([parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks")])
+    gates = dict(zip([o.kind for o in options], open_gate(patient, options), strict=True))
+    for kind in (Kind.OPERATE_NOW, Kind.RLT_THEN_SURGERY):
+        assert gates[kind].verdict is (Verdict.NO if closed else Verdict.HESITATE)
+        assert any(("outside the liver" if closed else "lymph nodes are involved") in reason for reason in gates[kind].reasons)
+
+
 def test_a_small_quiet_tumour_is_not_offered_rlt_unless_it_is_asked_for():
     patient, options = make(lesion={"longest_diameter_mm": 15, "ki67_pct": 1}), options_for()
     plain = dict(zip([o.kind for o in options], open_gate(patient, options), strict=True))

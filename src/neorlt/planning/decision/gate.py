@@ -77,8 +77,11 @@ class Row:
 
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+NODE_DISSECTION = "NCCN and JNETS, resection with node dissection, as restated in preprints.org/manuscript/202310.0611/v1"
+NODES = ("lymph", "node", "nodes", "lymphnode")
+"""First words of a site that is a lymph node."""
 _FLAGS = ("vessels_unclear", "pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary",
-          "extrahepatic", "resectable_and_local")
+          "extrahepatic", "nodes", "resectable_and_local")
 NO, HESITATE = Verdict.NO, Verdict.HESITATE
 ROWS: tuple[Row, ...] = (
     Row(RLT, "krenning", "<", 3, NO, "the Krenning score is below 3", KRENNING),
@@ -123,7 +126,9 @@ ROWS: tuple[Row, ...] = (
         "and it could decide", VESSELS),
     Row((Kind.OPERATE_NOW,), "borderline", ">=", 1, HESITATE, "the vessels make it borderline", VESSELS),
     Row(SURGERY, "n_liver", ">", 3, NO, "there are more than three liver metastases", LIVER),
-    Row(SURGERY, "extrahepatic", ">=", 1, NO, "there are metastases outside the liver", LIVER),
+    Row(SURGERY, "extrahepatic", ">=", 1, NO, "there are metastases outside the liver and the lymph nodes", LIVER),
+    Row(SURGERY, "nodes", ">=", 1, HESITATE, "lymph nodes are involved, and that all lie in the field of the operation is not stated",
+        NODE_DISSECTION),
     Row(CHEMO, "egfr_ml_min", "<", 30, NO, "eGFR is below 30 ml/min", CAPECITABINE),
     Row(CHEMO, "egfr_ml_min", "<=", 50, HESITATE, "eGFR is at most 50 ml/min: capecitabine is reduced", CAPECITABINE),
     Row(CHEMO, "platelets_e9_per_l", "<", 75, NO, "platelets are below 75 x 10^9/l", ASSUMED),
@@ -152,13 +157,16 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
     primary = patient.primary
     ki67 = patient.ki67_pct
     liver = [lesion for lesion in patient.lesions if lesion.is_liver]
-    other = [lesion for lesion in patient.lesions if not lesion.is_liver and lesion.organ != "pancreas"]
+    outside = [lesion for lesion in patient.lesions if not lesion.is_liver and lesion.organ != "pancreas"]
+    # Regional nodes are N1 and leave with the operation; whether a node is regional is not in the file, so nodes close nothing.
+    nodes = [lesion for lesion in outside if lesion.organ in NODES]
+    other = [lesion for lesion in outside if lesion not in nodes]
     code, worst = Resectability.RESECTABLE, Resectability.RESECTABLE
     touched = False
     if primary is not None and primary.vessels:
         code, worst = _classes(primary)
         touched = any(vessel.contact_deg > 0 or vessel.occluded for vessel in primary.vessels)
-    local = not liver and not other
+    local = not liver and not outside
     grade_1 = ki67 is not None and int(np.asarray(who_grade(ki67))) == 1
     small = (primary is not None and primary.longest_diameter_mm <= 20 and local and grade_1 and not touched
              and not patient.functioning and not patient.carcinoma)
@@ -170,7 +178,8 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
         "life_expectancy_months": patient.life_expectancy_months, "prior_rlt_cycles": _number(patient.prior_rlt_cycles),
         "ki67_pct": ki67, "pregnant": _flag(patient.pregnant), "carcinoma": _flag(patient.carcinoma),
         "functioning": _flag(patient.functioning), "size_mm": None if primary is None else primary.longest_diameter_mm,
-        "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "no_primary": float(primary is None),
+        "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "nodes": float(len(nodes)),
+        "no_primary": float(primary is None),
         "locally_advanced": float(code == Resectability.LOCALLY_ADVANCED), "borderline": float(code == Resectability.BORDERLINE),
         "touched": float(touched), "vessels_unclear": float(code != worst), "small_and_quiet": float(small),
         "resectable_and_local": float(code == Resectability.RESECTABLE and local and primary is not None),
@@ -237,7 +246,7 @@ def open_gate(patient: Patient, options: Sequence[Option], asked_for: Sequence[K
 
 def _observe(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool, systemic: bool) -> Gate:
     ki67, size = facts["ki67_pct"], facts["size_mm"]
-    spread = bool((facts["n_liver"] or 0) > 0 or facts["extrahepatic"])
+    spread = bool((facts["n_liver"] or 0) > 0 or facts["extrahepatic"] or facts["nodes"])
     if facts["small_and_quiet"]:
         return Gate(Verdict.YES, (f"a non-functioning G1 of up to 20 mm that touches no vessel may be watched; {SMALL}",))
     reasons: list[tuple[bool, str]] = []
