@@ -419,3 +419,21 @@ def test_what_is_shared_holds_no_patient(table: Path, tmp_path: Path) -> None:
     assert [arm["grade"] for arm in contributions(few)["arms"]] == ["G2 or G3"]
     with pytest.raises(InputError, match="too few"):
         contributions(small(tmp_path, HEAD, "A,rlt,2020-01-01,2021-01-01,no,100,2020-04-01,60,no"))
+
+
+def test_a_margin_that_was_not_stated_is_not_a_positive_one(tmp_path: Path) -> None:
+    from neorlt.cohorts.rates import surgery
+    from neorlt.reporting.cohort import answer_sentences
+
+    head = "patient_id,group,baseline_date,last_date,died,surgery_date"
+    rows = ["A,rlt,2020-01-01,2021-01-01,no,2020-06-01", "B,rlt,2020-01-01,2021-01-01,no,"]
+    found = surgery(small(tmp_path, head, *rows))
+    assert found is not None
+    assert found["rlt"]["r0_of_enrolled"]["total"] == 0
+    document = cohort_command(tmp_path / "t.csv", tmp_path / "out")
+    assert "R0" not in answer_sentences(document)[0]
+    cohort = small(
+        tmp_path, head + ",margin,margin_rule_mm", rows[0] + ",R0,1", rows[1] + ",,", "C,rlt,2020-01-01,2021-01-01,no,2020-06-01,,"
+    )
+    rate = (surgery(cohort) or {})["rlt"]["r0_of_enrolled"]
+    assert (rate["events"], rate["total"], rate["missing"]) == (1, 2, 1)

@@ -213,8 +213,11 @@ def compare_groups(
         }
         found["rmst_difference_months"] = _rmst_difference(time, died, t, w, tau, seed)
     margin = cohort.text("margin")[ps.used]
-    r0 = margin == "R0"
-    found["r0_of_planned_difference"] = float(np.average(r0[t], weights=w[t]) - np.average(r0[~t], weights=w[~t]))
+    # Who was not resected has no R0; a resected patient without a stated margin is left out.
+    judged = np.isnan(cohort.number("surgery_date")[ps.used]) | (margin != "")
+    shares = [np.average(margin[arm & judged] == "R0", weights=w[arm & judged]) for arm in (t, ~t) if (arm & judged).any()]
+    stated = cohort.has("margin") and len(shares) == 2
+    found["r0_of_planned_difference"] = float(shares[0] - shares[1]) if stated else None
     return found
 
 

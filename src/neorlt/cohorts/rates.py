@@ -309,6 +309,8 @@ def _surgery_of(cohort: Cohort, members: NDArray[np.bool_]) -> dict[str, Any]:
     operated = members & ~np.isnan(cohort.number("surgery_date"))
     margin, clavien, popf = cohort.text("margin"), cohort.text("clavien_dindo"), cohort.text("popf")
     r0 = margin == "R0"
+    # A margin that was not stated is unknown; who was not resected has no R0.
+    judged = ~operated | (margin != "")
     treated = members & (~np.isnan(cohort.number("rlt_start_date")) | operated)
     rules = sorted({float(v) for v in cohort.number("margin_rule_mm")[operated & (margin != "")]})
     days = cohort.number("last_date") - cohort.number("surgery_date")
@@ -320,8 +322,8 @@ def _surgery_of(cohort: Cohort, members: NDArray[np.bool_]) -> dict[str, Any]:
     stayed = stay[~np.isnan(stay)]
     found: dict[str, Any] = {
         "operated": Rate(int(operated.sum()), int(members.sum())).as_json(),
-        "r0_of_enrolled": Rate(int((r0 & operated).sum()), int(members.sum())).as_json(),
-        "r0_of_treated": Rate(int((r0 & operated).sum()), int(treated.sum())).as_json(),
+        "r0_of_enrolled": _among(r0 & operated, judged & bool((margin != "").any()), members).as_json(),
+        "r0_of_treated": _among(r0 & operated, judged & bool((margin != "").any()), treated).as_json(),
         "r0_of_resected": _among(r0, margin != "", operated).as_json(),
         "margin_rules_mm": rules,
         "severe_complication": _among(np.isin(clavien, SEVERE), clavien != "", operated).as_json(),

@@ -93,7 +93,7 @@ def render_cohort(document: Mapping[str, Any]) -> str:
                 "facts": [
                     ("Table", str(document.get("table") or "")),
                     ("Patients", str(document.get("n"))),
-                    *((GROUPS.get(g, g), str(n)) for g, n in block(document.get("groups")).items()),
+                    *((GROUPS.get(g, g), str(n)) for g, n in block(document.get("groups")).items() if n),
                 ],
                 "sentences": answer_sentences(document),
                 "sections": sections,
@@ -168,7 +168,9 @@ def answer_sentences(document: Mapping[str, Any]) -> list[str]:
             rate = response["objective_response"]
             parts.append(f"{rate['events']} had an objective response ({rate_text(rate).replace(' (', '; ').rstrip(')')})")
         if surgery:
-            parts.append(f"{surgery['operated']['events']} were resected, {surgery['r0_of_enrolled']['events']} of them R0")
+            margins = surgery["r0_of_resected"]
+            stated = f", {margins['events']} R0 of {margins['total']} with a margin stated" if margins["total"] else ""
+            parts.append(f"{surgery['operated']['events']} were resected{stated}")
         lead = f"Of {groups['rlt']} patients planned for radioligand therapy first"
         found.append(f"{lead}, {', and '.join(parts)}." if parts else f"{lead} the table records neither response nor surgery.")
     survival = block(document.get("survival"))
@@ -295,7 +297,7 @@ def _characteristic(part: Mapping[str, Any]) -> str:
     if part.get("median") is None:
         return "not available" + missing
     low, high = part["quartiles"]
-    return f"{given(part['median'])} ({given(low)} to {given(high)})" + missing
+    return f"{part['median']:.3g} ({low:.3g} to {high:.3g})" + missing
 
 
 def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -503,7 +505,37 @@ def _toxicity(document: Mapping[str, Any]) -> dict[str, Any] | None:
 def _grades(part: Mapping[str, Any]) -> list[str]:
     if "reason" in part:
         return [str(part["reason"]), *[""] * 6]
-    return [*(str(part["counts"][str(g)]) for g in range(6)), f"{_counted(part['grade_3_or_4'])}: {rate_text(part['grade_3_or_4'])}"]
+    cells = [str(part["counts"][str(g)]) for g in range(6)]
+    apart = part.get("grade_0_or_1_not_told_apart")
+    if apart:
+        cells[0] = f"{cells[0]} (and {apart} of 0 or 1)"
+    return [*cells, f"{_counted(part['grade_3_or_4'])}: {rate_text(part['grade_3_or_4'])}"]
+
+
+SCALES = {
+    "QL2": "global quality of life",
+    "PF2": "physical functioning",
+    "RF2": "role functioning",
+    "EF": "emotional functioning",
+    "CF": "cognitive functioning",
+    "SF": "social functioning",
+    "FA": "fatigue",
+    "NV": "nausea and vomiting",
+    "PA": "pain",
+    "DY": "dyspnoea",
+    "SL": "insomnia",
+    "AP": "appetite loss",
+    "CO": "constipation",
+    "DI": "diarrhoea",
+    "FI": "financial difficulties",
+    "summary": "summary score",
+}
+
+
+def _signed(value: float) -> str:
+    """A change in whole points, with its sign unless it is none."""
+    whole = round(value)
+    return "0" if whole == 0 else f"{whole:+d}".replace("-", "−")
 
 
 def _quality(document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -525,13 +557,14 @@ def _quality(document: Mapping[str, Any]) -> dict[str, Any] | None:
                 for v in maps(visits)
             ),
         ]
-        rows = [[scale, *(_score(block(block(v.get("scales")).get(scale))) for v in maps(visits))] for scale in scales]
+        rows = [[SCALES.get(scale, scale), *(_score(block(block(v.get("scales")).get(scale))) for v in maps(visits))] for scale in scales]
         section["tables"].append(
             {
                 "title": GROUPS.get(group, group).capitalize(),
                 "heads": heads,
                 "rows": rows,
-                "caption": "Mean of those who answered; in brackets the change of the same patients since baseline.",
+                "caption": "Mean of those who answered; in brackets the change of the same patients since baseline, with its interval. "
+                "High is good for functioning and quality of life, bad for symptoms.",
             }
         )
     return section
@@ -544,5 +577,5 @@ def _score(entry: Mapping[str, Any]) -> str:
     change = block(entry.get("change"))
     if change.get("mean") is None:
         return f"{mean:.0f}"
-    interval = f", {change['ci95'][0]:+.0f} to {change['ci95'][1]:+.0f}" if change.get("ci95") else ""
-    return f"{mean:.0f} ({change['mean']:+.0f}{interval})".replace("-", "−")
+    interval = f", {_signed(change['ci95'][0])} to {_signed(change['ci95'][1])}" if change.get("ci95") else ""
+    return f"{mean:.0f} ({_signed(change['mean'])}{interval})"

@@ -175,7 +175,7 @@ def forest(rows: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
 def waterfall(rows: Sequence[Mapping[str, Any]], name: str = "waterfall") -> str:
     """Best change of the sum of diameters of every patient, in order, coloured by best response."""
     with drawing(name):
-        figure = new_figure(320, margins_px=(64, 12, 14, 40))
+        figure = new_figure(320, margins_px=(64, 56, 14, 40))
         axes = figure.subplots()
         change = np.array([float(row["best_change_pct"]) for row in rows])
         codes = [str(row["response"]) for row in rows]
@@ -196,10 +196,10 @@ def waterfall(rows: Sequence[Mapping[str, Any]], name: str = "waterfall") -> str
             axes.annotate(
                 words,
                 (1.0, level),
-                xytext=(-2, 3),
+                xytext=(6, 0),
                 textcoords="offset points",
                 xycoords=("axes fraction", "data"),
-                ha="right",
+                va="center",
                 fontsize=10.5,
                 color=colour("muted"),
             )
