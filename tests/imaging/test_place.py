@@ -119,6 +119,13 @@ def test_a_cold_lesion_is_said() -> None:
     assert any("less than the mean" in one.sentence and not one.refuses for one in check_place(_study([cold])))
 
 
+def test_a_hot_region_without_a_role_is_said() -> None:
+    hot = replace(_region("primary"), name="X7", kind=RegionKind.OTHER)
+    assert any("'X7' holds" in one.sentence and "[roles]" in one.sentence for one in check_place(_study([hot])))
+    cold = replace(_region("primary", (0, 60, 60)), name="X8", kind=RegionKind.OTHER)
+    assert not any("X8" in one.sentence for one in check_place(_study([cold])))
+
+
 def _written(folder: Path, shift_mm: tuple[float, float, float]) -> Path:
     who = Identity("P-1", "Place^One", None, "F", 60, 70.0, 1.7, make_uid("place study"), T0, FRAME)
     study = _study([])

@@ -47,6 +47,8 @@ COARSE_MM = 8.0
 REACH_MM = 120.0
 LEAST_SHIFT_MM = 24.0
 """Smaller shifts are the business of registration."""
+HOT = 3.0
+"""Times the mean of an image from which a region without a role is named."""
 SAID, DISPLACED = 1.1, 1.3
 """Uptake at the best common place over that at the stated one: 1.0 in the digital patients, 1.25 to 1.6 for a shift of 32 mm."""
 
@@ -74,6 +76,7 @@ def check_place(study: Study) -> list[Misplaced]:
         for source in dict.fromkeys(r.source for r in study.regions):
             found += _displaced([r for r in study.regions if r.source == source], image)
         found += _cold(study.lesions(), image)
+        found += _hot([r for r in study.regions if r.kind is RegionKind.OTHER], image)
     return sorted(found, key=lambda one: not one.refuses)
 
 
@@ -195,19 +198,40 @@ def _coarse(image: Volume) -> tuple[Floats, Grid]:
     return blocks, Grid((shape[0], shape[1], shape[2]), affine, image.grid.frame_of_reference)
 
 
+def _mean(region: Region, image: Volume) -> float | None:
+    """Mean of an image in a region, None where the two do not meet."""
+    if region.grid.frame_of_reference != image.grid.frame_of_reference:
+        return None
+    box, weight = region_part(region, image.grid)
+    total = float(weight.sum(dtype=np.float64))
+    return float((image.array[box] * weight).sum(dtype=np.float64)) / total if total > 0 else None
+
+
+def _everywhere(image: Volume) -> float:
+    """Mean of an image where there is anything, 0 where there is nothing."""
+    positive = image.array[image.array > 0]
+    return float(positive.mean(dtype=np.float64)) if positive.size else 0.0
+
+
+def _hot(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
+    """Regions without a role that hold much: what they spill into others is corrected only once they are an organ or a lesion."""
+    everywhere = _everywhere(image)
+    said = []
+    for region in regions:
+        mean = _mean(region, image)
+        if everywhere > 0 and mean is not None and mean > HOT * everywhere:
+            what = f"{mean / everywhere:.1f} times the mean of the {image.nuclide} image, and is neither organ nor lesion"
+            said.append(Misplaced(f"Region {region.name!r} holds {what}: say what it is under [roles] in settings.toml.", False))
+    return said
+
+
 def _cold(lesions: Sequence[Region], image: Volume) -> list[Misplaced]:
     """Lesions that hold less than the mean of the image where there is any: said, since cold lesions exist."""
-    positive = image.array[image.array > 0]
-    if not positive.size:
-        return []
-    everywhere = float(positive.mean(dtype=np.float64))
+    everywhere = _everywhere(image)
     said = []
     for lesion in lesions:
-        if lesion.grid.frame_of_reference != image.grid.frame_of_reference:
-            continue
-        box, weight = region_part(lesion, image.grid)
-        total = float(weight.sum(dtype=np.float64))
-        if total > 0 and float((image.array[box] * weight).sum(dtype=np.float64)) / total < everywhere:
+        mean = _mean(lesion, image)
+        if mean is not None and mean < everywhere:
             where = f"less than the mean of the {image.nuclide} image"
             said.append(Misplaced(f"Lesion {lesion.name!r} holds {where}: cold, or not in its place.", False))
     return said
