@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import io
 import json
 import os
@@ -191,6 +193,19 @@ def test_admission_ends_with_time_with_another_token_and_on_leaving(tmp_path: Pa
     left = sessions.read(sessions.cookie(admitted, now=time.time() - 5))
     assert left is not None
     assert not left.admitted
+
+
+def test_a_cookie_of_the_first_version_finds_its_cases_and_admits_nobody(tmp_path: Path) -> None:
+    secret = Sessions(tmp_path, None)._secret
+    name = "a-session-of-0.1".replace(".", "-")
+    first = f"{name}.1.{hmac.new(secret, f'session:{name}.1'.encode(), hashlib.sha256).hexdigest()}"
+    open_to_all, by_token = Sessions(tmp_path, None).read(first), Sessions(tmp_path, TOKEN).read(first)
+    assert open_to_all is not None
+    assert open_to_all.admitted
+    assert by_token is not None
+    assert not by_token.admitted
+    assert by_token.owner == open_to_all.owner
+    assert Sessions(tmp_path, None).read(first[:-1] + "x") is None
 
 
 def test_leaving_shuts_the_page(tmp_path: Path, shared_folder: Path) -> None:

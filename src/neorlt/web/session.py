@@ -75,6 +75,8 @@ class Sessions:
     def read(self, cookie: str | None, now: float | None = None) -> Session | None:
         """The session of a cookie, or None where it is absent or was not signed here."""
         parts = (cookie or "").split(".")
+        if len(parts) == 3:
+            return self._read_first(*parts)
         if len(parts) != 5:
             return None
         name, admitted, issued, own, signature = parts
@@ -86,6 +88,12 @@ class Sessions:
         age = (time.time() if now is None else now) - (int(issued) if issued.isdigit() else 0)
         still = valid and admitted == "1" and -60.0 <= age <= self._seconds and int(issued) > self._left(name)
         return Session(name, admitted=still, known=True)
+
+    def _read_first(self, name: str, admitted: str, signature: str) -> Session | None:
+        """A cookie of version 0.1: it names its session, so that its cases are found; its admission is void."""
+        if not hmac.compare_digest(signature.encode(), self._sign("session", f"{name}.{admitted}").encode()):
+            return None
+        return Session(name, admitted=self._token is None, known=True)
 
     def log_out(self, session: Session) -> Session:
         """Withdraw the admission of a session, wherever its cookie went."""
