@@ -18,7 +18,7 @@ from neorlt.planning.decision.choice import choose
 from neorlt.planning.decision.course import Background, Paths, follow, hazard_ratio_for, residual_life_y
 from neorlt.planning.decision.decide import Settings, ceiling, decide, decision_sentences, eligibility, evaluate, with_unmodelled_sd
 from neorlt.planning.decision.document import decision_document
-from neorlt.planning.decision.gate import Verdict, open_gate
+from neorlt.planning.decision.gate import Verdict, assumed_facts, open_gate
 from neorlt.planning.decision.options import Kind, options_for
 from neorlt.planning.decision.rates import causes, draw_rates, gompertz, rate_table, resectability_table
 from neorlt.planning.patient import patient_from
@@ -393,3 +393,12 @@ def test_rates_belong_to_the_seed_and_nothing_else():
     a, b, c = draw_rates(50, 1), draw_rates(50, 1), draw_rates(50, 2)
     np.testing.assert_array_equal(a["p_operative_death"], b["p_operative_death"])
     assert np.any(a["p_operative_death"] != c["p_operative_death"])
+
+
+def test_what_is_taken_for_granted_is_said():
+    bare = patient_from({"id": "p", "baseline": {"age_y": 60}, "lesion": [{"id": "a", "site": "pancreas", "longest_diameter_mm": 30}]}, "test")
+    said = " ".join(assumed_facts(bare))
+    assert all(word in said for word in ("Ki-67", "Sex", "vessel", "part of the pancreas", "Performance status", "functioning"))
+    assert decide(bare, n_draws=200, max_draws=200).best.kind in Kind
+    known = make({"performance_status": 1}, {"vessels": [{"name": "SMV", "contact_deg": 10}]})
+    assert assumed_facts(known) == []

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from neorlt.clinic.vessels import is_head
 from neorlt.core.errors import InputError
 from neorlt.planning.decision import before
 from neorlt.planning.decision.course import Background, Paths, hazard_ratio_for
-from neorlt.planning.decision.gate import Gate, Verdict, patient_facts
+from neorlt.planning.decision.gate import Gate, Verdict, lies_in_head, patient_facts
 from neorlt.planning.decision.options import Kind, Option
 from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz
 from neorlt.planning.patient import Patient
@@ -145,7 +144,7 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     lesion = patient.lesions[patient.followed]
     size = lesion.longest_diameter_mm
     ki67 = patient.ki67_pct or ASSUMED_KI67_PCT
-    head = bool(patient.primary is not None and is_head(lesion.site)) if patient.primary is not None else False
+    head = patient.primary is not None and lies_in_head(lesion.site)
     spread = facts["n_liver"] or facts["extrahepatic"]
     touched = bool(facts["touched"])
     removable = not facts["extrahepatic"] and (facts["n_liver"] or 0) <= 3

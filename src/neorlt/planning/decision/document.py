@@ -16,6 +16,7 @@ from neorlt.planning.decision.decide import (
     eligibility,
     with_unmodelled_sd,
 )
+from neorlt.planning.decision.gate import assumed_facts
 from neorlt.planning.decision.rates import rate_table, resectability_table
 from neorlt.planning.decision.value import effects_of, evpi, evppi, flips
 
@@ -105,6 +106,7 @@ def decision_document(decision: Decision, *, with_value: bool = True) -> dict[st
         "price_of_mildest_months": 12 * choice.price_of_mildest,
         "criterion": settings.criterion, "delta_months": settings.delta_months, "discount_per_year": settings.discount,
         "rule": RULE.format(delta=settings.delta_months), "meaning": WHAT_A_DRAW_IS, "does_not_matter": NOT_MATTERING,
+        "assumed": assumed_facts(decision.inputs.world.patient),
         "n_draws": decision.inputs.world.n_draws, "seed": decision.inputs.world.seed,
         "ceiling": ceiling(decision), "flips": [], "evppi": [], "evpi": None,
         "unmodelled_sd": _by_sd(decision), "face_validity": face_validity(), "resectability": _resectability(),

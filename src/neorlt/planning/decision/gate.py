@@ -195,9 +195,34 @@ def _classes(primary: Lesion) -> tuple[Resectability, Resectability]:
         irregular, occluded, rebuilt = (
             np.array([unknown if (flag := getattr(vessel, name)) is None else flag for vessel in primary.vessels], bool)
             for name, unknown in (("irregular", worse), ("occluded", False), ("reconstructible", not worse)))
-        return Resectability(int(resectability_code(codes, degrees, irregular, occluded, rebuilt, head=is_head(primary.site))))
+        return Resectability(int(resectability_code(codes, degrees, irregular, occluded, rebuilt, head=lies_in_head(primary.site))))
 
     return read(False), read(True)
+
+
+def lies_in_head(site: str) -> bool:
+    """Whether a tumour of the pancreas lies in the head; a part that is not named is taken as the head, whose operation harms more."""
+    named = any(word in site.lower() for word in ("head", "uncinate", "neck", "body", "tail"))
+    return is_head(site) if named else True
+
+
+def assumed_facts(patient: Patient) -> list[str]:
+    """What the course takes for granted because it is not known, in sentences."""
+    primary = patient.primary
+    found = []
+    if patient.ki67_pct is None:
+        found.append("Ki-67 is not known: 5 % is assumed.")
+    if patient.sex is None:
+        found.append("Sex is not known: background mortality is the mean of both.")
+    if primary is not None and not primary.vessels:
+        found.append("No vessel is named: the tumour is taken to touch none.")
+    if primary is not None and not any(word in primary.site.lower() for word in ("head", "uncinate", "neck", "body", "tail")):
+        found.append("The part of the pancreas is not named: the head is assumed, whose operation harms more.")
+    for name, words in (("performance_status", "Performance status is not known: 0 is assumed."),
+                        ("functioning", "Whether the tumour is functioning is not known: it is taken not to be.")):
+        if getattr(patient, name) is None:
+            found.append(words)
+    return found
 
 
 def _number(value: int | None) -> float | None:

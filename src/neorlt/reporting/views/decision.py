@@ -69,6 +69,7 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
         "sentences": [prose(text) for text in texts(decision.get("sentences"))],
         "eligibility": [prose(text) for text in texts(decision.get("eligibility"))],
         "gate_leads": any("not eligible" in text and not text.startswith("Observing") for text in texts(decision.get("eligibility"))[:1]),
+        "assumed": " ".join(prose(text) for text in texts(decision.get("assumed"))),
         "heads": HEADS, "body": body, "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
         "flip_heads": ["Assumption", "Now", "Turns at", "Best then", "Chance of lying beyond"],
         "flips": [[f"{row.get('quantity')} {row.get('unit') or ''}".strip(), number(row.get("from")) or "–", number(row.get("to")) or "–",
