@@ -396,7 +396,8 @@ def test_rates_belong_to_the_seed_and_nothing_else():
 
 
 def test_what_is_taken_for_granted_is_said():
-    bare = patient_from({"id": "p", "baseline": {"age_y": 60}, "lesion": [{"id": "a", "site": "pancreas", "longest_diameter_mm": 30}]}, "test")
+    lesion = {"id": "a", "site": "pancreas", "longest_diameter_mm": 30}
+    bare = patient_from({"id": "p", "baseline": {"age_y": 60}, "lesion": [lesion]}, "test")
     said = " ".join(assumed_facts(bare))
     assert all(word in said for word in ("Ki-67", "Sex", "vessel", "part of the pancreas", "Performance status", "functioning"))
     assert decide(bare, n_draws=200, max_draws=200).best.kind in Kind
