@@ -186,7 +186,7 @@ def counts_at_points(nodes: NDArray[np.float32], z: Floats) -> Floats:
     return np.asarray(np.exp(np.matmul(luck.slope_weights(z), np.log(np.maximum(nodes, 1e-12)))))
 
 
-RULE = 32
+RULE = 64
 """One in so many points of luck is asked the label's rule on counts."""
 
 

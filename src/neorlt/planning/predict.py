@@ -33,7 +33,7 @@ from neorlt.response.timing import one_month_more
 __all__ = ["ASSUMED_KI67_PCT", "World", "build_world", "compare", "predict", "primary_index", "to_kidney_limit"]
 
 READOUT_STEP_WEEKS = 4.0
-SHOWN, COUNTED = 2, 4
+SHOWN, COUNTED = 4, 8
 """One in so many points of luck is taken for quantiles of a read-out, and for a pathologist's count of Ki-67."""
 WEEKS_AFTER_SURGERY = 13.0
 """How long blood counts are followed after surgery."""

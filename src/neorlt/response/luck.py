@@ -26,7 +26,7 @@ GROWTH_NODES = np.array([-2.0, 0.0, 2.0])
 N_NODES = len(ALPHA_NODES) * len(GROWTH_NODES)
 FAR = 3.2
 """Deviations beyond this are taken as this (one in 700 lesions)."""
-N_POINTS = 64
+N_POINTS = 128
 """Points of luck within every draw of the parameters."""
 
 
