@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
@@ -198,3 +200,35 @@ def test_uniformity_finds_a_bias_and_spares_uniform_ranks():
     rng = np.random.default_rng(0)
     assert ranks.uniformity({"x": rng.integers(0, 100, 400).tolist()})["uniform"]
     assert not ranks.uniformity({"x": np.clip(rng.integers(0, 100, 400) + 15, 0, 99).tolist()})["uniform"]
+
+
+@settings(max_examples=8, deadline=None)
+@given(share=st.floats(0.05, 0.95), dose=st.floats(5.0, 60.0))
+def test_a_cycle_in_two_parts_at_one_instant_is_one_cycle(share, dose):
+    parameters, lesion = draw_parameters(32, 4), LesionArrays(volume_ml=[20.0], ki67_pct=[6.0])
+
+    def volume(doses: list[float], weeks: list[float]) -> np.ndarray:
+        given_gy = np.zeros((1, 1, len(doses), 2), np.float32)
+        given_gy[0, 0, :, 0] = doses
+        plan = ScheduleArrays(np.asarray(weeks), given_gy, np.full((1, 1, 2), 86.0), np.array([24.0, 48.0]))
+        return simulate(parameters, lesion, plan).relative_volume
+
+    whole = volume([dose, dose], [0.0, 8.0])
+    parts = volume([dose, share * dose, (1 - share) * dose], [0.0, 8.0, 8.0])
+    np.testing.assert_allclose(parts, whole, rtol=2e-4)
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(4)))
+def test_the_order_of_lesions_moves_no_lesion(order):
+    parameters = draw_parameters(32, 4)
+    size, ki67, doses = np.array([5.0, 20.0, 40.0, 80.0]), np.array([2.0, 6.0, 12.0, 25.0]), np.array([60.0, 30.0, 20.0, 10.0])
+
+    def volume(index: list[int]) -> np.ndarray:
+        given_gy = np.zeros((1, 4, 4, 2), np.float32)
+        given_gy[0, :, :, 0] = doses[index, None]
+        plan = ScheduleArrays(np.array([0.0, 8.0, 16.0, 24.0]), given_gy, np.full((1, 4, 2), 86.0), np.array([36.0]))
+        lesions = LesionArrays(volume_ml=size[index], ki67_pct=ki67[index], origin=np.array([0, 1, 2, 0])[index])
+        return simulate(parameters, lesions, plan).relative_volume
+
+    np.testing.assert_allclose(volume(list(order)), volume([0, 1, 2, 3])[:, list(order)], rtol=1e-5)

@@ -23,7 +23,7 @@ def main() -> None:
         manifest[name] = {
             "sha256": hashlib.sha256((DATA / name).read_bytes()).hexdigest(),
             "made_by": "neorlt calibrate --out DIR; python tools/response/ship_posterior.py DIR",
-            "source": "fitted to lesions.json (Jahn 2021, figure 7A) with the priors of priors.json", "licence": "Apache-2.0",
+            "source": "fitted to the terms marked fit in data/evidence with the priors of priors.json", "licence": "Apache-2.0",
         }
     (DATA / "MANIFEST.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
