@@ -437,3 +437,9 @@ def test_a_margin_that_was_not_stated_is_not_a_positive_one(tmp_path: Path) -> N
     )
     rate = (surgery(cohort) or {})["rlt"]["r0_of_enrolled"]
     assert (rate["events"], rate["total"], rate["missing"]) == (1, 2, 1)
+
+
+def test_an_unknown_version_of_ctcae_is_refused_before_anything_is_written(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"4\.03, 5\.0, 6\.0"):
+        cohort_command(table, tmp_path / "out", ctcae_version="9")
+    assert not (tmp_path / "out").exists()

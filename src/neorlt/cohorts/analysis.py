@@ -16,6 +16,7 @@ from neorlt.cohorts.quality import quality
 from neorlt.cohorts.survival import CumulativeIncidence, KaplanMeier
 from neorlt.cohorts.toxicity import toxicity
 from neorlt.core.errors import InputError
+from neorlt.core.progress import track
 
 NEEDS = {
     "response": "sum_before_mm and fu1_date, fu1_sum_mm",
@@ -65,6 +66,7 @@ def analyse(
     A part whose columns are missing is None, with the reason under ``reasons``. ``curves``, ``swimmers`` and ``flow`` hold what
     the figures of the report show.
     """
+    ctcae.version_name(ctcae_version)  # refuse an unknown version before anything is computed
     warnings, reasons = list(cohort.warnings), {}
     parts: dict[str, Callable[[], dict[str, Any] | None]] = {
         "response": lambda: rates.response(cohort, confirm=confirm, stable_weeks=stable_weeks),
@@ -83,7 +85,7 @@ def analyse(
         "flow": flow(cohort),
         "table_one": table_one(cohort),
     }
-    for name, make in parts.items():
+    for name, make in track(list(parts.items()), "Analysing the table"):
         try:
             document[name] = make()
         except InputError as error:
