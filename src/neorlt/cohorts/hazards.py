@@ -19,6 +19,8 @@ from neorlt.cohorts.survival import Z95, Floats, checked_times
 from neorlt.core.errors import InputError
 
 Ties = Literal["efron", "breslow"]
+VAGUE = 50.0
+"""Standard error of a coefficient (per standard deviation) above which the data say nothing of it."""
 SEPARATED = "leave it out or merge its groups"
 
 
@@ -249,6 +251,8 @@ def cox(
         raise InputError("a covariate separates the events, or nearly", found=", ".join(names), remedy=SEPARATED)
     value, _, information = now
     inverse = np.linalg.inv(information)
+    if not float(np.max(np.diag(inverse))) < VAGUE**2:
+        raise InputError("a covariate separates the events, or nearly", found=", ".join(names), remedy=SEPARATED)
     if weights is not None or cluster is not None or robust:
         scores = _score_residuals(data, beta, ties) * data.weight[:, None]
         if cluster is not None:
