@@ -106,3 +106,17 @@ def test_every_value_with_doubt_has_median_interval_mean_and_sd(document):
     row = document.as_json()["schemes"][0]
     for key in ("diameter_change_pct", "kidney_bed_gy", "kidney_dose_gy", "stroma_pct"):
         assert {"median", "ci90", "mean", "sd"} <= set(row[key]), key
+
+
+def test_report_tables_and_fhir_are_views_of_the_document(document, tmp_path):
+    """With a real document, not a double: every view reads what is there, and what one number says no other says otherwise."""
+    from neorlt.planning.exports import write_steps
+    from neorlt.reporting.fhir import fhir_bundle
+    from neorlt.reporting.report import render_report
+
+    content = read_plan(document.text).as_json()
+    page = render_report(content)
+    for row in content["schemes"]:
+        assert row["name"] in page
+    assert write_steps(content, tmp_path / "steps") and len(fhir_bundle(content)["entry"]) > 3
+    assert content == document.as_json()
