@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from neorlt.core.errors import InputError
 from neorlt.core.manifest import to_json
 from neorlt.planning.benefit import FEATURES, benefit_document, benefit_of, dose_per_gbq, sobol_indices, who_benefits
 from neorlt.planning.scheme import parse_scheme
@@ -63,3 +64,10 @@ def test_document():
     to_json(document)
     assert [row["feature"] for row in document["features"]] == [feature[0] for feature in FEATURES]
     assert document["answer"]["sentences"] and document["assumptions"]
+
+
+def test_a_value_that_is_no_number_is_refused_before_any_index():
+    """SALib 1.6 answers zeros, plus or minus zero, for every feature where one output is NaN, and says nothing."""
+    pytest.importorskip("SALib")
+    with pytest.raises(InputError, match="no number for some patients"):
+        sobol_indices(lambda x: np.where(np.arange(len(x)) == 3, np.nan, x[:, 0]), [[0.0, 1.0], [0.0, 1.0]], n_base=64)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neorlt.clinic.vessels import Resectability, resectability_code, vessel_codes
 from neorlt.core.draws import generator
-from neorlt.core.errors import MissingExtraError
+from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.labels import Label
 from neorlt.documents.patient import sphere_volume_ml
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
@@ -90,6 +90,11 @@ def sobol_indices(benefit: Any, bounds: Any, n_base: int = N_BASE, seed: int = 1
     sample = np.asarray(sampling.sample(problem, n_base, calc_second_order=False, seed=seed))
     values = np.asarray(benefit(sample), float)
     values = values[:, None] if values.ndim == 1 else values
+    if not np.isfinite(values).all():
+        # One value that is no number makes SALib 1.6 answer zeros, plus or minus zero, for every feature, without a word.
+        raise InputError("the benefit is no number for some patients", expected="finite values",
+                         found=f"{int((~np.isfinite(values)).any(axis=1).sum())} of {len(values)} patients",
+                         remedy="check the scheme and the ranges; no index is computed from the rest")
     first, total = [], []
     for column in values.T:
         if np.ptp(column) < 1e-12:

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.trials.designs import after_two_stages, predictive, safety, simon, single_stage, survival, two_arm
 from neorlt.trials.designs import group_sequential as gs
-from neorlt.trials.designs import predictive, safety, simon, single_stage, survival, two_arm
 
 
 def _simon(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> dict[str, Any]:
-    return simon.simon(p0, p1, alpha, beta).as_json()
+    found = simon.simon(p0, p1, alpha, beta)
+    estimates = {name: after_two_stages.estimates_document(design, p0, p1)
+                 for name, design in (("optimal", found.optimal), ("minimax", found.minimax))}
+    return {**found.as_json(), "estimates": estimates}
 
 
 def _exact(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.2) -> dict[str, Any]:
