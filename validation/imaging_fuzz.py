@@ -13,10 +13,10 @@ CASES = 10_000
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main() -> int:
+def main(cases: int = CASES, out: Path = ROOT / "docs" / "fuzz.md") -> int:
     """Run all cases and write the report; 1 where one failed."""
     fuzz = runpy.run_path(str(ROOT / "tests" / "dicom" / "test_fuzz.py"), run_name="fuzz")
-    return int(fuzz["main"](CASES, ROOT / "docs" / "fuzz.md"))
+    return int(fuzz["main"](cases, out))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""Each long proof of ``validation/`` runs with a tiny number, so that none is found broken only when it is needed.
+
+What it says of so few cases is not judged; that it runs to its end, writes its result and writes nothing else is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).resolve().parents[2] / "validation"
+TINY: dict[str, dict] = {
+    "dosimetry_coverage": {"set": {"N_PATIENTS": 3, "N_DRAWS": 50, "SCHEDULES": {"2": (24.0, 96.0), "3": (4.0, 24.0, 96.0)}},
+                           "writes": "validation/dosimetry_coverage.json"},
+    "dosimetry_few_points": {"argv": ["--truths", "2"], "writes": "validation/dosimetry_few_points.json"},
+    "dosimetry_single_time_point": {"set": {"TIMES_H": (96.0,)}, "inner": {"coverage": {"N_PATIENTS": 3, "N_DRAWS": 50}},
+                                    "writes": "docs/images/single-time-point.svg"},
+    "dosimetry_example": {"call": {"seeds": (0,)}, "writes": "validation/dosimetry_example.json"},
+    "evidence_pooling_by_k": {"argv": ["--runs", "1"], "root": True},
+    "evidence_pooling_coverage": {"set": {"N_RUNS": 5, "N_CHECKED": 1, "TAUS": (0.5,), "RATES": (0.5,)},
+                                  "writes": "validation/evidence_pooling_coverage.json"},
+    "imaging_contours": {"call": {"seeds": 1}, "writes": "validation/imaging_contours.json"},
+    "nuclides_interfaces": {"argv": ["--histories", "2000"], "writes": "validation/nuclides_interfaces.json"},
+    "response_book": {"set": {"N_DRAWS": 50, "N_REPLICATES": 2}, "writes": "src/neorlt/data/validation.json"},
+    "response_sbc": {"set": {"N_REPLICATES": 1}, "writes": "validation/response_sbc.json"},
+    "imaging_fuzz": {"call": {"cases": 3, "out": lambda folder: folder / "fuzz.md"}, "writes": "fuzz.md", "root": True},
+}
+NEEDS = {"nuclides_interfaces": "pyradmc", "response_sbc": "numpyro"}
+
+
+def load(name: str, folder: Path) -> ModuleType:
+    """A proof as a module that believes to lie in ``folder``."""
+    for path in HERE.glob("*"):
+        if path.suffix in (".py", ".json", ".csv"):
+            shutil.copy(path, folder)
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_proof_is_here():
+    assert set(TINY) == {path.stem for path in HERE.glob("*.py") if path.name != "run.py"}
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_a_proof_runs_with_a_tiny_number(name, tmp_path, monkeypatch):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    how = TINY[name]
+    folder = tmp_path / "validation"
+    for part in ("validation", "docs/images", "src/neorlt/data", "src/neorlt/evidence/data"):
+        (tmp_path / part).mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "argv", [name, *how.get("argv", [])])
+    module = load(name, folder)
+    for key, value in how.get("set", {}).items():
+        assert hasattr(module, key), f"{name} has no {key} any more"
+        monkeypatch.setattr(module, key, value)
+    for inner, values in how.get("inner", {}).items():
+        for key, value in values.items():
+            monkeypatch.setattr(getattr(module, inner), key, value)
+    if "root" in how:
+        monkeypatch.setattr(module, "ROOT", HERE.parent)
+    before = {path: path.stat().st_mtime_ns for path in HERE.glob("*")}
+    call = {key: value(tmp_path) if callable(value) else value for key, value in how.get("call", {}).items()}
+    main = module.main if hasattr(module, "main") else module.run_validation
+    status = main(**call)
+    assert isinstance(status, list) or status in (0, 1)
+    written = tmp_path / how["writes"] if how.get("writes") else None
+    if written is not None and written.suffix == ".json":
+        json.dumps(json.loads(written.read_text()), allow_nan=False)
+    assert written is None or written.stat().st_size > 0
+    assert {path: path.stat().st_mtime_ns for path in HERE.glob("*")} == before
