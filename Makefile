@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test system lint audit-online bench docs site validate wheel lock hooks clean
+.PHONY: demo test system lint audit-online bench docs site validate mutants locks wheel lock hooks clean
 
 # One stamp a set of packages: base for the demo, all for tests and development.
 $(VENV)/base.stamp: requirements.lock pyproject.toml
@@ -30,6 +30,7 @@ lint: $(VENV)/dev.stamp  ## style, types, import table, table hashes
 	$(BIN)/mypy
 	$(BIN)/python tools/import_contracts.py --check
 	$(BIN)/python tools/make_docs.py --check
+	$(BIN)/python tools/reachable.py
 	$(BIN)/lint-imports
 	$(BIN)/python tools/hash_tables.py --check
 	$(BIN)/python tools/audit_dependencies.py
@@ -51,6 +52,12 @@ bench: $(VENV)/dev.stamp  ## time, peak memory and growth, each beside its basel
 validate: $(VENV)/dev.stamp  ## the long proofs; their results are committed
 	$(BIN)/python -m pytest -q -m slow tests
 	$(BIN)/python validation/run.py
+
+mutants: $(VENV)/dev.stamp  ## planted faults, each to be found by its tests; the report is committed
+	$(BIN)/python tools/mutants.py
+
+locks:  ## both locks resolve with the pip of Debian 12 and of Python 3.11, every hash right
+	tools/check_locks.sh $(PYTHON)
 
 system:  ## Debian packages that some tests need (see system-packages.txt)
 	tools/install_system_packages.sh system-packages.txt

@@ -1,7 +1,7 @@
 """Definitions that no door reaches, and dependencies that nothing imports.
 
-A public definition of a room is reached when a command, the page, a proof of ``validation/``, a tool, or the code of something reached
-names it. What is wanted but has
+A public definition of a room is reached when a command, the page, the room's own ``__init__`` (what it offers to Python), a proof of
+``validation/``, a tool, or the code of something reached names it. What is wanted but has
 no door yet stands in ``tools/pending_doors.toml`` with the capability that will open it; a new one that stands nowhere is refused, and
 so is a row whose definition is gone or has a door by now.
 """
@@ -38,6 +38,8 @@ def words(node: ast.AST) -> set[str]:
             found.add(part.attr)
         elif isinstance(part, ast.alias):
             found.add(part.name.rpartition(".")[2])
+        elif isinstance(part, ast.JoinedStr) and isinstance(part.values[0], ast.Constant):
+            found.add(f"{part.values[0].value}*")  # getattr(rules, f"grade_{term}")
         elif isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.isidentifier():
             found.add(part.value)
     return found
@@ -60,6 +62,8 @@ def unreached() -> list[str]:
         for node in tree.body:
             if isinstance(node, Definition):
                 definitions[node.name].append((module, words(node)))
+            elif is_checking(node) and path.name == "__init__.py":
+                roots |= words(node)
             elif not is_checking(node) and not isinstance(node, ast.Import | ast.ImportFrom) and "__all__" not in words(node):
                 rest |= words(node)
         body[module] = rest
@@ -75,6 +79,8 @@ def unreached() -> list[str]:
         if name in reached:
             continue
         reached.add(name)
+        if name.endswith("_*") and name[:-1].isidentifier():
+            waiting |= {other for other in definitions if other.startswith(name[:-1])} - reached
         for module, inner in definitions.get(name, ()):
             waiting |= inner - reached
             if module not in loaded:
@@ -108,7 +114,8 @@ def main() -> int:
     found, unused = unreached(), unused_dependencies()
     faults = [f"{name}: no door reaches it; give it one, remove it, or name its capability in tools/pending_doors.toml"
               for name in found if name not in rows]
-    faults += [f"{name}: stands in tools/pending_doors.toml, but has a door or is gone: take the row out" for name in rows if name not in found]
+    faults += [f"{name}: stands in tools/pending_doors.toml, but has a door or is gone: take the row out"
+               for name in rows if name not in found]
     faults += [f"{name}: a dependency that nothing imports; use it or take it out" for name in unused if name not in wanted]
     faults += [f"{name}: stands in tools/pending_doors.toml, but is imported or not declared" for name in wanted if name not in unused]
     if "--list" in sys.argv:
