@@ -24,7 +24,8 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 def run_tests(tests: str, source: Path) -> tuple[int, str]:
     """Status of pytest and the first test that failed, with this source."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-m", "not slow", *tests.split()]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-m", "not slow"]
+    command = [sys.executable, "-m", "pytest", *options, *tests.split()]
     environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     found = FAILED.search(done.stdout)
