@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neorlt.clinic.vessels import Resectability, Vessel, VesselContact, classify_resectability, resectability_code, vessel_codes
+from neorlt.clinic.vessels import Resectability, Vessel, VesselContact, classify_resectability, is_head, resectability_code, vessel_codes
 from neorlt.core.errors import InputError
 
 R, B, LA = Resectability.RESECTABLE, Resectability.BORDERLINE, Resectability.LOCALLY_ADVANCED
@@ -86,3 +86,10 @@ def test_bad_input_is_named() -> None:
         classify_resectability("liver", [])
     with pytest.raises(InputError, match="do not fit"):
         resectability_code([0, 1], np.zeros((4, 3)))
+
+
+def test_an_occluded_vessel_is_involved_whatever_its_contact_and_the_neck_is_head():
+    closed = [VesselContact("SMA", 0.0, occluded=True)]
+    assert classify_resectability("pancreas-head", closed) is Resectability.LOCALLY_ADVANCED
+    assert classify_resectability("pancreas-head", [VesselContact("IVC", 0.0, occluded=True)]) is Resectability.BORDERLINE
+    assert is_head("pancreas-neck") and not is_head("pancreas-tail")

@@ -26,7 +26,8 @@ def test_the_book_of_the_response_model_is_of_this_model():
     now = book.stamp()
     moved = [key for key, value in now["tables"].items() if written["stamp"]["tables"].get(key) != value]
     assert written["stamp"] == now, f"stale ({moved or 'data sets'}): " + REMEDY.format(name="response_book")
-    assert {row["name"] for row in written["results"]} == {path.stem.removeprefix("response_") for path in book.data_sets()}
+    sets = {path.stem.removeprefix("response_"): json.loads(path.read_text()) for path in (ROOT / "validation").glob("response_*.json")}
+    assert {name for name, held in sets.items() if "check" in held} <= {row["name"] for row in written["results"]}
 
 
 def test_pooled_coverage_is_of_these_methods():
