@@ -54,3 +54,4 @@ def test_images_alone_make_a_patient_whose_laboratory_is_unknown():
     found = merge_patient(None, Study("hash", (CT,), (), weight_kg=61.0), [ImageLesion("primary", 47.0, 45.0, 20.0)])
     assert (found.patient.id, found.patient.weight_kg, found.patient.platelets_e9_per_l) == ("hash", 61.0, None)
     assert found.patient.lesions[0].volume_ml == pytest.approx(47.0)
+    assert found.patient.functioning is None and found.patient.prior_chemotherapy is None

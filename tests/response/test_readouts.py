@@ -28,6 +28,8 @@ def test_recist_classes_add_up_and_follow_the_rule():
     found = readouts.recist_probabilities(out, lesion)
     assert [float(found[name][0, 1]) for name in ("CR", "PR", "SD", "PD")] == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3])
     assert float(readouts.objective_response(out, lesion)[0, 1]) == pytest.approx(1 / 3)
+    gone = outcome([[[30, 0]], [[30, 30]]], [0, 12], n_replicates=2)
+    assert float(readouts.objective_response(gone, lesion)[0, 1]) == pytest.approx(1 / 2)
 
 
 def test_progression_counts_from_the_nadir():
