@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from neorlt.phantoms.example import write_example
+
+# How long an example takes says something of the machine, nothing of the code: cost stands in benchmarks/.
+settings.register_profile("neorlt", deadline=None)
+settings.load_profile("neorlt")
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,9 @@ def test_lognormal_draws_have_the_stated_median_and_spread():
 
 def test_summary_is_the_central_90_percent():
     interval = summarise(np.arange(101.0))
-    assert interval.as_json() == {"median": 50.0, "ci90": [5.0, 95.0]}
+    shown = interval.as_json()
+    assert (shown["median"], shown["ci90"], shown["mean"]) == (50.0, [5.0, 95.0], 50.0)
+    assert shown["sd"] == pytest.approx(850.0**0.5)  # of 0 … 100: (101² − 1) / 12 = 850
     with pytest.raises(ValueError, match="finite"):
         summarise([1.0, np.nan])
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from neorlt.cohorts.cohort import Cohort
     from neorlt.cohorts.hazards import Cox, cox
     from neorlt.cohorts.reading import read_cohort
-from neorlt.cohorts.survival import KaplanMeier, kaplan_meier, logrank, reverse_kaplan_meier
+    from neorlt.cohorts.survival import KaplanMeier, kaplan_meier, logrank, reverse_kaplan_meier
 
 __all__ = [
     "Cohort",
