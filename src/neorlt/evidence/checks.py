@@ -15,6 +15,15 @@ WITH_FRACTIONS = ("surgery", "toxicity", "vessel_involvement", "liver_metastases
 PARTS_OF = (("n_pannet", "n_total"), ("n_operated", "n_total"), ("n_r0", "n_operated"), ("n_r1", "n_operated"))
 LARGEST = {"activity_per_cycle_gbq": 20.0, "activity_per_cycle_gbq_per_m2": 20.0, "cumulative_activity_gbq": 200.0}
 """Activities above these are in another unit (MBq, mCi), or a typing error."""
+OF_PARTS = ("response", "vessel_involvement", "grade_change", "liver_metastases", "toxicity", "surgery", "survival")
+"""Fields that hold several named values; words stand under ``text``."""
+PAIRS = (
+    ("vessel_involvement", "became_resectable", "all"), ("vessel_involvement", "downstaged"), ("grade_change", "lower_after"),
+    ("liver_metastases", "regressed"), ("toxicity", "g3_4"), ("toxicity", "g3_4_any"), ("surgery", "fistula"),
+    ("surgery", "pancreatic_fistula", "rlt"), ("surgery", "pancreatic_fistula", "upfront"),
+    ("surgery", "nodal_metastases", "rlt"), ("surgery", "nodal_metastases", "upfront"), ("surgery", "complications_severe"),
+)  # fmt: skip
+"""Places that are counted: each holds ``[events, patients]``, or nothing."""
 _RANGES = ("weeks", "months", "years", "ci95", "range", "iqr", "ci")
 
 
@@ -26,8 +35,14 @@ def check_fields(fields: Mapping[str, Any], where: str = "the extraction") -> No
             evaluated, a percentage outside 0 to 100, an activity in another unit, a date that does not exist.
 
     """
+    for place in PAIRS:
+        _check_pair(fields, place, where)
     for key, value in fields.items():
         here = f"{where}, {key}"
+        if key in OF_PARTS and value is not None and not isinstance(value, Mapping):
+            example = '{"n_evaluable": 31, "cr_or_pr": 18}' if key == "response" else '{"text": "as printed"}'
+            raise InputError("a field of several values is not written as such", expected=f"as in {example}", found=repr(value),
+                             where=here, remedy='name each value, and write words under "text"')  # fmt: skip
         if key in COUNTS:
             _check_count(value, here)
         _check_numbers(key, value, here)
@@ -42,9 +57,88 @@ def check_fields(fields: Mapping[str, Any], where: str = "the extraction") -> No
         raise InputError(
             "R0 and R1 are more than were operated", found=f"{r0} + {r1} of {operated}", where=where, remedy="correct the extraction"
         )
+    _check_compared(fields.get("grade_change"), f"{where}, grade_change")
+    _check_size(fields.get("primary_size_mm"), f"{where}, primary_size_mm")
+    _check_ratios(fields.get("survival"), f"{where}, survival")
     response = fields.get("response")
     if isinstance(response, Mapping):
         _check_response(response, fields.get("n_total"), where)
+
+
+def sound(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that can be, each taken alone: one that was stored before a check existed must not bar its own correction."""
+    kept = {}
+    for name, value in fields.items():
+        try:
+            check_fields({name: value})
+        except InputError:
+            continue
+        kept[name] = value
+    return kept
+
+
+def _check_pair(fields: Mapping[str, Any], place: tuple[str, ...], where: str) -> None:
+    """What is counted at a place: two whole numbers, or nothing; text there would be left out of a pool in silence."""
+    value: Any = fields
+    for depth, key in enumerate(place):
+        if not isinstance(value, Mapping):
+            # Words instead of arms ("no other differences") are no counts; became_resectable is always by group.
+            if depth > 1 and value is not None:
+                raise InputError(
+                    f"{place[-2]} is not written by group",
+                    expected=f'as in {{"{key}": [3, 12]}}',
+                    found=repr(value),
+                    where=f"{where}, {', '.join(place[:-1])}",
+                    remedy="name the group, then events and patients",
+                )
+            return
+        value = value.get(key)
+    if value is not None and not (isinstance(value, list) and len(value) == 2 and all(type(item) is int for item in value)):
+        raise InputError(
+            "events and patients are not two whole numbers",
+            expected="[events, patients], as in [3, 12]",
+            found=repr(value),
+            where=f"{where}, {', '.join(place)}",
+            remedy="give both counts, or leave the value out",
+        )
+
+
+def _check_compared(change: Any, where: str) -> None:
+    compared = change.get("pre_vs_post") if isinstance(change, Mapping) else None
+    if compared is None:
+        return
+    if not isinstance(compared, Mapping):
+        raise InputError("grades before and after are not counts", expected='as in {"concordant": 13, "higher_after": 5, "lower_after": 2}',
+                         found=repr(compared), where=where, remedy="give the patients of each")  # fmt: skip
+    for key, value in compared.items():
+        if value is None:
+            raise InputError("a count is missing, so that the sum is not known", where=f"{where}, {key}", remedy="leave pre_vs_post out")
+        _check_count(value, f"{where}, {key}")
+
+
+def _check_size(size: Any, where: str) -> None:
+    if not isinstance(size, Mapping):
+        return
+    for key in ("before", "after"):
+        value = size.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1000):
+            raise InputError("a size that cannot be", expected="mm, above 0", found=repr(value), where=f"{where}, {key}", remedy="give mm")
+
+
+def _check_ratios(survival: Any, where: str) -> None:
+    for name, entry in survival.items() if isinstance(survival, Mapping) else ():
+        ratio = entry.get("hr") if isinstance(entry, Mapping) else None
+        if ratio is None:
+            continue
+        interval = entry.get("hr_ci95")
+        limits = [item for item in interval if item is not None] if isinstance(interval, list) else []
+        numbers = all(isinstance(item, int | float) and not isinstance(item, bool) for item in (ratio, *limits))
+        if (interval is not None and (not isinstance(interval, list) or len(interval) != 2)) or not numbers or ratio <= 0:
+            raise InputError("a hazard ratio is not a number with two limits", expected='as in {"hr": 0.67, "hr_ci95": [0.48, 0.95]}',
+                             found=f"{ratio!r}, {interval!r}", where=f"{where}, {name}", remedy="give it as printed")  # fmt: skip
+        if len(limits) == 2 and not 0 < limits[0] <= ratio <= limits[1]:
+            raise InputError("a hazard ratio outside its interval", found=f"{ratio} ({limits[0]} to {limits[1]})",
+                             where=f"{where}, {name}", remedy="check the printed numbers")  # fmt: skip
 
 
 def _check_response(response: Mapping[str, Any], total: Any, where: str) -> None:
@@ -68,6 +162,14 @@ def _check_count(value: Any, where: str) -> None:
 def _check_numbers(key: str, value: Any, where: str, percentage: bool = False) -> None:
     percentage = (percentage or key.endswith("_pct")) and "change" not in key
     if key in LARGEST:
+        if isinstance(value, str):
+            raise InputError(
+                "an activity that is text",
+                expected="a number in GBq, as in 7.4, or named ones",
+                found=repr(value),
+                where=where,
+                remedy="give GBq as a number",
+            )
         for number in _numbers(value):
             if not 0 < number <= LARGEST[key]:
                 raise InputError(

@@ -59,7 +59,7 @@ def partial_response_counts(study: Study) -> list[int] | None:
     response = study.fields.get("response") or {}
     by_arm = response.get("pr_pct")
     operated, total = study.fields.get("n_operated"), study.fields.get("n_total")
-    if not isinstance(by_arm, dict) or operated is None or total is None:
+    if not isinstance(by_arm, dict) or operated is None or total is None or not {"rlt_plus_surgery", "rlt_only"} <= by_arm.keys():
         return None
     return counts_from_percentages([by_arm["rlt_plus_surgery"], by_arm["rlt_only"]], [operated, total - operated])
 
@@ -81,7 +81,7 @@ def _two_arm(study: Study) -> list[Recomputed]:
     surgery = study.fields.get("surgery") or {}
     for outcome in ("pancreatic_fistula", "nodal_metastases"):
         entry = surgery.get(outcome)
-        if not isinstance(entry, dict) or "upfront" not in entry:
+        if not isinstance(entry, dict) or entry.get("rlt") is None or entry.get("upfront") is None:
             continue
         (a, n), (b, m) = entry["rlt"], entry["upfront"]
         printed = entry.get("p_printed")
@@ -152,4 +152,4 @@ def _size(study: Study) -> list[Recomputed]:
         return []
     change = 100 * (size["after"] - size["before"]) / size["before"]
     note = "change of the printed summaries, not the mean of patients' changes"
-    return [Recomputed(study.id, f"change of {size['stat']} size", change, "%", None, None, note)]
+    return [Recomputed(study.id, f"change of {size.get('stat', 'printed')} size", change, "%", None, None, note)]

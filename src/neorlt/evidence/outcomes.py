@@ -9,6 +9,7 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.evidence.derived import partial_response_counts
 from neorlt.evidence.pooling import PooledRate, Ratio, StudyCounts, by_subgroup, leave_one_out, pool, pool_ratios, regress
+from neorlt.evidence.records import fold
 from neorlt.evidence.studies import ReviewTable, Study
 
 NOT_STATED = "not stated"
@@ -138,7 +139,9 @@ def collect_ratios(table: ReviewTable, kind: str) -> tuple[list[Ratio], dict[str
         if not isinstance(entry, Mapping) or entry.get("hr") is None:
             continue
         interval = entry.get("hr_ci95")
-        if not isinstance(interval, list) or None in interval:
+        if not (study.design or "").startswith("randomised"):
+            left_out[study.id] = f"hazard ratio {entry['hr']} of no randomised trial ({study.design or 'design not stated'})"
+        elif not isinstance(interval, list) or None in interval:
             left_out[study.id] = f"hazard ratio {entry['hr']} printed without an interval in what was read"
         else:
             found.append(Ratio(study.name, float(entry["hr"]), float(interval[0]), float(interval[1])))
@@ -200,7 +203,7 @@ def collect(table: ReviewTable, outcome: Outcome, *, with_fixed: bool = False) -
             left_out[study.id] = outcome.fixed_by_design[study.id]
         elif counts is None:
             left_out[study.id] = "the outcome is not printed in what was read"
-        elif study.cohort is None:
+        elif not fold(study.cohort):
             left_out[study.id] = "its cohort is not stated: extract the field cohort, so that no patient can count twice"
         elif study.role not in ("neoadjuvant", "neoadjuvant_abstract"):
             left_out[study.id] = "a surgical or histological series"
@@ -211,14 +214,15 @@ def collect(table: ReviewTable, outcome: Outcome, *, with_fixed: bool = False) -
         rivals = [
             (other_study.role == "neoadjuvant", other_total, other)
             for other, (other_study, (_, other_total, _)) in found.items()
-            if other != name and other_study.cohort == study.cohort
+            if other != name and fold(other_study.cohort) == fold(study.cohort)
         ]
         before = [other for rank in rivals if rank > (study.role == "neoadjuvant", total, name) for other in [rank[2]]]
         if before:
             left_out[name] = f"patients overlap with {before[0]}, which has more: only one of them is pooled"
     chosen = {name: value for name, value in found.items() if name not in left_out}
     studies = [
-        StudyCounts(study.name, events, total, design=study.design, cohort=study.cohort) for study, (events, total, _) in chosen.values()
+        StudyCounts(study.name, events, total, design=study.design, cohort=study.cohort, subgroup=nuclide_of(study))
+        for study, (events, total, _) in chosen.values()
     ]
     return studies, {study.name: text for study, (_, _, text) in chosen.values()}, left_out
 
@@ -242,7 +246,7 @@ def pool_outcome(table: ReviewTable, outcome: Outcome, method: str = "auto", *, 
 def nuclide_of(study: Study) -> str:
     """``90Y``, ``177Lu``, both joined by a plus, or ``not stated``."""
     isotopes = study.fields.get("isotopes")
-    return " + ".join(isotopes) if isotopes else NOT_STATED
+    return str(isotopes if isinstance(isotopes, str) else " + ".join(isotopes)) if isotopes else NOT_STATED
 
 
 def _on_activity(table: ReviewTable, result: PooledRate) -> dict[str, Any]:
@@ -251,7 +255,7 @@ def _on_activity(table: ReviewTable, result: PooledRate) -> dict[str, Any]:
     for study in table.studies:
         printed = study.fields.get("cumulative_activity_gbq") or {}
         value = printed.get("median", None) or printed.get("mean", None) if isinstance(printed, dict) else None
-        if value is not None:
+        if isinstance(value, int | float):
             activity[study.name] = float(value)
     known = [study for study in result.studies if study.study in activity]
     try:

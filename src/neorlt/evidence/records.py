@@ -11,7 +11,8 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.evidence.identifiers import clean_doi, clean_pmid, find_pmc
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
+_LATIN = re.compile(r"[a-z0-9]+")
 # Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe", "ı": "i"})
 
@@ -29,10 +30,20 @@ def find_year(text: str | None) -> int | None:
 
 
 def fold(text: str | None) -> str:
-    """Words of a text without case, accents and punctuation, for comparison."""
+    """Words of a text without case, accents and punctuation, for comparison; letters of every script count."""
+    return " ".join(_WORD.findall(_plain(text)))
+
+
+def _plain(text: str | None) -> str:
     decomposed = unicodedata.normalize("NFKD", (text or "").translate(_LETTERS)).casefold()
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return " ".join(_WORD.findall(plain))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def _stable_words(text: str | None) -> str:
+    """Words for a fingerprint: the Latin ones, as ids have been made from the beginning, or all where most are of another script."""
+    plain = _plain(text)
+    latin, every = _LATIN.findall(plain), _WORD.findall(plain)
+    return " ".join(latin if 2 * len("".join(latin)) > len("".join(every)) else every)
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,7 @@ class Record:
     @property
     def fingerprint(self) -> str:
         """Stable id of a record without identifiers: title, first author, year and first page."""
-        parts = (fold(self.title), self.first_author, str(self.year or ""), (self.pages or "").split("-")[0])
+        parts = (_stable_words(self.title), self.first_author, str(self.year or ""), (self.pages or "").split("-")[0])
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from neorlt.evidence.records import Record, fold
+import re
+
+from neorlt.evidence.records import Record
 from neorlt.evidence.studies import shipped_review
+
+_RETRACTED_KIND = re.compile(r"\bretracted\b", re.IGNORECASE)
+"""``Retracted Publication`` of PubMed and Web of Science, ``Retracted`` of Scopus; a notice (``Retraction of Publication``) is none."""
+_RETRACTED_TITLE = re.compile(
+    r"^\W*(?:RETRACTED|WITHDRAWN)(?!\w)"
+    r"|^\W*(?i:retracted|withdrawn)(?i: article| paper)?\s*[:\])–—.-]"
+    r"|[(\[]\s*(?i:retracted)(?i: article| paper)?\b"
+)
+"""``RETRACTED: …``, ``[Retracted] …``, ``… (Retracted article. See vol. 5)``."""
 
 
 def retraction_of(record: Record) -> str | None:
@@ -18,6 +29,8 @@ def retraction_of(record: Record) -> str | None:
                 return f"{item['pmcid']}: {item['why']}"
     if record.retracted:
         return "the source marks it as retracted"
-    if record.title[:1].upper() in "RW[" and fold(record.title).startswith(("retracted ", "retracted article", "withdrawn ")):
+    if any(_RETRACTED_KIND.search(kind) for kind in record.kinds):
+        return "the source marks it as retracted"
+    if _RETRACTED_TITLE.search(record.title):
         return "its title says that it is retracted"
     return None

@@ -86,10 +86,11 @@ def _fraction(numerator: str, denominator: str) -> Callable[[Study], str | None]
 
 def _size(study: Study) -> str | None:
     size = study.fields.get("primary_size_mm")
-    if not size:
-        return None
+    if not isinstance(size, Mapping) or size.get("before") is None or size.get("after") is None:
+        return _words(size, "primary_size_mm") or None
     p = f", p {size['p']}" if size.get("p") is not None else ""
-    return f"{size['stat']} {size['before']} to {size['after']} mm{p}"
+    stat = f"{size['stat']} " if size.get("stat") else ""
+    return f"{stat}{size['before']} to {size['after']} mm{p}"
 
 
 def _activity(study: Study) -> str | None:

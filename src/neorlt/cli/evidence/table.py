@@ -19,4 +19,5 @@ def command(
     """Rebuild Table 1, the PRISMA flow and the pooled rates."""
     from neorlt.jobs.evidence import table as jobs
 
-    show(jobs.table_command(folder, out=out, method=method), json, lambda d: outline(d, "review", "flow", "files", "out"))
+    document = jobs.table_command(folder, out=out, method=method)
+    show(document, json, lambda d: outline(d, "review", "flow", "not_screened_yet", "files", "out"))

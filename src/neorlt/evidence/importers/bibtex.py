@@ -10,7 +10,7 @@ from neorlt.evidence.identifiers import clean_doi, find_pmc
 from neorlt.evidence.records import Record, find_year
 
 _ENTRY = re.compile(r"@\s*(\w+)\s*[{(]")
-_ACCENT = re.compile(r"\\([`'^\"~=.uvHcrk])\s*\{?\s*(\\?[A-Za-z])\s*\}?")
+_ACCENT = re.compile(r"\\([`'^\"~=.]|[uvHcrk](?![A-Za-z]))\s*(?:\{\s*(\\?[A-Za-z])\s*\}|(\\?[A-Za-z]))")
 _COMBINING = {"`": "\u0300", "'": "\u0301", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
               "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "r": "\u030a", "k": "\u0328"}  # fmt: skip
 _LETTERS = {
@@ -25,6 +25,8 @@ _LETTERS = {
     r"\L": "Ł",
     r"\i": "i",
 }
+_GREEK = re.compile(r"\\(alpha|beta|gamma|delta|epsilon|kappa|lambda|mu|tau|sigma|omega)(?![A-Za-z])")
+_GREEK_NAMES = {"lambda": "lamda"}
 _SKIPPED = ("comment", "preamble", "string")
 
 
@@ -101,16 +103,26 @@ def _value(body: str, start: int, macros: dict[str, str]) -> str:
     return macros.get(name.lower(), name)
 
 
+def _accented(match: re.Match[str]) -> str:
+    letter = match.group(2) or match.group(3)
+    return unicodedata.normalize("NFC", letter.lstrip("\\") + _COMBINING[match.group(1)])
+
+
 def _latex(text: str) -> str:
     for command, letter in _LETTERS.items():
         text = re.sub(re.escape(command) + r"(?![A-Za-z])\s*(\{\})?", letter, text)
-    text = _ACCENT.sub(lambda m: unicodedata.normalize("NFC", m.group(2).lstrip("\\") + _COMBINING[m.group(1)]), text)
+    text = _ACCENT.sub(_accented, text)
+    text = _GREEK.sub(lambda m: unicodedata.lookup(f"GREEK SMALL LETTER {_GREEK_NAMES.get(m.group(1), m.group(1)).upper()}"), text)
+    # What sets type (\textsuperscript{177}Lu, $^{177}$Lu, \emph{or}) goes, and what it sets stays.
+    text = re.sub(r"\\[,;:!> ]", " ", re.sub(r"\\(?:[A-Za-z]+\*?)\s*(?=[{}\s$,.]|\Z)", "", text))
+    text = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", lambda m: re.sub(r"[\^_]", "", m.group(1)), text)
     text = re.sub(r"\\([&%$#_{}])", r"\1", text).replace("~", " ").replace("--", "-")
     return " ".join(text.replace("{", "").replace("}", "").split())
 
 
 def _record(kind: str, fields: dict[str, str]) -> Record:
-    authors = tuple(name.strip() for name in re.split(r"\s+and\s+", fields.get("author", "")) if name.strip())
+    names = (name.strip() for name in re.split(r"\s+and\s+", fields.get("author", "")))
+    authors = tuple(name for name in names if name and name.lower() != "others")
     return Record(
         title=fields.get("title", ""),
         source="bibtex",

@@ -88,6 +88,15 @@ def import_bytes(content: bytes, where: str = "input") -> tuple[str, list[Record
         InputError: wrong encoding, HTML, hostile or malformed content, or **no record at all**; never a partial list.
 
     """
+    try:
+        return _read(content, where)
+    except InputError as error:
+        if error.where is not None:
+            raise
+        raise InputError(error.problem, expected=error.expected, found=error.found, where=where, remedy=error.remedy) from error
+
+
+def _read(content: bytes, where: str) -> tuple[str, list[Record]]:
     if is_workbook(content):
         records = read_workbook(content, where)
         if not records:

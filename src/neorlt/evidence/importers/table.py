@@ -58,15 +58,20 @@ def read_table(text: str, where: str) -> list[Record]:
     csv.field_size_limit(10_000_000)
     rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
-        return read_rows(rows, where)
+        return read_rows(rows, where, whole=text.endswith(("\n", "\r")))
     except csv.Error as error:
         raise InputError(
             "the table is broken", found=str(error), where=f"{where}, line {rows.line_num}", remedy="export it again"
         ) from error
 
 
-def read_rows(rows: Iterable[list[str]], where: str) -> list[Record]:
-    """As :func:`read_table`, from rows of cells."""
+def read_rows(rows: Iterable[list[str]], where: str, *, whole: bool = True) -> list[Record]:
+    """As :func:`read_table`, from rows of cells; not ``whole`` is a text whose last line does not end.
+
+    Raises:
+        InputError: a row with more cells than there are columns, or a last line that is cut short.
+
+    """
     found = [list(row) for row in rows]
     start = next((index for index, row in enumerate(found) if any(cell.strip() for cell in row)), 0)
     body = found[start:]
@@ -80,6 +85,23 @@ def read_rows(rows: Iterable[list[str]], where: str) -> list[Record]:
             found=", ".join(header[:8]),
             where=where,
             remedy="name the columns in the first line",
+        )
+    for number, row in enumerate(body[1:], start=start + 2):
+        if any(cell.strip() for cell in row[len(header) :]):
+            raise InputError(
+                "a row has more cells than there are columns",
+                expected=str(len(header)),
+                found=str(len(row)),
+                where=f"{where}, row {number}",
+                remedy="put cells that hold a comma in quotes, or export it again",
+            )
+    if not whole and len(body) > 1 and 0 < len(body[-1]) < len(header):
+        raise InputError(
+            "the last line is cut short",
+            expected=f"{len(header)} cells",
+            found=str(len(body[-1])),
+            where=f"{where}, row {start + len(body)}",
+            remedy="export it again",
         )
     return [_record(dict(zip(header, row, strict=False))) for row in body[1:] if any(cell.strip() for cell in row)]
 

@@ -19,9 +19,22 @@ Fields = dict[str, list[str]]
 
 
 def read_nbib(text: str, where: str) -> list[Record]:
-    """Records of a PubMed (MEDLINE) text: a record begins with ``PMID-``, lines with six blanks continue."""
+    """Records of a PubMed (MEDLINE) text: a record begins with ``PMID-``, lines with six blanks continue.
+
+    Raises:
+        InputError: a last record without the line that ends all others (a file cut short).
+
+    """
     found = []
-    for fields in _nbib_records(text):
+    blocks = list(_nbib_records(text))
+    if not text.endswith(("\n", "\r")) and len(blocks) > 1 and "SO" not in blocks[-1] and all("SO" in fields for fields in blocks[:-1]):
+        raise InputError(
+            "the last record has no SO line, which ends every other: the file was cut short",
+            found=f"PMID {_first(blocks[-1], 'PMID')}",
+            where=where,
+            remedy="export it again",
+        )
+    for fields in blocks:
         ids = fields.get("AID", []) + fields.get("LID", [])
         kinds = tuple(fields.get("PT", []))
         found.append(
@@ -128,6 +141,7 @@ def _ris_record(fields: Fields) -> Record:
         url=_first(fields, "UR"),
         language=_first(fields, "LA"),
         kinds=tuple(fields["TY"]),
+        retracted=any(value.strip().lower() == "retracted publication" for tag in ("KW", "M1", "M3") for value in fields.get(tag, [])),
         extra={"notes": fields["N1"]} if "N1" in fields else {},
     )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from neorlt.core.errors import InputError
+from neorlt.evidence.records import fold
 
 REQUIRED_COLUMNS = ("study", "events", "total")
 CASE_REPORT = "case_report"
@@ -53,7 +54,12 @@ class StudyCounts:
     @property
     def is_case_report(self) -> bool:
         """True for a single patient reported because of the outcome."""
-        return self.design == CASE_REPORT
+        return fold(self.design).replace(" ", "_").rstrip("s") == CASE_REPORT
+
+    @property
+    def cohort_key(self) -> str:
+        """The cohort without case, accents and punctuation: ``Kraków`` and ``krakow`` are one."""
+        return fold(self.cohort)
 
     def exact_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Clopper-Pearson interval of this study's own proportion."""
@@ -99,7 +105,8 @@ def read_counts(path: Path) -> list[StudyCounts]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("the file is not UTF-8 text", where=str(path), remedy="save it as CSV in UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text))
+    first = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
     columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
     missing = [name for name in REQUIRED_COLUMNS if name not in columns]
     if missing:
@@ -116,6 +123,14 @@ def read_counts(path: Path) -> list[StudyCounts]:
         where = f"{path}, line {number}"
         if not any((value or "").strip() for value in row.values() if isinstance(value, str)):
             continue
+        if any((cell or "").strip() for cell in row.get(None, ())):
+            raise InputError(
+                "a row has more cells than there are columns",
+                expected=f"{len(columns)} cells",
+                found=str(len(columns) + len(row[None])),
+                where=where,
+                remedy="put cells that hold a comma in quotes",
+            )
         try:
             events, total = int(row["events"]), int(row["total"])
         except (TypeError, ValueError) as error:

@@ -200,15 +200,15 @@ def _pool(studies: tuple[StudyCounts, ...], method: str, minimum_series: int) ->
 def _refuse_overlap(studies: Sequence[StudyCounts]) -> None:
     seen: dict[str, str] = {}
     for study in studies:
-        if study.cohort is None:
+        if not study.cohort_key:
             continue
-        if study.cohort in seen:
+        if study.cohort_key in seen:
             raise InputError(
-                f"{seen[study.cohort]!r} and {study.study!r} hold patients of one cohort",
+                f"{seen[study.cohort_key]!r} and {study.study!r} hold patients of one cohort",
                 where=f"cohort {study.cohort!r}",
                 remedy="keep one of them: pooled together they would count the same patients twice",
             )
-        seen[study.cohort] = study.study
+        seen[study.cohort_key] = study.study
 
 
 def _notes(series: Sequence[StudyCounts], reports: Sequence[StudyCounts]) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ def pool_ratios(ratios: Sequence[Ratio], *, tau_scale: float = RATIO_TAU_SCALE) 
     names = ("pooled", "ci95", "prediction95", "tau", "method_text", "likelihood")
     empty: dict[str, Any] = {"k": len(ratios), **dict.fromkeys(names), "studies": shown}
     if len(ratios) < MINIMUM_SERIES:
-        return empty | {"reason": f"not estimable: {len(ratios)} studies, no pooled number below three"}
+        counted = f"{len(ratios)} {'study' if len(ratios) == 1 else 'studies'}"
+        return empty | {"reason": f"not estimable: {counted}, no pooled number below three"}
     effect = np.log([item.ratio for item in ratios])
     error = (np.log([item.high for item in ratios]) - np.log([item.low for item in ratios])) / (2 * stats.norm.ppf(0.975))
     tau2 = between_variance(effect, error**2, "reml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.checks import check_fields
+from neorlt.evidence.checks import check_fields, sound
 from neorlt.evidence.records import Record
 from neorlt.evidence.review.protocol import Protocol
 from neorlt.evidence.review.store import Store
@@ -62,7 +62,7 @@ class Extraction:
         if "exclude" in (self.outcome("title").get(work), self.outcome("fulltext").get(work)):
             raise InputError("the record is excluded", found=record_id, remedy="change the decision first")
         mine = {name: by[who]["value"] for name, by in self.extractions(work).items() if who in by and name != field}
-        check_fields({**mine, field: value}, f"{record_id} as {who} reads it")
+        check_fields({**sound(mine), field: value}, f"{record_id} as {who} reads it")
         return self.store.add_event(who, "extract", record_id, {"field": field, "value": value, "where": where, "how": how})
 
     def agree(self, record_id: str, field: str, value: Any, *, who: str, why: str, where: str, how: str) -> int:
@@ -77,7 +77,7 @@ class Extraction:
         if field not in self.extractions(work) or not why.strip():
             raise InputError("a consensus needs an extracted cell and a reason", found=field, remedy="extract it first, and say why")
         settled = {name: cell["value"] for name, cell in self.cells(work).items() if name != field}
-        check_fields({**settled, field: value}, f"{record_id} by consensus")
+        check_fields({**sound(settled), field: value}, f"{record_id} by consensus")
         payload = {"field": field, "value": value, "where": where, "how": how}
         return self.store.add_event(who, "consensus", record_id, payload, why)
 

@@ -126,7 +126,6 @@ def _with_cells(study: Study, cells: Cells, differing: dict[str, Cells]) -> Stud
         where.setdefault(field, tuple(range(old)))
     level = min((cell["how"] for cell in cells.values()), key=("fulltext", "abstract", "registry", "secondary").index, default=None)
     verified = study.verified if level is None else ("secondary" if level == "registry" else level)
-    cohort = _value(cells, "cohort")
     return replace(
         study,
         fields=fields,
@@ -136,7 +135,7 @@ def _with_cells(study: Study, cells: Cells, differing: dict[str, Cells]) -> Stud
         conflicts=tuple(conflicts),
         results_withheld=study.results_withheld and not cells,
         verified=verified,
-        cohort=fold(str(cohort)) or study.cohort if cohort is not None else study.cohort,
+        cohort=fold(_cohort(cells)) or study.cohort,
     )
 
 
@@ -164,6 +163,9 @@ def review_flow(review: ReviewFolder) -> Flow:
     papers = ShippedPapers(shipped_review()) if previous else None
     counted = {study.id for study in shipped_review().studies if study.in_review}
     new = [key for key in kept if papers is None or papers.find(review.require(key), review.cells(key)) not in counted]
+    # Two reports of one cohort are one study; a report of a cohort that the review counted before is no new study.
+    old = {fold(study.cohort) for study in shipped_review().studies if study.in_review} if previous else set()
+    cohorts = {fold(_cohort(review.cells(key))) or key for key in new} - old
     pending = len(database) - len(screened)
     return flow(
         {
@@ -187,15 +189,20 @@ def review_flow(review: ReviewFolder) -> Flow:
             "other_notretrieved_reports": len(other_sought & lost),
             "other_assessed": sum(key in fulltexts for key in other_sought),
             "other_excluded": sum(fulltexts.get(key) == "exclude" for key in other_sought),
-            "new_studies": len(new),
+            "new_studies": len(cohorts),
             "new_reports": len(new),
-            "total_studies": previous + len(new),
+            "total_studies": previous + len(cohorts),
             "total_reports": previous + len(new),
         },
         reasons=reasons,
         note=f"{pending} records are not screened yet" if pending else "",
         pending=pending,
     )
+
+
+def _cohort(cells: Cells) -> str:
+    value = _value(cells, "cohort")
+    return "" if value is None else str(value)
 
 
 def _last_words(review: ReviewFolder, stage: str) -> dict[str, str]:
@@ -218,6 +225,7 @@ def status(review: ReviewFolder) -> dict[str, Any]:
     of = review.works().of_record
     extracted = dict.fromkeys(of(event["subject"]) for event in review.store.events("extract"))
     differing = {key: review.disagreements(key) for key in extracted}
+    numbers = review_flow(review)
     stages = {}
     for stage in ("title", "fulltext"):
         outcome = Counter(review.outcome(stage).values())
@@ -245,5 +253,6 @@ def status(review: ReviewFolder) -> dict[str, Any]:
         "differing_extractions": {key: sorted(found) for key in review.works().members if (found := differing.get(key))},
         "events": len(review.store.events()),
         "history": "unbroken",
-        "flow": dict(review_flow(review).numbers),
+        "flow": dict(numbers.numbers),
+        "not_screened_yet": numbers.pending,
     }

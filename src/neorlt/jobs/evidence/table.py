@@ -45,6 +45,7 @@ def table_command(folder: Path | None = None, *, out: Path | None = None, method
         "review": table.name,
         "rows": rows,
         "flow": dict(flow.numbers),
+        "not_screened_yet": flow.pending,
         "pooled": pool_review(table, method),
         "files": [] if out is None else write_evidence(table, flow, out, method, made),
         "out": None if out is None else str(out),
