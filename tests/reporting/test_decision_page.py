@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neorlt.reporting.decision import render_decision
-from neorlt.reporting.views.decision import decision_section
+from neorlt.reporting.views.decision import decision_opening, decision_section
 
 OPTION = {"name": "operate now", "kind": "operate-now", "eligible": "yes", "p_operated": 0.9, "p_r0": 0.0, "p_operative_death": 0.01,
           "p_severe_complication": 0.2, "p_grade34_blood": None, "p_second_neoplasm_10y": 0.0, "weeks_to_surgery": {"median": 4.0},
@@ -20,7 +20,7 @@ DOCUMENT = {
 
 def test_what_the_gate_forbids_leads_and_the_choice_stands_first_in_the_table():
     found = decision_section(DOCUMENT)
-    assert found["gate_leads"] and found["body"][0][0] == "operate now" and found["body"][0][-1] == "first"
+    assert found["gate_leads"] and found["body"][0][0] == "operate now" and found["years"][0][-1] == "first"
     assert found["body"][0][3] == "0" and found["body"][0][6] == "–"
     assert found["trials"] == [["2 x 100", "200", "0.10", "0.50"]] and found["firm"] == "scar"
     assert "cap the chance" in found["ceiling"]
@@ -35,3 +35,14 @@ def test_the_page_is_whole_and_escapes_what_it_shows():
 
 def test_watching_that_is_closed_does_not_lead():
     assert not decision_section(DOCUMENT | {"eligibility": ["Observing is not eligible, because of size."]})["gate_leads"]
+
+
+def test_a_plan_without_a_decision_says_why():
+    assert "age is not given" in decision_opening({"patient": {"id": "p"}})["missing"]
+    assert "age" not in decision_opening({"patient": {"age_y": 60}, "decision": None})["missing"]
+    assert decision_opening({"decision": DOCUMENT})["missing"] == ""
+
+
+def test_a_turning_point_close_to_the_value_is_told_from_it_and_the_unit_stands_apart():
+    flip = {"assumption": "a", "quantity": "doubling time", "unit": "days", "from": 0.991, "to": 0.994, "new_best": "x", "p_beyond": 0.5}
+    assert decision_section(DOCUMENT | {"flips": [flip]})["flips"][0][:3] == ["doubling time, days", "0.991", "0.994"]

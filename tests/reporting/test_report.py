@@ -79,7 +79,9 @@ def test_a_reader_who_cannot_see_gets_titles_scopes_and_alternatives(page: Page)
 def test_sections_stand_in_the_order_in_which_a_board_reads(page: Page) -> None:
     ids = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
     assert ids == [
+        "decision",
         "answer",
+        "warnings",
         "schemes",
         "figures",
         "lesions",
@@ -90,7 +92,6 @@ def test_sections_stand_in_the_order_in_which_a_board_reads(page: Page) -> None:
         "pictures",
         "dvh",
         "assumed",
-        "warnings",
         "words",
         "citations",
         "run",

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import re
 from pathlib import Path
 
 import pytest
 from starlette.types import ASGIApp
 
+from neorlt.reporting import render_report
 from neorlt.web import audit, whatif
+from neorlt.web.app import create_app
+from neorlt.web.settings import Settings
 
 from .conftest import PLAN, Browser
 
@@ -39,6 +43,36 @@ def test_case_page_shows_answer_table_and_doors(browser: Browser) -> None:
         "Nobody has signed",
     ):
         assert part in text, part
+
+
+DECISION = {
+    "sentences": ["Operate now: <b>+1</b> month.", "Harm: none.", "Sure."],
+    "options": [{"name": "operate now", "eligible": "yes", "p_operated": 0.9, "loss_months": 0.0}],
+    "best": "operate now", "mildest": "operate now", "rule": "A rule.", "meaning": "A meaning.",
+    "flips": [{"assumption": "scar", "quantity": "scar", "unit": "", "from": 0.5, "to": 0.7, "new_best": "watch", "p_beyond": 0.2}],
+    "trials": {"sd": [0.1], "rows": [{"name": "2 x 100", "n": 200, "months": [0.1]}], "note": "A note."},
+}  # fmt: skip
+
+
+def test_case_page_opens_with_the_decision_as_the_report_does(tmp_path: Path) -> None:
+    warnings = ["Lesion primary is odd.", "Lesion kidney-left is odd."]
+    plan = PLAN | {"decision": DECISION, "warnings": warnings}
+    folder = tmp_path / "example"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "report.html").write_text(render_report(plan))
+    page = Browser(create_app(Settings(tmp_path / "root", shared=(("example", folder),)))).open().client.get(CASE).text
+    section = re.compile(r'<section class="answer" id="decision".*?</section>', re.DOTALL)
+    found = [section.findall(text) for text in (page, render_report(plan))]
+    assert len(found[0]) == 1 and found[0] == found[1]
+    assert "What would change the answer" in found[0][0] and "Which trial would tell" in found[0][0] and "&lt;b&gt;" in found[0][0]
+    places = [page.index(f'id="{name}"') for name in ("decision", "answer", "warnings", "schemes")]
+    assert places == sorted(places)
+    assert "Warnings (2)" in page and page.count("is odd.") == 1 and "Likewise: kidney-left." in page
+
+
+def test_case_page_says_why_there_is_no_decision(browser: Browser) -> None:
+    assert "No decision stands here: this plan was made by" in browser.client.get(CASE).text
 
 
 def test_no_page_refers_to_anything_outside(browser: Browser) -> None:

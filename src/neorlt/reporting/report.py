@@ -18,7 +18,8 @@ from neorlt.reporting.views import choice as choice_views
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
-from neorlt.reporting.views.decision import decision_section
+from neorlt.reporting.views.decision import decision_opening
+from neorlt.reporting.views.warnings import plan_warnings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -92,6 +93,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
     letters = scheme_views.letters_for(len(scheme_rows))
     columns, rows = scheme_views.opening(scheme_rows, letters)
     baseline = block(answer.get("resectability_baseline"))
+    made = front.moment(plan.get("generated"))
     timing = block(plan.get("timing"))
     histograms = maps(plan.get("dvh"))
     groups = _dvh_groups(histograms, plan)
@@ -99,9 +101,9 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
     return {
         "notice": str(plan.get("notice") or front.NOTICE),
         "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
-        "made": front.moment(plan.get("generated")),
         "patient_id": str(patient.get("id") or "patient"),
-        "facts": front.patient_facts(patient),
+        "facts": [("Patient", str(patient.get("id") or "patient")), *front.patient_facts(patient),
+                  *([("Report of", made)] if made else [])],
         "conflicts": front.conflicts(patient),
         "sentences": [prose(text) for text in texts(answer.get("sentences"))],
         "baseline": bool(baseline),
@@ -160,12 +162,13 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
             for row in maps(plan.get("assumptions"))
         ],
         "parameters": regions.generic(plan.get("parameters")),
-        "warnings": [prose(text) for text in texts(plan.get("warnings"))],
+        "warnings": plan_warnings(plan),
+        "n_warnings": len(texts(plan.get("warnings"))),
         "citations": front.citations(maps(plan.get("citations"))),
         "sources": texts(plan.get("sources")),
         "glossary": front.GLOSSARY,
         "run": front.run_facts(plan),
-        "decision": decision_section(block(plan.get("decision"))),
+        "decision": decision_opening(plan),
         "search": choice_views.search_section(block(plan.get("search"))),
         "figure_search": svg(choice.benefit_against_harm(block(plan.get("search")))) if plan.get("search") else None,
         "update": choice_views.update_section(block(plan.get("update"))),

@@ -17,6 +17,8 @@ from neorlt.reporting.rounding import prose, times
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
+from neorlt.reporting.views.decision import decision_opening
+from neorlt.reporting.views.warnings import plan_warnings
 from neorlt.web import audit
 from neorlt.web.store import Case
 
@@ -50,14 +52,15 @@ class Pages:
         columns, rows = scheme_views.opening(schemes, letters)
         answer = block(plan.get("answer"))
         baseline = block(answer.get("resectability_baseline"))
+        patient_id = str(block(plan.get("patient")).get("id") or "patient")
         lesion_rows = maps(plan.get("lesions"))
         view = view_of(case)
         return {
             **panes(view),
             "case": case,
             "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
-            "patient_id": str(block(plan.get("patient")).get("id") or "patient"),
-            "facts": front.patient_facts(block(plan.get("patient"))),
+            "patient_id": patient_id,
+            "facts": [("Patient", patient_id), *front.patient_facts(block(plan.get("patient")))],
             "sentences": [prose(text) for text in texts(answer.get("sentences"))],
             "baseline_class": str(baseline.get("class") or ""),
             "baseline_reason": str(baseline.get("reason") or ""),
@@ -74,7 +77,9 @@ class Pages:
                 {"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
                 for row in maps(plan.get("assumptions"))
             ],
-            "warnings": [prose(text) for text in texts(plan.get("warnings"))],
+            "warnings": plan_warnings(plan),
+            "n_warnings": len(texts(plan.get("warnings"))),
+            "decision": decision_opening(plan),
             "citations": front.citations(maps(plan.get("citations"))),
             "labels": front.label_legend(plan),
             "trail": audit.against(audit.read(case.trail), case.shown_hashes()),

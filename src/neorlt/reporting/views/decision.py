@@ -9,8 +9,9 @@ from neorlt.reporting.rounding import is_number, number, percent, prose, times
 from neorlt.reporting.views.cells import block, maps, texts
 
 HEADS = ["Option", "Open", "Operated", "R0", "Dies of operation", "Severe complication", "Blood grade 3–4", "eGFR below 30 at 5 y",
-         "Second neoplasm, 10 y", "Progressed before surgery", "Weeks to surgery", "Event-free years of 5", "Event-free years of 10",
-         "Quality-adjusted years of 10", "Quality-adjusted lifetime", "Loss, months"]
+         "Second neoplasm, 10 y", "Progressed before surgery", "Weeks to surgery"]
+YEAR_HEADS = ["Option", "Event-free years of 5", "Event-free years of 10", "Quality-adjusted years of 10", "Quality-adjusted lifetime",
+              "Loss, months"]
 OPEN = {"yes": "yes", "hesitate": "with hesitation", "no": "no"}
 SHOWN = 8
 FEW_MONTHS = 0.01
@@ -24,6 +25,14 @@ def _chance(value: Any) -> str:
 def _weeks(row: Mapping[str, Any]) -> str:
     weeks = block(row.get("weeks_to_surgery")).get("median")
     return f"{weeks:.0f}" if is_number(weeks) else "–"
+
+
+def _apart(now: Any, turn: Any) -> tuple[str, str]:
+    """Two values in two significant digits, or in as many as tell them apart."""
+    for digits in (2, 3, 4):
+        if (shown := (number(now, digits), number(turn, digits)))[0] != shown[1]:
+            break
+    return shown
 
 
 def _years(value: Any) -> str:
@@ -45,6 +54,18 @@ def _place(row: Mapping[str, Any], decision: Mapping[str, Any]) -> str:
     return f"{text}, tied" if name in texts(decision.get("tied")) else text
 
 
+def decision_opening(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """What opens the report and the page of a plan: its decision, or under ``missing`` one sentence why it holds none."""
+    found = decision_section(block(plan.get("decision")))
+    if found is not None:
+        return found
+    if block(plan.get("patient")).get("age_y") is None:
+        return {"missing": "No decision stands here: the patient's age is not given, and years of life cannot be weighed without it. "
+                           "Give age_y in the patient file and plan again."}
+    return {"missing": "No decision stands here: this plan was made by a command or a version of neorlt that writes none. "
+                       "neorlt decide --plan gives it in the plan's own draws."}
+
+
 def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the report shows of a decision; None without one."""
     if not decision:
@@ -53,26 +74,28 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
     order = {str(decision.get("mildest")): 0, str(decision.get("best")): 1}
     ranked = sorted(options,
         key=lambda row: (row.get("eligible") == "no", order.get(str(row.get("name")), 2), row.get("loss_months") or 0.0))
-    body = [[times(str(row.get("name"))), OPEN.get(str(row.get("eligible")), "–"), *(_chance(row.get(key)) for key in (
-        "p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood", "p_egfr_below_30_5y",
-            "p_second_neoplasm_10y",
-        "p_progressed_before_surgery")), _weeks(row),
-            _years(row.get("event_free_years_5")),
-        _years(row.get("event_free_years_10")), _years(row.get("qaly_10")), _years(row.get("qaly_lifetime")), _place(row, decision)]
-        for row in ranked]
+    chances = ("p_operated", "p_r0", "p_operative_death", "p_severe_complication", "p_grade34_blood", "p_egfr_below_30_5y",
+               "p_second_neoplasm_10y", "p_progressed_before_surgery")
+    body = [[times(str(row.get("name"))), OPEN.get(str(row.get("eligible")), "–"), *(_chance(row.get(key)) for key in chances), _weeks(row)]
+            for row in ranked]
+    # Two tables, because one of sixteen columns fits no page and no telephone.
+    years = [[times(str(row.get("name"))), *(_years(row.get(key)) for key in (
+        "event_free_years_5", "event_free_years_10", "qaly_10", "qaly_lifetime")), _place(row, decision)] for row in ranked]
     turning = [row for row in maps(decision.get("flips")) if row.get("to") is not None][:SHOWN]
     firm = [str(row.get("assumption")) for row in maps(decision.get("flips")) if row.get("to") is None]
     worth = [row for row in maps(decision.get("evppi")) if (row.get("months") or 0) >= FEW_MONTHS or "dummy" in str(row.get("assumption"))]
     trials = block(decision.get("trials"))
     ceiling = block(decision.get("ceiling"))
     return {
+        "missing": "",
         "sentences": [prose(text) for text in texts(decision.get("sentences"))],
         "eligibility": [prose(text) for text in texts(decision.get("eligibility"))],
         "gate_leads": any("not eligible" in text and not text.startswith("Observing") for text in texts(decision.get("eligibility"))[:1]),
         "assumed": " ".join(prose(text) for text in texts(decision.get("assumed"))),
-        "heads": HEADS, "body": body, "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
+        "heads": HEADS, "body": body, "year_heads": YEAR_HEADS, "years": years,
+        "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
         "flip_heads": ["Assumption", "Now", "Turns at", "Best then", "Chance of lying beyond"],
-        "flips": [[f"{row.get('quantity')} {row.get('unit') or ''}".strip(), number(row.get("from")) or "–", number(row.get("to")) or "–",
+        "flips": [[", ".join(str(row[key]) for key in ("quantity", "unit") if row.get(key)), *_apart(row.get("from"), row.get("to")),
                    times(str(row.get("new_best"))), _chance(row.get("p_beyond"))] for row in turning],
         "firm": ", ".join(firm),
         "worth_heads": ["Assumption", "Quality-adjusted months a patient"],
