@@ -120,6 +120,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
         "figure_diameter": svg(trajectory.trajectories(scheme_rows, letters, "diameter_mm")),
         "figure_kidney": svg(schemes.kidney_bed(scheme_rows, letters)),
         "figure_platelets": svg(trajectory.trajectories(scheme_rows, letters, "platelets")),
+        "platelets_band": trajectory.has_band(scheme_rows, "platelets"),
         "figure_waiting": svg(trajectory.waiting(timing)) if timing else None,
         "timing_scheme": times(str(timing.get("scheme") or "")),
         "details": scheme_views.details(scheme_rows, letters),

@@ -24,8 +24,9 @@ def dose_volume(histograms: Sequence[Mapping[str, Any]], name: str, title: str) 
     shown = [row for row in histograms if row.get("dose_gy") and row.get("volume_fraction")]
     if not shown:
         return None
+    rows = -(-len(shown) // 3)
     with drawing(name):
-        figure = new_figure(270, 430, margins_px=(50, 14, 8, 42))
+        figure = new_figure(262 + 18 * rows, 430, margins_px=(50, 14, 18 * rows, 42))
         axes = figure.subplots()
         light_grid(axes)
         for index, row in enumerate(shown):
@@ -36,7 +37,8 @@ def dose_volume(histograms: Sequence[Mapping[str, Any]], name: str, title: str) 
         axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
         axes.set_xlabel("Absorbed dose (Gy)")
         axes.set_ylabel("Volume with at least this dose", color=colour("muted"))
-        axes.legend(loc="upper right", handlelength=2.6)
+        # Above the axes, where it hides no curve.
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.08, 1.0), ncols=3, handlelength=2.2, columnspacing=1.4, borderaxespad=0.2)
         said = "; ".join(
             f"{row.get('name', '')}: half of the volume has at least {number(row['d50_gy'])} Gy" for row in shown if "d50_gy" in row
         )

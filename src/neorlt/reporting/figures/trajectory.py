@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,15 @@ QUANTITIES = {
     "platelets": ("Platelets (10⁹/l)", "platelets"),
 }
 """Key in a trajectory, axis title, and the word used in the description."""
+
+_TITLE_LETTERS = 117
+"""Letters of a title that fit the width of all panels together."""
+
+
+def has_band(schemes: Sequence[Mapping[str, Any]], key: str) -> bool:
+    """Whether any scheme's track has the two ends that :func:`trajectories` draws as a band."""
+    tracks = [track[1] for scheme in schemes if (track := _track(scheme, key)) is not None]
+    return any(track.get("low") and track.get("high") for track in tracks)
 
 
 def _track(scheme: Mapping[str, Any], key: str) -> tuple[list[float], Mapping[str, Any]] | None:
@@ -41,10 +51,13 @@ def trajectories(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str], k
     untreated = next((track for _, scheme, track in shown if not scheme.get("cycles")), None)
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
+    titles = {letter: _wrapped(f"{letter}  {times(str(scheme.get('name', '')))}", _TITLE_LETTERS // columns) for letter, scheme, _ in shown}
+    title_px = 15 * max(text.count("\n") for text in titles.values())
     last_week = max(track[0][-1] for _, _, track in shown)
     top = max(max(map(float, track[1].get("high") or track[1]["median"])) for _, _, track in shown)
     with drawing(f"trajectory-{key}"):
-        figure = new_figure(74 + 176 * rows + 42 * (rows - 1), margins_px=(36, 10, 28, 46), gaps_px=(26, 42), grid=(rows, columns))
+        figure = new_figure(74 + title_px + 176 * rows + (42 + title_px) * (rows - 1), margins_px=(36, 10, 28 + title_px, 46),
+                            gaps_px=(26, 42 + title_px), grid=(rows, columns))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         said = []
         for position, axes in enumerate(panels.flat):
@@ -73,7 +86,7 @@ def trajectories(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str], k
                     fontsize=10.5,
                     color=colour("muted"),
                 )
-            axes.set_title(f"{letter}  {_short(times(str(scheme.get('name', ''))))}", fontsize=11.5)
+            axes.set_title(titles[letter], fontsize=11.5 if len(shown) < 3 else 10.5)
             axes.set_xlim(0, last_week)
             axes.set_ylim(0, top * 1.12)
             said.append(f"{letter} {word} {number(block['median'][0])} first, {number(block['median'][-1])} at week {number(weeks[-1])}")
@@ -82,8 +95,9 @@ def trajectories(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str], k
         return to_svg(figure, f"trajectory-{key.replace('_', '-')}", f"{axis_title} over time by scheme", "; ".join(said) + ".")
 
 
-def _short(name: str, limit: int = 36) -> str:
-    return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
+def _wrapped(title: str, letters: int) -> str:
+    """The whole title, on as many lines as it takes: a name that is cut may be two schemes' name."""
+    return "\n".join(textwrap.wrap(title, letters, break_long_words=True, drop_whitespace=True))
 
 
 def _mark_cycles(axes: Any, scheme: Mapping[str, Any]) -> None:
