@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from neorlt.core.errors import InputError
+from neorlt.evidence.alike import Features, same_paper
 from neorlt.evidence.checks import check_fields
+from neorlt.evidence.claims import registry_rows
+from neorlt.evidence.dedupe import dedupe
 from neorlt.evidence.importers import import_bytes
 from neorlt.evidence.outcomes import collect_ratios
 from neorlt.evidence.pooling import StudyCounts, pool, read_counts
@@ -16,6 +20,7 @@ from neorlt.evidence.records import Record
 from neorlt.evidence.retraction import retraction_of
 from neorlt.evidence.review import ReviewFolder
 from neorlt.evidence.review.report import folder_table, review_flow
+from neorlt.evidence.studies import shipped_review
 from neorlt.jobs.evidence.table import table_command
 
 LATIN_ID = "print:b0201030839e7edd"
@@ -190,3 +195,52 @@ def test_counts_of_a_spreadsheet_in_another_locale(tmp_path: Path) -> None:
     path.write_text("study,events,total\nA,1,5,9\n")
     with pytest.raises(InputError, match="more cells"):
         read_counts(path)
+
+
+PAPER = Record(
+    title="RLT before surgery in forty patients with pancreatic tumours", source="nbib", pmid="55555555", doi="10.5555/paper",
+    authors=("Doe J",), year=2023, journal="J Nucl Med",
+)  # fmt: skip
+
+
+def test_a_preprint_and_its_paper_are_two_works_of_the_same_patients_and_said_so(tmp_path: Path) -> None:
+    preprint = replace(PAPER, source="ris", pmid=None, doi="10.1101/2023.01.01.12345", journal="medRxiv")
+    said = []
+    for name, order in (("a", (PAPER, preprint)), ("b", (preprint, PAPER))):
+        review = ReviewFolder.create(tmp_path / name)
+        for record in order:
+            review.add_records([record], record.source)
+        found = dedupe(review)
+        assert found["left"] == 2
+        said.append(found["problems"])
+    assert said[0] == said[1]
+    (problem,) = said[0]
+    assert "preprint" in problem
+    assert "same cohort" in problem
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": f"Erratum: {PAPER.title}"},
+        {"title": f"{PAPER.title} [correction]"},
+        {"title": f"{PAPER.title} (vol 64, pg 1, 2023)"},
+        {"kinds": ("Published Erratum",)},
+        {"kinds": ("Correction",)},
+    ],
+)
+def test_an_erratum_is_no_copy_of_its_paper_however_it_is_marked(change: dict[str, Any]) -> None:
+    notice = replace(PAPER, pmid=None, doi=None, source="csv", **change)
+    assert same_paper(Features("paper", PAPER), Features("notice", notice)) is None
+    copy = replace(PAPER, pmid=None, doi=None, source="csv")
+    assert same_paper(Features("paper", PAPER), Features("copy", copy))
+
+
+def test_one_erratum_under_two_words_is_one() -> None:
+    one = replace(PAPER, pmid=None, doi=None, title=f"Erratum: {PAPER.title}")
+    assert Features("one", one).secondary == Features("other", replace(one, title=f"Correction: {PAPER.title}")).secondary == "erratum"
+
+
+def test_a_number_that_was_found_later_stands_in_the_registry_table() -> None:
+    found = {row["name"].split(":")[0]: row["nct"] for row in registry_rows(shipped_review())}
+    assert found["NETTER-3"] == "NCT06784752"

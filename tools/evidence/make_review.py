@@ -51,6 +51,11 @@ def main() -> None:
     known = {study["id"]: study["bibliography"] for study in studies}
     references = [{"number": number, **_reference(entry, known)} for number, entry in says["references"].items()]
     trials = [{key: trial.get(key) for key in ("nct", "name", "design", "n", "n_planned", "status", "source")} for trial in table["trials"]]
+    for trial in trials:
+        # A number that was found later, under the trial's name.
+        later = next((item for item in since if item.get("registry") and trial["name"].startswith(item["name"])), None)
+        if trial["nct"] is None and later is not None:
+            trial["nct"] = later["registry"]
     document = {
         "name": "neoadjuvant-rlt-pannet",
         "question": "What does radioligand therapy before surgery do in pancreatic neuroendocrine tumours?",

@@ -41,6 +41,12 @@ _STOP = frozenset(
     ]
 )
 _SECONDARY = ("erratum", "correction", "corrigendum", "reply", "response", "comment", "re", "author reply", "retraction")
+_NOTICES = ("erratum", "correction", "corrigendum")
+_NOTICE_END = re.compile(r"[(\[](?:erratum|correction|corrigendum)[)\]]\W*$|\(vol\.? \w+, pg\.? \w+, \d{4}\)\W*$", re.IGNORECASE)
+"""``… [correction]``, and what Web of Science appends to the title of a correction: ``… (vol 64, pg 1, 2023)``."""
+_NOTICE_KIND = re.compile(r"^(?:published )?(?:erratum|correction|corrigendum)$", re.IGNORECASE)
+PREPRINTS = ("10.1101/", "10.64898/", "10.21203/", "10.20944/", "10.2139/", "10.26434/", "10.31219/", "10.22541/")
+"""Prefixes of DOIs of preprint servers: bioRxiv and medRxiv (two), Research Square, Preprints.org, SSRN, ChemRxiv, OSF, Authorea."""
 _ROMAN = re.compile(r"^(i{1,3}|iv|vi{0,3}|ix|x)$")
 SIMILAR_TITLE = 0.9
 SIMILAR_WORD = 0.75
@@ -71,8 +77,10 @@ class Features:
 
     @cached_property
     def secondary(self) -> str:
-        """``erratum``, ``reply`` and the like when the title begins so."""
-        return next((word for word in _SECONDARY if self.title.startswith(word + " ")), "")
+        """``erratum``, ``reply`` and the like when the title begins so, or its end or the source says that it is an erratum."""
+        found = next((word for word in _SECONDARY if self.title.startswith(word + " ")), "")
+        noted = _NOTICE_END.search(self.record.title) or any(_NOTICE_KIND.match(kind) for kind in self.record.kinds)
+        return "erratum" if found in _NOTICES or (noted and not found) else found
 
     @cached_property
     def first_page(self) -> str:
@@ -164,6 +172,13 @@ def same_paper(a: Features, b: Features) -> str | None:
     if title is None or not _enough(title, set(agree), len(a.words)):
         return None
     return f"{title} title, same {', '.join(agree)}"
+
+
+def preprint_of(a: Features, b: Features) -> bool:
+    """Whether one of two records with different DOIs is a preprint whose title and first author are those of the other."""
+    served = [(item.record.doi or "").startswith(PREPRINTS) for item in (a, b)]
+    known = bool(a.record.doi and b.record.doi) and served[0] != served[1]
+    return known and len(a.words) >= 4 and a.title == b.title and a.author == b.author and a.secondary == b.secondary
 
 
 def _enough(title: str, agree: set[str], words: int) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from neorlt.core.tables import read_json
-from neorlt.evidence.alike import Features, same_paper
+from neorlt.evidence.alike import PREPRINTS, Features, preprint_of, same_paper
 from neorlt.evidence.records import Record
 from neorlt.evidence.review.folder import MACHINE, ReviewFolder
 from neorlt.evidence.review.works import strength
@@ -24,10 +24,14 @@ LARGEST_BLOCK = 60
 
 @dataclass(frozen=True)
 class LookAlikes:
-    """``found`` maps a duplicate to the record that stays and the reason; ``unclear`` a record to the papers that it may be."""
+    """``found`` maps a duplicate to the record that stays and the reason; ``unclear`` a record to the papers that it may be.
+
+    ``preprints`` maps a preprint to the paper of the same title and first author: two works with the same patients.
+    """
 
     found: Mapping[str, tuple[str, str]]
     unclear: Mapping[str, tuple[str, ...]]
+    preprints: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozenset[str]] = ()) -> LookAlikes:
@@ -81,7 +85,19 @@ def find_duplicates(records: Mapping[str, Record], *, distinct: Iterable[frozens
             del found[other]
         elif len(papers) > 1:
             found[other] = (named[0], pairs[frozenset((named[0], other))])
-    return LookAlikes(found, unclear)
+    return LookAlikes(found, unclear, _preprints(features, blocks))
+
+
+def _preprints(features: Mapping[str, Features], blocks: Mapping[str, list[str]]) -> dict[str, str]:
+    """Each preprint with the paper that it became."""
+    found: dict[str, str] = {}
+    for key, feature in features.items():
+        if (feature.record.doi or "").startswith(PREPRINTS):
+            same_title = blocks[f"t:{feature.title}"] if feature.words else []
+            papers = [other for other in same_title if other != key and preprint_of(feature, features[other])]
+            if papers:
+                found[key] = min(papers, key=strength)
+    return found
 
 
 def _known(record: Record) -> int:
@@ -122,6 +138,10 @@ def dedupe(review: ReviewFolder, *, who: str = MACHINE) -> dict[str, Any]:
         "pairs": [{"duplicate": key, "of": kept, "why": why} for key, kept, why in wanted.values()],
         "problems": [
             *after.problems,
+            *(
+                f"{key} is a preprint with the title of {paper}: exclude one, or give both the same cohort, so that no patient counts twice"
+                for key, paper in sorted(look_alikes.preprints.items())
+            ),
             *(f"{key} may be {' or '.join(papers)}: a person must say which (--same, --of)" for key, papers in look_alikes.unclear.items()),
         ],
     }

@@ -143,7 +143,8 @@ class ReviewFolder(Extraction):
         """
         found = self.works().of.get(record_id)
         if found is None:
-            raise InputError("no such record in the review", found=record_id, remedy="list the ids with: neorlt evidence status")
+            remedy = "take an id from `neorlt evidence screen REVIEW` or an export"
+            raise InputError("no such record in the review", found=record_id, remedy=remedy)
         return found
 
     def records(self, *, with_duplicates: bool = False, works: Works | None = None) -> dict[str, Record]:

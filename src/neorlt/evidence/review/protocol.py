@@ -25,7 +25,7 @@ arbiters = ["third"]   # who may settle a conflict besides the reviewers
 blind = false          # true: the page shows no reviewer the other's verdicts before both have decided
 
 [query]
-# The review prints its words without brackets, so AND and OR can be read in two ways: both are run and compared.
+# The review prints its words without brackets, so AND and OR can be read in three ways: all are run and compared.
 printed = '"neoadjuvant" OR "preoperative" AND "radioligand therapy" OR "Peptide Receptor Radionuclide Therapy"'
 clinicaltrials = 'neoadjuvant AND (PRRT OR "radioligand therapy" OR "peptide receptor radionuclide therapy")'
 
