@@ -31,14 +31,16 @@ class Input:
     """One input of a rule.
 
     ``values`` are known values that reach every class it can lead to, or a function that makes them from the other inputs;
-    they stand for "anything" where the input is missing. ``flag`` inputs are true or false; ``required`` ones must be given
-    (even as unknown) before the rule is asked.
+    they stand for "anything" where the input is missing. ``flag`` inputs are true or false; ``low`` and ``high`` bound the
+    numbers that can be.
     """
 
     name: str
     description: str
     values: tuple[Any, ...] | Callable[[Known], tuple[Any, ...]]
     flag: bool = False
+    low: float = 0.0
+    high: float = np.inf
 
     def ways(self, known: Known) -> tuple[Any, ...]:
         """Values that stand for every value, given the others."""
@@ -50,7 +52,7 @@ class Input:
         Raises
         ------
         InputError
-            If it is neither a number (or yes/no) nor ``unknown``.
+            If it is neither a number (or yes/no) nor ``unknown``, or no value that can be.
         """
         key = text.strip().lower()
         if self.flag:
@@ -62,11 +64,19 @@ class Input:
             return np.inf
         else:
             try:
-                return float(key)
+                value = float(key)
             except ValueError:
                 pass
+            else:
+                if self.low <= value <= self.high:
+                    return value
+                limits = f"{self.low:g} to {self.high:g}" if self.high < np.inf else f"{self.low:g} or more"
+                raise InputError(f"the value of {self.name} cannot be", expected=limits, found=text,
+                                 remedy=f"correct it, or write unknown ({self.description})")
+        remedy = "write a decimal point" if not self.flag and "," in key else "correct it, or write unknown"
         raise InputError(f"the value of {self.name} is not understood",
-                         expected="yes, no or unknown" if self.flag else "a number, or unknown", found=text, remedy=self.description)
+                         expected="yes, no or unknown" if self.flag else "a number, or unknown", found=text,
+                         remedy=f"{remedy} ({self.description})")
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,7 @@ _STAGE8 = "AJCC 8th edition, pancreas NET: PMC10453483 table 2 (T, N, M; seconda
 _ENETS = "ENETS 2006: hindawi tswj/2012/357475 table 1; wjso s12957-018-1446-y table 2 (secondary)"
 _RECIST = "Eisenhauer 2009, doi 10.1016/j.ejca.2008.10.026, sections 4.3–4.4 (read in PMC2755245 T3, PMC3980664 T2; secondary)"
 _RESPONSES, _NON_TARGETS = {int(r): r.name for r in Response if r != Response.NE}, (0, 1, 2, 4, 5)
-_T = Input("t", "T category, 1 to 4", (1.0, 2.0, 3.0, 4.0))
+_T = Input("t", "T category, 1 to 4", (1.0, 2.0, 3.0, 4.0), low=1.0, high=4.0)
 _N, _M = _flag("n1", "regional nodal metastases"), _flag("m1", "distant metastases")
 _NEW = _flag("new_lesion", "a new lesion was seen")
 
@@ -182,14 +192,15 @@ def _sums(first: str = "sum_mm") -> tuple[Input, ...]:
 
 RULES: tuple[Rule, ...] = (
     Rule("who-ki67", "WHO grade by Ki-67 alone", lambda ki67_pct: grade.who_grade(ki67_pct),
-         (Input("ki67_pct", "Ki-67, %", (0.0, 2.9, 3.0, 20.0, 21.0)),), {1: "G1", 2: "G2", 3: "G3"}, grade.VERSION, _WHO,
+         (Input("ki67_pct", "Ki-67, %", (0.0, 2.9, 3.0, 20.0, 21.0), high=100.0),), {1: "G1", 2: "G2", 3: "G3"}, grade.VERSION, _WHO,
          notes=("By Ki-67 alone: the mitotic count, where it is higher, raises the grade.",)),
     Rule("who", "WHO grade by Ki-67 and mitoses",
          lambda ki67_pct, mitoses_per_2mm2: grade.who_grade(ki67_pct, np.nan if mitoses_per_2mm2 is None else mitoses_per_2mm2),
-         (Input("ki67_pct", "Ki-67, %", (0.0, 2.9, 3.0, 20.0, 21.0)),
+         (Input("ki67_pct", "Ki-67, %", (0.0, 2.9, 3.0, 20.0, 21.0), high=100.0),
           Input("mitoses_per_2mm2", "mitoses per 2 mm²", (0.0, 1.9, 2.0, 20.0, 21.0))), {1: "G1", 2: "G2", 3: "G3"}, grade.VERSION, _WHO),
     Rule("downgraded", "lower grade after", grade.is_downgraded,
-         (Input("grade_before", "grade 1–3", (1.0, 2.0, 3.0)), Input("grade_after", "grade 1–3", (1.0, 2.0, 3.0))),
+         (Input("grade_before", "grade 1–3", (1.0, 2.0, 3.0), low=1.0, high=3.0),
+          Input("grade_after", "grade 1–3", (1.0, 2.0, 3.0), low=1.0, high=3.0)),
          {0: "no", 1: "yes"}, grade.VERSION, _WHO),
     Rule("t", "T category", tnm.t_category,
          (Input("size_mm", "longest diameter of the primary, mm", _SIZES),
@@ -203,7 +214,8 @@ RULES: tuple[Rule, ...] = (
          "CA Cancer J Clin 2024;74:359, doi 10.3322/caac.21840 (abstract): only T1 NX M0 = I was read",
          frozenset({UNKNOWN, NOT_IN_THIS_VERSION})),
     Rule("downstaged", "lower stage after", tnm.is_downstaged,
-         (Input("stage_before", "stage code", (1.0, 2.0, 3.0, 4.0)), Input("stage_after", "stage code", (1.0, 2.0, 3.0, 4.0))),
+         (Input("stage_before", "stage code", (1.0, 2.0, 3.0, 4.0), low=1.0),
+          Input("stage_after", "stage code", (1.0, 2.0, 3.0, 4.0), low=1.0)),
          {0: "no", 1: "yes"}, "one system", _STAGE8),
     Rule("recist", "target response", recist.classify_recist,
          (*_sums(), _NEW, _flag("targets_gone", "every target is gone, nodes below 10 mm"),
@@ -228,8 +240,8 @@ RULES: tuple[Rule, ...] = (
           _flag("well_delineated", "well delineated")), {0: "no", 1: "yes"}, mrecist.VERSION,
          "Lencioni & Llovet 2010 (van Roekel thesis p. 51; secondary)"),
     Rule("choi", "response by size and attenuation", choi.classify_choi,
-         (Input("size_change", "relative change of the sum (−0.1 is a fall by 10 %)", (-1.0, -0.5, -0.1, 0.0, 0.05, 0.1, 0.5)),
-          Input("attenuation_change", "relative change of the mean attenuation", (-0.5, -0.15, -0.1, 0.2)), _NEW,
+         (Input("size_change", "relative change of the sum (−0.1 is a fall by 10 %)", (-1.0, -0.5, -0.1, 0.0, 0.05, 0.1, 0.5), low=-1.0),
+          Input("attenuation_change", "relative change of the mean attenuation", (-0.5, -0.15, -0.1, 0.2), low=-np.inf), _NEW,
           _flag("new_nodule", "a new nodule inside a tumour"), _flag("all_gone", "all lesions are gone")), _RESPONSES, choi.VERSION,
          "Choi 2007, J Clin Oncol 25:1753 (PMC5658474 table Tab2; secondary)", frozenset({int(Response.NE)})),
     Rule("krenning-eligible", "uptake grade reaches 3", krenning.is_eligible_grade,
@@ -300,14 +312,23 @@ def ctcae_rule(term: str, version: str = ctcae.DEFAULT_VERSION) -> Rule:
     anchors = {"value": ("uln", "baseline", "lln"), "lln": ("value", "baseline"), "uln": ("value", "baseline"),
                "baseline": ("value", "uln")}
     falls = tuple(sorted({v for limit in (found or {}).get("limits", ()) for v in (limit, limit * 0.99)}))
-    ways = (*falls, 1e6) if kind == "falling" else _around(_MULTIPLES, *anchors["value"])
+    above = 1.2 * max(falls, default=1.0)  # between the row's highest limit and a lower limit of normal lies grade 1
+
+    def falling(known: Known) -> tuple[float, ...]:
+        return (*falls, above, 1e6, *(_around(_MULTIPLES, "lln")(known) if "lln" in known else ()))
+
+    def limit_ways(limit: str) -> Callable[[Known], tuple[float, ...]]:
+        around = _around(_MULTIPLES, *anchors[limit])
+        return (lambda known: (*around(known), 1.2 * above)) if limit == "lln" and kind == "falling" else around
+
+    ways = falling if kind == "falling" else _around(_MULTIPLES, *anchors["value"])
     inputs = [Input("value", f"laboratory value, {unit}", ways)]
     for limit in limits:
         if limit == "proteinuria":
             inputs.append(_flag(limit, "proteinuria 2+ or urine protein/creatinine above 0.5"))
         else:
             words = {"lln": "lower limit of normal", "uln": "upper limit of normal", "baseline": "value before treatment"}[limit]
-            inputs.append(Input(limit, f"{words}, the same unit", _around(_MULTIPLES, *anchors[limit])))
+            inputs.append(Input(limit, f"{words}, the same unit", limit_ways(limit)))
     names = tuple(item.name for item in inputs)
 
     def apply(**values: Any) -> Any:

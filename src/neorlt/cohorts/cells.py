@@ -15,7 +15,7 @@ from typing import Literal
 from neorlt.cohorts.dictionary import Field
 
 Censored = Literal["bounds", "limit", "half", "refuse"]
-DateOrder = Literal["ymd", "dmy", "mdy", "excel", "?"]
+DateOrder = Literal["ymd", "dmy", "mdy", "excel", "excel1904", "?"]
 MONTHS = {
     name: number
     for number, names in enumerate((
@@ -33,7 +33,9 @@ OTHER_UNITS = frozenset(unit for units in UNITS.values() for unit in units)
 _NUMBER = r"[-+]?(?:\d[\d.,' ]*\d|\d|[.,]\d+)"
 _CENSORED = re.compile(rf"^(<=|>=|=<|=>|<|>|≤|≥)\s*({_NUMBER})$")
 _RANGE = re.compile(rf"^({_NUMBER})\s*(?:-|–|—|to|a|bis|à)\s*({_NUMBER})$")
-EXCEL_EPOCH = date(1899, 12, 30)
+EXCEL_EPOCHS = {"excel": date(1899, 12, 30), "excel1904": date(1904, 1, 1)}
+"""Day 0 of Excel's day numbers, by the date system of the book."""
+MARKS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
 EARLIEST, LATEST = date(1900, 1, 1), date(2100, 1, 1)
 
 
@@ -46,15 +48,17 @@ class Value:
     high: float
 
 
-def plain_number(text: str, decimal: str = ".") -> float:
+def plain_number(text: str, decimal: str = ".", *, grouped: bool = False) -> float:
     """A number with this decimal mark; groups of three digits by the other mark, a space or an apostrophe are thousands.
+
+    ``29.600`` under a decimal comma is refused, as it may be a decimal point, unless a person has settled it (``grouped``).
 
     Raises
     ------
     ValueError
         If it is not one.
     """
-    body = text.strip().replace("−", "-").replace("\u00a0", " ")
+    body = text.strip().translate(MARKS)
     other = "," if decimal == "." else "."
     if not re.fullmatch(r"[-+]?[\d.,' ]+(?:[eE][-+]?\d+)?", body) or not re.search(r"\d", body):
         raise ValueError(f"{text!r} is not a number")
@@ -62,7 +66,8 @@ def plain_number(text: str, decimal: str = ".") -> float:
     if decimal in fraction:
         raise ValueError(f"{text!r} has two decimal marks")
     if re.search(r"[,.' ]", whole):
-        if not re.fullmatch(r"[-+]?\d{1,3}(?:([,.' ])\d{3})(?:\1\d{3})*", whole) or decimal in whole or (mark == "" and other in whole):
+        bare = mark == "" and other in whole and not grouped
+        if bare or decimal in whole or not re.fullmatch(r"[-+]?\d{1,3}(?:([,.' ])\d{3})(?:\1\d{3})*", whole):
             raise ValueError(_other_mark(text, decimal))
         whole = re.sub(r"[,.' ]", "", whole)
     if re.search(r"[,' ]", fraction):
@@ -78,7 +83,8 @@ def _other_mark(text: str, decimal: str) -> str:
 
 
 def read_number(
-    text: str, spec: Field, *, decimal: str = ".", factor: float = 1.0, censored: Censored = "bounds", units_in_cells: bool = True
+    text: str, spec: Field, *, decimal: str = ".", factor: float = 1.0, censored: Censored = "bounds", units_in_cells: bool = True,
+    grouped: bool = False,
 ) -> Value:
     """A number cell of a column, in the dictionary's unit and range; ``<3`` and ``10-15`` give an interval.
 
@@ -90,7 +96,7 @@ def read_number(
     body = text.strip()
 
     def scaled(part: str) -> float:
-        return _scaled(part, spec, decimal, factor, units_in_cells)
+        return _scaled(part, spec, decimal, factor, units_in_cells, grouped)
 
     found = _CENSORED.match(body)
     if found:
@@ -117,8 +123,9 @@ def read_number(
     return Value(value, value, value)
 
 
-def _scaled(text: str, spec: Field, decimal: str, factor: float, units_in_cells: bool) -> float:
-    body, unit = text.strip(), re.fullmatch(rf"({_NUMBER})\s*([^\d\s.,+-].*)", text.strip())
+def _scaled(text: str, spec: Field, decimal: str, factor: float, units_in_cells: bool, grouped: bool) -> float:
+    text = text.translate(MARKS)
+    body, unit = text.strip(), re.fullmatch(rf"({_NUMBER})\s*([^\d\s.,'+-].*)", text.strip())
     if unit:
         known = UNITS.get(spec.unit, {})
         key = unit.group(2).strip().lower()
@@ -127,7 +134,7 @@ def _scaled(text: str, spec: Field, decimal: str, factor: float, units_in_cells:
         if key not in known:
             raise ValueError(f"{text!r} is not a number{f' of {spec.unit}' if spec.unit else ''}")
         body, factor = unit.group(1), known[key]
-    value = plain_number(body, decimal) * factor
+    value = plain_number(body, decimal, grouped=grouped) * factor
     low, high = spec.low, spec.high
     if low is not None and value < 0 <= low:
         raise ValueError(f"{value:g} is negative")
@@ -172,8 +179,8 @@ def read_date(text: str, order: DateOrder = "ymd", today: date | None = None) ->
         If it is not a full date that exists.
     """
     body = text.strip()
-    if order == "excel" and re.fullmatch(r"\d{4,6}(\.0+)?", body):
-        day = EXCEL_EPOCH + timedelta(days=int(float(body)))
+    if order in EXCEL_EPOCHS and re.fullmatch(r"\d{4,6}(\.0+)?", body):
+        day = EXCEL_EPOCHS[order] + timedelta(days=int(float(body)))
     else:
         parts = date_parts(body)
         if parts is None:
@@ -183,7 +190,7 @@ def read_date(text: str, order: DateOrder = "ymd", today: date | None = None) ->
             year, month, number = parts
         elif named:
             month, number, year = parts
-        elif order == "dmy" or (order == "excel"):
+        elif order == "dmy" or order in EXCEL_EPOCHS:
             number, month, year = parts
         elif order == "mdy":
             month, number, year = parts

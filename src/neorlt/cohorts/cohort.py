@@ -108,12 +108,16 @@ def checked(
 
 
 def _derive(columns: dict[str, NDArray[Any]]) -> None:
-    """``last_date`` and ``died`` from the day of death and the day last seen alive, where only these are given."""
+    """``last_date`` and ``died`` from the day of death and the day last seen alive, where only these are given, in a column or a row."""
     death, seen = columns.get("death_date"), columns.get("last_seen_date")
     if "died" not in columns and death is not None and (seen is not None or "last_date" in columns):
         columns["died"] = np.where(np.isnan(death), 0.0, 1.0)
     if "last_date" not in columns and seen is not None:
         columns["last_date"] = seen if death is None else np.where(np.isnan(death), seen, death)
+    if death is not None and "last_date" in columns:
+        columns["last_date"] = np.where(np.isnan(columns["last_date"]), death, columns["last_date"])
+    if death is not None and "died" in columns:
+        columns["died"] = np.where(np.isnan(columns["died"]) & ~np.isnan(death), 1.0, columns["died"])
 
 
 def _row_number(problem: str) -> int:
@@ -151,7 +155,8 @@ def _order_of_dates(columns: Mapping[str, NDArray[Any]], rows_at: Sequence[int])
     for first, second in pairs:
         if first in columns and second in columns:
             for offset in np.flatnonzero(columns[second] < columns[first]):
-                found.append((int(offset), second, f"lies before {first}"))
+                late, early = (date.fromordinal(EPOCH.toordinal() + int(columns[name][offset])) for name in (second, first))
+                found.append((int(offset), second, f"{late} lies before {first} {early}"))
     if "died" in columns and "death_date" in columns:
         for offset in np.flatnonzero((columns["died"] == 0) & ~np.isnan(columns["death_date"])):
             found.append((int(offset), "died", "says alive where a death_date is given"))

@@ -11,18 +11,22 @@ import functools
 import io
 import itertools
 import math
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from neorlt.cohorts.cells import date_parts
 from neorlt.cohorts.cohort import TableError
 from neorlt.core.errors import InputError, MissingExtraError
 
 DELIMITERS = ",;\t|"
 STATISTICS = {".sav": "spss", ".zsav": "spss", ".por": "spss", ".dta": "stata", ".xpt": "sas"}
-EXCEL_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"})
+SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[³¹¿¼¾¥£¢](?=[^\W\d_])|\b[³£¿¯Œ](?=[^\W\d_]{2})|[œŸ³¹](?=[æê³¹])")
+"""Signs inside a word of Windows-1252: Polish, Czech or Hungarian letters of Windows-1250."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Grid:
 
 
 def read_grid(path: Path, settings: Mapping[str, Any] | None = None) -> Grid:
-    """Read a table file; ``settings`` (encoding, delimiter, sheet, header_row) overrule what is found.
+    """Read a table file; ``settings`` (encoding, delimiter, sheet, header_row, skip_rows) overrule what is found.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def _decoded(path: Path, wanted: Mapping[str, Any]) -> tuple[str, str]:
     content = path.read_bytes()
     if "encoding" in wanted:
         try:
-            return content.decode(str(wanted["encoding"])), str(wanted["encoding"])
+            return content.decode(str(wanted["encoding"])).removeprefix("\ufeff"), str(wanted["encoding"])
         except (UnicodeDecodeError, LookupError) as error:
             raise InputError("the table is not in this character set", found=str(wanted["encoding"]), where=path.name,
                              remedy="correct encoding in the map, or leave it out") from error
@@ -91,10 +95,21 @@ def _decoded(path: Path, wanted: Mapping[str, Any]) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     try:
-        return content.decode("cp1252"), "cp1252"
+        western = content.decode("cp1252")
+        central = _readable(content, "cp1250")
+        if central and len(SIGN_IN_WORD.findall(western)) > len(SIGN_IN_WORD.findall(central)):
+            return central, "cp1250"
+        return western, "cp1252"
     except UnicodeDecodeError:
         raise InputError("the table is no text that is known", expected="UTF-8 or Windows-1252", where=path.name,
                          remedy="save it as CSV UTF-8, or give encoding in the map") from None
+
+
+def _readable(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _text(path: Path, wanted: Mapping[str, Any]) -> Grid:
@@ -111,6 +126,8 @@ def _text(path: Path, wanted: Mapping[str, Any]) -> Grid:
     delimiter = delimiter or _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     records = [(n, [*map(str.strip, record)]) for n, record in enumerate(reader, 1 + skipped)]
+    if encoding in ("cp1252", "cp1250") and "encoding" not in wanted:
+        notes.append(f"the characters are read as Windows-{encoding[2:]}: where letters look wrong, correct encoding in the map")
     settings = {"encoding": encoding, "delimiter": delimiter, "strict_width": True}
     return _framed(path.name, "csv", records, notes, settings, wanted)
 
@@ -141,6 +158,7 @@ def _excel(path: Path, wanted: Mapping[str, Any]) -> Grid:
                          remedy="open it in Excel and save it again as .xlsx") from error
     filled = [sheet for sheet in book.worksheets if sheet.max_row > 1 and sheet.max_column > 1]
     names = [sheet.title for sheet in filled]
+    hidden_sheets = [sheet.title for sheet in filled if sheet.sheet_state != "visible"]
     if not filled:
         raise InputError("the Excel file holds no table", where=path.name, remedy="give a sheet with a header and one row a patient")
     notes = []
@@ -150,9 +168,16 @@ def _excel(path: Path, wanted: Mapping[str, Any]) -> Grid:
                              remedy="correct sheet in the map")
         sheet = filled[names.index(str(wanted["sheet"]))]
     else:
-        sheet = max(filled, key=lambda s: s.max_row * s.max_column)
-        if len(filled) > 1:
-            notes.append(f"sheets: {', '.join(names)}; {sheet.title!r}, the largest, is read")
+        seen = [sheet for sheet in filled if sheet.title not in hidden_sheets]
+        if not seen:
+            raise InputError("every table of the Excel file is on a hidden sheet", found=", ".join(hidden_sheets), where=path.name,
+                             remedy="show the sheet in Excel and save the file, or name it as sheet in the map")
+        sheet = max(seen, key=lambda s: s.max_row * s.max_column)
+        if len(seen) > 1:
+            notes.append(f"sheets: {', '.join(s.title for s in seen)}; {sheet.title!r}, the largest, is read")
+    if set(hidden_sheets) - {sheet.title}:
+        notes.append(f"hidden sheets are not read: {', '.join(name for name in hidden_sheets if name != sheet.title)}")
+    _no_formula_without_result(path, sheet)
     percents: set[int] = set()
     records = []
     for number, row in enumerate(sheet.iter_rows(), 1):
@@ -162,7 +187,30 @@ def _excel(path: Path, wanted: Mapping[str, Any]) -> Grid:
     hidden = [str(n) for n, dimension in sheet.row_dimensions.items() if dimension.hidden]
     if hidden:
         notes.append(f"hidden rows are read too: {', '.join(hidden[:10])}{' …' if len(hidden) > 10 else ''}")
-    return _framed(path.name, "xlsx", records, notes, {"sheet": sheet.title}, wanted)
+    settings: dict[str, Any] = {"sheet": sheet.title}
+    if book.epoch.year == 1904:
+        settings["date_system"] = 1904
+        notes.append("the book counts days from 1904, as old Excel for Mac did: day numbers in plain cells are read so")
+    return _framed(path.name, "xlsx", records, notes, settings, wanted)
+
+
+FORMULA_WITHOUT_RESULT = re.compile(rb"</f>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>|<f[^>]*/>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+
+
+def _no_formula_without_result(path: Path, sheet: Any) -> None:
+    """Refuse formulas whose result was not saved: they would be read as empty cells."""
+    import openpyxl
+
+    with zipfile.ZipFile(path) as archive:
+        parts = [name for name in archive.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")]
+        if not any(FORMULA_WITHOUT_RESULT.search(archive.read(name)) for name in parts):
+            return
+    written = openpyxl.load_workbook(path, data_only=False)[sheet.title]
+    bare = [cell.coordinate for row in written.iter_rows() for cell in row
+            if cell.data_type == "f" and sheet[cell.coordinate].value is None and sheet[cell.coordinate].data_type == "n"]
+    if bare:
+        raise TableError([f"row {re.sub('[^0-9]', '', at)}, column {re.sub('[^A-Z]', '', at)}: the result of the formula was not saved"
+                          for at in bare], path.name, "open the file in Excel and save it, or paste the values in place of the formulas")
 
 
 def _excel_cell(cell: Any, percents: set[int]) -> str:
@@ -250,6 +298,13 @@ def _framed(
     filled = [(number, row) for number, row in records if row and (row[0] or any(row))]
     if len(filled) < 2:
         raise InputError("the table has no rows", where=name, remedy="give a header and one row a patient")
+    skipped = {int(row) for row in wanted.get("skip_rows", ())}
+    if skipped:
+        notes.append(f"rows left out by the map: {', '.join(map(str, sorted(skipped)))}")
+        filled = [(number, row) for number, row in filled if number not in skipped]
+        settings["skip_rows"] = sorted(skipped)
+        if len(filled) < 2:
+            raise InputError("the table has no rows", where=name, remedy="correct skip_rows in the map")
     header_row = int(wanted.get("header_row", 0)) or _header_row(filled)
     above = [number for number, _ in filled if number < header_row]
     if above:
@@ -258,6 +313,8 @@ def _framed(
     top = next(([cell.strip() for cell in row] for number, row in filled if number == header_row), None)
     if top is None or not body:
         raise InputError("the table has no rows", where=name, remedy="give a header and one row a patient (header_row in the map)")
+    if above:
+        top = _completed(top, filled, header_row)
     width = max(len(top), max(len(row) for _, row in body))
     if settings.pop("strict_width", False):
         uneven = [(number, row) for number, row in body
@@ -288,7 +345,32 @@ def _header_row(filled: Sequence[tuple[int, list[str]]]) -> int:
     """The first row that is filled at least half as wide as the widest of the first rows."""
     counts = [(number, sum(bool(cell.strip()) for cell in row)) for number, row in filled[:30]]
     widest = max(count for _, count in counts)
-    return next(number for number, count in counts if count >= max(2, 0.5 * widest)) if widest > 1 else counts[0][0]
+    if widest <= 1:
+        return counts[0][0]
+    at = next(k for k, (_, count) in enumerate(counts) if count >= max(2, 0.5 * widest))
+    if at + 2 < len(filled) and _is_title(filled[at][1], filled[at + 1][1], filled[at + 2][1]):
+        at += 1
+    return counts[at][0]
+
+
+def _is_title(upper: Sequence[str], lower: Sequence[str], first: Sequence[str]) -> bool:
+    """Whether a row only groups the names below it (merged cells): it leaves gaps that the next row, all words, fills."""
+    gaps = [k for k, cell in enumerate(first) if cell and not (upper[k] if k < len(upper) else "")]
+    names = [cell for cell in lower if cell]
+    return bool(gaps) and all(k < len(lower) and lower[k] for k in gaps) and not any(
+        date_parts(cell) is not None or re.fullmatch(r"[-+<>]?\s*[\d.,]+\s*%?", cell) for cell in names)
+
+
+def _completed(top: list[str], filled: Sequence[tuple[int, list[str]]], header_row: int) -> list[str]:
+    """Names of a header in two rows: a name that stands twice, or only in the row above, takes the title over it."""
+    over = next((row for number, row in reversed(filled) if number < header_row), [])
+    if sum(map(bool, over)) < 2:
+        return top
+    titles: list[str] = []
+    for k in range(len(top)):
+        titles.append((over[k] if k < len(over) else "") or (titles[-1] if titles else ""))
+    twice = {cell for cell in top if cell and top.count(cell) > 1}
+    return [f"{titles[k]} {cell}".strip() if cell in twice else cell or (over[k] if k < len(over) else "") for k, cell in enumerate(top)]
 
 
 def merged(grid: Grid, header: Sequence[str], rows: Sequence[Sequence[str]], rows_at: Sequence[int], notes: Sequence[str] = ()) -> Grid:

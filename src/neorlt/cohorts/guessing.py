@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from neorlt.cohorts import words
-from neorlt.cohorts.cells import date_parts, plain_number
+from neorlt.cohorts.cells import MARKS, date_parts, plain_number
 from neorlt.cohorts.dictionary import BY_NAME, FOLLOW_UPS, QLQ_VISITS, TOXICITY, VESSELS, Field, spec_for
 from neorlt.cohorts.grid import Grid
-from neorlt.cohorts.mapping import OPEN, ROW_NUMBER, ColumnMap, TableMap, map_text, reader, suspicious_codes
+from neorlt.cohorts.mapping import OPEN, ROW_NUMBER, ColumnMap, TableMap, map_text, no_patients, reader, suspicious_codes
 
 SHOWN_ROWS = 5
 MISSING_WORDS = {words.plain(text) for text in words.MISSING if words.plain(text)}
@@ -47,6 +47,7 @@ class Proposal:
         return {
             "file": dict(self.grid.settings) | {"kind": self.grid.kind, "rows": len(self.grid.rows)},
             "decimal": self.table_map.decimal, "dates": self.table_map.dates, "constants": dict(self.table_map.constants),
+            "rows_at": list(self.grid.rows_at[:SHOWN_ROWS]),
             "columns": [
                 {"from": c.source, "to": c.target or None, "factor": c.factor, "dates": c.dates, "codes": dict(c.codes),
                  "missing": list(c.missing or ()), "why": self.reasons.get(c.source, "")}
@@ -83,7 +84,7 @@ def propose(grid: Grid) -> Proposal:
     """Propose a map for a grid."""
     targets, reasons = _targets(grid)
     problems: list[str] = []
-    decimal = _decimal(grid, targets)
+    decimal, shown = _decimal(grid, targets)
     dates, dates_by, said = _dates(grid, targets)
     problems += said
     columns = []
@@ -97,12 +98,19 @@ def propose(grid: Grid) -> Proposal:
         if spec is None:
             columns.append(ColumnMap(name, "", note=""))
             continue
-        column, why, questions = _column(grid, name, spec, decimal, dates_by.get(name))
+        column, why, questions = _column(grid, name, spec, decimal, dates_by.get(name), decimal_shown=shown)
         columns.append(column)
         meaning = f"{spec.description}, {spec.unit}" if spec.unit else spec.description
         reasons[name] = "; ".join(part for part in (meaning, reasons.get(name, ""), why) if part)
         problems += questions
     constants = _constants(targets.values(), problems)
+    odd = no_patients(grid, next((name for name, target in targets.items() if target == "patient_id"), None))
+    if odd:
+        problems.append(f"{'; '.join(f'row {row} ({why})' for row, why in odd.items())}: where these are no patients, "
+                        f"write skip_rows = {list(odd)} into [file]")
+    if constants.get("patient_id") == ROW_NUMBER:
+        grid = replace(grid, notes=(*grid.notes, "no column names the patient, so each row is taken as another patient and one who "
+                                    "appears twice is not found: write patient_id into `to` of the column that does"))
     aside = tuple(f"column {name!r}: {why}" for name, why in reasons.items() if not targets.get(name))
     grid = replace(grid, notes=(*grid.notes, *aside))
     settings = {key: value for key, value in grid.settings.items() if value not in (None, "")}
@@ -231,15 +239,54 @@ def _fits(grid: Grid, name: str, spec: Field) -> bool:
     return good >= 0.6 * len(cells)
 
 
-def _decimal(grid: Grid, targets: Mapping[str, str]) -> str:
-    commas = points = 0
+GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}([.,])\d{3}(?![\d.,])")
+"""Digits that are a decimal number by one mark and thousands by the other: ``29.600``."""
+
+
+def _mark(cell: str) -> str:
+    """The decimal mark that a cell shows beyond doubt, "" where it has none or could be read either way."""
+    body = cell.translate(MARKS)
+    marks: list[str] = re.findall(r"(?<=\d)[.,](?=\d)|(?<!\d)[.,](?=\d)", body)
+    if not marks or (len(marks) == 1 and GROUPED.search(body)):
+        return ""
+    if len(marks) > 1 and len(set(marks)) == 1 and not re.search(r"\d\s*[-–—]\s*\d", body):
+        return "," if marks[0] == "." else "."
+    return marks[-1]
+
+
+def _decimal(grid: Grid, targets: Mapping[str, str]) -> tuple[str, bool]:
+    """The decimal mark of the file, and whether a cell shows it beyond doubt."""
+    votes: Counter[str] = Counter()
     for name, target in targets.items():
         spec = spec_for(target)
         if spec is not None and spec.kind == "number":
-            for cell in _filled(grid, name):
-                commas += bool(re.search(r"\d,\d", cell))
-                points += bool(re.search(r"\d\.\d", cell))
-    return "," if commas > points else "."
+            votes.update(filter(None, map(_mark, _filled(grid, name))))
+    return ("," if votes[","] > votes["."] else "."), bool(votes)
+
+
+def _own_decimal(cells: Sequence[str], spec: Field, decimal: str, *, shown: bool, factor: Callable[[str], float]) -> tuple[str | None, str]:
+    """The decimal mark of a column where it must be said, and what it rests on; ``?`` where nothing tells."""
+    votes = Counter(filter(None, map(_mark, cells)))
+    grouped = [cell for cell in cells if GROUPED.search(cell.translate(MARKS)) and not _mark(cell)]
+    if len(votes) > 1:
+        return None, ""
+    if votes or shown:
+        mark = next(iter(votes), decimal)
+        other = "." if mark == "," else ","
+        thousands = any(other in cell for cell in grouped)
+        why = f"{other!r} separates thousands here, as {mark!r} is the decimal mark of the {'column' if votes else 'table'}"
+        return (mark if thousands or mark != decimal else None), why if thousands else ""
+    if not grouped:
+        return None, ""
+    fitting = []
+    for mark in ".,":
+        times = factor(mark)
+        values = [plain_number(cell, mark, grouped=True) * times for cell in grouped if re.fullmatch(r"[\d.,]+", cell)]
+        if values and all((spec.low is None or v >= spec.low) and (spec.high is None or v <= spec.high) for v in values):
+            fitting.append(mark)
+    if len(fitting) == 1:
+        return fitting[0], f"{grouped[0]!r} is likely only with {fitting[0]!r} as the decimal mark"
+    return OPEN, f"is {grouped[0]!r} a decimal number or thousands?"
 
 
 def _dates(grid: Grid, targets: Mapping[str, str]) -> tuple[str, dict[str, str], list[str]]:
@@ -277,40 +324,56 @@ def _dates(grid: Grid, targets: Mapping[str, str]) -> tuple[str, dict[str, str],
         problems.append(f"columns {where}: no date tells day from month (no number above 12): set dates to dmy or mdy")
     for name, vote in votes.items():
         if vote["excel"] and vote["excel"] >= 0.5 * sum(vote.values()):
-            own[name] = "excel"
+            own[name] = "excel1904" if grid.settings.get("date_system") == 1904 else "excel"
         elif vote["dmy"] and vote["mdy"]:
             own[name] = OPEN
-            problems.append(f"column {name!r}: some dates are day first and some month first: make them one, and set dates of the column")
+            problems.append(f"column {name!r}: some dates are day first ({_example(grid, name, 0)}) and some month first "
+                            f"({_example(grid, name, 1)}): make them one in the table, and set dates of the column")
+        elif total["dmy"] and total["mdy"] and vote["open"] and not vote["dmy"] and not vote["mdy"]:
+            own[name] = OPEN
+            problems.append(f"column {name!r}: other columns have days first and months first, and no date here tells which: "
+                            "set dates of the column to dmy or mdy")
         elif order in ("dmy", "mdy") and vote["dmy" if order == "mdy" else "mdy"]:
             own[name] = "mdy" if order == "dmy" else "dmy"
     return order, own, problems
 
 
+def _example(grid: Grid, name: str, place: int) -> str:
+    """The first date of a column whose number at this place can only be a day."""
+    for row, cell in zip(grid.rows_at, grid.column(name), strict=True):
+        parts = date_parts(cell)
+        if parts is not None and 12 < parts[place] <= 31 and parts[0] <= 31 and not re.search(r"[^\W\d]{3}", cell):
+            return f"row {row}, {cell!r}"
+    return ""
+
+
 def _column(
-    grid: Grid, name: str, spec: Field, decimal: str, dates: str | None
+    grid: Grid, name: str, spec: Field, decimal: str, dates: str | None, *, decimal_shown: bool
 ) -> tuple[ColumnMap, str, list[str]]:
     """The map of one column, what it rests on, and its open questions."""
     declared = grid.missing.get(name, ())
     if spec.kind in ("flag", "choice"):
         return _coded(grid, name, spec, declared)
     if spec.kind not in ("number", "integer"):
-        return ColumnMap(name, spec.name, dates=dates, missing=declared or None), {"excel": "Excel's day numbers"}.get(dates or "", ""), []
+        why = "Excel's day numbers" if (dates or "").startswith("excel") else ""
+        return ColumnMap(name, spec.name, dates=dates, missing=declared or None), why, []
     cells = _filled(grid, name)
-    own = None
-    if any(re.search(r"\d,\d", c) for c in cells) != any(re.search(r"\d\.\d", c) for c in cells):
-        mark = "," if any(re.search(r"\d,\d", c) for c in cells) else "."
-        own = mark if mark != decimal else None
-    numbers = []
-    for cell in cells:
-        try:
-            numbers.append(plain_number(re.sub(r"\s*[^\d.,+-]+$", "", cell), own or decimal))
-        except ValueError:
-            numbers.append(math.nan)
-    values = np.array(numbers, float)
+
+    def by(mark: str) -> Any:
+        return np.array([_number_or_nan(cell, mark) for cell in cells], float)
+
+    def scale(mark: str) -> float:
+        return _factor(name, grid.labels.get(name, ""), spec, by(mark))[0]
+
+    own, by_mark = _own_decimal(cells, spec, decimal, shown=decimal_shown, factor=scale)
+    if own == OPEN:
+        question = f"column {name!r} ({spec.name}): {by_mark} Write \".\" or \",\" into decimal of the column"
+        return ColumnMap(name, spec.name, scale(decimal), OPEN), by_mark, [question]
+    values = by(own or decimal)
     suspects = [code for code in suspicious_codes(values)]
     missing = tuple(dict.fromkeys((*declared, *(f"{code:g}" for code in suspects))))
     factor, why = _factor(name, grid.labels.get(name, ""), spec, values[~np.isin(values, suspects)])
-    said = [why] if why else []
+    said = [part for part in (why, by_mark) if part]
     if suspects:
         counts = ", ".join(f"{code:g} in {int(np.sum(values == code))} rows" for code in suspects)
         said.append(f"{counts} taken as missing (set missing = [] if real)")
@@ -320,6 +383,13 @@ def _column(
     note = "interval" if censored else ""
     column = ColumnMap(name, spec.name, factor, own, None, missing if (missing or suspects) else None, note=note)
     return column, "; ".join(said), _unread(grid, name, spec, column, decimal)
+
+
+def _number_or_nan(cell: str, decimal: str) -> float:
+    try:
+        return plain_number(re.sub(r"\s*[^\d.,+-]+$", "", cell), decimal, grouped=True)
+    except ValueError:
+        return math.nan
 
 
 def _unread(grid: Grid, name: str, spec: Field, column: ColumnMap, decimal: str) -> list[str]:

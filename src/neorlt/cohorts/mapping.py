@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neorlt.cohorts import words
 from neorlt.cohorts.cells import Censored, DateOrder, Value, read_date, read_number
-from neorlt.cohorts.cohort import EPOCH, Cohort, checked
+from neorlt.cohorts.cohort import EPOCH, Cohort, TableError, checked
 from neorlt.cohorts.dictionary import Field, spec_for
 from neorlt.cohorts.grid import Grid
 from neorlt.core.errors import InputError
@@ -29,6 +29,7 @@ ROW_NUMBER = "row number"
 REMEDY = "correct these cells, or say in the map what they mean (codes, missing, dates, decimal, factor of the column)"
 PLAIN_REMEDY = "correct these rows, or make a map of the table as it is with `neorlt cohort map`; no row is left out"
 PLAIN_MISSING = ("", "na", "n/a", "nan", ".", "unknown", "missing")
+DATE_ORDERS = ("dmy", "mdy", "ymd", "excel", "excel1904")
 PLAIN_FLAGS = {"1": "yes", "0": "no", "yes": "yes", "no": "no", "true": "yes", "false": "no"}
 
 
@@ -37,8 +38,8 @@ class ColumnMap:
     """One column: its name in the table and in the dictionary, and how its cells are read.
 
     ``missing`` are cells that mean "not known" in this column only (None: none were decided on, so that look-alikes such as 99
-    are refused); ``codes`` map cells to the dictionary's words; ``censored`` says what ``<3`` gives: its interval
-    (``bounds``), the limit, half of it, or a refusal.
+    are refused); a ``decimal`` of its own also settles that the other mark separates thousands (``29.600``); ``codes`` map cells
+    to the dictionary's words; ``censored`` says what ``<3`` gives: its interval (``bounds``), the limit, half of it, or a refusal.
     """
 
     source: str
@@ -86,6 +87,12 @@ def apply_map(grid: Grid, table_map: TableMap) -> Cohort:
     columns: dict[str, NDArray[Any]] = {}
     intervals: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     problems: list[str] = []
+    identified = next((c.source for c in table_map.columns if c.target == "patient_id"), None)
+    odd = no_patients(grid, identified)
+    if odd:
+        raise TableError([f"row {row}: {why}" for row, why in odd.items()], grid.name,
+                         "delete these rows, or make a map of the table and write skip_rows = "
+                         f"{list(odd)} into its [file]")
     notes: list[str] = list(grid.notes)
     called: dict[str, str] = {}
     for column in table_map.columns:
@@ -118,6 +125,19 @@ def apply_map(grid: Grid, table_map: TableMap) -> Cohort:
                    intervals=intervals, remedy=PLAIN_REMEDY if table_map.strict else REMEDY)
 
 
+def no_patients(grid: Grid, identified: str | None) -> dict[int, str]:
+    """Rows that are no patients, with the reason: totals and means below a table, and lines of text (one cell in a wide table)."""
+    found: dict[int, str] = {}
+    at = grid.header.index(identified) if identified in grid.header else 0
+    for row, cells in zip(grid.rows_at, grid.rows, strict=True):
+        first = cells[at]
+        if not first[:1].isdigit() and words.plain(first) in words.TOTALS:
+            found[row] = f"{first!r} is a total or a mean"
+        elif len(cells) > 3 and sum(map(bool, cells)) == 1 and cells[0]:
+            found[row] = f"{cells[0][:60]!r} stands alone"
+    return found
+
+
 def _settled(grid: Grid, table_map: TableMap) -> None:
     questions = [f"constants.{name}" for name, text in table_map.constants.items() if text == OPEN]
     specs = ((c, spec_for(c.target)) for c in table_map.columns)
@@ -128,6 +148,7 @@ def _settled(grid: Grid, table_map: TableMap) -> None:
             questions.append(f"{column.source}: to")
         questions += [f"{column.source}: code {code!r}" for code, text in column.codes.items() if text == OPEN]
         questions += [f"{column.source}: dates"] if column.dates == OPEN else []
+        questions += [f"{column.source}: decimal"] if column.decimal == OPEN else []
     if questions:
         raise InputError("the map leaves questions open", found="; ".join(questions), where=grid.name,
                          remedy='fill in each "?" of the map (see its comments)')
@@ -199,7 +220,7 @@ def reader(spec: Field, column: ColumnMap, table_map: TableMap) -> Callable[[str
             return None
         if spec.kind in ("number", "integer"):
             return read_number(cell, spec, decimal=decimal, factor=column.factor, censored=column.censored,
-                               units_in_cells=not table_map.strict)
+                               units_in_cells=not table_map.strict, grouped=column.decimal is not None)
         if spec.kind == "date":
             return float((read_date(cell, order) - EPOCH).days)
         if spec.kind == "flag":
@@ -323,15 +344,15 @@ def read_map(path: Path) -> TableMap:
         if entry.get("censored", "bounds") not in ("bounds", "limit", "half", "refuse"):
             raise InputError("censored is not understood", expected="bounds, limit, half or refuse", found=str(entry["censored"]),
                              where=where, remedy="use one of these")
-        _among(entry.get("dates"), ("dmy", "mdy", "ymd", "excel", OPEN, None), "dates", where)
-        _among(entry.get("decimal"), (".", ",", None), "decimal", where)
+        _among(entry.get("dates"), (*DATE_ORDERS, OPEN, None), "dates", where)
+        _among(entry.get("decimal"), (".", ",", OPEN, None), "decimal", where)
         missing = entry.get("missing")
         columns.append(ColumnMap(
             str(entry["from"]), str(entry["to"]), float(entry.get("factor", 1.0)), entry.get("decimal"), entry.get("dates"),
             None if missing is None else tuple(map(str, missing)), {str(k): str(v) for k, v in entry.get("codes", {}).items()},
             entry.get("censored", "bounds"),
         ))
-    _among(content.get("dates", "ymd"), ("dmy", "mdy", "ymd", "excel", OPEN), "dates", path.name)
+    _among(content.get("dates", "ymd"), (*DATE_ORDERS, OPEN), "dates", path.name)
     _among(content.get("decimal", "."), (".", ","), "decimal", path.name)
     constants = {str(k): str(v) for k, v in content.get("constants", {}).items()}
     return TableMap(tuple(columns), content.get("decimal", "."), content.get("dates", "ymd"),

@@ -21,7 +21,7 @@ from neorlt.clinic.recist import Response
 from neorlt.cohorts.cohort import DAYS_PER_MONTH, Cohort
 from neorlt.cohorts.dictionary import FOLLOW_UPS
 from neorlt.cohorts.hazards import cox, proportional_hazards_check
-from neorlt.cohorts.rates import responses
+from neorlt.cohorts.rates import exact_interval, responses
 from neorlt.cohorts.survival import Floats, KaplanMeier, aalen_johansen, kaplan_meier, logrank, reverse_kaplan_meier
 from neorlt.core.errors import InputError
 
@@ -146,7 +146,7 @@ def describe(cohort: Cohort, endpoint: Endpoint) -> tuple[dict[str, Any], dict[s
         found["groups"][name] = {
             "n": km.n, "events": km.n_events, "median_months": km.median(), "median_ci95": [low, high],
             "rmst_months": {"mean": mean, "se": se}, "median_follow_up_months": reverse_kaplan_meier(time[group], event[group]).median(),
-            "survival": {str(m): _at(km, float(m)) for m in MILESTONES_MONTHS if m <= end},
+            "survival": {str(m): _at(km, float(m), int((time[group] >= m).sum())) for m in MILESTONES_MONTHS if m <= end},
         }
     if len(groups) == 2 and event[endpoint.used].any():
         found |= _between(cohort, endpoint)
@@ -188,6 +188,9 @@ def competing(cohort: Cohort, endpoint: Endpoint) -> tuple[dict[str, Any], dict[
     return found, fits
 
 
-def _at(km: KaplanMeier, months: float) -> dict[str, Any]:
+def _at(km: KaplanMeier, months: float, followed: int) -> dict[str, Any]:
+    """Survival at a month; before the first event its interval is the exact one of those followed so far, not one without width."""
     low, high = km.interval(months)
+    if km.at(months) == 1.0:
+        low, high = exact_interval(followed, followed)
     return {"estimate": km.at(months), "ci95": [None if np.isnan(v) else v for v in (low, high)]}

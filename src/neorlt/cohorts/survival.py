@@ -88,7 +88,7 @@ class KaplanMeier:
         """Median survival (the mean of the two ends where the curve rests on one half), None if not reached."""
         return _crossing(self.time, self.survival)
 
-    def median_interval(self, kind: Interval = "log") -> tuple[float | None, float | None]:
+    def median_interval(self, kind: Interval = "log-log") -> tuple[float | None, float | None]:
         """Times at which the bounds of the curve cross one half."""
         low, high = self._band(kind)
         return _crossing(self.time, low), _crossing(self.time, np.where(np.isnan(high), 1.0, high))

@@ -98,6 +98,10 @@ def recist_command(
     if visits < 1:
         raise InputError("a response needs a baseline and a follow-up", expected="two sums or more", found=str(len(sums_mm)),
                          remedy="give --sums baseline,first,second,…")
+    if sums_mm[0] == 0.0 or any(total < 0.0 for total in sums_mm):
+        raise InputError("these sums cannot be", expected="a baseline above 0 mm, no sum below 0",
+                         found=", ".join(f"{total:g}" for total in sums_mm), where="--sums",
+                         remedy="without a target lesion at baseline: neorlt grade recist-non-target-only")
     for name, given in (("--weeks", weeks), ("--new", new_lesion), ("--gone", targets_gone)):
         if given is not None and len(given) != visits:
             raise InputError(f"{name} does not fit the sums", expected=f"{visits} values, one a follow-up", found=str(len(given)),
@@ -113,7 +117,7 @@ def recist_command(
         answer = rule.answer({"sum_mm": now, "baseline_mm": sums_mm[0], "nadir_mm": lowest, "new_lesion": new[k],
                               "targets_gone": gone[k], "after_complete_response": cleared})
         rows.append({"week": None if weeks is None else weeks[k], "sum_mm": None if np.isnan(now) else now,
-                     "change_from_baseline_pct": None if np.isnan(now) else 100.0 * (now / sums_mm[0] - 1.0),
+                     "change_from_baseline_pct": None if np.isnan(now) or np.isnan(sums_mm[0]) else 100.0 * (now / sums_mm[0] - 1.0),
                      "class": answer.name, "reason": answer.reason, "possible": list(answer.possible)})
         cleared, lowest = cleared or codes[k] == Response.CR, min(lowest, now) if not np.isnan(now) else lowest
     reason = _why_not(best, codes, weeks, stable_weeks) if best == Response.NE else None

@@ -61,7 +61,7 @@ TIMES = (
 )
 LIMITS = (
     "Not randomised: what was not recorded is not balanced, so no difference between the groups is shown to be caused by the treatment.",
-    "Intervals are 95 %: exact for rates, log-log for survival. They hold chance only, not bias.",
+    "Intervals are 95 %: exact for rates and for survival before the first event, log-log for survival after it. They hold chance only, not bias.",
     "Patients who were lost are taken to be like those who were not.",
     "Multiple imputation is right where what is missing depends on what was recorded only.",
     "Response, grade, fistula and toxicity follow the rules of the field in the versions named; a blank is never a class.",
@@ -182,10 +182,10 @@ def answer_sentences(document: Mapping[str, Any]) -> list[str]:
             low, high = at["ci95"]
             known = low is not None and high is not None
             share = _percents(at["estimate"], low, high) if known else _percent(at["estimate"])
-            found.append(
-                f"{GROUPS.get(name, name).capitalize()}: {share} alive {month} months after the baseline scan; "
-                f"median follow-up {_months(part['median_follow_up_months'])} months."
-            )
+            followed = part["median_follow_up_months"]
+            long = "not reached" if followed is None else f"{_months(followed)} months"
+            found.append(f"{GROUPS.get(name, name).capitalize()}: {share} alive {month} months after the baseline scan; "
+                         f"median follow-up {long}.")
     comparison = block(document.get("comparison"))
     ratios = block(comparison.get("hazard_ratio"))
     best = block(ratios.get("imputed") or ratios.get("adjusted"))

@@ -29,7 +29,7 @@ def _for_people(document: Mapping[str, Any], out: Path) -> None:
     if document["rows"]:
         names = list(document["rows"][0])
         say("", "The first rows as understood:")
-        table(["", *(f"row {k}" for k in range(1, len(document["rows"]) + 1))],
+        table(["", *(f"row {k}" for k in document["rows_at"])],
               [[name, *(row[name] for row in document["rows"])] for name in names])
     for note in document["notes"]:
         sentences(f"Note: {note}.")

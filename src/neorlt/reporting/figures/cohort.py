@@ -23,6 +23,12 @@ def _months(axes: Any, zero: str) -> None:
     axes.set_xlim(left=0)
 
 
+def _at_share(part: Mapping[str, Any], month: float) -> float:
+    """Height of a curve (0 to 1) at a month."""
+    reached = [float(s) for t, s in zip(part.get("time", []), part.get("survival", []), strict=True) if t <= month]
+    return reached[-1] if reached else 1.0
+
+
 def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-free") -> str:
     """Kaplan–Meier curves of the groups with 95 % bands and, below them, the numbers at risk."""
     groups = block(curve.get("groups"))
@@ -89,7 +95,6 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
             color=colour("muted"),
             fontsize=11,
         )
-        first = block(next(iter(groups.values())))
         ticks: list[float] = max((block(g).get("at_risk", {}).get("months", []) for g in groups.values()), key=len, default=[])
         if ticks:
             axes.set_xticks(ticks)
@@ -98,7 +103,7 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
         axes.set_ylabel(f"{extra_events} (%)")
         axes.set_xlabel(f"months from {curve.get('time_zero')}")
         light_grid(axes)
-        axes.legend(loc="lower left" if first.get("survival") and first["survival"][-1] > 0.45 else "upper right")
+        axes.legend(loc="lower left" if any(_at_share(block(raw), 0.55 * end) > 0.75 for raw in groups.values()) else "upper right")
         return to_svg(figure, name, f"{curve.get('title')} by group", "; ".join(said) + ".")
 
 
@@ -248,7 +253,7 @@ def swimmer(document: Mapping[str, Any], name: str = "swimmer") -> str:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_ylim(len(rows) - 0.3, -0.9)
-        _months(axes, "baseline scan (dark: under radioligand therapy)")
+        _months(axes, "baseline scan (stronger colour: under radioligand therapy)")
         light_grid(axes, "x")
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.2, handletextpad=0.2, columnspacing=1.4)
         return to_svg(figure, name, "Follow-up of single patients", f"{document.get('shown')} of {document.get('of')} patients.")
