@@ -61,7 +61,7 @@ TIMES = (
 )
 LIMITS = (
     "Not randomised: what was not recorded is not balanced, so no difference between the groups is shown to be caused by the treatment.",
-    "Intervals are 95 %: exact for rates and for survival before the first event, log-log for survival after it. They hold chance only, not bias.",
+    "Intervals are 95 %: exact for rates, log-log for survival (exact before its first event). They hold chance only, not bias.",
     "Patients who were lost are taken to be like those who were not.",
     "Multiple imputation is right where what is missing depends on what was recorded only.",
     "Response, grade, fistula and toxicity follow the rules of the field in the versions named; a blank is never a class.",
