@@ -127,6 +127,28 @@ def installing_extras() -> str:
     return "\n".join(rows) + "\n"
 
 
+def cohort_dictionary() -> str:
+    """The data dictionary of a cohort table; scans, vessels and questionnaires as one row each."""
+    from neorlt.cohorts.dictionary import FIELDS, FOLLOW_UPS, PATTERNS, VESSELS
+
+    rows = ["| column | what | unit, range or words |", "| --- | --- | --- |"]
+    for field in FIELDS:
+        name, words = field.name, field.description
+        if name.startswith("fu"):
+            if not name.startswith("fu1_"):
+                continue
+            name, words = name.replace("fu1_", "fuK_"), words.replace("scan 1", "scan K") + f" (K from 1 to {FOLLOW_UPS})"
+        elif name.endswith("_deg"):
+            if not name.startswith(f"{VESSELS[0]}_"):
+                continue
+            name, words = name.replace(VESSELS[0], "VESSEL", 1), words.replace(VESSELS[0].upper(), "vessel") + f" ({', '.join(VESSELS)})"
+        limits = f"{field.low:g} to {field.high:g} {field.unit}".strip() if field.low is not None and field.high is not None else ""
+        kind = {"date": "date", "flag": "yes or no"}.get(field.kind, "")
+        rows.append(f"| `{name}` | {words} | {', '.join(field.choices) or limits or kind} |")
+    rows += [f"| `{name.replace(', ', '`, `')}` | {words} | |" for name, words in PATTERNS]
+    return "\n".join(rows) + "\n"
+
+
 def api_page(room: str) -> str:
     """Every name that a room offers, from its docstring."""
     path = SOURCE / room / "__init__.py"
@@ -166,13 +188,14 @@ def _between(page: str, mark: str, text: str) -> str:
 
 def pages() -> dict[Path, Callable[[], str]]:
     """Each generated page and what writes it."""
-    installing = DOCS / "installing.md"
+    installing, cohort = DOCS / "installing.md", DOCS / "cohort.md"
     rooms = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py") if offered_names(str(path)))
     return {
         DOCS / "api" / "index.md": lambda: api_index(rooms),
         **{DOCS / "api" / f"{room}.md": functools.partial(api_page, room) for room in rooms},
         DOCS / "commands.md": commands_page,
         DOCS / "files.md": files_page,
+        cohort: lambda: _between(cohort.read_text(encoding="utf-8"), "dictionary", cohort_dictionary()),
         installing: lambda: _between(installing.read_text(encoding="utf-8"), "extras", installing_extras()),
     }
 
