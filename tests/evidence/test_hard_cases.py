@@ -20,6 +20,7 @@ from neorlt.evidence.records import Record
 from neorlt.evidence.retraction import retraction_of
 from neorlt.evidence.review import ReviewFolder
 from neorlt.evidence.review.report import folder_table, review_flow
+from neorlt.evidence.review.writing import bibtex
 from neorlt.evidence.studies import shipped_review
 from neorlt.jobs.evidence.table import table_command
 
@@ -244,3 +245,12 @@ def test_one_erratum_under_two_words_is_one() -> None:
 def test_a_number_that_was_found_later_stands_in_the_registry_table() -> None:
     found = {row["name"].split(":")[0]: row["nct"] for row in registry_rows(shipped_review())}
     assert found["NETTER-3"] == "NCT06784752"
+
+
+@pytest.mark.parametrize(
+    "title", [r"A \alpha of 5 % & $10_000 ~ # 2^3", "P < .05 at p^2 and a_b", "Żółć, Ł, ø and α", "前置放射性配体治疗"]
+)
+def test_what_is_written_as_bibtex_is_read_as_it_was(title: str) -> None:
+    record = replace(PAPER, title=title, authors=("Müller, A", "de la Cruz, J B"), url="https://example.org/~doe/a_b")
+    _, (again,) = import_bytes(bibtex({record.id: record}).encode())
+    assert (again.title, again.authors, again.url, again.doi) == (title, record.authors, record.url, record.doi)

@@ -105,7 +105,10 @@ def test_cells_are_extracted_beside_the_abstract_and_checked(browser: Browser, f
     assert "table 1" in extract("first", "n_total", "5")
     assert "n_operated is larger than n_total" in extract("first", "n_operated", "9")
     assert "Read differently: n_total" in extract("second", "n_total", "6")
-    extract("third", "n_total", "6", consensus="one was missed")
+    assert "stands:" not in browser.client.get("/review/first", params={"work": "pmid:1"}).text
+    text = extract("third", "n_total", "6", consensus="one was missed")
+    assert "<td>stands: third</td><td>6</td>" in text
+    assert "several values" in extract("first", "toxicity", "none")
     with ReviewFolder(folder) as review:
         assert review.cells("pmid:1")["n_total"]["value"] == 6
         assert "n_operated" not in review.cells("pmid:1")
@@ -151,3 +154,29 @@ def test_no_review_no_pages(tmp_path: Path) -> None:
 def test_keywords_are_marked_and_text_is_escaped() -> None:
     assert marked("PRRT & <i>prrt</i>", ("prrt",)) == "<mark>PRRT</mark> &amp; &lt;i&gt;<mark>prrt</mark>&lt;/i&gt;"
     assert marked("a < b", ()) == "a &lt; b"
+
+
+def test_what_is_stored_as_a_reason_is_what_was_done(browser: Browser, folder: Path) -> None:
+    _decide(browser, "first", "pmid:1", "include")
+    _decide(browser, "first", "pmid:1", "include", stage="fulltext")
+    assert "without a reason" in _decide(browser, "second", "pmid:1", "exclude")
+    with ReviewFolder(folder) as review:
+        assert [event["why"] for event in review.store.events("screen")] == ["by title and abstract", "by the full text"]
+
+
+def test_a_report_that_was_not_retrieved_is_said_on_the_page(browser: Browser, folder: Path) -> None:
+    _decide(browser, "first", "pmid:1", "include")
+    assert "Not retrieved" not in browser.client.get("/review/first", params={"work": "pmid:1"}).text
+    assert "Not retrieved" in browser.client.get("/review/first", params={"work": "pmid:1", "stage": "fulltext"}).text
+    assert "needs a reason" in _decide(browser, "first", "pmid:1", "not-retrieved", stage="fulltext")
+    _decide(browser, "first", "pmid:1", "not-retrieved", "asked the library and the author", stage="fulltext")
+    with ReviewFolder(folder) as review:
+        assert review.not_found_reports() == {"pmid:1"}
+
+
+def test_a_reviewer_settles_a_conflict_by_an_exclusion_too(browser: Browser) -> None:
+    _decide(browser, "first", "pmid:1", "include")
+    _decide(browser, "second", "pmid:1", "exclude", "letter")
+    text = browser.client.get("/review/first", params={"work": "pmid:1"}).text
+    assert 'id="settle"' in text
+    assert text.count('hx-include="#settle"') == text.count('value="exclude"')

@@ -23,6 +23,8 @@ from neorlt.evidence.review import ReviewFolder
 from neorlt.evidence.review.extraction import ALWAYS_IN_FORM
 
 STAGES = ("title", "fulltext")
+READ = {"title": "by title and abstract", "fulltext": "by the full text"}
+"""Reason of an inclusion for which none was typed."""
 SHOWN = 40
 """Works listed beside the open one."""
 RERANK_AFTER = 10
@@ -154,7 +156,7 @@ class ReviewPages:
         record: Record = review.require(key)
         # A blinded reviewer sees the others' verdicts after their own; a conflict is open to whoever settles it.
         hidden = review.protocol.blind and who not in by and not (conflict and who not in review.protocol.reviewers)
-        readings = review.extractions(key)
+        readings, settled = review.extractions(key), review.cells(key)
         cells = []
         for field, read in readings.items():
             for name, cell in read.items():
@@ -162,6 +164,11 @@ class ReviewPages:
                     cells.append(
                         {"field": field, "who": name, "value": json.dumps(cell["value"], ensure_ascii=False), "where": cell["where"]}
                     )
+            if len(read) > 1 and field in settled and not (review.protocol.blind and who not in read):
+                # Which of the readings stands, and who says so.
+                stands = settled[field]
+                value = json.dumps(stands["value"], ensure_ascii=False)
+                cells.append({"field": field, "who": f"stands: {stands['who']}", "value": value, "where": stands["where"]})
         return {
             "id": key,
             "title": marked(record.title, review.protocol.keywords),
@@ -210,7 +217,7 @@ def add_review_pages(app: FastAPI, folder: Path, show: Callable[..., Response], 
         who: str,
         session: writer,
         work: Annotated[str, Form(max_length=300)],
-        verdict: Annotated[str, Form(pattern="^(include|exclude|unsure)$")],
+        verdict: Annotated[str, Form(pattern="^(include|exclude|unsure|not-retrieved)$")],
         why: Annotated[str, Form(max_length=500)] = "",
         stage: Annotated[str, Form(pattern="^(title|fulltext)$")] = "title",
         settle: Annotated[bool, Form()] = False,
@@ -218,7 +225,12 @@ def add_review_pages(app: FastAPI, folder: Path, show: Callable[..., Response], 
         problem = None
         try:
             with ReviewFolder(folder) as review:
-                (review.resolve if settle else review.decide)(work, verdict, who=who, why=why or "by title and abstract", stage=stage)
+                if verdict == "not-retrieved":
+                    review.not_retrieved(work, who=who, why=why)
+                else:
+                    # An exclusion keeps its own reason, or is refused without one.
+                    reason = why if why.strip() or verdict == "exclude" else READ[stage]
+                    (review.resolve if settle else review.decide)(work, verdict, who=who, why=reason, stage=stage)
         except InputError as error:
             problem = str(error)
         return desk(session, who, stage, work if problem else None, problem)

@@ -25,6 +25,8 @@ _LETTERS = {
     r"\L": "Ł",
     r"\i": "i",
 }
+_SIGNS = {r"\textbackslash": ("\\", "\ue000"), r"\textasciitilde": ("~", "\ue001"), r"\textasciicircum": ("^", "\ue002")}
+"""Commands for signs that mean something to TeX, with the sign and a private letter that stands for it while the rest is read."""
 _GREEK = re.compile(r"\\(alpha|beta|gamma|delta|epsilon|kappa|lambda|mu|tau|sigma|omega)(?![A-Za-z])")
 _GREEK_NAMES = {"lambda": "lamda"}
 _SKIPPED = ("comment", "preamble", "string")
@@ -111,13 +113,18 @@ def _accented(match: re.Match[str]) -> str:
 def _latex(text: str) -> str:
     for command, letter in _LETTERS.items():
         text = re.sub(re.escape(command) + r"(?![A-Za-z])\s*(\{\})?", letter, text)
+    for command, (_, stand_in) in _SIGNS.items():
+        text = re.sub(re.escape(command) + r"(?![A-Za-z])(\s*\{\})?", stand_in, text)
     text = _ACCENT.sub(_accented, text)
     text = _GREEK.sub(lambda m: unicodedata.lookup(f"GREEK SMALL LETTER {_GREEK_NAMES.get(m.group(1), m.group(1)).upper()}"), text)
     # What sets type (\textsuperscript{177}Lu, $^{177}$Lu, \emph{or}) goes, and what it sets stays.
     text = re.sub(r"\\[,;:!> ]", " ", re.sub(r"\\(?:[A-Za-z]+\*?)\s*(?=[{}\s$,.]|\Z)", "", text))
     text = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", lambda m: re.sub(r"[\^_]", "", m.group(1)), text)
     text = re.sub(r"\\([&%$#_{}])", r"\1", text).replace("~", " ").replace("--", "-")
-    return " ".join(text.replace("{", "").replace("}", "").split())
+    text = text.replace("{", "").replace("}", "")
+    for sign, stand_in in _SIGNS.values():
+        text = text.replace(stand_in, sign)
+    return " ".join(text.split())
 
 
 def _record(kind: str, fields: dict[str, str]) -> Record:

@@ -151,5 +151,10 @@ def _line(text: str | None) -> str | None:
     return " ".join(text.split()) if text else None
 
 
+_TEX = {letter: f"\\{letter}" for letter in "&%$#_"} | {
+    "{": "(", "}": ")", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
 def _tex(text: str) -> str:
-    return re.sub(r"([&%$#_])", r"\\\1", text.replace("{", "(").replace("}", ")"))
+    return re.sub(r"[\\&%$#_~^{}]", lambda match: _TEX[match.group(0)], text)
