@@ -22,6 +22,7 @@ TINY: dict[str, dict] = {
     "dosimetry_few_points": {"argv": ["--truths", "2"], "writes": "validation/dosimetry_few_points.json"},
     "dosimetry_single_time_point": {"set": {"TIMES_H": (96.0,)}, "inner": {"coverage": {"N_PATIENTS": 3, "N_DRAWS": 50}},
                                     "writes": "docs/images/single-time-point.svg"},
+    "dosimetry_one_contour": {"argv": ["--moves", "3"]},
     "dosimetry_example": {"call": {"seeds": (0,)}, "writes": "validation/dosimetry_example.json"},
     "evidence_pooling_by_k": {"argv": ["--runs", "1"], "root": True},
     "evidence_pooling_coverage": {"set": {"N_RUNS": 5, "N_CHECKED": 1, "TAUS": (0.5,), "RATES": (0.5,)},
@@ -60,6 +61,7 @@ def test_a_proof_runs_with_a_tiny_number(name, tmp_path, monkeypatch):
     folder = tmp_path / "validation"
     for part in ("validation", "docs/images", "src/neorlt/data", "src/neorlt/evidence/data"):
         (tmp_path / part).mkdir(parents=True)
+    shutil.copy(HERE.parent / "docs" / "dicom-traps.md", tmp_path / "docs")  # a table of it is written anew
     (tmp_path / "tests").symlink_to(HERE.parent / "tests")  # some take their small study from there
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "argv", [name, *how.get("argv", [])])
