@@ -13,9 +13,14 @@ from neorlt.jobs.rules import ctcae_command, grade_command, recist_command, stag
 @pytest.mark.parametrize(("call", "said"), [
     (lambda: grade_command(None, ["ki67_pct=101"]), "0 to 100"),
     (lambda: grade_command(None, ["ki67_pct=2,9"]), "decimal point"),
-    (lambda: grade_command("downgraded", ["grade_before=4", "grade_after=1"]), "1 to 3"),
+    (lambda: grade_command("downgraded", ["grade_before=4", "grade_after=1"]), "1, 2, 3"),
+    (lambda: grade_command("severe-complication", ["grade=9"]), "0, 1, 2"),
+    (lambda: grade_command("krenning-eligible", ["grade=5"]), "0, 1, 2, 3, 4"),
+    (lambda: grade_command("choi", ["size_change=12"]), "-1 to 5"),
     (lambda: stage_command("ajcc8", t=None, n="0", m="0", size_mm="-5"), "0 or more"),
-    (lambda: ctcae_command("platelets", {"value": "-3"}, "5.0"), "0 or more"),
+    (lambda: ctcae_command("platelets", {"value": "-3"}, "5.0"), "0 to 5000"),
+    (lambda: ctcae_command("platelets", {"value": "45000"}, "5.0"), r"0 to 5000.*10\^9/l"),
+    (lambda: ctcae_command("haemoglobin", {"value": "95", "lln": "120"}, "5.0"), r"0 to 30.*g/dl"),
     (lambda: recist_command([0.0, 10.0], [8.0], new_lesion=[False]), "a baseline above 0 mm"),
     (lambda: recist_command([50.0, -1.0], [8.0], new_lesion=[False]), "no sum below 0"),
 ])

@@ -115,6 +115,19 @@ def test_totals_and_notes_below_a_table_are_no_patients(tmp_path: Path) -> None:
     assert "rows left out by the map: 11, 13" in cohort.warnings
 
 
+@pytest.mark.parametrize(("said", "total"), [
+    ("Total", True), ("Total (n = 24)", True), ("Średnia", True), ("MEAN ± SD", True), ("Summe", True),
+    ("N 24", False), ("N24", False), ("Media-07", False), ("Sumatra", False), ("7", False),
+])
+def test_what_is_a_total_and_what_a_pseudonym(tmp_path: Path, said: str, total: bool) -> None:
+    table = text_table(tmp_path, HEAD, *ROWS, f"{said},rlt,2015-01-10,2019-02-10,no,24")
+    if total:
+        with pytest.raises(TableError, match="is a total or a mean"):
+            read_cohort(table)
+    else:
+        assert read_cohort(table).n == 10
+
+
 def book(folder: Path, *, mac: bool = False) -> tuple[openpyxl.Workbook, Path]:
     made = openpyxl.Workbook()
     if mac:
@@ -201,3 +214,18 @@ def test_nobody_dead_yet_is_no_certainty(tmp_path: Path) -> None:
     cohort = mapped(text_table(tmp_path, HEAD, *rows))
     found, _ = describe(cohort, overall(cohort))
     assert found["groups"]["rlt"]["survival"]["36"]["ci95"] == pytest.approx([0.025 ** (1 / 7), 1.0])
+
+
+def test_status_1_and_2_is_asked_whole_as_programs_differ(tmp_path: Path) -> None:
+    table = text_table(tmp_path, HEAD, *(row.replace(",yes,", ",2,").replace(",no,", ",1,") for row in ROWS))
+    codes = next(column.codes for column in proposed(table).table_map.columns if column.target == "died")
+    assert codes == {"1": "?", "2": "?"}
+
+
+def test_dates_that_are_none_or_lie_ahead_are_named(tmp_path: Path) -> None:
+    ahead = dt.date.today() + dt.timedelta(days=400)
+    table = text_table(tmp_path, HEAD, *ROWS, "P10,rlt,2015-02-31,2019-01-01,no,30", "P11,rlt,2015,2019-01-01,no,30")
+    problems = "\n".join(proposed(table).problems)
+    assert "row 11: '2015-02-31' is not a date that exists" in problems and "row 12: '2015' is not a full date" in problems
+    cohort = read_cohort(text_table(tmp_path, HEAD, *ROWS, f"P10,rlt,2015-02-01,{ahead},no,30"))
+    assert any(f"row 11, last_date: {ahead} lies in the future" in warning for warning in cohort.warnings)

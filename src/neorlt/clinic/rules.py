@@ -32,7 +32,7 @@ class Input:
 
     ``values`` are known values that reach every class it can lead to, or a function that makes them from the other inputs;
     they stand for "anything" where the input is missing. ``flag`` inputs are true or false; ``low`` and ``high`` bound the
-    numbers that can be.
+    numbers that can be; of a ``code`` only the ``values`` can.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Input:
     flag: bool = False
     low: float = 0.0
     high: float = np.inf
+    code: bool = False
 
     def ways(self, known: Known) -> tuple[Any, ...]:
         """Values that stand for every value, given the others."""
@@ -68,9 +69,10 @@ class Input:
             except ValueError:
                 pass
             else:
-                if self.low <= value <= self.high:
+                if value in self.ways({}) if self.code else self.low <= value <= self.high:
                     return value
                 limits = f"{self.low:g} to {self.high:g}" if self.high < np.inf else f"{self.low:g} or more"
+                limits = ", ".join(f"{each:g}" for each in self.ways({})) if self.code else limits
                 raise InputError(f"the value of {self.name} cannot be", expected=limits, found=text,
                                  remedy=f"correct it, or write unknown ({self.description})")
         remedy = "write a decimal point" if not self.flag and "," in key else "correct it, or write unknown"
@@ -158,6 +160,10 @@ def _flag(name: str, description: str) -> Input:
     return Input(name, description, (False, True), flag=True)
 
 
+def _code(name: str, description: str, *values: float) -> Input:
+    return Input(name, description, values, code=True)
+
+
 def _names(enum: type[IntEnum], prefix: str = "") -> dict[int, str]:
     return {int(member): f"{prefix}{member.name}" for member in enum}
 
@@ -179,7 +185,7 @@ _STAGE8 = "AJCC 8th edition, pancreas NET: PMC10453483 table 2 (T, N, M; seconda
 _ENETS = "ENETS 2006: hindawi tswj/2012/357475 table 1; wjso s12957-018-1446-y table 2 (secondary)"
 _RECIST = "Eisenhauer 2009, doi 10.1016/j.ejca.2008.10.026, sections 4.3–4.4 (read in PMC2755245 T3, PMC3980664 T2; secondary)"
 _RESPONSES, _NON_TARGETS = {int(r): r.name for r in Response if r != Response.NE}, (0, 1, 2, 4, 5)
-_T = Input("t", "T category, 1 to 4", (1.0, 2.0, 3.0, 4.0), low=1.0, high=4.0)
+_T = _code("t", "T category, 1 to 4", 1.0, 2.0, 3.0, 4.0)
 _N, _M = _flag("n1", "regional nodal metastases"), _flag("m1", "distant metastases")
 _NEW = _flag("new_lesion", "a new lesion was seen")
 
@@ -199,8 +205,8 @@ RULES: tuple[Rule, ...] = (
          (Input("ki67_pct", "Ki-67, %", (0.0, 2.9, 3.0, 20.0, 21.0), high=100.0),
           Input("mitoses_per_2mm2", "mitoses per 2 mm²", (0.0, 1.9, 2.0, 20.0, 21.0))), {1: "G1", 2: "G2", 3: "G3"}, grade.VERSION, _WHO),
     Rule("downgraded", "lower grade after", grade.is_downgraded,
-         (Input("grade_before", "grade 1–3", (1.0, 2.0, 3.0), low=1.0, high=3.0),
-          Input("grade_after", "grade 1–3", (1.0, 2.0, 3.0), low=1.0, high=3.0)),
+         (_code("grade_before", "grade 1–3", 1.0, 2.0, 3.0),
+          _code("grade_after", "grade 1–3", 1.0, 2.0, 3.0)),
          {0: "no", 1: "yes"}, grade.VERSION, _WHO),
     Rule("t", "T category", tnm.t_category,
          (Input("size_mm", "longest diameter of the primary, mm", _SIZES),
@@ -222,12 +228,12 @@ RULES: tuple[Rule, ...] = (
           _flag("after_complete_response", "every target had been gone before")),
          _RESPONSES, recist.VERSION, _RECIST, frozenset({int(Response.NE)})),
     Rule("recist-overall", "overall response", recist.overall_response,
-         (Input("target", "1 CR, 2 PR, 3 SD, 4 PD, 5 NE", (1.0, 2.0, 3.0, 4.0, 5.0)),
-          Input("non_target", "0 none, 1 CR, 2 non-CR/non-PD, 4 PD, 5 not all evaluated", tuple(map(float, _NON_TARGETS))), _NEW),
+         (_code("target", "1 CR, 2 PR, 3 SD, 4 PD, 5 NE", 1.0, 2.0, 3.0, 4.0, 5.0),
+          _code("non_target", "0 none, 1 CR, 2 non-CR/non-PD, 4 PD, 5 not all evaluated", *map(float, _NON_TARGETS)), _NEW),
          _RESPONSES, recist.VERSION, "Eisenhauer 2009 table 1 (mishenmed.blogspot.com/2026/01; secondary; rows with NE: memory)",
          frozenset({int(Response.NE)})),
     Rule("recist-non-target-only", "overall response without targets", recist.non_target_only_response,
-         (Input("non_target", "1 CR, 2 non-CR/non-PD, 4 PD, 5 not all evaluated", (1.0, 2.0, 4.0, 5.0)), _NEW),
+         (_code("non_target", "1 CR, 2 non-CR/non-PD, 4 PD, 5 not all evaluated", 1.0, 2.0, 4.0, 5.0), _NEW),
          {int(r): r.name for r in NonTarget if r not in (NonTarget.NE, NonTarget.NONE)}, recist.VERSION,
          "Eisenhauer 2009 table 2 (mishenmed.blogspot.com/2026/01; secondary)", frozenset({int(NonTarget.NE)})),
     Rule("measurable", "measurable lesion", recist.is_measurable,
@@ -240,12 +246,13 @@ RULES: tuple[Rule, ...] = (
           _flag("well_delineated", "well delineated")), {0: "no", 1: "yes"}, mrecist.VERSION,
          "Lencioni & Llovet 2010 (van Roekel thesis p. 51; secondary)"),
     Rule("choi", "response by size and attenuation", choi.classify_choi,
-         (Input("size_change", "relative change of the sum (−0.1 is a fall by 10 %)", (-1.0, -0.5, -0.1, 0.0, 0.05, 0.1, 0.5), low=-1.0),
-          Input("attenuation_change", "relative change of the mean attenuation", (-0.5, -0.15, -0.1, 0.2), low=-np.inf), _NEW,
+         (Input("size_change", "relative change of the sum (−0.1 is a fall by 10 %)", (-1.0, -0.5, -0.1, 0.0, 0.05, 0.1, 0.5),
+                low=-1.0, high=5.0),
+          Input("attenuation_change", "relative change of the mean attenuation", (-0.5, -0.15, -0.1, 0.2), low=-5.0, high=5.0), _NEW,
           _flag("new_nodule", "a new nodule inside a tumour"), _flag("all_gone", "all lesions are gone")), _RESPONSES, choi.VERSION,
          "Choi 2007, J Clin Oncol 25:1753 (PMC5658474 table Tab2; secondary)", frozenset({int(Response.NE)})),
     Rule("krenning-eligible", "uptake grade reaches 3", krenning.is_eligible_grade,
-         (Input("grade", "Krenning grade 0–4", (0.0, 1.0, 2.0, 3.0, 4.0)),), {0: "no", 1: "yes"}, "Krenning scale, cut-off 3",
+         (_code("grade", "Krenning grade 0–4", 0.0, 1.0, 2.0, 3.0, 4.0),), {0: "no", 1: "yes"}, "Krenning scale, cut-off 3",
          "radiopaedia.org, Krenning score (rev. 2021-09-01; secondary)"),
     Rule("label-uptake", "uptake at least as high as liver", krenning.meets_label_rule,
          (Input("tumour_uptake", "tumour uptake", (1.0, 5.0, 9.0)), Input("liver_uptake", "liver uptake", (1.0, 5.0, 9.0))),
@@ -260,7 +267,7 @@ RULES: tuple[Rule, ...] = (
          {0: "none", 1: "biochemical leak", 2: "B", 3: "C"}, "ISGPS 2016",
          "Bassi 2017, doi 10.1016/j.surg.2016.11.014 (abstract; wjso s12957-021-02372-6 table 1; day 3: memory)"),
     Rule("popf-relevant", "clinically relevant fistula", surgery.is_clinically_relevant_popf,
-         (Input("grade", "0 none, 1 leak, 2 B, 3 C", (0.0, 1.0, 2.0, 3.0)),), {0: "no", 1: "yes"}, "ISGPS 2016", "Bassi 2017 (abstract)"),
+         (_code("grade", "0 none, 1 leak, 2 B, 3 C", 0.0, 1.0, 2.0, 3.0),), {0: "no", 1: "yes"}, "ISGPS 2016", "Bassi 2017 (abstract)"),
     Rule("pph", "haemorrhage after pancreatectomy", surgery.classify_pph,
          (Input("onset_h", "hours after surgery", (1.0, 24.0, 25.0)), _flag("severe", "severe")), {1: "A", 2: "B", 3: "C"}, "ISGPS 2007",
          "jmedicalcasereports s13256-021-02743-3 table 1 (secondary; 24 h: memory)"),
@@ -270,7 +277,7 @@ RULES: tuple[Rule, ...] = (
           Input("solids_by_day", "day of solid food, or never", (3.0, 8.0, 15.0, 22.0, np.inf))), {0: "none", 1: "A", 2: "B", 3: "C"},
          "ISGPS 2007", "PMC2999788 table 2 (secondary)"),
     Rule("severe-complication", "Clavien–Dindo III or above", surgery.is_severe,
-         (Input("grade", "code 0–7 of the grade", tuple(float(k) for k in range(8))),), {0: "no", 1: "yes"}, "Clavien–Dindo 2004",
+         (_code("grade", "code 0–7 of the grade", *map(float, range(8))),), {0: "no", 1: "yes"}, "Clavien–Dindo 2004",
          "PMC10958949 table 3 (secondary); severe = III or above is a convention"),
     Rule("gfr", "KDIGO category of the filtration rate", kidney.gfr_category,
          (Input("gfr_ml_min_173", "filtration, ml/min/1.73 m²", (10.0, 15.0, 30.0, 45.0, 60.0, 90.0)),),
@@ -302,6 +309,10 @@ def rule(key: str) -> Rule:
     return BY_KEY[key]
 
 
+HIGHEST = {"platelets": 5000.0, "neutrophils": 1000.0, "lymphocytes": 1000.0, "wbc": 1500.0, "haemoglobin": 30.0, "albumin": 100.0}
+"""Above these a value of CTCAE is in another unit (per µl, g/l): far beyond what is seen in a patient, no limit of normal."""
+
+
 def ctcae_rule(term: str, version: str = ctcae.DEFAULT_VERSION) -> Rule:
     """The rule of one laboratory value in one version of CTCAE."""
     found = ctcae.row(term, version)
@@ -322,13 +333,14 @@ def ctcae_rule(term: str, version: str = ctcae.DEFAULT_VERSION) -> Rule:
         return (lambda known: (*around(known), 1.2 * above)) if limit == "lln" and kind == "falling" else around
 
     ways = falling if kind == "falling" else _around(_MULTIPLES, *anchors["value"])
-    inputs = [Input("value", f"laboratory value, {unit}", ways)]
+    highest = HIGHEST.get(term, np.inf)
+    inputs = [Input("value", f"laboratory value, {unit}", ways, high=highest)]
     for limit in limits:
         if limit == "proteinuria":
             inputs.append(_flag(limit, "proteinuria 2+ or urine protein/creatinine above 0.5"))
         else:
             words = {"lln": "lower limit of normal", "uln": "upper limit of normal", "baseline": "value before treatment"}[limit]
-            inputs.append(Input(limit, f"{words}, the same unit", limit_ways(limit)))
+            inputs.append(Input(limit, f"{words}, the same unit", limit_ways(limit), high=highest))
     names = tuple(item.name for item in inputs)
 
     def apply(**values: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,10 @@ def checked(
         problems += [f"row {rows_at[offset]}, {names.get(column, column)}: {words}" for offset, column, words in check(columns, rows_at)]
     if problems:
         raise TableError(sorted(problems, key=_row_number), name, *(() if remedy is None else (remedy,)))
+    ahead = [f"row {rows_at[offset]}, {names.get(column, column)}: {words}" for offset, column, words in _ahead(columns)]
+    if ahead:
+        more = f"; and {len(ahead) - SHOWN} more" if len(ahead) > SHOWN else ""
+        warnings = (*warnings, f"{'; '.join(ahead[:SHOWN])}{more}: correct them, unless the clock of this computer is wrong")
     return Cohort(columns, tuple(warnings), name, tuple(unused), dict(intervals or {}))
 
 
@@ -140,6 +144,10 @@ def _duplicates(columns: Mapping[str, NDArray[Any]], rows_at: Sequence[int]) -> 
     return found
 
 
+def _iso(day: float) -> str:
+    return (EPOCH + timedelta(days=int(day))).isoformat()
+
+
 def _order_of_dates(columns: Mapping[str, NDArray[Any]], rows_at: Sequence[int]) -> list[Finding]:
     pairs = [
         ("baseline_date", "rlt_start_date"), ("rlt_start_date", "rlt_end_date"), ("rlt_end_date", "surgery_date"),
@@ -155,7 +163,7 @@ def _order_of_dates(columns: Mapping[str, NDArray[Any]], rows_at: Sequence[int])
     for first, second in pairs:
         if first in columns and second in columns:
             for offset in np.flatnonzero(columns[second] < columns[first]):
-                late, early = (date.fromordinal(EPOCH.toordinal() + int(columns[name][offset])) for name in (second, first))
+                late, early = (_iso(columns[name][offset]) for name in (second, first))
                 found.append((int(offset), second, f"{late} lies before {first} {early}"))
     if "died" in columns and "death_date" in columns:
         for offset in np.flatnonzero((columns["died"] == 0) & ~np.isnan(columns["death_date"])):
@@ -165,6 +173,13 @@ def _order_of_dates(columns: Mapping[str, NDArray[Any]], rows_at: Sequence[int])
             for offset in np.flatnonzero((values < EARLIEST) | (values > LATEST)):
                 found.append((int(offset), name, "is not a likely date (1980 to 2100)"))
     return found
+
+
+def _ahead(columns: Mapping[str, NDArray[Any]]) -> list[Finding]:
+    """Dates in the future. They are said and not refused, so that whether a table is read does not hang on a clock."""
+    today = float((date.today() - EPOCH).days) + 1.0  # the day may have begun east of here
+    return [(int(offset), name, f"{_iso(values[offset])} lies in the future")
+            for name, values in columns.items() if name.endswith("_date") for offset in np.flatnonzero(values > today)]
 
 
 def _contradictions(columns: Mapping[str, NDArray[Any]], rows_at: Sequence[int]) -> list[Finding]:

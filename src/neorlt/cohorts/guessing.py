@@ -98,7 +98,7 @@ def propose(grid: Grid) -> Proposal:
         if spec is None:
             columns.append(ColumnMap(name, "", note=""))
             continue
-        column, why, questions = _column(grid, name, spec, decimal, dates_by.get(name), decimal_shown=shown)
+        column, why, questions = _column(grid, name, spec, decimal, dates_by.get(name), order=dates, decimal_shown=shown)
         columns.append(column)
         meaning = f"{spec.description}, {spec.unit}" if spec.unit else spec.description
         reasons[name] = "; ".join(part for part in (meaning, reasons.get(name, ""), why) if part)
@@ -348,7 +348,7 @@ def _example(grid: Grid, name: str, place: int) -> str:
 
 
 def _column(
-    grid: Grid, name: str, spec: Field, decimal: str, dates: str | None, *, decimal_shown: bool
+    grid: Grid, name: str, spec: Field, decimal: str, dates: str | None, *, order: str, decimal_shown: bool
 ) -> tuple[ColumnMap, str, list[str]]:
     """The map of one column, what it rests on, and its open questions."""
     declared = grid.missing.get(name, ())
@@ -356,7 +356,9 @@ def _column(
         return _coded(grid, name, spec, declared)
     if spec.kind not in ("number", "integer"):
         why = "Excel's day numbers" if (dates or "").startswith("excel") else ""
-        return ColumnMap(name, spec.name, dates=dates, missing=declared or None), why, []
+        column = ColumnMap(name, spec.name, dates=dates, missing=declared or None)
+        asked = spec.kind != "date" or (dates or order) == OPEN
+        return column, why, [] if asked else _unread(grid, name, spec, column, decimal, order)
     cells = _filled(grid, name)
 
     def by(mark: str) -> Any:
@@ -392,8 +394,8 @@ def _number_or_nan(cell: str, decimal: str) -> float:
         return math.nan
 
 
-def _unread(grid: Grid, name: str, spec: Field, column: ColumnMap, decimal: str) -> list[str]:
-    read = reader(spec, column, TableMap((), decimal, missing=words.MISSING))
+def _unread(grid: Grid, name: str, spec: Field, column: ColumnMap, decimal: str, order: str = "ymd") -> list[str]:
+    read = reader(spec, column, TableMap((), decimal, order, missing=words.MISSING))
     wrong: dict[str, tuple[str, list[int]]] = {}
     for row, cell in zip(grid.rows_at, grid.column(name), strict=True):
         if cell in wrong:
@@ -439,10 +441,14 @@ def _coded(grid: Grid, name: str, spec: Field, declared: tuple[str, ...]) -> tup
     codes: dict[str, str] = {}
     problems, ignored = [], []
     column = grid.column(name)
+    numbers = {cell for cell in column if re.fullmatch(r"\d+", cell) and cell not in declared and cell not in labels}
+    coded = spec.kind == "flag" and not numbers <= {"0", "1"}  # 1 and 2: which of them is yes differs between programs
     for cell in dict.fromkeys(column):
         if cell in declared or cell == "":
             continue
         meaning = _meaning(labels.get(cell, ""), spec) if cell in labels else _meaning(cell, spec)
+        if coded and cell in numbers:
+            meaning = None
         text = labels.get(cell, cell).lower()
         if meaning is None and (text in words.MISSING or (cell in labels and words.plain(text) in MISSING_WORDS)):
             ignored.append(cell)

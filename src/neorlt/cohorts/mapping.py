@@ -125,15 +125,25 @@ def apply_map(grid: Grid, table_map: TableMap) -> Cohort:
                    intervals=intervals, remedy=PLAIN_REMEDY if table_map.strict else REMEDY)
 
 
+def _is_total(text: str) -> bool:
+    """Whether a cell says total or mean: ``Mean``, ``Total (n = 24)``; a pseudonym such as ``N 24`` does not."""
+    if text[-1].isdigit() and " " not in text:
+        return False
+    parts = words.plain(text).split()
+    numbers = any(part.isdigit() for part in parts)
+    return bool(parts) and parts[0] in words.TOTALS and all(part in words.TOTALS or part.isdigit() for part in parts) and (
+        not numbers or len(parts[0]) > 2)
+
+
 def no_patients(grid: Grid, identified: str | None) -> dict[int, str]:
     """Rows that are no patients, with the reason: totals and means below a table, and lines of text (one cell in a wide table)."""
     found: dict[int, str] = {}
     at = grid.header.index(identified) if identified in grid.header else 0
     for row, cells in zip(grid.rows_at, grid.rows, strict=True):
         first = cells[at]
-        if not first[:1].isdigit() and words.plain(first) in words.TOTALS:
+        if first[:1].isalpha() and _is_total(first):
             found[row] = f"{first!r} is a total or a mean"
-        elif len(cells) > 3 and sum(map(bool, cells)) == 1 and cells[0]:
+        elif len(cells) > 3 and cells[0] and not any(cells[1:]):
             found[row] = f"{cells[0][:60]!r} stands alone"
     return found
 
