@@ -25,6 +25,7 @@ from neorlt.evidence.studies import shipped_review
 from neorlt.jobs.evidence.table import table_command
 
 LATIN_ID = "print:b0201030839e7edd"
+SPACED_ID = "print:7d1aa991bad0a608"
 SOURCE = {"where": "p. 3", "how": "fulltext"}
 
 
@@ -47,6 +48,7 @@ def test_papers_in_another_script_stay_apart(tmp_path: Path) -> None:
 def test_ids_of_latin_titles_are_as_they_were() -> None:
     # Made by version 0.1; records in folders bear these ids.
     assert Record(title="Título: 177Lu in β-emitters", source="ris", authors=("Íñiguez, Ñ",), year=2020).id == LATIN_ID
+    assert Record(title="A", source="ris", authors=("Doe J B",), year=2020).id == SPACED_ID
 
 
 def test_latex_of_titles_leaves_what_it_sets() -> None:
@@ -254,3 +256,28 @@ def test_what_is_written_as_bibtex_is_read_as_it_was(title: str) -> None:
     record = replace(PAPER, title=title, authors=("Müller, A", "de la Cruz, J B"), url="https://example.org/~doe/a_b")
     _, (again,) = import_bytes(bibtex({record.id: record}).encode())
     assert (again.title, again.authors, again.url, again.doi) == (title, record.authors, record.url, record.doi)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Parghane, Rahul V.",
+        "Parghane, R.V.",
+        "Parghane RV",
+        "Parghane R V",
+        "Parghane R. V.",
+        "PARGHANE R V",
+        "R. V. Parghane",
+        "Parghane RV 3rd",
+    ],
+)
+def test_an_author_is_one_in_every_database(name: str) -> None:
+    record = replace(PAPER, authors=(name,))
+    assert (record.first_author, record.first_initial) == ("parghane", "r")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("O'Brien, K", "K O'Brien"), ("Sartre-Bon, J", "J. Sartre-Bon"), ("de Herder, W", "de Herder W W")]
+)
+def test_a_family_name_of_several_words_is_kept(one: str, other: str) -> None:
+    assert replace(PAPER, authors=(one,)).first_author == replace(PAPER, authors=(other,)).first_author

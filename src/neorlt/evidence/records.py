@@ -46,6 +46,35 @@ def _stable_words(text: str | None) -> str:
     return " ".join(latin if 2 * len("".join(latin)) > len("".join(every)) else every)
 
 
+_SUFFIXES = ("jr", "sr", "2nd", "3rd", "4th")
+
+
+def _name_parts(name: str) -> tuple[str, str]:
+    """Folded family and given name of ``Doe, Jane B.``, ``Doe JB``, ``Doe J. B.``, ``Doe JB 3rd`` or ``Jane B. Doe``."""
+    if "," in name:
+        family, given = name.split(",", 1)
+        return fold(family), fold(given)
+    parts = name.replace(".", " ").split()
+    while len(parts) > 1 and fold(parts[-1]) in _SUFFIXES:
+        parts.pop()
+    cut = len(parts)
+    while cut > 1 and parts[cut - 1].isupper() and len(fold(parts[cut - 1])) <= 3:
+        cut -= 1
+    if cut == len(parts):
+        return fold(" ".join(parts[-1:])), fold(" ".join(parts[:-1]))
+    return fold(" ".join(parts[:cut])), fold(" ".join(parts[cut:]))
+
+
+def _author_in_ids(authors: tuple[str, ...]) -> str:
+    """The first author as ids have been made from the beginning: it takes off one word of initials only."""
+    name = authors[0] if authors else ""
+    if "," in name:
+        return fold(name.split(",", 1)[0])
+    words = fold(name).split()
+    initials_last = len(words) > 1 and name.split()[-1].isupper() and len(words[-1]) <= 3
+    return " ".join(words[:-1]) if initials_last else "".join(words[-1:])
+
+
 @dataclass(frozen=True)
 class Record:
     """A record as a source gave it. ``pages`` is the page range as printed; ``extra`` keeps what has no field."""
@@ -113,36 +142,17 @@ class Record:
     @property
     def first_author(self) -> str:
         """Folded family name of the first author, or an empty string."""
-        if not self.authors:
-            return ""
-        name = self.authors[0]
-        if "," in name:
-            return fold(name.split(",", 1)[0])
-        words = fold(name).split()
-        if not words:
-            return ""
-        initials_last = len(words) > 1 and name.split()[-1].isupper() and len(words[-1]) <= 3
-        return " ".join(words[:-1]) if initials_last else words[-1]
+        return _name_parts(self.authors[0])[0] if self.authors else ""
 
     @property
     def first_initial(self) -> str:
         """Folded first letter of the first author's given name, or an empty string."""
-        if not self.authors:
-            return ""
-        name = self.authors[0]
-        if "," in name:
-            given = fold(name.split(",", 1)[1])
-            return given[:1]
-        words = name.replace(".", " ").split()
-        if len(words) < 2:
-            return ""
-        initials_last = words[-1].isupper() and len(fold(words[-1])) <= 3
-        return fold(words[-1] if initials_last else words[0])[:1]
+        return _name_parts(self.authors[0])[1][:1] if self.authors else ""
 
     @property
     def fingerprint(self) -> str:
         """Stable id of a record without identifiers: title, first author, year and first page."""
-        parts = (_stable_words(self.title), self.first_author, str(self.year or ""), (self.pages or "").split("-")[0])
+        parts = (_stable_words(self.title), _author_in_ids(self.authors), str(self.year or ""), (self.pages or "").split("-")[0])
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:
