@@ -229,3 +229,22 @@ def test_dates_that_are_none_or_lie_ahead_are_named(tmp_path: Path) -> None:
     assert "row 11: '2015-02-31' is not a date that exists" in problems and "row 12: '2015' is not a full date" in problems
     cohort = read_cohort(text_table(tmp_path, HEAD, *ROWS, f"P10,rlt,2015-02-01,{ahead},no,30"))
     assert any(f"row 11, last_date: {ahead} lies in the future" in warning for warning in cohort.warnings)
+
+
+def test_ki67_as_a_fraction_is_asked_and_never_taken_for_per_cent(tmp_path: Path) -> None:
+    """0.05 of a cell that Excel showed as 5 % would make every tumour G1."""
+    rows = [f"{row},0.0{k + 1}" for k, row in enumerate(ROWS)]
+    table = text_table(tmp_path, f"{HEAD},ki67_before_pct", *rows)
+    with pytest.raises(TableError, match=r"row 2, ki67_before_pct: all 9 values are below 1.*factor = 100"):
+        read_cohort(table)
+    with pytest.raises(InputError, match="ki67_before_pct: to"):
+        mapped(table)
+    as_fraction = mapped(table, ('to = "?"', 'to = "ki67_before_pct"\nfactor = 100'))
+    assert as_fraction.columns["ki67_before_pct"] == pytest.approx([k + 1.0 for k in range(9)])
+    as_it_is = mapped(table, ('to = "?"', 'to = "ki67_before_pct"'))
+    assert as_it_is.columns["ki67_before_pct"] == pytest.approx([(k + 1) / 100 for k in range(9)])
+
+
+def test_a_header_that_comes_again_is_no_patient(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="row 11: repeats the header"):
+        read_cohort(text_table(tmp_path, HEAD, *ROWS, HEAD))

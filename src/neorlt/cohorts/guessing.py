@@ -15,7 +15,17 @@ from neorlt.cohorts import words
 from neorlt.cohorts.cells import MARKS, date_parts, plain_number
 from neorlt.cohorts.dictionary import BY_NAME, FOLLOW_UPS, QLQ_VISITS, TOXICITY, VESSELS, Field, spec_for
 from neorlt.cohorts.grid import Grid
-from neorlt.cohorts.mapping import OPEN, ROW_NUMBER, ColumnMap, TableMap, map_text, no_patients, reader, suspicious_codes
+from neorlt.cohorts.mapping import (
+    OPEN,
+    ROW_NUMBER,
+    ColumnMap,
+    TableMap,
+    looks_like_fractions,
+    map_text,
+    no_patients,
+    reader,
+    suspicious_codes,
+)
 
 SHOWN_ROWS = 5
 MISSING_WORDS = {words.plain(text) for text in words.MISSING if words.plain(text)}
@@ -372,6 +382,10 @@ def _column(
         question = f"column {name!r} ({spec.name}): {by_mark} Write \".\" or \",\" into decimal of the column"
         return ColumnMap(name, spec.name, scale(decimal), OPEN), by_mark, [question]
     values = by(own or decimal)
+    if looks_like_fractions(values, spec):
+        why = "every value is below 1, as fractions are"
+        question = f'column {name!r}: {why}: write {spec.name} into `to`, and factor = 100 below it where they are fractions'
+        return ColumnMap(name, OPEN, decimal=own), why, [question]
     suspects = [code for code in suspicious_codes(values)]
     missing = tuple(dict.fromkeys((*declared, *(f"{code:g}" for code in suspects))))
     factor, why = _factor(name, grid.labels.get(name, ""), spec, values[~np.isin(values, suspects)])

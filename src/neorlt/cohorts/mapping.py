@@ -110,6 +110,9 @@ def apply_map(grid: Grid, table_map: TableMap) -> Cohort:
         problems += [f"row {row}, {called[spec.name]}: {wrong[cell]}" for cell, rows in places.items() for row in rows]
         if column.missing is None and spec.kind in ("number", "integer"):
             problems += [f"{where}, {called[spec.name]}: {said}" for where, said in _codes_for_missing(values, grid.rows_at)]
+        if table_map.strict and looks_like_fractions(values, spec):
+            problems.append(f"row {grid.rows_at[0]}, {called[spec.name]}: all {int(np.sum(~np.isnan(values)))} values are below 1 and look "
+                            "like fractions where % is due: make a map of the table, with factor = 100 where they are")
         columns[spec.name] = values
         if low is not None and high is not None:
             intervals[spec.name] = (low, high)
@@ -136,12 +139,14 @@ def _is_total(text: str) -> bool:
 
 
 def no_patients(grid: Grid, identified: str | None) -> dict[int, str]:
-    """Rows that are no patients, with the reason: totals and means below a table, and lines of text (one cell in a wide table)."""
+    """Rows that are no patients, with the reason: totals and means, the header again, lines of text (one cell in a wide table)."""
     found: dict[int, str] = {}
     at = grid.header.index(identified) if identified in grid.header else 0
     for row, cells in zip(grid.rows_at, grid.rows, strict=True):
         first = cells[at]
-        if first[:1].isalpha() and _is_total(first):
+        if cells == grid.header:
+            found[row] = "repeats the header"
+        elif first[:1].isalpha() and _is_total(first):
             found[row] = f"{first!r} is a total or a mean"
         elif len(cells) > 3 and cells[0] and not any(cells[1:]):
             found[row] = f"{cells[0][:60]!r} stands alone"
@@ -276,6 +281,12 @@ def suspicious_codes(values: NDArray[np.float64]) -> list[float]:
         if apart or crowded:
             found.append(code)
     return found
+
+
+def looks_like_fractions(values: NDArray[np.float64], spec: Field) -> bool:
+    """Whether a column of per cent holds fractions of 1 by the look of it: three values or more, all below 1."""
+    known = values[~np.isnan(values)] if spec.unit == "%" else np.empty(0)
+    return known.size >= 3 and 0.0 < float(known.max()) < 1.0
 
 
 def _constant(name: str, text: str, n: int, rows_at: tuple[int, ...]) -> NDArray[Any]:
