@@ -32,6 +32,7 @@ TINY: dict[str, dict] = {
     "nuclides_interfaces": {"argv": ["--histories", "2000"], "writes": "validation/nuclides_interfaces.json"},
     "response_book": {"set": {"N_DRAWS": 50, "N_REPLICATES": 2}, "writes": "src/neorlt/data/validation.json"},
     "imaging_fuzz": {"call": {"cases": 3, "out": lambda folder: folder / "fuzz.md"}, "writes": "fuzz.md", "root": True},
+    "imaging_mutator": {"call": {"cases": 2}, "writes": "validation/imaging_mutator.json", "root": True},
 }
 NEEDS = {"nuclides_interfaces": "pyradmc"}
 

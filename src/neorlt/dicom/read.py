@@ -24,6 +24,7 @@ from neorlt.dicom.read_nm import read_nm
 from neorlt.dicom.read_pet import read_pet
 from neorlt.dicom.read_rtstruct import read_rtstruct
 from neorlt.dicom.read_seg import read_seg
+from neorlt.dicom.repeated import of_one_value, without_copies
 from neorlt.dicom.scan import is_dicom, read_instance, scan
 from neorlt.dicom.settings import Settings, read_settings
 from neorlt.imaging.place import check_place
@@ -165,6 +166,8 @@ def _read_images(found: _Found) -> None:
         found.grids[uid] = volume.grid
         found.sources.append(f"SPECT, {volume.grid.shape[2]} slices. {' '.join(volume.notes)}")
         found.warnings.extend(spect.warnings)
+    timed, said = without_copies(timed)
+    found.warnings.extend(said)
     found.volumes = sorted(timed, key=lambda v: v.time or datetime.min)
     voxels = {" x ".join(f"{s:.2f}" for s in v.grid.spacing_mm) for v in timed if v.modality == "NM"}
     if len(voxels) > 1:
@@ -174,6 +177,7 @@ def _read_images(found: _Found) -> None:
         found.volumes.append(volume)
         found.grids[series.uid] = volume.grid
         found.sources.append(f"CT, {len(series.instances)} slices. {' '.join(volume.notes)}")
+    found.warnings.extend(of_one_value(found.volumes))
 
 
 def _one_frame(found: _Found, settings: Settings, several: bool) -> str:

@@ -23,6 +23,8 @@ from neorlt.imaging.volume import Grid
 Names = Mapping[int, str] | Path | None
 MOST_LABELS = 1000
 """More different values are not a label map but an image."""
+OFF_VOXELS = 0.1
+"""A map of the image's shape that lies further beside it is said: rounding of a header stays far below."""
 _NIFTI = (".nii", ".nii.gz")
 _LOOK = 'a JSON object such as {"1": "liver", "19000": {"name": "LN", "kind": "lesion"}}'
 
@@ -95,6 +97,7 @@ def read_labels(path: Path, names: Names, frame_of_reference: str, image: Grid) 
         raise InputError("the label map does not exist", where=path.name, remedy="give its path")
     array, affine, inside, warnings = _file(path)
     grid = _grid(array, affine, frame_of_reference, path)
+    warnings = [*warnings, *_off_the_image(grid, image)]
     labels = np.unique(array)
     if len(labels) > MOST_LABELS or not np.array_equal(labels, np.rint(labels)):
         raise InputError(
@@ -147,6 +150,7 @@ def _folder(path: Path, frame_of_reference: str, image: Grid) -> tuple[list[Regi
             empty.append(name)
             continue
         grid = _grid(array, affine, frame_of_reference, file)
+        warnings += [said for said in _off_the_image(grid, image) if said not in warnings]
         regions.append(_region(name, role_from_name(name), array > 0, grid, image, file))
     if not regions:
         raise InputError("every mask of the folder is empty", where=path.name, remedy="give the masks that were made on these images")
@@ -177,6 +181,31 @@ def _grid(array: NDArray[Any], affine: NDArray[np.float64], frame_of_reference: 
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     check_grid((float(spacing[0]), float(spacing[1]), float(spacing[2])), array.shape, path.name)
     return Grid(array.shape, affine, frame_of_reference)
+
+
+def _off_the_image(grid: Grid, image: Grid) -> list[str]:
+    """Say that a map with the image's own number of voxels along every axis of the patient does not lie on the image's voxels.
+
+    Half a voxel is the difference between programs that count from a voxel's edge and those that count from its centre.
+    """
+    (count, low, high), (image_count, image_low, image_high) = _box(grid), _box(image)
+    if count != image_count:
+        return []
+    off = float(max(np.abs(low - image_low).max(), np.abs(high - image_high).max()))
+    if off <= OFF_VOXELS * min(image.spacing_mm):
+        return []
+    return [
+        f"The label map has the image's {' x '.join(map(str, image.shape))} voxels and lies up to {off:.1f} mm beside them: it was made on"
+        " another image, or its affine was changed; compare it with the image."
+    ]
+
+
+def _box(grid: Grid) -> tuple[tuple[int, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Number of voxels along the patient's axes, and the least and greatest place of a voxel's centre there (mm)."""
+    axes = np.abs(grid.affine[:3, :3] / np.array(grid.spacing_mm)).argmax(axis=1)
+    corners = np.stack(np.meshgrid(*((0, n - 1) for n in grid.shape), indexing="ij"), -1).reshape(-1, 3)
+    places = grid.index_to_mm(corners)
+    return tuple(grid.shape[int(a)] for a in axes), places.min(axis=0), places.max(axis=0)
 
 
 def _region(name: str, role: Role, mask: NDArray[np.bool_], grid: Grid, image: Grid, path: Path) -> Region:

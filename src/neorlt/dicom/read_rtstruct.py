@@ -69,7 +69,10 @@ def read_rtstruct(
             raise InputError("contours belong to no structure", where=where(name, "ReferencedROINumber"), remedy="export it again")
         drawn_rois.add(key)
         label, frame = frames[key]
-        label = label or f"roi-{key:g}"
+        if not label:
+            label = f"roi-{key:g}"
+            what = f"Structure number {key:g} has no name (ROIName) and is shown as {label!r}"
+            warnings.append(f"{what}: name it, or say what it is under [roles] in settings.toml.")
         grid = grids.get(frame)
         if grid is None:
             raise InputError(

@@ -74,7 +74,11 @@ def read_seg(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[list[
         if index in listed:
             raise InputError("two segments have one number", found=f"{index}", where=where(name, "SegmentNumber"), remedy=remedy)
         listed.add(index)
-        label = text(segment, "SegmentLabel", name) or f"segment-{index}"
+        label = text(segment, "SegmentLabel", name)
+        if not label:
+            label = f"segment-{index}"
+            what = f"Segment number {index} has no name (SegmentLabel) and is shown as {label!r}"
+            warnings.append(f"{what}: name it, or say what it is under [roles] in settings.toml.")
         if is_background(segment, label, None if padding is None else int(padding)):
             warnings.append(f"Segment {label!r} is the background and is no region.")
             continue

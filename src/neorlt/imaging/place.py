@@ -72,11 +72,16 @@ def check_place(study: Study) -> list[Misplaced]:
             if ct is not None and ct.grid.frame_of_reference == region.grid.frame_of_reference:
                 found += _tissue(region, ct)
     found += _sides(study.regions)
-    image = _ligand(study)
-    if image is not None:
+    images = _ligand(study)
+    if images:
+        image = images[0]
         for source in dict.fromkeys(r.source for r in study.regions):
-            found += _displaced([r for r in study.regions if r.source == source], image)
+            drawn = [r for r in study.regions if r.source == source]
+            found += _displaced(drawn, image)
+            found += [said for other in images[1:] for said in _displaced_there(drawn, other)]
         found += _cold(study.lesions(), image)
+        taking_up = [r for r in study.organs() if organ_of(r.name) in _TAKING_UP]
+        found += [said for other in images for said in _cold_organs(taking_up, other)]
         found += _hot([r for r in study.regions if r.kind is RegionKind.OTHER], image)
     return sorted(found, key=lambda one: not one.refuses)
 
@@ -131,10 +136,9 @@ def _centre(region: Region) -> Floats:
     return np.asarray(region.grid.index_to_mm((index * weight[:, None]).sum(axis=0) / weight.sum()))
 
 
-def _ligand(study: Study) -> Volume | None:
-    """The image that shows where the ligand went: the first therapy image, else the first PET that is no FDG."""
-    images = [*study.therapy_images(), *(v for v in study.pet_images() if v.nuclide != "F-18" and shows_ligand(study, v))]
-    return images[0] if images else None
+def _ligand(study: Study) -> list[Volume]:
+    """Images that show where the ligand went: therapy images, then PET that is no FDG."""
+    return [*study.therapy_images(), *(v for v in study.pet_images() if v.nuclide != "F-18" and shows_ligand(study, v))]
 
 
 def _displaced(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
@@ -157,6 +161,19 @@ def _displaced(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
             f" (x {shift[0]:+.0f}, y {shift[1]:+.0f}, z {shift[2]:+.0f} mm).",
             gain >= (DISPLACED if far >= LEAST_SHIFT_MM else FAR_OFF),
         )
+    ]
+
+
+def _of(image: Volume) -> str:
+    return f"the {image.nuclide} image" + ("" if image.time is None else f" of {image.time:%Y-%m-%d %H:%M}")
+
+
+def _displaced_there(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
+    """The same on an image after the first: only what would be refused there, and only said, since the patient lies anew on each."""
+    return [
+        Misplaced(f"On {_of(image)}: {one.sentence} Is it mirrored, or was the patient moved?", False)
+        for one in _displaced(regions, image)
+        if one.refuses
     ]
 
 
@@ -236,3 +253,13 @@ def _cold(lesions: Sequence[Region], image: Volume) -> list[Misplaced]:
             where = f"less than the mean of the {image.nuclide} image"
             said.append(Misplaced(f"Lesion {lesion.name!r} holds {where}: cold, or not in its place.", False))
     return said
+
+
+def _cold_organs(organs: Sequence[Region], image: Volume) -> list[Misplaced]:
+    """Organs that take up every ligand and hold less than the mean of an image: it is mirrored or shifted, or they are."""
+    everywhere = _everywhere(image)
+    cold = [r for r in organs if (mean := _mean(r, image)) is not None and mean < everywhere]
+    if not cold:
+        return []
+    names = ", ".join(repr(r.name) for r in cold)
+    return [Misplaced(f"On {_of(image)} {names} hold{'s' if len(cold) == 1 else ''} less than its mean: not in place, or mirrored.", False)]
