@@ -119,6 +119,35 @@ def test_view_lists_images_units_places_and_weeks(tmp_path: Path) -> None:
     assert [event["kind"] for event in document["events"]] == ["imaging", "therapy", "imaging", "imaging"]
 
 
+def test_contours_hold_each_region_on_the_voxels_of_the_ct(tmp_path: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    shape = (12, 10, 8)
+    organ = np.zeros(shape, np.float32)
+    organ[1:6, 1:6, 1:6] = 1.0
+    # Smaller than half a voxel of the CT: it keeps the voxel that it fills most, and lies over the organ.
+    tiny_grid = Grid((1, 1, 1), np.array([[0.5, 0, 0, -26.0], [0, 0.5, 0, -11.0], [0, 0, 0.5, 26.0], [0, 0, 0, 1]]), FRAME)
+    elsewhere = Grid(shape, _grid(shape).affine, "9.9")
+    regions = (
+        Region("t1", RegionKind.LESION, np.ones((1, 1, 1), np.float32), tiny_grid), Region("liver", RegionKind.ORGAN, organ, _grid(shape)),
+        Region("body", RegionKind.BODY, np.ones(shape, np.float32), _grid(shape)), Region("far", RegionKind.ORGAN, organ, elsewhere),
+    )  # fmt: skip
+    document = write_view(replace(_study(), regions=regions), tmp_path / "view")["contours"]
+    assert document["regions"] == [{"label": 1, "name": "liver", "kind": "organ"}, {"label": 2, "name": "t1", "kind": "lesion"}]
+    assert document["left_out"] == ["far"] and document["frame"] == 0
+    path = tmp_path / "view" / "contours.nii.gz"
+    assert path.stat().st_size == document["bytes"]
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(path))).transpose(2, 1, 0)
+    expected = organ.copy()
+    expected[2, 3, 4] = 2.0
+    np.testing.assert_array_equal(labels, expected)
+    assert gzip.decompress(path.read_bytes())[68:70] == (1002).to_bytes(2, "little")
+
+
+def test_a_study_without_regions_has_no_contours(tmp_path: Path) -> None:
+    assert write_view(replace(_study(), regions=()), tmp_path / "view")["contours"] is None
+    assert not (tmp_path / "view" / "contours.nii.gz").exists()
+
+
 def test_factor_to_suv_is_weight_over_activity_left(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in write_view(_study(), tmp_path / "view")["volumes"]}
     (other,) = rows["spect-1"]["other_units"]

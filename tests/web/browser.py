@@ -50,7 +50,7 @@ class Watched:
     def close(self) -> None:
         """Close, and fail where the page had an error or asked another machine for something."""
         self.context.close()
-        assert self.errors == []
+        assert not self.errors, self.errors
         assert self.foreign == []
 
 

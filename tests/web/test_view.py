@@ -42,6 +42,19 @@ def test_only_listed_volumes_are_served(visitor: Browser) -> None:
         assert visitor.client.get(f"{CASE}/volumes/{name}.nii.gz").status_code == 404
 
 
+def test_contours_are_served_where_the_view_lists_them(visitor: Browser, tmp_path: Path) -> None:
+    assert visitor.client.get(f"{CASE}/view.json").json()["contours"] is None
+    assert 'id="contours"' not in visitor.client.get(CASE).text
+    view = tmp_path / "example" / "view"
+    (view / "contours.nii.gz").write_bytes(b"labels")
+    found = json.loads((view / "view.json").read_text())
+    for name, status in (("contours", 200), ("../../plan", 404)):
+        rows = {"name": name, "frame": 0, "regions": [], "left_out": ["far away"], "bytes": 6}
+        (view / "view.json").write_text(json.dumps(found | {"contours": rows}))
+        assert visitor.client.get(f"{CASE}/volumes/contours.nii.gz").status_code == status
+        assert ("far away" in visitor.client.get(CASE).text) == (status == 200)
+
+
 def test_names_that_lead_elsewhere_are_dropped(visitor: Browser) -> None:
     names = [row["name"] for row in visitor.client.get(f"{CASE}/view.json").json()["volumes"]]
     assert names == ["ct-1", "dose", "gone-1"]
@@ -57,7 +70,7 @@ def test_page_has_panes_units_and_a_button_for_each_lesion(visitor: Browser) -> 
 def test_page_without_images_has_no_viewer(browser: Browser) -> None:
     text = browser.client.get(CASE).text
     assert 'id="viewer"' not in text
-    assert browser.client.get(f"{CASE}/view.json").json() == {"volumes": [], "lesions": {}, "events": []}
+    assert browser.client.get(f"{CASE}/view.json").json() == {"volumes": [], "contours": None, "lesions": {}, "events": []}
 
 
 def test_panes_open_with_baseline_and_what_came_after() -> None:
@@ -78,4 +91,4 @@ def test_each_pane_takes_the_ct_of_its_own_frame() -> None:
 
 def test_view_of_a_case_without_one_is_empty(tmp_path: Path) -> None:
     case = Case("a" * 32, tmp_path, "me", "t", "", Status.DONE)
-    assert view_of(case) == {"volumes": [], "lesions": {}, "events": []}
+    assert view_of(case) == {"volumes": [], "contours": None, "lesions": {}, "events": []}

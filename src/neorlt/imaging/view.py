@@ -16,13 +16,18 @@ import numpy as np
 
 from neorlt.core.errors import InputError
 from neorlt.imaging.planes import centre_of
+from neorlt.imaging.region import Region, RegionKind
+from neorlt.imaging.resample import region_part
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import administration_of, suv_factor
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 MAX_VOXELS = 128**3
 VIEW_FILE = "view.json"
+CONTOURS = "contours"
 _TOP = 32_000
+_INTENT_LABEL = 1002
+"""NIFTI_INTENT_LABEL of nifti1.h: values are names, not measures."""
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _KINDS = {"CT": "ct", "PT": "pet", "NM": "spect", "DOSE": "dose"}
 _WEEK_H = 168.0
@@ -48,24 +53,25 @@ def shrink(volume: Volume, max_voxels: int = MAX_VOXELS) -> Volume:
     return Volume(blocks.astype(np.float32), grid, volume.unit, volume.modality, volume.time, volume.nuclide, volume.description)
 
 
-def write_small_nifti(volume: Volume, path: Path) -> int:
-    """Write ``.nii.gz`` with 16-bit values and a scale; returns the bytes on disk.
+def write_small_nifti(volume: Volume, path: Path, *, labels: bool = False) -> int:
+    """Write ``.nii.gz`` with 16-bit values and a scale, or with labels that stand as they are; returns the bytes on disk.
 
     Fields by the NIfTI-1.1 header (nifti1.h): an sform from voxel to right-anterior-superior millimetres.
     """
     highest = float(np.max(np.abs(volume.array), initial=0.0))
     # Hounsfield units are whole numbers and stand as they are; other values use the range of 16 bits.
-    slope = 1.0 if volume.unit is Unit.HU else max(highest, 1e-30) / _TOP
+    slope = 1.0 if labels or volume.unit is Unit.HU else max(highest, 1e-30) / _TOP
     values = np.clip(np.rint(volume.array / slope), -32_768, 32_767).astype("<i2")
     affine = _LPS_TO_RAS @ volume.grid.affine
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, *volume.grid.shape, 1, 1, 1, 1)
+    struct.pack_into("<h", header, 68, _INTENT_LABEL if labels else 0)
     struct.pack_into("<2h", header, 70, 4, 16)  # signed short
     struct.pack_into("<8f", header, 76, 1.0, *volume.grid.spacing_mm, 0.0, 0.0, 0.0, 0.0)
     struct.pack_into("<3f", header, 108, 352.0, slope, 0.0)
     struct.pack_into("<B", header, 123, 2)  # millimetres
-    text = f"neorlt {volume.unit}".encode("ascii", "replace")[:79]
+    text = f"neorlt {'labels' if labels else volume.unit}".encode("ascii", "replace")[:79]
     header[148 : 148 + len(text)] = text
     struct.pack_into("<2h", header, 252, 0, 1)  # no qform; sform in scanner coordinates
     struct.pack_into("<12f", header, 280, *affine[:3].ravel())
@@ -79,14 +85,16 @@ def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[s
     """Write every image of a study and the dose into a new folder, with ``view.json``; returns its content.
 
     ``view.json`` lists the volumes (file, kind, title, unit, other units with their factor, week, frame, highest value, bytes),
-    the centre of each lesion in right-anterior-superior millimetres, and what happened in which week. Weeks count from the
-    first therapy, else from the first image; no date is written.
+    the contours (see :func:`write_contours`; None without regions), the centre of each lesion in right-anterior-superior
+    millimetres, and what happened in which week. Weeks count from the first therapy, else from the first image; no date is written.
     """
     folder.mkdir(parents=True)
     zero = _start(study)
     frames: list[str] = []
     listed: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
+    contours: dict[str, Any] | None = None
+    region_frames = {region.grid.frame_of_reference for region in _drawn(study)}
     images = [*study.ct_images(), *study.pet_images(), *study.therapy_images()]
     for volume in [*images, *([] if dose is None else [dose])]:
         kind = _KINDS[volume.modality]
@@ -96,6 +104,9 @@ def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[s
         frame = volume.grid.frame_of_reference
         if frame not in frames:
             frames.append(frame)
+        # Contours lie on the voxels of the first image of their frame: the CT where there is one.
+        if contours is None and frame in region_frames:
+            contours = write_contours(study, small, folder) | {"frame": frames.index(frame)}
         listed.append(
             {
                 "name": name, "kind": kind, "title": _title(volume, zero), "unit": _unit_word(volume.unit),
@@ -106,11 +117,42 @@ def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[s
         )
     document = {
         "volumes": listed,
+        "contours": contours,
         "lesions": {lesion.name: [round(v, 2) for v in (_LPS_TO_RAS[:3, :3] @ centre_of(lesion))] for lesion in study.lesions()},
         "events": _events(study, zero),
     }
     (folder / VIEW_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
     return document
+
+
+def write_contours(study: Study, image: Volume, folder: Path) -> dict[str, Any]:
+    """Write the regions of an image's frame as one volume of labels on its voxels, ``contours.nii.gz``; returns what it holds.
+
+    A voxel belongs to a region that fills half of it or more; a region smaller than that keeps the voxels that it fills most.
+    Where regions overlap a lesion lies over an organ. ``left_out`` names regions of another frame of reference, or outside the image.
+    """
+    labels = np.zeros(image.grid.shape, np.float32)
+    shown: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    for region in _drawn(study):
+        if region.grid.frame_of_reference != image.grid.frame_of_reference:
+            left_out.append(region.name)
+            continue
+        box, part = region_part(region, image.grid)
+        most = float(part.max(initial=0.0))
+        if most <= 0.0:
+            left_out.append(region.name)
+            continue
+        shown.append({"label": len(shown) + 1, "name": region.name, "kind": str(region.kind)})
+        labels[box][part >= min(0.5, most)] = len(shown)
+    size = write_small_nifti(image.with_array(labels), folder / f"{CONTOURS}.nii.gz", labels=True)
+    return {"name": CONTOURS, "regions": shown, "left_out": left_out, "bytes": size}
+
+
+def _drawn(study: Study) -> list[Region]:
+    """Regions whose outline is shown, lesions last."""
+    kept = [region for region in study.regions if region.kind is not RegionKind.BODY]
+    return sorted(kept, key=lambda region: region.kind is RegionKind.LESION)
 
 
 def _start(study: Study) -> datetime | None:

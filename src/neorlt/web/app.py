@@ -270,7 +270,8 @@ def create_app(settings: Settings) -> FastAPI:
     def volume(name: str, volume: str, session: Reader) -> Response:
         case = find(name, session, done=True)
         # Only what the view lists is served: a name in the address is compared, never joined to a path.
-        listed = {str(row["name"]) for row in view_of(case)["volumes"]}
+        shown = view_of(case)
+        listed = {str(row["name"]) for row in (*shown["volumes"], *filter(None, [shown["contours"]]))}
         path = case.view / f"{volume}.nii.gz" if volume in listed else None
         if path is None or not path.is_file():
             raise HTTPException(404, "There is no such image.")

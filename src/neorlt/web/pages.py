@@ -140,11 +140,13 @@ def _line(scheme: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def view_of(case: Case) -> dict[str, Any]:
-    """What the viewer has: ``volumes``, ``lesions`` (places) and ``events``; all empty without images."""
+    """What the viewer has: ``volumes``, ``contours`` (or None), ``lesions`` (places) and ``events``; all empty without images."""
     path = case.view / "view.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     volumes = [row for row in found.get("volumes", []) if _VOLUME_NAME.fullmatch(str(row.get("name", "")))]
-    return {"volumes": volumes, "lesions": found.get("lesions", {}), "events": found.get("events", [])}
+    contours = block(found.get("contours"))
+    kept = contours if _VOLUME_NAME.fullmatch(str(contours.get("name", ""))) else None
+    return {"volumes": volumes, "contours": kept, "lesions": found.get("lesions", {}), "events": found.get("events", [])}
 
 
 def panes(view: Mapping[str, Any]) -> dict[str, Any]:

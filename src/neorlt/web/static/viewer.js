@@ -6,7 +6,16 @@ const QUARTERS = { axial: [0, 0, 0.5, 0.5], coronal: [0.5, 0, 0.5, 0.5], sagitta
 // Dark red over orange to white; low values let the CT through, so that nothing is blackened.
 const FUSED = { R: [60, 130, 200, 240, 252, 255], G: [10, 20, 60, 130, 200, 255], B: [90, 100, 60, 30, 60, 210], A: [0, 90, 190, 235, 255, 255], I: [0, 40, 100, 160, 215, 255] };
 const WINDOWS = { soft: [-135, 215], lung: [-1350, 150], bone: [-450, 1050] };
+// As the legend has them (page.css): green lesions and pale blue organs stand out from grey, orange and white.
+const OUTLINES = { lesion: [56, 255, 122], organ: [185, 210, 255], other: [255, 255, 120] };
 const number = (value) => (Math.abs(value) >= 1000 ? value.toLocaleString("en", { maximumFractionDigits: 0 }) : Number(value.toPrecision(3)).toString());
+
+// Three to nine round numbers between two ends.
+function roundBetween(low, high) {
+  const wanted = (high - low) / 5, power = 10 ** Math.floor(Math.log10(wanted)), step = power * [1, 2, 5, 10].find((k) => k * power >= wanted);
+  const first = Math.ceil(low / step), last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
 
 export async function start(root) {
   const said = document.getElementById("viewer-said");
@@ -31,6 +40,14 @@ export async function start(root) {
 }
 
 function link(root, panes) {
+  const contours = document.getElementById("contours"), measure = document.getElementById("measure");
+  contours?.addEventListener("input", () => { for (const pane of panes) pane.outline(contours.checked); });
+  measure.addEventListener("input", () => {
+    for (const pane of panes) pane.measure(measure.checked);
+    document.getElementById("viewer-said").textContent = measure.checked
+      ? "Drag a line in a plane: its length stands beside it in millimetres. The arrow keys still move the cross."
+      : "Drag to move the cross.";
+  });
   const linked = document.getElementById("linked"), second = document.getElementById("second"), plane = document.getElementById("plane");
   const apart = () => new Set(panes.map((pane) => pane.frame())).size > 1;
   const arrange = () => { for (const pane of panes) pane.arrange(plane.value); };
@@ -64,7 +81,7 @@ class Pane {
   async open() {
     const { Niivue, DRAG_MODE } = this.library;
     this.viewer = new Niivue({
-      isRadiologicalConvention: true, sagittalNoseLeft: true, isOrientationTextVisible: false, isColorbar: false, backColor: [0, 0, 0, 1], crosshairWidth: 1.2, crosshairWidthUnit: "mm",
+      isRadiologicalConvention: true, sagittalNoseLeft: true, isOrientationTextVisible: false, isColorbar: false, atlasOutline: 1, measureLineColor: [1, 1, 1, 1], measureTextColor: [1, 1, 1, 1], rulerColor: [1, 1, 1, 1], backColor: [0, 0, 0, 1], crosshairWidth: 1.2, crosshairWidthUnit: "mm",
       crosshairColor: [0.35, 0.85, 1, 0.9], dragAndDropEnabled: false, logLevel: "error", dragMode: DRAG_MODE?.contrast ?? 1, viewModeHotKey: "", clipPlaneHotKey: "", show3Dcrosshair: false,
       tileMargin: 0, loadingText: "",
     });
@@ -83,6 +100,25 @@ class Pane {
     return this;
   }
 
+  colourOutlines(regions) {
+    const colours = [[0, 0, 0], ...regions.map((region) => OUTLINES[region.kind] ?? OUTLINES.other)];
+    // Nothing of the inside is shown: with an outline asked for, the library draws the border alone.
+    this.viewer.volumes[this.lines].setColormapLabel({
+      R: colours.map((c) => c[0]), G: colours.map((c) => c[1]), B: colours.map((c) => c[2]), A: colours.map(() => 0),
+      I: colours.map((_, i) => i), labels: ["", ...regions.map((region) => region.name)],
+    });
+    this.viewer.updateGLVolume();
+  }
+
+  outline(shown) { this.viewer.setAtlasOutline(shown ? 1 : 0); }
+
+  measure(wanted) {
+    const { DRAG_MODE } = this.library;
+    this.viewer.opts.dragModePrimary = wanted ? DRAG_MODE.measurement : DRAG_MODE.crosshair;
+    if (!wanted) this.viewer.clearAllMeasurements();
+    this.viewer.drawScene();
+  }
+
   row(key) { return this.view.volumes.find((row) => row.name === this.part(key).value) ?? null; }
   frame() { return (this.row("under") ?? this.row("over")).frame; }
   url(row) { return `/cases/${this.name}/volumes/${row.name}.nii.gz`; }
@@ -93,10 +129,14 @@ class Pane {
     const list = [];
     if (under) list.push({ url: this.url(under), colormap: "gray", cal_min: -135, cal_max: 215 });
     if (over) list.push({ url: this.url(over), colormap: "fused", opacity: under ? 0.6 : 1 });
+    const contours = this.view.contours, outlined = contours && contours.frame === this.frame();
+    if (outlined) list.push({ url: this.url(contours), colormap: "gray", opacity: 1 });
     const [, projection] = await Promise.all([this.viewer.loadVolumes(list), readVolume(this.url(this.projected))]);
     if (serial !== this.serial) return;
     this.projection = projection;
-    this.over = over ? this.viewer.volumes.length - 1 : -1;
+    this.over = over ? Number(Boolean(under)) : -1;
+    this.lines = outlined ? list.length - 1 : -1;
+    if (outlined) this.colourOutlines(contours.regions);
     const units = over ? [{ unit: over.unit, factor: 1 }, ...over.other_units] : [];
     if (over?.kind === "pet") units.sort((a, b) => (b.unit === "SUV") - (a.unit === "SUV"));
     this.part("unit").replaceChildren(...units.map((one) => Object.assign(document.createElement("option"), { value: one.factor, textContent: one.unit })));
@@ -140,8 +180,13 @@ class Pane {
       context.fillStyle = `rgb(${lut[q] * light} ${lut[q + 1] * light} ${lut[q + 2] * light})`;
       context.fillRect(x, 0, 1, ramp.height);
     }
-    this.part("low").textContent = over ? number(0.06 * top) : "-300";
-    this.part("high").textContent = over ? `${number(top)} ${unit}` : "400 HU";
+    const [low, high] = over ? [0.06 * top, top] : this.limits;
+    this.part("scale-unit").textContent = unit;
+    this.part("ticks").replaceChildren(...roundBetween(low, high).map((value) => {
+      const tick = Object.assign(document.createElement("span"), { textContent: number(value) });
+      tick.style.left = `${(100 * (value - low)) / (high - low)}%`;
+      return tick;
+    }));
     this.paintProjection();
   }
 
@@ -185,15 +230,22 @@ class Pane {
   }
 
   tell(data) {
-    this.place = [data.mm[0], data.mm[1], data.mm[2]];
+    const place = [data.mm[0], data.mm[1], data.mm[2]];
+    // A line belongs to the planes in which it was drawn.
+    if (this.place?.some((v, i) => Math.abs(v - place[i]) > 1e-3)) this.viewer.clearAllMeasurements();
+    this.place = place;
     this.moved(this.place);
     const under = this.row("under"), over = this.row("over"), words = [];
+    let inside = "";
     data.values.forEach((value, i) => {
-      if (i === 0 && under) words.push(`CT ${number(value.value)} HU`);
+      if (i === this.lines) {
+        const region = this.view.contours.regions[Math.round(value.value) - 1];
+        if (region) inside = `, in ${region.name}`;
+      } else if (i === 0 && under) words.push(`CT ${number(value.value)} HU`);
       else if (over) words.push(`${over.title} ${number(value.value * this.factor())} ${this.part("unit").selectedOptions[0].textContent}`);
     });
     const [x, y, z] = this.place.map((v) => Math.round(v));
-    this.part("read").textContent = `At ${Math.abs(x)} mm ${x < 0 ? "left" : "right"}, ${Math.abs(y)} mm ${y < 0 ? "back" : "front"}, ${Math.abs(z)} mm ${z < 0 ? "down" : "up"}: ${words.join(", ")}`;
+    this.part("read").textContent = `At ${Math.abs(x)} mm ${x < 0 ? "left" : "right"}, ${Math.abs(y)} mm ${y < 0 ? "back" : "front"}, ${Math.abs(z)} mm ${z < 0 ? "down" : "up"}${inside}: ${words.join(", ")}`;
   }
 
   key(event) {
@@ -207,6 +259,7 @@ class Pane {
   arrange(shown) {
     const tiles = shown === "multi" ? Object.entries(QUARTERS) : [[shown, [0, 0, 1, 1]]];
     const planes = tiles.filter(([name]) => name in PLANES);
+    this.viewer.clearAllMeasurements();
     this.canvas.style.visibility = planes.length ? "visible" : "hidden";
     if (planes.length) this.viewer.setCustomLayout(planes.map(([name, position]) => ({ sliceType: PLANES[name][0], position })));
     const stage = this.part("stage");
