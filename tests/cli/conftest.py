@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     texts |= {
         "notes": "Radioligand therapy before surgery was given to 12 patients.\n",
         "dictionary": "Variable / Field Name,Form Name,Field Type\nage_y,baseline,text\n",
-        "previous": json.dumps({"regions": [{"name": "kidney-left", "biological_half_life_h": 70.0}]}),
+        "previous": json.dumps({"regions": [{"name": "kidney-left", "biological_half_life_h": {"median_h": 70.0, "log_sd": 0.1}}]}),
         "curves": "\n".join(["patient,region,time_h,activity_mbq", *(
             f"p{p},kidney-left,{t},{100 * 0.5 ** (t / (45 + 3 * p)):.3f}" for p in range(8) for t in (4, 24, 96, 168))]) + "\n",
         "blood": "time_h,kbq_per_ml\n0.5,90\n2,60\n24,5\n72,2\n",

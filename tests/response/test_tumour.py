@@ -72,6 +72,11 @@ def test_two_nuclides_of_equal_kinetics_are_one(parameters, lesion):
     np.testing.assert_allclose(simulate(same, lesion, both).relative_volume, whole.relative_volume, rtol=1e-4)
 
 
+def _alpha_per_gy(p: Parameters) -> np.ndarray:
+    """Sensitivity of a pancreatic lesion at the reference Ki-67: what a study's own effect makes of it."""
+    return np.asarray(p.alpha_per_gy) * np.exp(np.asarray(p.study_log_alpha))
+
+
 def _survival_by_quadrature(p: Parameters, i: int, doses, half_life_h: float, g_factors) -> float:
     """Direct integral over the dose pattern of persistent sub-volumes, cycles far apart."""
     f = np.array([1 - p.clone_fraction[i], p.clone_fraction[i]])
@@ -79,7 +84,7 @@ def _survival_by_quadrature(p: Parameters, i: int, doses, half_life_h: float, g_
     kappa = kappa / (f @ kappa)
     u = kappa ** p.nu[i]
     u = u / (f @ u)
-    alpha = p.alpha_per_gy[i] * kappa ** p.eta[i]
+    alpha = _alpha_per_gy(p)[i] * kappa ** p.eta[i]
     total = 0.0
     for k in range(2):
         patch = 1 + p.rho[i, 0] * (u[k] - 1)
@@ -116,7 +121,7 @@ def test_redrawn_hot_spots_would_kill_more(parameters, lesion):
 def test_an_instant_dose_has_no_time_to_repair(parameters, lesion):
     flat = parameters.replace(doubling_time_d=1e9, sigma_h=0.0, nu=0.0, eta=0.0)
     out = simulate(flat, lesion, schedule(6.0, week=(0,), times=(30.0,), half_life_h=(1e-3, 1e-3)))
-    expected = np.exp(-flat.alpha_per_gy * 6.0 * (1 + 6.0 / flat.alpha_beta_gy))
+    expected = np.exp(-_alpha_per_gy(flat) * 6.0 * (1 + 6.0 / flat.alpha_beta_gy))
     np.testing.assert_allclose(out.surviving_fraction[:, 0, 0], expected, rtol=3e-3, atol=1e-6)
 
 
@@ -146,7 +151,7 @@ def test_course_matches_an_ode_integrated_by_scipy(parameters, lesion):
     times = np.array([2.0, 10.0, 40.0])
     out = simulate(flat, lesion, schedule(dose, week=weeks, times=times, half_life_h=(t_eff, 50.0)))
     for i in range(4):
-        alpha, ab = float(flat.alpha_per_gy[i]), float(flat.alpha_beta_gy[i])
+        alpha, ab = float(_alpha_per_gy(flat)[i]), float(flat.alpha_beta_gy[i])
         mu, lam = np.log(2) / float(flat.repair_half_time_h[i]), np.log(2) / t_eff
         g = np.log(2) / float(flat.doubling_time_d[i]) / 24
         k = np.log(2) / float(flat.clearance_half_life_d[i]) / 24

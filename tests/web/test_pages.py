@@ -162,3 +162,13 @@ def test_fifty_readers_at_once_see_their_own_case(app: ASGIApp) -> None:
 
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         assert set(pool.map(read, range(50))) == {(200, 200)}
+
+
+def test_a_plan_without_its_world_says_so_in_place_of_sliders(tmp_path: Path, shared_folder: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for name in ("plan.json", "report.html"):
+        (folder / name).write_bytes((shared_folder / name).read_bytes())
+    page = Browser(create_app(Settings(tmp_path / "root", shared=(("out", folder),)))).client.get("/cases/shared-out").text
+    assert "did not keep its world" in page
+    assert 'hx-trigger="input delay:150ms, load"' not in page

@@ -108,6 +108,9 @@ class Jobs:
         # The worker ends when its standard input does: a server that is killed leaves no job behind that writes later.
         self._process = subprocess.Popen([*WORKER, str(case.folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                          stdin=subprocess.PIPE, cwd=case.folder)
+        if self._stopping or case.name in self._cancelled:
+            # It was stopped between the change of its state and the start of its process.
+            self._end_process()
         try:
             out = _wait(self._process, TIMEOUT_S)
         except subprocess.TimeoutExpired:

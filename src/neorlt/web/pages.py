@@ -72,6 +72,7 @@ class Pages:
             "organs": regions.organs(maps(plan.get("organs")) or regions.kidneys_as_organ(block(plan.get("kidneys")))),
             "has_curves": bool(maps(plan.get("curves"))),
             "has_dvh": bool(maps(plan.get("dvh"))),
+            "has_world": (case.result / "world.npz").is_file(),
             "draws": plan.get("n_draws") or 1000,
             "assumptions": [
                 {"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
