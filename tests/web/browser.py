@@ -30,6 +30,14 @@ def chromium() -> Iterator[Any]:
             found.close()
 
 
+def _is_error(message: Any) -> bool:
+    """Whether a line of the console is an error; a request that a newer move of a slider replaced is none.
+
+    The page's library tells of the replaced one in these two lines; a request that fails is told by the browser as well.
+    """
+    return message.type == "error" and not message.text.startswith(("htmx:sendAbort, ", "htmx:afterRequest, "))
+
+
 class Watched:
     """A page whose errors and foreign requests are kept."""
 
@@ -39,7 +47,7 @@ class Watched:
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.foreign: list[str] = []
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("console", lambda message: self.errors.append(message.text) if _is_error(message) else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._request)
 
