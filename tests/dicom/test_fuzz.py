@@ -369,7 +369,10 @@ def main(count: int, report: Path) -> int:
         lines += ["## Failures", "", *[f"- {failure}" for failure in failures]]
     else:
         lines += ["No failure.", ""]
-    report.write_text("\n".join(lines), encoding="utf-8")
+    # What other proofs have added to the page stays: their sections follow the first that is not this report's.
+    before = report.read_text(encoding="utf-8") if report.exists() else ""
+    others = [part for part in before.split("\n## ")[1:] if not part.startswith("Failures")]
+    report.write_text("\n".join(lines) + "".join(f"\n## {part}" for part in others), encoding="utf-8")
     return 1 if failures else 0
 
 
