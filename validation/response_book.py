@@ -62,8 +62,9 @@ def lesion_doses(rng: np.random.Generator, n_worlds: int, n_lesions: int, gbq: f
 
 
 def cohort(entry: dict[str, Any], name: str, times: tuple[float, ...] | None = None, diameter_mm: float = DIAMETER_MM,
-           n_draws: int = N_DRAWS, n_replicates: int = N_REPLICATES) -> dict[str, Any]:
+           n_draws: int | None = None, n_replicates: int | None = None) -> dict[str, Any]:
     """One lesion a patient, ``n_replicates`` patients in each of ``n_draws`` worlds, under the series' schedule."""
+    n_draws, n_replicates = n_draws or N_DRAWS, n_replicates or N_REPLICATES
     data = entry["data"]
     parameters = draw_parameters(n_draws, SEED)
     lesion = LesionArrays(volume_ml=[np.pi / 6 * (diameter_mm / 10) ** 3], ki67_pct=[float(data.get("ki67_pct", 8.0))])

@@ -321,8 +321,9 @@ def test_mutated_studies() -> None:
 
 
 def test_damage_in_the_nuclides_code_is_refused() -> None:
-    """Case 7771 of the whole run: an unknown value representation at (0054,0300) ended in a traceback."""
+    """Cases 7771 and 943 of the whole run: unknown value representations inside (0054,0300) and (0008,0102) ended in a traceback."""
     assert run_cases(7771, 1) == (Counter({"refused": 1}), [])
+    assert run_cases(943, 1) == (Counter({"refused": 1}), [])
 
 
 def test_a_planted_change_of_pixels_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

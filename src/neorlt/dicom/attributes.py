@@ -13,7 +13,8 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from neorlt.dicom.header import tag_text, text
+from neorlt.core.errors import InputError
+from neorlt.dicom.header import raw, tag_text, text, where
 from neorlt.dicom.scan import Instance
 from neorlt.imaging.ledger import NOT_USED, USED, LedgerRow
 
@@ -103,9 +104,20 @@ def _row(image: str, keyword: str, value: str, place: str = "") -> LedgerRow:
 
 def _items(instances: Sequence[Instance], sequence: str) -> Iterator[list[tuple[Dataset, str]]]:
     """Item 1 of every file, then item 2, and so on."""
-    lists = [(list(i.header.get(sequence) or []), i.name) for i in instances]
+    lists = [(list(raw(i.header, sequence, i.name) or []), i.name) for i in instances]
     for number in range(max((len(items) for items, _ in lists), default=0)):
         yield [(items[number], name) for items, name in lists if number < len(items)]
+
+
+def _key(dataset: Dataset, tag: int, keyword: str, name: str) -> Any:
+    """What an attribute holds, to tell it from another file's: bytes as they stand, else its words."""
+    try:
+        element = dataset.get_item(tag) if tag in dataset else None
+        value = None if element is None else element.value
+        return value if isinstance(element, RawDataElement) else None if value is None else str(value)
+    except Exception as error:  # broken bytes inside the items of a sequence raise many kinds
+        raise InputError(f"{keyword} cannot be read", found=type(error).__name__, where=where(name, keyword),
+                         remedy="export the file again; it is damaged") from error
 
 
 def _several(datasets: Sequence[tuple[Dataset, str]], keyword: str) -> str | None:
@@ -115,10 +127,7 @@ def _several(datasets: Sequence[tuple[Dataset, str]], keyword: str) -> str | Non
         return None
     first: dict[Any, tuple[Dataset, str]] = {}
     for dataset, name in datasets:
-        element = dataset.get_item(tag) if tag in dataset else None
-        value = None if element is None else element.value
-        key = value if isinstance(element, RawDataElement) else None if value is None else str(value)
-        first.setdefault(key, (dataset, name))
+        first.setdefault(_key(dataset, tag, keyword, name), (dataset, name))
     if set(first) <= {None, b"", "", "None"}:
         return None
     shown = list(dict.fromkeys(_plain(dataset, keyword, name) for dataset, name in first.values()))

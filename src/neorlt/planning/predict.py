@@ -196,10 +196,11 @@ def _grade(world: World, outcome: Outcome, at: int, reasons: dict[str, str]) -> 
         reasons["ki67_at_surgery_pct"] = "no Ki-67 is given"
         return None, None, None
     biopsy = float(world.lesions.ki67_pct[main])
-    ki67 = chances.carry_log(world, outcome.ki67_pct[:, main : main + 1, at : at + 1], [main], world.n_points // COUNTED)[:, :, 0, 0]
+    counted_at = max(1, world.n_points // COUNTED)
+    ki67 = chances.carry_log(world, outcome.ki67_pct[:, main : main + 1, at : at + 1], [main], counted_at)[:, :, 0, 0]
     sd = np.asarray(world.parameters.ki67_sampling_log_sd, np.float64)[:, None]
-    specimen = world.points.specimen_z[:, : world.n_points // COUNTED]
-    own = np.clip(biopsy * np.exp(sd * world.points.ki67_z[:, : world.n_points // COUNTED]), 0.01, 100.0)
+    specimen = world.points.specimen_z[:, :counted_at]
+    own = np.clip(biopsy * np.exp(sd * world.points.ki67_z[:, :counted_at]), 0.01, 100.0)
     counted, alone = (
         count_hot_spot(np.clip(true, 0.01, 100.0), sd, world.generator("specimen count"), z=specimen)
         for true in (own * ki67 / biopsy, own))
