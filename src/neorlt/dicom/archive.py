@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -242,6 +242,39 @@ def differs(ours: Dataset, theirs: Dataset) -> list[str]:
             assert element is not None
             found.append(element.keyword or str(tag))
     return found
+
+
+def account(
+    stored: Sequence[tuple[Path, Dataset]], before: set[str], refused: Sequence[str],
+    held: Callable[[Sequence[tuple[Path, Dataset]]], set[str]], fetch: Callable[[Dataset], Dataset | None],
+) -> Sent:
+    """What became of the objects that the archive said it stored.
+
+    Parameters
+    ----------
+    stored
+        File and header of each.
+    before
+        Identifiers that it held before.
+    refused
+        Sentences on the others.
+    held
+        Which of some objects' identifiers it holds now.
+    fetch
+        The archive's own copy of an object, by our header; None where it does not show it.
+    """
+    new = [row for row in stored if str(row[1].SOPInstanceUID) not in before]
+    old = [row for row in stored if str(row[1].SOPInstanceUID) in before]
+    conflicts = []
+    for path, header in old:
+        theirs, name = fetch(header), kind_name(str(header.SOPClassUID))
+        if theirs is None:
+            conflicts.append(f"{name}: the archive held one under this identifier and does not show it; it cannot be compared")
+        elif elements := differs(dcmread(path), theirs):
+            conflicts.append(f"{name}: the archive keeps another object under this identifier (differs in {', '.join(elements[:5])})")
+    now = held(new)
+    missing = sum(str(header.SOPInstanceUID) not in now for _, header in new)
+    return Sent(len(new) - missing, len(old) - len(conflicts), tuple(conflicts), tuple(refused), missing)
 
 
 def headers(paths: Sequence[Path]) -> list[tuple[Path, Dataset]]:

@@ -25,8 +25,8 @@ from neorlt.dicom.archive import (
     Found,
     Sent,
     Series,
+    account,
     check_whole,
-    differs,
     found_of,
     gone,
     headers,
@@ -260,12 +260,7 @@ class DimseNode:
             finally:
                 if link.is_established:
                     link.release()
-        after = self._held([row for row in stored if str(row[1].SOPInstanceUID) not in before])
-        new = [row for row in stored if str(row[1].SOPInstanceUID) not in before]
-        old = [row for row in stored if str(row[1].SOPInstanceUID) in before]
-        conflicts = self._compare(old)
-        missing = sum(str(header.SOPInstanceUID) not in after for _, header in new)
-        return Sent(len(new) - missing, len(old) - len(conflicts), tuple(conflicts), tuple(refused), missing)
+        return account(stored, before, refused, self._held, self._own_copy)
 
     def _store(self, link: Any, path: Path, number: int, total: int) -> int:
         try:
@@ -284,32 +279,25 @@ class DimseNode:
             held.update(str(one.SOPInstanceUID) for one in self._find("IMAGE", ("SOPInstanceUID",), keys))
         return held & {str(header.SOPInstanceUID) for _, header in files}
 
-    def _compare(self, files: Sequence[tuple[Path, Dataset]]) -> list[str]:
-        """Sentences on objects that the archive held before under the same identifier and that differ from ours."""
-        said = []
-        for path, header in files:
-            theirs: list[Dataset] = []
+    def _own_copy(self, header: Dataset) -> Dataset | None:
+        """What the archive holds under an object's identifier; None where it does not show it."""
+        theirs: list[Dataset] = []
 
-            def keep(event: Any, into: list[Dataset] = theirs) -> int:
-                dataset = event.dataset
-                dataset.file_meta = event.file_meta
-                into.append(dataset)
-                return 0x0000
+        def keep(event: Any) -> int:
+            dataset = event.dataset
+            dataset.file_meta = event.file_meta
+            theirs.append(dataset)
+            return 0x0000
 
-            query = Dataset()
-            query.QueryRetrieveLevel = "IMAGE"
-            query.StudyInstanceUID, query.SeriesInstanceUID = header.StudyInstanceUID, header.SeriesInstanceUID
-            query.SOPInstanceUID = header.SOPInstanceUID
-            try:
-                self._get(query, [str(header.SOPClassUID)], keep)
-            except InputError:
-                theirs.clear()
-            name = kind_name(str(header.SOPClassUID))
-            if not theirs:
-                said.append(f"{name}: the archive held one under this identifier and does not show it; it cannot be compared")
-            elif elements := differs(dcmread(path), theirs[0]):
-                said.append(f"{name}: the archive keeps another object under this identifier (differs in {', '.join(elements[:5])})")
-        return said
+        query = Dataset()
+        query.QueryRetrieveLevel = "IMAGE"
+        query.StudyInstanceUID, query.SeriesInstanceUID = header.StudyInstanceUID, header.SeriesInstanceUID
+        query.SOPInstanceUID = header.SOPInstanceUID
+        try:
+            self._get(query, [str(header.SOPClassUID)], keep)
+        except InputError:
+            return None
+        return theirs[0] if theirs else None
 
 
 def _model(operation: str) -> Any:

@@ -20,8 +20,8 @@ from neorlt.dicom.archive import (
     Found,
     Sent,
     Series,
+    account,
     check_whole,
-    differs,
     found_of,
     gone,
     headers,
@@ -183,18 +183,13 @@ class WebNode:
                 said = f"status {int(reason):04X}h" if reason is not None else "no reason given"
                 refused.append(f"{kind_name(str(item.get('ReferencedSOPClassUID', '')))}: {said}")
         stored = [row for row in files if str(row[1].SOPInstanceUID) not in lost]
-        new = [row for row in stored if str(row[1].SOPInstanceUID) not in before]
-        old = [row for row in stored if str(row[1].SOPInstanceUID) in before]
-        after = self._held(new)
-        conflicts = []
-        for path, header in old:
-            theirs = self._ask("retrieve_instance", str(header.StudyInstanceUID), str(header.SeriesInstanceUID),
-                               str(header.SOPInstanceUID), media_types=_ANY)
-            if elements := differs(dcmread(path), theirs):
-                conflicts.append(f"{kind_name(str(header.SOPClassUID))}: the archive keeps another object under this identifier "
-                                 f"(differs in {', '.join(elements[:5])})")
-        missing = sum(str(header.SOPInstanceUID) not in after for _, header in new)
-        return Sent(len(new) - missing, len(old) - len(conflicts), tuple(conflicts), tuple(refused), missing)
+        return account(stored, before, refused, self._held, self._own_copy)
+
+    def _own_copy(self, header: Dataset) -> Dataset:
+        """What the archive holds under an object's identifier."""
+        uids = (str(header.StudyInstanceUID), str(header.SeriesInstanceUID), str(header.SOPInstanceUID))
+        found: Dataset = self._ask("retrieve_instance", *uids, media_types=_ANY)
+        return found
 
     def _held(self, files: Sequence[tuple[Path, Dataset]]) -> set[str]:
         held: set[str] = set()

@@ -200,13 +200,10 @@ def check_frame(volume: Volume, identity: Identity) -> None:
 
 
 def settle(dataset: Dataset, moment: datetime) -> None:
-    """Replace what highdicom draws at random or reads from the clock, so that the same input gives the same file."""
+    """Replace what highdicom reads from the clock; its random identifiers follow from the content (:func:`name_by_content`)."""
     set_date_time(dataset, "Series", moment)
     set_date_time(dataset, "Content", moment)
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = dataset.ContentDate, dataset.ContentTime
-    for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
-        for item in dataset.get(keyword, []):
-            item.DimensionOrganizationUID = make_uid(dataset.SOPInstanceUID, "dimensions")
     for item in dataset.get("ContributingEquipmentSequence", []):
         if "ContributionDateTime" in item:
             item.ContributionDateTime = moment.strftime("%Y%m%d%H%M%S.%f")
