@@ -23,7 +23,8 @@ import numpy as np
 from scipy import special, stats
 
 from neorlt.core.draws import generator
-from neorlt.evidence.pooling import StudyCounts, clopper_pearson, glmm, pool
+from neorlt.evidence.pooling import StudyCounts, clopper_pearson, glmm
+from neorlt.evidence.pooling.pool import pool
 
 SIZES = (1, 1, 1, 1, 5, 6, 9, 23, 23, 29, 49)
 RATES = (0.15, 0.5, 0.8)

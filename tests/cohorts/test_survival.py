@@ -233,3 +233,46 @@ def test_follow_up_and_the_older_reference_on_lung() -> None:
         for name, b, se in zip(fit.names, fit.coefficients, fit.standard_errors, strict=True):
             close(float(b), older["cox_lung", ties, f"coef_{name}"])
             close(float(se), older["cox_lung", ties, f"se_{name}"])
+
+
+@pytest.mark.parametrize(("time", "event", "median", "rests"), [
+    # R 4.x, survival 3.x: survfit(Surv(time, event) ~ 1) by its own rule, worked by hand on the curve.
+    ([1, 2, 3, 4], [1, 1, 1, 1], 2.5, (2, 3)),  # S = 0.75, 0.50, 0.25, 0: lies at one half from 2 to 3
+    ([1, 2, 3, 4], [1, 1, 0, 1], 3.0, (2, 4)),  # the censoring at 3 ends no stretch
+    ([1, 2, 3, 4], [1, 1, 0, 0], 2.0, None),  # at one half to the end: the time itself
+    ([1, 2, 3], [1, 1, 1], 2.0, None),  # 0.67, 0.33: never at one half
+    ([2, 2, 5, 5, 9, 9], [1, 0, 1, 1, 1, 1], 5.0, None),
+    ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [1] * 10, 5.5, (5, 6)),  # 0.9 · 8/9 · … is one half but for rounding
+    ([4, 4, 7, 7], [1, 1, 1, 1], 5.5, (4, 7)),
+])
+def test_median_where_the_curve_rests_at_one_half_is_that_of_r(time, event, median, rests):
+    km = kaplan_meier(time, event)
+    assert km.median() == pytest.approx(median)
+    assert km.rests_at_half() == (None if rests is None else pytest.approx(rests))
+    weighted = kaplan_meier(time, event, np.full(len(time), 0.3))
+    assert weighted.median() == pytest.approx(median)
+    assert reverse_kaplan_meier(time, 1 - np.array(event)).median() == pytest.approx(median)
+
+
+def test_a_report_says_where_a_curve_rests_at_one_half():
+    from neorlt.reporting.cohort import time_rows
+
+    group = {"n": 4, "events": 4, "median_months": 2.5, "median_ci95": [1.0, None], "median_rests_months": [2.0, 3.0],
+             "median_follow_up_months": None}
+    rows = time_rows({"survival": {"time_zero": "baseline scan", "groups": {"rlt": group}}})
+    assert rows[0][3] == "2.5 (1.0 to not reached); the curve rests at one half from 2.0 to 3.0"
+
+
+def test_every_median_of_a_sample_is_that_of_r(tmp_path):
+    # Four values: R gives 2.5 and quartiles 1.75 and 3.25 (type 7); evidence weighs printed medians by patients.
+    from neorlt.cohorts.analysis import table_one
+    from neorlt.cohorts.reading import read_cohort
+    from neorlt.evidence.pooling.summaries import Median, median_of_medians
+
+    head = "patient_id,group,baseline_date,last_date,died,age_y"
+    rows = [f"P{a},rlt,2020-01-01,2021-01-01,no,{a}" for a in (64, 61, 63, 62)]
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    found = next(row for row in table_one(read_cohort(tmp_path / "t.csv")) if row["name"] == "age_y")["groups"]["rlt"]
+    assert found["median"] == 62.5
+    assert found["quartiles"] == pytest.approx([61.75, 63.25])
+    assert median_of_medians([Median(str(i), float(i), 10) for i in (1, 2, 3, 4)])["median"] == 2.5

@@ -285,3 +285,27 @@ def test_outcomes_join_and_take(world):
     candidates = [Candidate(((a, 0.0),), 8.0, 12.0) for a in (3.4, 7.4)]
     both = join([evaluator(candidates[:1]), evaluator(candidates[1:])])
     assert isinstance(both, Outcomes) and both.take([1]).candidates == (candidates[1],)
+
+
+def test_a_front_is_recorded_with_what_drew_it(found, tmp_path, monkeypatch):
+    # One seed, three releases of pymoo, three fronts: the release is part of the result.
+    import importlib.metadata
+    import re
+
+    from neorlt.core.manifest import build_manifest
+    from neorlt.planning import search as searching
+    from neorlt.reporting.views.choice import search_section
+
+    version = importlib.metadata.version("pymoo")
+    document = optimise_document(found)
+    used = document["optimiser"]
+    assert (used["package"], used["version"], used["algorithm"]) == ("pymoo", version, "NSGA-III")
+    assert f"pymoo {version} (NSGA-III)" in search_section(document)["size"]
+    assert build_manifest("optimise")["packages"]["pymoo"] == version
+    # What the program was checked with is what the lock installs.
+    lock = (EXAMPLE.parents[1] / "requirements-dev.lock").read_text(encoding="utf-8")
+    assert re.search(r"^pymoo==(\S+)", lock, re.M).group(1) == used["checked_with"]
+    monkeypatch.setattr(searching, "installed", lambda *names: {"pymoo": "0.5.0"})
+    assert "pymoo 0.5.0" in searching.optimiser(2)["note"]
+    assert f"checked with {used['checked_with']}" in searching.optimiser(2)["note"]
+    assert searching.optimiser(2)["algorithm"] == "NSGA-II"

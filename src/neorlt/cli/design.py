@@ -21,6 +21,8 @@ def command(
     """Sample size and boundaries: simon, exact, two-arm, group-sequential, survival, predictive, safety.
 
     Options are those of the design, for example: design simon --p0 0.1 --p1 0.3 --alpha 0.1 --beta 0.1
+
+    What progression or a lower grade is counted by noise alone stands below; --visits 4 and --reader-sd-pct 7 set the readings.
     """
     from neorlt.jobs.design import design_command, write_pictures
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from neorlt.cohorts.survival import Floats, checked_times
 from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
+from neorlt.core.fitting import require_moved
 
 DONORS = 5
 ITERATIONS = 10
@@ -190,7 +191,18 @@ def _logistic(design: Floats, values: Floats, missing: NDArray[np.bool_], rng: n
 
 
 def logistic(design: Floats, outcome: Floats, ridge: float = 1e-6) -> tuple[Floats, Floats]:
-    """Coefficients and covariance of a logistic regression (Newton); the ridge keeps a separated fit finite."""
+    """Coefficients and covariance of a logistic regression (Newton); the ridge keeps a separated fit finite.
+
+    Raises
+    ------
+    InputError
+        If the fit never left its start values or gave no finite one.
+    """
+
+    def loss(at: Floats) -> float:
+        eta = design @ at
+        return float(np.sum(np.logaddexp(0.0, eta) - outcome * eta) + 0.5 * ridge * at @ at)
+
     beta = np.zeros(design.shape[1])
     information = np.eye(len(beta))
     for _ in range(60):
@@ -200,6 +212,8 @@ def logistic(design: Floats, outcome: Floats, ridge: float = 1e-6) -> tuple[Floa
         beta = beta + move
         if np.max(np.abs(move)) < 1e-10:
             break
+    require_moved(np.zeros(design.shape[1]), beta, loss, what="a logistic regression",
+                  remedy="look for a covariate that is missing, constant or out of scale")
     return beta, np.asarray(np.linalg.inv(information), float)
 
 

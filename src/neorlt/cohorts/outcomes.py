@@ -21,9 +21,10 @@ from neorlt.clinic.recist import Response
 from neorlt.cohorts.cohort import DAYS_PER_MONTH, Cohort
 from neorlt.cohorts.dictionary import FOLLOW_UPS
 from neorlt.cohorts.hazards import cox, proportional_hazards_check
-from neorlt.cohorts.rates import exact_interval, responses
+from neorlt.cohorts.rates import responses
 from neorlt.cohorts.survival import Floats, KaplanMeier, aalen_johansen, kaplan_meier, logrank, reverse_kaplan_meier
 from neorlt.core.errors import InputError
+from neorlt.core.proportions import exact_interval
 
 GROUPS = ("rlt", "upfront_surgery")
 MILESTONES_MONTHS = (12, 24, 36, 60)
@@ -145,6 +146,7 @@ def describe(cohort: Cohort, endpoint: Endpoint) -> tuple[dict[str, Any], dict[s
         end = float(time[group].max())
         found["groups"][name] = {
             "n": km.n, "events": km.n_events, "median_months": km.median(), "median_ci95": [low, high],
+            "median_rests_months": km.rests_at_half(),
             "rmst_months": {"mean": mean, "se": se}, "median_follow_up_months": reverse_kaplan_meier(time[group], event[group]).median(),
             "survival": {str(m): _at(km, float(m), int((time[group] >= m).sum())) for m in MILESTONES_MONTHS if m <= end},
         }

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.clinic.by_chance import CELLS, FIELDS, grade_document
 from neorlt.clinic.grade import G2_KI67_PCT, G3_KI67_ABOVE_PCT, is_downgraded, who_grade
 from neorlt.clinic.recist import STABLE_DISEASE_WEEKS, Response, best_responses, classify_series
 from neorlt.clinic.tnm import is_downstaged
 from neorlt.clinic.vessels import Resectability, resectability_code, vessel_code, vessel_codes
 from neorlt.cohorts.cohort import Cohort
 from neorlt.cohorts.dictionary import FOLLOW_UPS, VESSELS
-from neorlt.core.errors import InputError
+from neorlt.core.proportions import exact_interval, likelihood_interval
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Events of total with the exact (Clopper–Pearson) 95 % interval; ``missing`` patients had no value."""
+    """Events of total with the exact (Clopper–Pearson) 95 % interval and the likelihood's; ``missing`` patients had no value."""
 
     events: int
     total: int
@@ -39,30 +40,8 @@ class Rate:
             "missing": self.missing,
             "rate": self.events / self.total if self.total else None,
             "ci95": None if interval is None else list(interval),
+            "likelihood95": list(likelihood_interval(self.events, self.total)) if self.total else None,
         }
-
-
-def exact_interval(events: int, total: int, level: float = 0.95) -> tuple[float, float]:
-    """Clopper–Pearson interval.
-
-    Raises
-    ------
-    InputError
-        If the counts are no proportion.
-    """
-    from scipy.special import betaincinv
-
-    if not 0 <= events <= total or total <= 0:
-        raise InputError(
-            "a count is not a proportion",
-            expected="0 <= events <= total, total above 0",
-            found=f"{events}/{total}",
-            remedy="correct the counts",
-        )
-    tail = (1.0 - level) / 2.0
-    low = 0.0 if events == 0 else float(betaincinv(events, total - events + 1, tail))
-    high = 1.0 if events == total else float(betaincinv(events + 1, total - events, 1.0 - tail))
-    return low, high
 
 
 def _among(event: NDArray[np.bool_], known: NDArray[np.bool_], members: NDArray[np.bool_]) -> Rate:
@@ -229,7 +208,8 @@ def downgrading(cohort: Cohort) -> dict[str, Any] | None:
     if not (cohort.has("ki67_before_pct") or "ki67_before_pct" in cohort.intervals) or "ki67_after_pct" not in cohort.columns:
         return None
     before, after = grades(cohort, "before"), grades(cohort, "after")
-    found: dict[str, Any] = {"note": "a lower grade is not proof of an effect: upfront_surgery shows what sampling alone does"}
+    found: dict[str, Any] = {"note": "a lower grade is not proof of an effect: upfront_surgery shows what sampling alone does",
+                             "by_counting_alone": grade_document(cells=CELLS)}
     rates = {}
     for name in ("rlt", "upfront_surgery"):
         members = np.asarray(cohort.text("group") == name, bool)
@@ -253,10 +233,6 @@ def downgrading(cohort: Cohort) -> dict[str, Any] | None:
     return found if rates else None
 
 
-CELLS = 500
-"""Cells that are counted for a Ki-67 (WHO 2022: at least)."""
-
-
 def _counting_null(ki67: NDArray[np.float64], before: NDArray[np.int_], could: NDArray[np.bool_], observed: int) -> dict[str, Any] | None:
     """Patients expected in a lower grade by counting alone, and the chance of as many as were seen."""
     from scipy.stats import betabinom
@@ -274,7 +250,21 @@ def _counting_null(ki67: NDArray[np.float64], before: NDArray[np.int_], could: N
         ways = np.convolve(ways, [1.0 - p, p])
     tail = float(ways[observed:].sum()) if len(chance) <= 3000 else None
     return {"expected": float(chance.sum()), "observed": observed, "n": int(exact.sum()), "p_as_many": tail, "cells": CELLS,
-            "label": "assumption"}
+            "expected_if_hottest": float(_after_the_hottest(positive, least - 1)[again].sum()), "fields": FIELDS, "label": "assumption"}
+
+
+def _after_the_hottest(positive: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chance of at most ``most`` positive cells in one field, ``positive`` having been the count of the hottest of several.
+
+    The share of positive cells is not known: Jeffreys' prior on a grid, the likelihood that of the largest of several counts.
+    """
+    from scipy.special import bdtr
+
+    angle = (np.arange(2000) + 0.5) / 2000 * np.pi / 2  # even steps of the arcsine are Jeffreys' prior
+    share = np.sin(angle)[:, None] ** 2
+    below = np.where(positive > 0, bdtr(np.maximum(positive - 1, 0), CELLS, share), 0.0)
+    weight = bdtr(positive, CELLS, share) ** FIELDS - below**FIELDS
+    return np.asarray((weight * bdtr(most, CELLS, share)).sum(axis=0) / weight.sum(axis=0))
 
 
 def _against(treated: tuple[int, int], null: tuple[int, int]) -> dict[str, Any]:

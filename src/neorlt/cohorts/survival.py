@@ -23,6 +23,8 @@ from neorlt.core.errors import InputError
 Floats = NDArray[np.float64]
 Interval = Literal["log", "log-log", "plain"]
 Z95 = 1.959963984540054
+TIE = 1e-9
+"""A curve within this of one half lies at it: products of fractions miss it by rounding."""
 
 
 def checked_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
@@ -88,6 +90,13 @@ class KaplanMeier:
         """Median survival (the mean of the two ends where the curve rests on one half), None if not reached."""
         return _crossing(self.time, self.survival)
 
+    def rests_at_half(self) -> tuple[float, float] | None:
+        """Ends of the stretch on which the curve lies at exactly one half; None where it does not, or lies there to its end.
+
+        The median is the middle of that stretch by R's rule (``survival::survfit``); lifelines gives its start, and others its end.
+        """
+        return _rest(self.time, self.survival)
+
     def median_interval(self, kind: Interval = "log-log") -> tuple[float | None, float | None]:
         """Times at which the bounds of the curve cross one half."""
         low, high = self._band(kind)
@@ -105,14 +114,21 @@ class KaplanMeier:
         return float(steps.sum()), float(np.sqrt(np.sum(left**2 * terms)))
 
 
-def _crossing(time: Floats, curve: Floats) -> float | None:
-    below = np.flatnonzero(curve <= 0.5 + 1e-9)
-    if below.size == 0:
+def _rest(time: Floats, curve: Floats) -> tuple[float, float] | None:
+    """The stretch on which a falling curve lies at one half."""
+    below = np.flatnonzero(curve <= 0.5 + TIE)
+    if below.size == 0 or abs(curve[below[0]] - 0.5) > TIE:
         return None
-    k = int(below[0])
-    if abs(curve[k] - 0.5) <= 1e-9 and k + 1 < len(time):
-        return float((time[k] + time[k + 1]) / 2)
-    return float(time[k])
+    lower = np.flatnonzero(curve < 0.5 - TIE)
+    return None if lower.size == 0 else (float(time[below[0]]), float(time[lower[0]]))
+
+
+def _crossing(time: Floats, curve: Floats) -> float | None:
+    rest = _rest(time, curve)
+    if rest is not None:
+        return (rest[0] + rest[1]) / 2
+    below = np.flatnonzero(curve <= 0.5 + TIE)
+    return None if below.size == 0 else float(time[below[0]])
 
 
 def kaplan_meier(

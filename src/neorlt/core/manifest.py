@@ -14,6 +14,8 @@ from typing import Any
 from neorlt.core.tables import list_tables
 
 _PARTS = ("numpy", "scipy", "jax", "pydicom", "highdicom", "SimpleITK", "pydantic", "matplotlib")
+_CHOSEN_BY_LOT = ("pymoo", "SALib", "scikit-learn", "distributed")
+"""Packages whose results can change between releases at one seed: recorded where they are installed."""
 
 
 def hash_file(path: Path) -> str:
@@ -37,6 +39,17 @@ def hash_inputs(paths: Iterable[Path]) -> dict[str, Any]:
     return {"n_files": len(files), "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(), "files": hashes}
 
 
+def installed(*names: str) -> dict[str, str]:
+    """Version of each of these packages that is installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
 def build_manifest(
     command: str, *, inputs: Iterable[Path] = (), options: Mapping[str, Any] | None = None, seed: int | None = None,
     started: datetime | None = None,
@@ -48,7 +61,7 @@ def build_manifest(
         "command": command,
         "neorlt": __version__,
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in _PARTS},
+        "packages": {name: metadata.version(name) for name in _PARTS} | installed(*_CHOSEN_BY_LOT),
         "started": (started or datetime.now(UTC)).isoformat(timespec="seconds"),
         "seed": seed,
         "options": dict(options or {}),

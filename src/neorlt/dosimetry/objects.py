@@ -29,6 +29,7 @@ class FitStatus(StrEnum):
     SINGLE_TIME_POINT = "single time point"
     TOO_EARLY = "time points too early"
     TOO_LATE = "time points too late"
+    NOT_AT_BEST = "fit not at its best"
 
     @property
     def sentence(self) -> str:
@@ -43,7 +44,7 @@ class FitStatus(StrEnum):
     @property
     def outside_window(self) -> bool:
         """Whether the result lies outside a stated validity window (status 3 with ``--strict``)."""
-        return self in (FitStatus.TOO_EARLY, FitStatus.TOO_LATE, FitStatus.RISING_LAST_POINT)
+        return self in (FitStatus.TOO_EARLY, FitStatus.TOO_LATE, FitStatus.RISING_LAST_POINT, FitStatus.NOT_AT_BEST)
 
     def as_json(self) -> dict[str, str]:
         """Name, sentence and advice."""
@@ -82,6 +83,10 @@ _STATUS = {
         "A single point after 1.9 effective half-lives, or the first of a few after 2.5: outside the validity window, most of the curve is "
         "the population's.",
         "Image earlier (0.75 to 1.9 effective half-lives after injection for a single image).",
+    ),
+    FitStatus.NOT_AT_BEST: (
+        "The iteration ended before the curve that fits best.",
+        "Check the times after injection, the unit and the standard deviations of the points.",
     ),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neorlt.evidence.pooling.counts import clopper_pearson
+from neorlt.core.proportions import exact_interval, likelihood_interval
 from neorlt.evidence.studies import ReviewTable, Study
 
 
@@ -131,7 +131,7 @@ def _shares(study: Study) -> list[Recomputed]:
     if resectable:
         pairs.append(("became resectable", resectable[0], resectable[1]))
     for what, count, of in pairs:
-        low, high = clopper_pearson(count, of)
+        (low, high), (low_l, high_l) = exact_interval(count, of), likelihood_interval(count, of)
         rows.append(
             Recomputed(
                 study.id,
@@ -140,7 +140,7 @@ def _shares(study: Study) -> list[Recomputed]:
                 "%",
                 None,
                 None,
-                f"exact 95 % interval {100 * low:.1f} to {100 * high:.1f} %",
+                f"exact 95 % interval {100 * low:.1f} to {100 * high:.1f} %; by likelihood {100 * low_l:.1f} to {100 * high_l:.1f} %",
             )
         )
     return rows

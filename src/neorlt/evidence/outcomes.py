@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from neorlt.clinic.by_chance import grade_document
 from neorlt.core.errors import InputError
 from neorlt.evidence.derived import partial_response_counts
-from neorlt.evidence.pooling import PooledRate, Ratio, StudyCounts, by_subgroup, leave_one_out, pool, pool_ratios, regress
+from neorlt.evidence.pooling import PooledRate, Ratio, StudyCounts, by_subgroup, leave_one_out, pool, pool_ratios, regress, with_limits
 from neorlt.evidence.records import fold
 from neorlt.evidence.studies import ReviewTable, Study
 
 NOT_STATED = "not stated"
+DOWNGRADING = "downgrading"
 Counts = tuple[int, int, str]
 """Events, patients, and a sentence that says what was counted."""
 
@@ -94,7 +96,7 @@ OUTCOMES = (
         _printed(("vessel_involvement", "downstaged"), what="downstaged after RLT"),
         {"minczeles_2022": "printed as 38 % of patients with an involved vessel; their number was not seen"},
     ),
-    Outcome("downgrading", "Downgrading: a lower WHO grade after RLT", _downgrading, {}),
+    Outcome(DOWNGRADING, "Downgrading: a lower WHO grade after RLT", _downgrading, {}),
     Outcome(
         "liver_burden",
         "Liver metastases regressed",
@@ -164,8 +166,9 @@ class OutcomePool:
         return {
             "outcome": self.outcome.key,
             "title": self.outcome.title,
-            **self.result.as_json(),
+            **with_limits(self.result.as_json(), self.result),
             "counted": self.what,
+            "by_chance": grade_document()["sentence"] if self.outcome.key == DOWNGRADING else None,
             "left_out": self.left_out,
             "sensitivity": {
                 name: {
@@ -301,6 +304,7 @@ def pool_review(table: ReviewTable, method: str = "auto") -> dict[str, Any]:
             "total": crude.total,
             "rate": crude.events / crude.total,
             "ci95": list(crude.exact_interval()),
+            "likelihood95": list(crude.likelihood_interval()),
             "explanation": [
                 "the review adds up patients of 11 papers; some are the same patients (Krakow and Rotterdam appear twice)",
                 "case reports count in it, and they are published because they succeeded",

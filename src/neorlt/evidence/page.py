@@ -85,8 +85,11 @@ def _inline(svg: str, prefix: str) -> str:
 
 
 def _sentence(outcome: dict[str, Any]) -> str:
+    chance = f"<p>{html.escape(outcome['by_chance'])}</p>" if outcome.get("by_chance") else ""
+    limits = "".join(f"<li>{html.escape(text)}</li>" for text in outcome.get("limits") or ())
+    chance += f"<p>Small series, both kinds of limits:</p><ul>{limits}</ul>" if limits else ""
     if outcome["pooled"] is None:
-        return f"<p>No pooled rate: {html.escape(str(outcome['reason']))}.</p>"
+        return f"<p>No pooled rate: {html.escape(str(outcome['reason']))}.</p>{chance}"
     low, high = (100 * bound for bound in outcome["ci95"])
     new_low, new_high = (100 * bound for bound in outcome["prediction95"])
     second = outcome["sensitivity"].get(BESIDE) or outcome["sensitivity"].get("bayes")
@@ -99,6 +102,7 @@ def _sentence(outcome: dict[str, Any]) -> str:
     return (
         f"<p>Pooled {100 * outcome['pooled']:.0f} % (95 % interval {low:.0f} to {high:.0f}), k = {outcome['k']}, "
         f"{outcome['n']} patients; in a new centre {new_low:.0f} to {new_high:.0f} %. {html.escape(outcome['method_text'])}.{beside}</p>"
+        f"{chance}"
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.fitting import require_moved
 from neorlt.imaging.blur import SIGMA_PER_FWHM
 from neorlt.imaging.volume import Grid
 
@@ -206,7 +207,11 @@ def _refine(contrast: Callable[[Floats], float], start: Floats, direction: int, 
             "maxiter": 400,
         },
     )
-    return _layout(np.asarray(fitted.x), direction, circle_mm), -float(fitted.fun)
+    found = -float(fitted.fun)
+    if found > 0:
+        require_moved(start, fitted.x, lambda p: -contrast(_layout(p, direction, circle_mm)), what="the search for the phantom's place",
+                      remedy="check that the scan is the stated phantom, whole and unrotated", worth=0.01)
+    return _layout(np.asarray(fitted.x), direction, circle_mm), found
 
 
 def _directions(n: int) -> Floats:

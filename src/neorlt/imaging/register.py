@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.fitting import MOVED
 from neorlt.imaging.region import Region
 from neorlt.imaging.volume import Grid, Unit, Volume
 
@@ -36,6 +37,7 @@ class RegistrationStatus(StrEnum):
     NOT_TRUSTED = "not trusted"
     LESION_CHANGED = "lesion changed"
     FOLDED = "folded"
+    NOT_MOVED = "not moved"
 
     @property
     def sentence(self) -> str:
@@ -47,6 +49,7 @@ _SENTENCES = {
     RegistrationStatus.OK: "The registration agrees with itself.",
     RegistrationStatus.NOT_TRUSTED: "Repeated registrations disagree by more than 5 mm: register by hand, or draw regions on each image.",
     RegistrationStatus.LESION_CHANGED: "The field changes a lesion's volume by more than 10 %: use the rigid registration.",
+    RegistrationStatus.NOT_MOVED: "The B-spline never left its start values: nothing but the rigid registration was done.",
     RegistrationStatus.FOLDED: "The field folds the anatomy over itself: use the rigid registration.",
 }
 
@@ -297,6 +300,8 @@ def register_non_rigid(
     method.SetOptimizerAsLBFGSB(numberOfIterations=30, maximumNumberOfCorrections=5)
     method.SetInitialTransform(spline, inPlace=True)
     method.Execute(still, other)
+    if not np.any(np.abs(spline.GetParameters()) > MOVED):
+        return started, FieldVerdict(RegistrationStatus.NOT_MOVED, {}, 1.0)
     to_field: Any = itk.TransformToDisplacementField
     field: Any = to_field(spline, itk.sitkVectorFloat64, still.GetSize(), still.GetOrigin(), still.GetSpacing(), still.GetDirection())
     displacement = np.transpose(itk.GetArrayFromImage(field), (2, 1, 0, 3))

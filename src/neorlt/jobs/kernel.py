@@ -11,12 +11,17 @@ from neorlt.core.errors import InputError
 from neorlt.core.manifest import to_json
 from neorlt.core.output import write_atomic
 from neorlt.jobs.sphere import known_nuclide
+from neorlt.nuclides.kernels import photon_energy_within
 from neorlt.nuclides.voxels import voxel_s_values
 
 EDGE_NOTE = (
     "177Lu: photon energies and intensities are ENSDF's (208 keV: 10.4 % per decay), 4.8 % less photon energy than ICRP 107 (11.0 %): "
     "voxels across an edge are 5 % lower than codes that ran with ICRP 107 give, with its emissions within 4 % of theirs."
 )
+
+
+PHOTON_RADII_CM = (2.0, 5.0, 15.0)
+"""Radii of a lesion, an organ and a trunk within which the photons' energy is shown."""
 
 
 def _notes(nuclide: str, photons: bool) -> list[str]:
@@ -74,6 +79,7 @@ def kernel_command(
         "energy_closure": kernel.energy_closure,
         "energy_listed": float(listed.sum() / values.sum() * kernel.energy_closure),
         "photons": photons,
+        "photon_energy_within": photon_energy_within(kernel.nuclide, PHOTON_RADII_CM, density_g_per_cm3) if photons else None,
         "notes": _notes(kernel.nuclide, photons),
     }
     if out is not None:

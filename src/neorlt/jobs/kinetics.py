@@ -241,3 +241,63 @@ def own_population(table: Path, out: Path, *, seed: int = 1) -> dict[str, Any]:
         (work / "population.toml").write_text(population_toml(made, Path(table).name), encoding="utf-8")
         write_json(work / "population.json", document)
     return document
+
+
+def best_second_image(
+    first_h: float, half_lives_h: Sequence[float] = (), *, nuclide: str = "Lu-177", noise_ratio: float = 1.0
+) -> dict[str, Any]:
+    """When the second of two images is best, region by region and for all of them at once.
+
+    Parameters
+    ----------
+    first_h
+        Hours after injection of the first image.
+    half_lives_h
+        Effective half-lives, h; those of the shipped population (kidney, spleen, liver, lesion) where left out.
+    nuclide
+        Of the population's half-lives.
+    noise_ratio
+        Relative error of the second reading over that of the first; above 1 where the later image has few counts.
+
+    Returns
+    -------
+    dict
+        JSON-able: ``regions`` (``name``, ``effective_half_life_h``, ``best_h``, ``from_h``, ``to_h`` (None: no end), ``reason``),
+        ``for_all_h`` (None where a region has no best time), ``sentence``, ``assumptions``.
+
+    Raises
+    ------
+    InputError
+        If a number is not above 0.
+    """
+    from neorlt.dosimetry.few_points import usual_half_life_h
+    from neorlt.dosimetry.population import POPULATION
+    from neorlt.dosimetry.two_point import second_image, second_image_for_all
+
+    physical = physical_half_life_h(_nuclide(nuclide))
+    usual = {name: usual_half_life_h(prior, physical) for name, prior in POPULATION.items()}
+    asked = [(f"{value:g} h", float(value)) for value in half_lives_h] or [(n, h) for n, h in usual.items() if h is not None]
+    if any(half_life > physical for _, half_life in asked):
+        raise InputError("an effective half-life is longer than the physical one", expected=f"up to {physical:.1f} h of {nuclide}",
+                         found=", ".join(name for name, half_life in asked if half_life > physical), remedy="give effective half-lives")
+    rows: list[dict[str, Any]] = []
+    for name, half_life in asked:
+        row: dict[str, Any] = {"name": name, "effective_half_life_h": half_life, "best_h": None, "from_h": None, "to_h": None}
+        if first_h >= half_life / np.log(2.0) and first_h > 0:
+            row["reason"] = "the first image lies after the mean life: every later image helps a little more, none is best"
+        else:
+            found = second_image(first_h, half_life, noise_ratio)
+            row |= {"best_h": found.best_h, "from_h": found.from_h, "to_h": found.to_h if np.isfinite(found.to_h) else None, "reason": None}
+        rows.append(row)
+    best = [row for row in rows if row["best_h"] is not None]
+    both = second_image_for_all(first_h, [half_life for _, half_life in asked], noise_ratio) if len(best) == len(rows) else None
+    said = "; ".join(f"{row['name']} {row['best_h']:.0f} h" for row in best) or "none: the first image is too late"
+    return {
+        "first_h": first_h, "nuclide": nuclide, "noise_ratio": noise_ratio, "regions": rows, "for_all_h": both,
+        "half_lives_from": "stated" if half_lives_h else "the shipped population (assumption)",
+        "sentence": f"After an image at {first_h:g} h the second is best at: {said}."
+                    + ("" if both is None or len(rows) == 1 else f" One for all of them: {both:.0f} h."),
+        "label": str(Label.BY_CONSTRUCTION),
+        "assumptions": ["one exponential through both images, errors of the readings independent, to first order",
+                        "what both images share (calibration, recovery) is not changed by when they are taken"],
+    }

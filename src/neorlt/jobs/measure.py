@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neorlt.clinic.by_chance import noise_document
 from neorlt.core.errors import InputError
 from neorlt.dicom.read import read_study
 from neorlt.imaging.measures import Diameter, RegionUptake, longest_diameter, measure_region
@@ -63,13 +64,16 @@ def measure_command(
     if not folders:
         return document
     later = [read_study(folder) for folder in folders]
-    responses = [found.as_json() for found in follow_studies([study, *later])]
+    followed = follow_studies([study, *later])
+    responses = [found.as_json() for found in followed]
     for number, one in enumerate(later, start=1):
         if one.lesions():
             document["lesions"] += [{**row, "study": number} for row in measure_study(one, krenning=krenning)["lesions"]]
         document["warnings"] += [f"Follow-up {number}: {w}" for w in one.warnings]
         document["sources"] += [f"Follow-up {number}: {s}" for s in one.sources]
-    document["response"] = {**responses[-1], "series": responses}
+    sizes = [size.before_mm for size in followed[-1].sizes if size.target]
+    noise = noise_document(len(later) + 1, sizes) if sizes else None
+    document["response"] = {**responses[-1], "series": responses, "by_noise_alone": noise}
     document["response_reason"] = None
     return document
 
@@ -86,6 +90,8 @@ def response_sentences(response: Mapping[str, Any]) -> list[str]:
         )
         said += [f"  new: {name}" for name in one["new"]] + [f"  not drawn any more: {name}" for name in one["gone"]]
         said += [f"  {note}" for note in one["notes"]]
+    if response.get("by_noise_alone"):
+        said.append(response["by_noise_alone"]["sentence"])
     return said
 
 

@@ -78,6 +78,7 @@ COMMANDS = (
     Command("crossfire", PHYSICS),
     Command("kinetics what-if", PHYSICS),
     Command("kinetics pet", PHYSICS),
+    Command("kinetics second-image", PHYSICS),
     Command("kinetics population", PHYSICS, ("population.toml", "population.json", "run.json")),
     Command("calibrate", STUDIES, ("posterior.npz", "posterior.json", "run.json"), extra="calibrate"),
     Command("trial", STUDIES),

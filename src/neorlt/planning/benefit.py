@@ -17,6 +17,7 @@ from neorlt.clinic.vessels import Resectability, resectability_code, vessel_code
 from neorlt.core.draws import generator
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.labels import Label
+from neorlt.core.manifest import installed
 from neorlt.documents.patient import sphere_volume_ml
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
 from neorlt.response import course
@@ -193,6 +194,7 @@ def benefit_document(benefit: Benefit) -> dict[str, Any]:
             "The benefit is against the same tumour left as it is at baseline, not against another treatment.",
             "Resectability follows a definition for pancreatic adenocarcinoma; scar may keep the contact.",
             "Lesion dose per activity stands for uptake: no published slope from SUV was found.")],
+        "made_with": installed("SALib"),
         "cloud": {"size_mm": shown[::7, 0].round(2).tolist(), "gain": benefit.resectable[::7].round(4).tolist()},
     }
 

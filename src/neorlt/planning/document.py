@@ -16,6 +16,7 @@ from neorlt.clinic.vessels import PROXY_NOTE, Resectability, is_head
 from neorlt.core.citations import cite
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
+from neorlt.core.proportions import likelihood_interval
 from neorlt.documents.patient import Patient, Vessel
 from neorlt.documents.plan import PlanDocument, build_plan
 from neorlt.documents.scheme import Scheme
@@ -115,6 +116,7 @@ def plan_document(
 def _rate(rate: Any) -> dict[str, Any]:
     value, low, high = rate.interval
     return {"endpoint": rate.name.replace("_", " "), "events": rate.events, "n": rate.total, "rate": value, "ci95": [low, high],
+            "likelihood95": list(likelihood_interval(rate.events, rate.total)),
             "source": rate.source, "note": "every patient has the pooled rate: no model, no patient features"}
 
 

@@ -26,7 +26,7 @@ from neorlt.planning.decide import (
 from neorlt.planning.evaluate import Evaluator, Floats, Outcomes, join
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme
-from neorlt.planning.search import fronts, need_pymoo, search, spread
+from neorlt.planning.search import fronts, need_pymoo, optimiser, search, spread
 from neorlt.planning.search_space import Candidate, Limits, SearchSpace, Weights
 from neorlt.planning.world import World, build_world
 
@@ -205,6 +205,7 @@ def optimise_document(found: Search) -> dict[str, Any]:
         "n_screened": len(found.screened.candidates), "n_screen_draws": found.n_screen_draws, "n_full": len(found.full.candidates),
         "assumptions": [{"text": text, "label": str(label)} for text, label in _ASSUMPTIONS],
         "warnings": [warning["text"] for warning in calibration_warnings()],
+        "optimiser": optimiser(objective_matrix(found.screened)[1].shape[1]),
         "cloud": _cloud(found),
     }
 

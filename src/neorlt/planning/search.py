@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import generator
 from neorlt.core.errors import MissingExtraError
+from neorlt.core.manifest import installed
 
 Floats = NDArray[np.float64]
 Evaluate = Callable[[NDArray[np.int_]], tuple[Floats, Floats]]
@@ -19,6 +20,8 @@ Evaluate = Callable[[NDArray[np.int_]], tuple[Floats, Floats]]
 ``(candidate, constraint)`` that are kept at 0 or less."""
 
 POPULATION = 120
+CHECKED_WITH = "0.6.2"
+"""Release of pymoo that this program's own fronts were checked with (the one of ``requirements-dev.lock``)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,23 @@ def need_pymoo() -> None:
     """Raise :class:`MissingExtraError` where the optimiser is not installed."""
     if importlib.util.find_spec("pymoo") is None:
         raise MissingExtraError("pymoo", extra="search")
+
+
+def optimiser(n_objectives: int) -> dict[str, Any]:
+    """What drew a front: package, release, algorithm, and what another release would mean.
+
+    One seed gives three fronts with pymoo 0.6.0.1, 0.6.1.3 (as 0.6.1.5) and 0.6.2, so a front without its release cannot be had again.
+    """
+    need_pymoo()
+    version = installed("pymoo")["pymoo"]
+    note = f"The same seed gives this front with pymoo {version}; another release may draw other schemes."
+    if version != CHECKED_WITH:
+        note += f" This program was checked with {CHECKED_WITH}."
+    return {"package": "pymoo", "version": version, "algorithm": _named(n_objectives), "checked_with": CHECKED_WITH, "note": note}
+
+
+def _named(n_objectives: int) -> str:
+    return "NSGA-II" if n_objectives <= 3 else "NSGA-III"
 
 
 def fronts(objectives: Floats, constraints: Floats) -> NDArray[np.intp]:
@@ -163,7 +183,7 @@ def _algorithm(n_objectives: int, first: NDArray[np.int_], seed: int) -> Any:
         "crossover": SBX(prob=0.9, eta=8, vtype=float, repair=RoundingRepair()),
         "mutation": PM(prob=1.0, eta=8, vtype=float, repair=RoundingRepair()),
     }
-    if n_objectives <= 3:
+    if _named(n_objectives) == "NSGA-II":
         return NSGA2(**common)
     # The finest simplex lattice of directions that is not larger than a generation.
     parts = 1

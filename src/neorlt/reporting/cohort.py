@@ -148,6 +148,12 @@ def rate_text(rate: Any) -> str:
     return _percents(part["rate"], *part["ci95"])
 
 
+def likelihood_text(rate: Any) -> str:
+    """Limits of the likelihood, which in small series lie apart from the exact ones."""
+    limits = block(rate).get("likelihood95")
+    return "not available" if limits is None else f"{100 * limits[0]:.1f} % to {100 * limits[1]:.1f} %"
+
+
 def _counted(rate: Any) -> str:
     part = block(rate)
     return f"{part.get('events')} of {part.get('total')}"
@@ -155,6 +161,11 @@ def _counted(rate: Any) -> str:
 
 def _months(value: Any) -> str:
     return "not reached" if value is None else f"{value:.1f}"
+
+
+def _rests(ends: Any) -> str:
+    """Where a curve lies at one half for a while: the median is then the middle by R's rule, and programs differ."""
+    return "" if ends is None else f"; the curve rests at one half from {_months(ends[0])} to {_months(ends[1])}"
 
 
 def answer_sentences(document: Mapping[str, Any]) -> list[str]:
@@ -198,31 +209,38 @@ def answer_sentences(document: Mapping[str, Any]) -> list[str]:
     return found or ["The table allows no outcome to be summarised: see what is missing below."]
 
 
+RATE_HEADS = ["outcome", "group", "patients", "rate (exact 95 % interval)", "likelihood limits", "missing"]
+
+
+def _limits(rate: Any) -> tuple[str, str]:
+    return rate_text(rate), likelihood_text(rate)
+
+
 def rate_rows(document: Mapping[str, Any]) -> list[list[str]]:
-    """Rates as rows of a table: outcome, group, patients, rate, missing."""
+    """Rates as rows of a table under :data:`RATE_HEADS`."""
     rows = []
     response = block(document.get("response"))
     for key, words in (("objective_response", "objective response"), ("disease_control", "disease control")):
         if response:
-            rows.append([words, GROUPS["rlt"], _counted(response[key]), rate_text(response[key]), str(response[key]["missing"])])
+            rows.append([words, GROUPS["rlt"], _counted(response[key]), *_limits(response[key]), str(response[key]["missing"])])
     staging = block(block(document.get("downstaging")).get("stage"))
     if staging:
         rows.append(
-            ["lower stage after", GROUPS["rlt"], _counted(staging["lower"]), rate_text(staging["lower"]), str(staging["lower"]["missing"])]
+            ["lower stage after", GROUPS["rlt"], _counted(staging["lower"]), *_limits(staging["lower"]), str(staging["lower"]["missing"])]
         )
     improved = block(block(document.get("downstaging")).get("resectability"))
     if improved:
         rate = improved["improved"]
-        rows.append(["better resectability class by vessels", GROUPS["rlt"], _counted(rate), rate_text(rate), str(rate["missing"])])
+        rows.append(["better resectability class by vessels", GROUPS["rlt"], _counted(rate), *_limits(rate), str(rate["missing"])])
     for group, name in GROUPS.items():
         lower = block(block(document.get("downgrading")).get(group)).get("lower")
         if lower:
-            rows.append(["lower WHO grade after", name, _counted(lower), rate_text(lower), str(lower["missing"])])
+            rows.append(["lower WHO grade after", name, _counted(lower), *_limits(lower), str(lower["missing"])])
     for group, part in block(document.get("surgery")).items():
         for key, words in RATES:
             rate = block(part)[key]
             if rate["total"]:
-                rows.append([words, GROUPS.get(group, group), _counted(rate), rate_text(rate), str(rate["missing"])])
+                rows.append([words, GROUPS.get(group, group), _counted(rate), *_limits(rate), str(rate["missing"])])
     return rows
 
 
@@ -238,7 +256,7 @@ def time_rows(document: Mapping[str, Any]) -> list[list[str]]:
                     f"{words} (from {part['time_zero']})",
                     GROUPS.get(group, group),
                     f"{g['events']} / {g['n']}",
-                    f"{_months(g['median_months'])} ({_months(low)} to {_months(high)})",
+                    f"{_months(g['median_months'])} ({_months(low)} to {_months(high)})" + _rests(g.get("median_rests_months")),
                     _months(g["median_follow_up_months"]),
                 ]
             )
@@ -309,7 +327,7 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
     section["tables"].append(
         {
             "title": "",
-            "heads": ["outcome", "group", "patients", "rate (95 % interval)", "missing"],
+            "heads": RATE_HEADS,
             "rows": rows,
             "caption": "Patients without a usable follow-up stay in the denominator of response, as not evaluated.",
         }
@@ -341,8 +359,11 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if null:
         section["intro"].append(
             f"Counting {null['cells']} cells twice would alone put {null['expected']:.1f} of {null['n']} into a lower grade "
-            f"(assumption; seen {null['observed']})."
+            f"(assumption; seen {null['observed']}); {null['expected_if_hottest']:.1f}, had the biopsy been counted in the hottest of "
+            f"{null['fields']} fields and the specimen in one."
         )
+    if block(grade.get("by_counting_alone")):
+        section["intro"].append(f"{block(grade['by_counting_alone'])['sentence']} (Assumption: fields of one tumour are alike.)")
     if block(document.get("swimmers")).get("rows"):
         shown = block(document["swimmers"])
         some = (
@@ -369,7 +390,7 @@ def _surgery(document: Mapping[str, Any]) -> dict[str, Any] | None:
     section["tables"].append(
         {
             "title": "",
-            "heads": ["outcome", "group", "patients", "rate (95 % interval)", "missing"],
+            "heads": RATE_HEADS,
             "rows": rows,
             "caption": "R0 has two denominators: all who were planned, and the resected with a margin stated.",
         }

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core.fitting import require_moved
+
 Floats = NDArray[np.float64]
 Density = Callable[[Floats], tuple[float, Floats]]
 """Log density and its gradient at ``(parameter,)``."""
@@ -201,14 +203,23 @@ def window_ends(n_warmup: int) -> set[int]:
 
 
 def find_mode(density: Density, start: Floats) -> Floats:
-    """Where the density is highest, by its gradient (L-BFGS)."""
+    """Where the density is highest, by its gradient (L-BFGS).
+
+    Raises
+    ------
+    InputError
+        If the search never left ``start``: SciPy calls a start converged where the density is not finite.
+    """
     from scipy.optimize import minimize
 
     def loss(q: Floats) -> tuple[float, Floats]:
         value, gradient = density(q)
         return (-value, -gradient) if np.isfinite(value) else (1e6, np.zeros_like(q))
 
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x)
+    mode = np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x)
+    require_moved(start, mode, lambda q: loss(q)[0], what="the search for the mode",
+                  remedy="start where the density is finite: check the priors and the data that were added")
+    return mode
 
 
 def curvature(density: Density, at: Floats, step: float = 0.02, floor: float = 0.05) -> Floats:

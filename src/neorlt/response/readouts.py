@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core import draws as core_draws
+from neorlt.core import proportions
 from neorlt.core.draws import Interval, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
@@ -180,17 +181,12 @@ class BaselineRate:
         """JSON form."""
         rate, low, high = self.interval
         return {"name": self.name, "events": self.events, "total": self.total, "rate": rate, "ci95": [low, high],
-                "source": self.source}
+                "likelihood95": list(proportions.likelihood_interval(self.events, self.total)), "source": self.source}
 
 
 def exact_interval(events: int, total: int, level: float = 0.95) -> tuple[float, float, float]:
-    """Rate and Clopper-Pearson interval."""
-    from scipy.special import betaincinv  # scipy.stats would cost every prediction half a second
-
-    tail = (1 - level) / 2
-    low = 0.0 if events == 0 else float(betaincinv(events, total - events + 1, tail))
-    high = 1.0 if events == total else float(betaincinv(events + 1, total - events, 1 - tail))
-    return events / total, low, high
+    """Rate and its exact (Clopper-Pearson) interval."""
+    return events / total, *proportions.exact_interval(events, total, level)
 
 
 def baseline_rates() -> dict[str, BaselineRate]:

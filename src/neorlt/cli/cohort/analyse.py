@@ -42,11 +42,11 @@ def command(
 
 
 def _for_people(document: Mapping[str, Any], out: Path) -> None:
-    from neorlt.reporting.cohort import answer_sentences, rate_rows, time_rows
+    from neorlt.reporting.cohort import RATE_HEADS, answer_sentences, rate_rows, time_rows
 
     sentences(*answer_sentences(document))
     say("")
-    made(["outcome", "group", "patients", "rate (95 % interval)", "missing"], rate_rows(document))
+    made(RATE_HEADS, rate_rows(document))
     say("")
     made(["time to event", "group", "events / patients", "median, months (95 % interval)", "follow-up, months"], time_rows(document))
     if document["reasons"]:

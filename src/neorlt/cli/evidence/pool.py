@@ -22,5 +22,5 @@ def command(
     from neorlt.jobs.evidence import pool as jobs
 
     document = jobs.pool_command(csv, method, out=out)
-    keys = ("k", "n", "events", "pooled", "ci95", "prediction95", "tau", "method", "reason", "second", "notes")
+    keys = ("k", "n", "events", "pooled", "ci95", "prediction95", "tau", "method", "reason", "second", "limits", "notes")
     show(document, json, lambda d: outline(d, *keys))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from neorlt.core.errors import InputError
+from neorlt.core.proportions import exact_interval, likelihood_interval
 from neorlt.evidence.records import fold
 
 REQUIRED_COLUMNS = ("study", "events", "total")
@@ -63,15 +64,16 @@ class StudyCounts:
 
     def exact_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Clopper-Pearson interval of this study's own proportion."""
-        return clopper_pearson(self.events, self.total, level)
+        return exact_interval(self.events, self.total, level)
+
+    def likelihood_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Limits of the likelihood, which stand beside the exact ones in small series."""
+        return likelihood_interval(self.events, self.total, level)
 
 
 def clopper_pearson(events: int, total: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact binomial interval (Clopper and Pearson, Biometrika 1934;26:404)."""
-    tail = (1.0 - level) / 2.0
-    low = 0.0 if events == 0 else float(stats.beta.ppf(tail, events, total - events + 1))
-    high = 1.0 if events == total else float(stats.beta.ppf(1.0 - tail, events + 1, total - events))
-    return low, high
+    """Exact binomial interval (the one of :mod:`neorlt.core.proportions`)."""
+    return exact_interval(events, total, level)
 
 
 def wilson(events: int, total: int, level: float = 0.95) -> tuple[float, float]:

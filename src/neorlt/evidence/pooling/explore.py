@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special, stats
 
 from neorlt.core.errors import InputError
+from neorlt.core.fitting import require_best
 from neorlt.evidence.pooling import glmm
 from neorlt.evidence.pooling.counts import StudyCounts, as_arrays
 from neorlt.evidence.pooling.pool import MINIMUM_SERIES, pool
@@ -97,6 +98,8 @@ def regress(
     value_zero = float(objective(np.append(at_zero, 0.0)))
     if value_zero >= value - 1e-9:
         point, hessian, value = np.append(at_zero, 0.0), zero_hessian, value_zero
+    require_best(point, lambda p: -float(objective(p)), what="the meta-regression", names=("logit mean", *covariates, "tau"),
+                 remedy="leave out a covariate that hardly varies or is out of scale")
     covariance = np.linalg.inv(-hessian)
     df = k - 1 - len(covariates)
     quantile = float(stats.t.ppf(0.975, df))

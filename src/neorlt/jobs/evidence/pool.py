@@ -8,7 +8,7 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
 from neorlt.evidence.figures import forest_svg, funnel_svg
-from neorlt.evidence.pooling import by_subgroup, holds_ratios, leave_one_out, pool, pool_ratios, read_counts, read_ratios
+from neorlt.evidence.pooling import by_subgroup, holds_ratios, leave_one_out, pool, pool_ratios, read_counts, read_ratios, with_limits
 
 
 def pool_command(csv: Path, method: str = "auto", *, out: Path | None = None) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def pool_command(csv: Path, method: str = "auto", *, out: Path | None = None) ->
     result = pool(studies, method)
     other = "glmm" if result.method.startswith("bayes") else "bayes"
     second = pool(studies, other)
-    document = result.as_json()
+    document = with_limits(result.as_json(), result)
     document["second"] = {key: second.as_json()[key] for key in ("method", "pooled", "ci95", "prediction95", "tau", "reason")}
     document["leave_one_out"] = leave_one_out(studies, method)
     document["subgroups"] = by_subgroup(studies, method) if any(study.subgroup for study in studies) else None
@@ -43,4 +43,5 @@ def _ratios(csv: Path, out: Path | None) -> dict[str, Any]:
     if out is not None:
         raise InputError("a forest plot is drawn of proportions only", where=str(out), remedy="leave --out away for ratios")
     document = pool_ratios(ratios)
-    return document | {"n": None, "events": None, "method": "bayes-normal", "second": document["likelihood"], "notes": [], "files": []}
+    empty: dict[str, Any] = {"n": None, "events": None, "limits": [], "notes": [], "files": []}
+    return document | empty | {"method": "bayes-normal", "second": document["likelihood"]}

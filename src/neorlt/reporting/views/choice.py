@@ -48,10 +48,15 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
         "limits": "; ".join(f"{_words(key)} {number(value)}" for key, value in limits.items() if is_number(value)),
         "weights": "; ".join(f"{_words(key)} {number(value)}" for key, value in weights.items()),
         "size": f"{search.get('n_screened')} schemes were screened on {search.get('n_screen_draws')} common draws, "
-                f"{search.get('n_full')} went through the full model on {search.get('n_draws')}.",
+                f"{search.get('n_full')} went through the full model on {search.get('n_draws')}. {_optimiser(search)}".rstrip(),
         "assumptions": [{"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
                         for row in maps(search.get("assumptions"))],
     }
+
+
+def _optimiser(search: Mapping[str, Any]) -> str:
+    used = block(search.get("optimiser"))
+    return f"Drawn by {used['package']} {used['version']} ({used['algorithm']}). {used['note']}" if used else ""
 
 
 def _words(key: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neorlt.core.proportions import limits_differ
 from neorlt.reporting.rounding import fixed, given, interval, is_number, joined, percent, prose, times
 from neorlt.reporting.views.cells import (
     Cell,
@@ -235,6 +236,9 @@ def rates(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         band = ""
         if isinstance(ends, Sequence) and not isinstance(ends, str) and len(ends) == 2 and all(map(is_number, ends)):
             band = f"{percent(ends[0])} to {percent(ends[1])}"
+            other = row.get("likelihood95")
+            if isinstance(other, Sequence) and limits_differ((ends[0], ends[1]), (other[0], other[1])):
+                band += f"; by likelihood {percent(other[0])} to {percent(other[1])}"
         shown.append(
             {
                 "endpoint": _endpoint(str(row.get("endpoint", ""))),
