@@ -102,6 +102,8 @@ def write_small(folder: Path) -> tuple[Path, Path]:
     )  # fmt: skip
     kinds = {name: RegionKind.LESION if "tumour" in name else RegionKind.ORGAN for name in PARTS}
     regions = [Region(name, kinds[name], mask.astype(np.float32), grid, "synthetic") for name, mask in masks.items()]
+    vein = _ellipsoid(grid, (-3.0, -20.0, 0.0), (9.0, 9.0, 60.0)) & ~masks["tumour-1"]
+    regions.append(Region("SMV", RegionKind.OTHER, vein.astype(np.float32), grid, "synthetic"))
     write_seg(regions, ct_paths, study / "seg.dcm", baseline, description="synthetic regions", series_number=3)
     for number, hours in enumerate(SPECT_TIMES_H):
         activity = body * 20.0 * 0.5 ** (hours / 30.0) / body.sum()

@@ -42,6 +42,30 @@ def test_only_listed_volumes_are_served(visitor: Browser) -> None:
         assert visitor.client.get(f"{CASE}/volumes/{name}.nii.gz").status_code == 404
 
 
+def test_only_listed_pictures_are_served(visitor: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "example" / "pictures"
+    folder.mkdir()
+    for name in ("contact-1", "secret-1"):
+        (folder / f"{name}.png").write_bytes(name.encode())
+    rows = [{"name": name, "title": name, "plane": "axial", "alt": "a", "vessel": "SMV"} for name in ("contact-1", "gone-1", "../../plan")]
+    (folder / "pictures.json").write_text(json.dumps(rows))
+    assert visitor.client.get(f"{CASE}/pictures/contact-1.png").content == b"contact-1"
+    for name in ("secret-1", "gone-1", "..%2f..%2fplan", "pictures"):
+        assert visitor.client.get(f"{CASE}/pictures/{name}.png").status_code == 404
+
+
+def test_a_vessel_without_contours_is_shown_by_its_file_alone(visitor: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "example" / "plan.json"
+    plan = json.loads(path.read_text())
+    assert "whether the tumour touches a vessel is not known" in visitor.client.get(CASE).text
+    row = {"vessel": "SMV", "stated_deg": 220.0, "measured": None, "reason": "no region of this vessel was drawn"}
+    path.write_text(json.dumps(plan | {"vessel_contacts": [row]}))
+    text = visitor.client.get(CASE).text
+    assert "No vessel was drawn in the images" in text
+    assert "Patient file: 220°." in text
+    assert 'class="jump" data-name="the contact' not in text
+
+
 def test_contours_are_served_where_the_view_lists_them(visitor: Browser, tmp_path: Path) -> None:
     assert visitor.client.get(f"{CASE}/view.json").json()["contours"] is None
     assert 'id="contours"' not in visitor.client.get(CASE).text

@@ -131,3 +131,39 @@ def side_of(name: str) -> str | None:
     words = set(words_of(name).split())
     left, right = bool(words & set(_LEFT.split())), bool(words & set(_RIGHT.split()))
     return None if left == right else "left" if left else "right"
+
+
+_ARTERY = r"arter|\ba\b|slagader|tetnic"
+_VEIN = r"\bven|vein|vene\b|\bv\b|zyl"
+_VESSELS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    # Short name; abbreviations; what a name holds, all of it; what it must not hold. Words are those of words_of().
+    ("SMA", "sma", (r"mesenter|krezk", _ARTERY), r"infer|inf\b|doln"),
+    ("SMV", "smv", (r"mesenter|krezk", _VEIN), r"infer|inf\b|doln"),
+    ("PV", "pv", (r"\bportal|\bport(?:a|ae|e)\b|wrotn|pfortader|poortader", rf"{_VEIN}|ader"), "cava"),
+    ("CA", "", (r"coelia|celia|zoliak|pien trzewn",), "lymph|node|gangli"),
+    ("CHA", "cha", (r"hepat|leber|lever|watrob", r"\bcomm|gemeinsam|wspoln", _ARTERY), ""),
+    ("GDA", "gda", (r"gastro ?duoden", _ARTERY), ""),
+    ("SV", "sv", (r"splen|lienal|\bmilz|\bmilt|sledzion", _VEIN), ""),
+    ("SA", "", (r"splen|lienal|\bmilz|\bmilt|sledzion", _ARTERY), ""),
+    ("IVC", "ivc", (r"cava|cave\b|hohlvene|zyla glowna", r"infer|\binf\b|unter|onder|doln"), ""),
+    ("AORTA", "", (r"\baort",), ""),
+)
+"""Vessels whose contact with a tumour of the pancreas is judged (the names of :mod:`neorlt.clinic.vessels`, and the splenic two)."""
+
+
+@cache
+def vessels_of(name: str) -> frozenset[str]:
+    """Short names of the vessels beside the pancreas that a name means; empty where it means none.
+
+    >>> sorted(vessels_of("superior_mesenteric_artery")), sorted(vessels_of("portal_vein_and_splenic_vein"))
+    (['SMA'], ['PV', 'SV'])
+    >>> sorted(vessels_of("Vena mesenterica superior")), sorted(vessels_of("SMV/PV")), sorted(vessels_of("renal vein"))
+    (['SMV'], ['PV', 'SMV'], [])
+    """
+    text = words_of(name)
+    return frozenset(
+        short
+        for short, abbreviations, held, spoils in _VESSELS
+        if any(f" {word} " in text for word in abbreviations.split())
+        or (all(re.search(part, text) for part in held) and not (spoils and re.search(spoils, text)))
+    )

@@ -180,6 +180,34 @@ class VesselRow(Block):
     reconstructible: bool | None
 
 
+class MeasuredContact(Block):
+    """Contact of a lesion with a vessel on the drawn regions; ``at_mm`` in patient millimetres (DICOM axes)."""
+
+    lesion: str
+    region: str
+    degrees: float = Field(ge=0.0, le=360.0)
+    doubt_deg: float = Field(ge=0.0)
+    gap_mm: float | None
+    plane: str
+    length_mm: float
+    at_mm: tuple[float, float, float]
+
+
+class VesselContactRow(Block):
+    """One vessel of the followed lesion: what the file states beside what the regions show; what is None has its reason."""
+
+    vessel: str
+    stated_deg: float | None
+    measured: MeasuredContact | None
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _has_its_reason(self) -> VesselContactRow:
+        if self.measured is None and not self.reason:
+            raise ValueError(f"vessel {self.vessel}: not measured and no reason")
+        return self
+
+
 class Baseline(Block):
     """Class of resectability at baseline."""
 
@@ -337,6 +365,7 @@ class PlanDocument(FromImages):
     curves: tuple[FromImages, ...] = ()
     dvh: tuple[FromImages, ...] = ()
     uncertainty: dict[str, tuple[FromImages, ...]] = {}
+    vessel_contacts: tuple[VesselContactRow, ...] = ()
     search: dict[str, Any] | None = None
     update: dict[str, Any] | None = None
     decision: dict[str, Any] | None = None

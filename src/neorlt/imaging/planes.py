@@ -27,20 +27,31 @@ class Plane:
 
     plane: str
     ct_hu: NDArray[np.float32]
-    overlay: NDArray[np.float32]
+    overlay: NDArray[np.float32] | None
     contours: Mapping[str, NDArray[np.bool_]]
     letters: tuple[str, str, str, str]
     spacing_mm: tuple[float, float]
+    corner_mm: tuple[float, float]
+    """Patient millimetres (down, across) of the upper left corner; across grows to the right, down by :meth:`line`."""
+
+    def line(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Places ``(n, 3)`` of the patient as ``(n, 2)`` millimetres down and across from the upper left corner."""
+        across, down, _ = PLANES[self.plane]
+        sign = 1.0 if down == 1 else -1.0
+        return np.stack([sign * (points_mm[:, down] - self.corner_mm[0]), points_mm[:, across] - self.corner_mm[1]], axis=1)
 
 
 def cut(
-    plane: str, centre_mm: NDArray[np.float64], ct: Volume, overlay: Volume, regions: Sequence[Region], pixel_mm: float = PIXEL_MM
+    plane: str, centre_mm: NDArray[np.float64], ct: Volume, overlay: Volume | None, regions: Sequence[Region], pixel_mm: float = PIXEL_MM,
+    box_mm: NDArray[np.float64] | None = None,
 ) -> Plane:
-    """Cut a plane through ``centre_mm`` (patient millimetres) over the whole extent of the CT."""
+    """Cut a plane through ``centre_mm`` (patient millimetres) over the whole extent of the CT, or the part of it in ``box_mm`` (2, 3)."""
     across, down, letters = PLANES[plane]
     through = 3 - across - down
     corners = ct.grid.index_to_mm(np.array(np.meshgrid(*[[0, n - 1] for n in ct.grid.shape], indexing="ij")).reshape(3, -1).T)
     low, high = corners.min(axis=0), corners.max(axis=0)
+    if box_mm is not None:
+        low, high = np.maximum(low, box_mm[0]), np.minimum(high, box_mm[1])
     columns = int((high[across] - low[across]) / pixel_mm) + 1
     rows = int((high[down] - low[down]) / pixel_mm) + 1
     affine = np.zeros((4, 4))
@@ -61,10 +72,11 @@ def cut(
     return Plane(
         plane,
         resample(ct, grid).array[:, :, 0].T,
-        resample(overlay, grid).array[:, :, 0].T,
+        None if overlay is None else resample(overlay, grid).array[:, :, 0].T,
         outlines,
         letters,
         (pixel_mm, pixel_mm),
+        (float(affine[down, 3]) - 0.5 * float(affine[down, 1]), float(affine[across, 3]) - 0.5 * pixel_mm),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neorlt.core.anatomy import Organ, organ_of, vessels_of
 from neorlt.core.errors import InputError
 from neorlt.imaging.planes import centre_of
 from neorlt.imaging.region import Region, RegionKind
@@ -143,10 +144,16 @@ def write_contours(study: Study, image: Volume, folder: Path) -> dict[str, Any]:
         if most <= 0.0:
             left_out.append(region.name)
             continue
-        shown.append({"label": len(shown) + 1, "name": region.name, "kind": str(region.kind)})
+        shown.append({"label": len(shown) + 1, "name": region.name, "kind": outline_kind(region)})
         labels[box][part >= min(0.5, most)] = len(shown)
     size = write_small_nifti(image.with_array(labels), folder / f"{CONTOURS}.nii.gz", labels=True)
     return {"name": CONTOURS, "regions": shown, "left_out": left_out, "bytes": size}
+
+
+def outline_kind(region: Region) -> str:
+    """What the border of a region is drawn as: its kind, or ``vessel``."""
+    vessel = region.kind is not RegionKind.LESION and (vessels_of(region.name) or organ_of(region.name) is Organ.VESSEL)
+    return "vessel" if vessel else str(region.kind)
 
 
 def _drawn(study: Study) -> list[Region]:

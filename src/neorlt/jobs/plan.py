@@ -19,11 +19,18 @@ from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_unc
 if TYPE_CHECKING:
     from neorlt.dosimetry.compute import DoseResult
     from neorlt.imaging.study import Study
+    from neorlt.planning.contacts import VesselContact
+    from neorlt.reporting.drawn import Drawn
     from neorlt.reporting.picture import Picture
 
 CURVE_POINTS = 60
 CURVE_DRAWS = 300
 HISTOGRAM_POINTS = 80
+CLOSE_MM = 5.0
+"""A vessel farther from the lesion than this has no picture: there is no contact to judge."""
+HALF_MM = (28.0, 70.0)
+"""Smallest and largest half width of a picture of contact, mm."""
+CONTACT_PIXEL_MM = 0.5
 
 
 def run_plan(
@@ -35,7 +42,7 @@ def run_plan(
     """Read, measure, predict, compare, and write the report.
 
     The folder gets ``report.html``, ``plan.json``, ``world.npz`` (every draw), ``run.json``, ``fhir.json``, the tables of
-    ``steps/``, the dose volumes and the page's ``view/``; with ``pdf`` also ``report.pdf``.
+    ``steps/``, the dose volumes, the report's ``pictures/`` and the page's ``view/``; with ``pdf`` also ``report.pdf``.
 
     Returns the plan document. Nothing is left in ``out`` if a step fails.
     """
@@ -45,6 +52,7 @@ def run_plan(
     from neorlt.planning.published import load_scheme
     from neorlt.planning.scheme import standard_schemes
     from neorlt.planning.world import WORLD_FILE, build_world, save_world
+    from neorlt.reporting.drawn import PICTURES, draw, write_drawn
     from neorlt.reporting.fhir import fhir_bundle
     from neorlt.reporting.report import render_report
 
@@ -58,7 +66,7 @@ def run_plan(
         "injected_at": [moment.isoformat() for moment in injected_at],
     }
     with result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work:
-        pictures: list[Picture] = []
+        drawn: list[Drawn] = []
         if study_folder is None:
             assert patient is not None
             world = build_world(patient, n_draws=n_draws, seed=seed)
@@ -67,6 +75,7 @@ def run_plan(
         else:
             from neorlt.dosimetry.compute import compute_doses
             from neorlt.imaging.view import write_view
+            from neorlt.planning.contacts import contact_warnings, vessel_contacts
             from neorlt.planning.merge import merge_patient
 
             study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
@@ -80,28 +89,32 @@ def run_plan(
             lesion_doses = {lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name}
             kidney_doses = {name: dose for name, dose in by_name.items() if is_kidney(name)}
             world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
-            pictures = dose_pictures(study, result)
+            contacts = vessel_contacts(merged.patient, study)
+            pictures = [*contact_pictures(study, contacts), *dose_pictures(study, result)]
             rows = dose_rows(study, ((d.name, d.mass_g, float(np.median(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
             said = write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
             document = plan_document(
                 world, chosen, lesion_doses=lesion_doses, conflicts=merged.conflicts,
-                warnings=[*merged.warnings, *study.warnings, *result.warnings, *said],
+                warnings=[*merged.warnings, *study.warnings, *result.warnings, *said,
+                          *contact_warnings(contacts, merged.patient.lesions[merged.patient.followed].id)],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
-                images=image_blocks(study, result) | {"registration": alignment},
+                images=image_blocks(study, result) | {"registration": alignment, "vessel_contacts": [one.as_json() for one in contacts]},
                 outside=result.outside_validity, command="plan", blocks={"decision": decision_block(world)},
             ).as_json()
             write_json(work / "dose" / "dose.json", dose_document(
                 study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))
             write_view(study, work / "view", result.dose)
+            drawn = draw(pictures)
+            write_drawn(drawn, work / PICTURES)
         write_steps(document, work / "steps")
         write_json(work / "fhir.json", fhir_bundle(document))
         if pdf:
             from neorlt.reporting.pdf import render_pdf
 
-            (work / "report.pdf").write_bytes(render_pdf(document, pictures))
+            (work / "report.pdf").write_bytes(render_pdf(document, drawn))
         save_world(world, work / WORLD_FILE)
         write_json(work / "plan.json", document)
-        (work / "report.html").write_text(render_report(document, pictures), encoding="utf-8")
+        (work / "report.html").write_text(render_report(document, drawn), encoding="utf-8")
     return document
 
 
@@ -181,6 +194,43 @@ def dose_pictures(study: Study, result: DoseResult) -> list[Picture]:
         view = cut(plane, centre_of(lesion), ct[0], result.dose, outlined)
         pictures.append(
             Picture(title=f"{lesion.name}: {plane} plane through its centre", plane=plane, ct_hu=view.ct_hu, overlay=view.overlay,
-                    unit="Gy", spacing_mm=view.spacing_mm, letters=view.letters, contours=view.contours)
+                    unit="Gy", spacing_mm=view.spacing_mm, letters=view.letters, contours=view.contours,
+                    kinds={region.name: str(region.kind) for region in outlined})
+        )
+    return pictures
+
+
+def contact_pictures(study: Study, contacts: Sequence[VesselContact]) -> list[Picture]:
+    """CT round each drawn vessel on the plane of its greatest contact, with both borders and the arc that the lesion touches.
+
+    A vessel that the lesion does not come near (:data:`CLOSE_MM`) has no picture.
+    """
+    from neorlt.imaging.planes import PLANES, cut
+    from neorlt.reporting.picture import Line, Picture
+
+    pictures = []
+    for row in contacts:
+        found = row.measured
+        if found is None or not found.lesion_outline or (found.gap_mm or 0.0) > CLOSE_MM:
+            continue
+        lesion = next(region for region in study.regions if region.name == found.lesion)
+        ct = next((image for image in study.ct_images() if image.grid.frame_of_reference == lesion.grid.frame_of_reference), None)
+        if ct is None:
+            continue
+        across, down, _ = PLANES[found.plane]
+        ends = np.concatenate([*found.lesion_outline, *found.vessel_outline])
+        reach = np.abs(ends - found.centre_mm).max(axis=0)[[across, down]].max() + 8.0
+        box = np.stack([found.centre_mm - np.clip(reach, *HALF_MM), found.centre_mm + np.clip(reach, *HALF_MM)])
+        view = cut(found.plane, found.centre_mm, ct, None, (), CONTACT_PIXEL_MM, box)
+        lines = [
+            *(Line("lesion", found.lesion, view.line(points)) for points in found.lesion_outline),
+            *(Line("vessel", row.vessel, view.line(points)) for points in found.vessel_outline),
+            *(Line("contact", "", view.line(points)) for points in found.touching),
+        ]
+        words = (f"The lesion touches {found.degrees:.0f}° of the vessel's wall." if found.degrees > 0
+                 else f"The lesion does not touch the vessel: {found.gap_mm:.1f} mm lie between them.")
+        pictures.append(
+            Picture(title=f"{row.vessel} and {found.lesion}", plane=found.plane, ct_hu=view.ct_hu, overlay=None, unit="HU",
+                    spacing_mm=view.spacing_mm, letters=view.letters, lines=tuple(lines), vessel=row.vessel, words=words)
         )
     return pictures

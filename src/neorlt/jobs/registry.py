@@ -54,7 +54,7 @@ STUDIES, EVIDENCE, HOUSE = "Trials and cohorts", "Evidence", "The installation"
 RULES = "Rules of the field"
 
 COMMANDS = (
-    Command("plan", MAIN, ("report.html", "plan.json", "world.npz", "run.json", "fhir.json", "steps/", "dose/", "view/")),
+    Command("plan", MAIN, ("report.html", "plan.json", "world.npz", "run.json", "fhir.json", "steps/", "dose/", "pictures/", "view/")),
     Command("example", MAIN, ("study/", "patient.toml", "truth.json", "run.json")),
     Command("predict", MAIN),
     Command("new", MAIN),

@@ -12,6 +12,7 @@ from typing import Any
 
 from neorlt.core.errors import MissingExtraError
 from neorlt.core.manifest import to_json
+from neorlt.reporting.drawn import Drawn
 from neorlt.reporting.picture import Picture
 from neorlt.reporting.report import render_report
 
@@ -21,7 +22,7 @@ VARIANT = "pdf/a-3u"
 ATTACHMENT = "plan.json"
 
 
-def render_pdf(plan: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> bytes:
+def render_pdf(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn] = ()) -> bytes:
     """Return the report as PDF/A-3u with ``plan.json`` attached.
 
     The same HTML as :func:`neorlt.reporting.render_report` is laid out; nothing is fetched.

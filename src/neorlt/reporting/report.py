@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neorlt.core.errors import InputError
-from neorlt.reporting.figures import choice, curves, dose_picture, dvh, schemes, tornado, trajectory
-from neorlt.reporting.figures.palette import DARK, LIGHT
+from neorlt.reporting.drawn import Drawn, draw
+from neorlt.reporting.figures import choice, curves, dvh, schemes, tornado, trajectory
+from neorlt.reporting.figures import contact as contact_figure
+from neorlt.reporting.figures.palette import DARK, LIGHT, OUTLINES
 from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.picture import Picture
 from neorlt.reporting.rounding import given, prose, times
@@ -18,6 +20,7 @@ from neorlt.reporting.views import choice as choice_views
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
+from neorlt.reporting.views.contact import contact_rows, contact_section
 from neorlt.reporting.views.decision import decision_opening
 from neorlt.reporting.views.warnings import plan_warnings
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def render_report(plan: Mapping[str, Any], pictures: Sequence[Picture] = (), *, for_paper: bool = False) -> str:
+def render_report(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn] = (), *, for_paper: bool = False) -> str:
     """Return the report as one self-contained HTML document.
 
     Parameters
@@ -36,7 +39,7 @@ def render_report(plan: Mapping[str, Any], pictures: Sequence[Picture] = (), *, 
         The plan document, as ``plan.json`` holds it. Blocks that are absent are left out; a value that is ``null``
         is shown as not available, with its ``reason``.
     pictures
-        Planes of CT with dose, in the order in which they are shown.
+        Planes of CT with dose or with a vessel's contact, in the order in which they are shown; drawn or still to be drawn.
     for_paper
         Write figure colours out instead of following the page's light and dark; for a PDF maker that knows no CSS variables.
 
@@ -80,7 +83,7 @@ def clean(value: Any) -> Any:
     return value
 
 
-def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bool) -> dict[str, Any]:
+def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_paper: bool) -> dict[str, Any]:
     from markupsafe import Markup
 
     def svg(text: str | None) -> Markup | None:
@@ -97,6 +100,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
     timing = block(plan.get("timing"))
     histograms = maps(plan.get("dvh"))
     groups = _dvh_groups(histograms, plan)
+    drawn = [one if isinstance(one, Drawn) else draw([one])[0] for one in pictures]
     curve_rows = [row for row in maps(plan.get("curves")) if row.get("time_h") and row.get("activity_mbq")]
     return {
         "notice": str(plan.get("notice") or front.NOTICE),
@@ -144,15 +148,11 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
             }
             for i, (name, bars) in enumerate(block(plan.get("uncertainty")).items())
         ],
-        "pictures": [
-            {
-                "title": clean(picture.title),
-                "alt": clean(dose_picture.describe(picture)),
-                "plane": clean(picture.plane),
-                "uri": Markup("data:image/png;base64," + base64.b64encode(dose_picture.draw_picture(picture)).decode()),
-            }
-            for picture in pictures
-        ],
+        "pictures": [_shown(one) for one in drawn if not one.vessel],
+        "contact": contact_section(plan),
+        "contact_pictures": {one.vessel: _shown(one) for one in drawn if one.vessel},
+        "contact_figures": {str(row.get("vessel")): svg(contact_figure.contact_degrees(row, scheme_rows, letters, f"contact-{i}"))
+                            for i, row in enumerate(contact_rows(plan))},
         "dvh_figures": [
             {"title": title, "svg": svg(dvh.dose_volume(part, f"dvh-{i}", f"Dose and volume: {title.lower()}"))}
             for i, (title, part) in enumerate(groups)
@@ -175,9 +175,18 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture], for_paper: bo
         "update": choice_views.update_section(block(plan.get("update"))),
         "reporting_items": [(str(row.get("item", "")), given(row.get("value"))) for row in maps(plan.get("reporting_items"))],
         "version": re.sub(r"[^\w.+-]", "", str(plan.get("neorlt") or "")),
+        "choose_scheme": False,
+        "outlines": OUTLINES,
         "light": LIGHT,
         "dark": DARK,
     }
+
+
+def _shown(one: Drawn) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    uri = Markup("data:image/png;base64," + base64.b64encode(one.png).decode())
+    return {"title": clean(one.title), "alt": clean(one.alt), "plane": clean(one.plane), "uri": uri}
 
 
 def _capital(text: str) -> str:

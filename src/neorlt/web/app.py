@@ -12,13 +12,14 @@ from fastapi.staticfiles import StaticFiles
 
 from neorlt.core.errors import NeorltError
 from neorlt.core.output import write_atomic
+from neorlt.reporting.drawn import PICTURES
 from neorlt.web import audit
 from neorlt.web.archive import unpack
 from neorlt.web.evidence import FILES, Evidence
 from neorlt.web.evidence_review import add_review_pages
 from neorlt.web.guard import REPORT_POLICY, Guard
 from neorlt.web.jobs import Jobs
-from neorlt.web.pages import Pages, other_scheme, view_of
+from neorlt.web.pages import Pages, other_scheme, pictures_of, view_of
 from neorlt.web.paper import make_pdf
 from neorlt.web.predictor import Predictor, PredictorError, SchemeError
 from neorlt.web.session import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
@@ -255,7 +256,7 @@ def create_app(settings: Settings) -> FastAPI:
         if made.is_file():
             return FileResponse(made, media_type="application/pdf")
         try:
-            content = make_pdf(case.result / "plan.json")
+            content = make_pdf(case.result)
         except NeorltError as error:
             raise HTTPException(501, str(error)) from error
         return Response(content, media_type="application/pdf")
@@ -276,6 +277,16 @@ def create_app(settings: Settings) -> FastAPI:
         if path is None or not path.is_file():
             raise HTTPException(404, "There is no such image.")
         return FileResponse(path, media_type="application/gzip")
+
+    @app.get("/cases/{name}/pictures/{picture}.png")
+    def picture(name: str, picture: str, session: Reader) -> Response:
+        case = find(name, session, done=True)
+        # As for volumes: a name in the address is compared with the list, never joined to a path.
+        listed = picture in {row["name"] for row in pictures_of(case)}
+        path = case.result / PICTURES / f"{picture}.png" if listed else None
+        if path is None or not path.is_file():
+            raise HTTPException(404, "There is no such picture.")
+        return FileResponse(path, media_type="image/png")
 
     @app.get("/cases/{name}/view.json")
     def view(name: str, session: Reader) -> Response:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup
 
 from neorlt import __version__
 from neorlt.planning.verdict import Verdict
-from neorlt.reporting.figures.palette import DARK, LIGHT
-from neorlt.reporting.rounding import prose, times
+from neorlt.reporting.drawn import INDEX, PICTURES
+from neorlt.reporting.figures.contact import contact_degrees
+from neorlt.reporting.figures.palette import DARK, LIGHT, OUTLINES
+from neorlt.reporting.figures.svg import with_page_colours
+from neorlt.reporting.rounding import given, is_number, prose, times
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
+from neorlt.reporting.views.contact import contact_rows, contact_section, degrees, predicted
 from neorlt.reporting.views.decision import decision_opening
 from neorlt.reporting.views.warnings import plan_warnings
 from neorlt.web import audit
@@ -38,7 +43,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["label_class"] = front.label_class
-        self._environment.globals.update(version=__version__, notice=front.NOTICE, light=LIGHT, dark=DARK, has_review=has_review)
+        self._environment.globals.update(version=__version__, notice=front.NOTICE, has_review=has_review, light=LIGHT, dark=DARK,
+                                         outlines=OUTLINES)
 
     def render(self, template: str, **content: Any) -> str:
         """Fill a template."""
@@ -55,7 +61,20 @@ class Pages:
         patient_id = str(block(plan.get("patient")).get("id") or "patient")
         lesion_rows = maps(plan.get("lesions"))
         view = view_of(case)
+        vessels = contact_rows(plan)
         return {
+            "choose_scheme": True,
+            "panes_shown": bool(view["volumes"]),
+            "contact": contact_section(plan),
+            "contact_pictures": {
+                one["vessel"]: {**one, "uri": f"/cases/{case.name}/pictures/{one['name']}.png"}
+                for one in pictures_of(case) if one["vessel"]
+            },
+            "contact_figures": {
+                str(row.get("vessel")): None if (drawn := contact_degrees(row, schemes, letters, f"contact-{i}")) is None
+                else Markup(with_page_colours(drawn))
+                for i, row in enumerate(vessels)
+            },
             **panes(view),
             "case": case,
             "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
@@ -98,6 +117,7 @@ class Pages:
             "rows": rows,
             "text": times(str(found["predicted"].get("text", ""))),
             "draws": plan.get("n_draws") or 1000,
+            "contact": contact_beside(plan, schemes, letters),
             "verdict": verdict(found["paired"], letters[-1]),
             "lines": json.dumps([line for scheme in schemes if (line := _line(scheme))]),
         }
@@ -107,6 +127,18 @@ def other_scheme(plan: Mapping[str, Any], index: int) -> Mapping[str, Any] | Non
     """The scheme of the plan with this number, or None."""
     schemes = maps(plan.get("schemes"))
     return schemes[index] if index < len(schemes) else None
+
+
+def contact_beside(plan: Mapping[str, Any], schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> list[tuple[str, str]]:
+    """Each vessel of the patient file with its contact now and after the schemes, in words."""
+    lines = []
+    for row in contact_rows(plan):
+        vessel = str(row.get("vessel"))
+        after = [(letter, degrees(predicted(scheme, vessel))) for letter, scheme in zip(letters, schemes, strict=True)]
+        if is_number(row.get("stated_deg")) and any(text for _, text in after):
+            words = [f"after {'this' if letter == '?' else letter} {text}" for letter, text in after if text]
+            lines.append((vessel, f"now {given(row['stated_deg'])}°, {', '.join(words)}"))
+    return lines
 
 
 def verdict(paired: Mapping[str, Any] | None, letter: str) -> str | None:
@@ -148,6 +180,13 @@ def view_of(case: Case) -> dict[str, Any]:
     contours = block(found.get("contours"))
     kept = contours if _VOLUME_NAME.fullmatch(str(contours.get("name", ""))) else None
     return {"volumes": volumes, "contours": kept, "lesions": found.get("lesions", {}), "events": found.get("events", [])}
+
+
+def pictures_of(case: Case) -> list[dict[str, str]]:
+    """The words of the case's pictures; empty for a plan that kept none."""
+    path = case.result / PICTURES / INDEX
+    rows: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return [row for row in rows if _VOLUME_NAME.fullmatch(str(row.get("name", "")))]
 
 
 def panes(view: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,15 +17,15 @@ class PaperError(NeorltError):
     """The PDF could not be made."""
 
 
-def make_pdf(plan: Path) -> bytes:
-    """Return the PDF/A of a plan document.
+def make_pdf(result: Path) -> bytes:
+    """Return the PDF/A of a plan's folder, with the pictures that it kept.
 
     Raises
     ------
     PaperError
         If WeasyPrint is missing or fails; the sentence says which.
     """
-    command = child_command("neorlt.web.paper", str(plan))
+    command = child_command("neorlt.web.paper", str(result))
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False)
     except subprocess.TimeoutExpired as error:
@@ -38,11 +38,13 @@ def make_pdf(plan: Path) -> bytes:
 
 
 def main() -> int:
-    """``python -m neorlt.web.paper PLAN``: the PDF on standard output, or exit 2 with a sentence."""
+    """``python -m neorlt.web.paper RESULT``: the PDF on standard output, or exit 2 with a sentence."""
+    from neorlt.reporting.drawn import PICTURES, read_drawn
     from neorlt.reporting.pdf import render_pdf
 
+    result = Path(sys.argv[1])
     try:
-        content = render_pdf(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+        content = render_pdf(json.loads((result / "plan.json").read_text(encoding="utf-8")), read_drawn(result / PICTURES))
     except NeorltError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -54,6 +54,9 @@ DARK = {
 }
 """The same names on a dark screen."""
 
+OUTLINES = {"lesion": "#38ff7a", "organ": "#b9d2ff", "vessel": "#ffe14d", "other": "#ffffff", "contact": "#ff4fd8"}
+"""Borders over images by kind, in the report, on the page and in its viewer: each stands out from grey CT and from warm maps."""
+
 SERIES = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8")
 """Names for lines that must be told apart, in the order of use."""
 

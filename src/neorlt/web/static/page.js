@@ -17,6 +17,9 @@ nuclide?.addEventListener("input", () => {
 const drawSchemes = () => { for (const box of document.querySelectorAll("[data-lines]")) schemeChart(box); };
 document.body.addEventListener("htmx:afterSwap", drawSchemes);
 
+const after = document.getElementById("after-scheme");
+after?.addEventListener("input", () => { for (const line of document.querySelectorAll("#vessels .after")) line.hidden = line.dataset.letter !== after.value; });
+
 const charts = document.getElementById("charts");
 const plan = charts ? await (await fetch(`/cases/${charts.dataset.case}/plan.json`)).json() : null;
 const draw = () => { if (charts) planCharts(charts, plan); drawSchemes(); };

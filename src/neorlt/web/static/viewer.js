@@ -6,8 +6,8 @@ const QUARTERS = { axial: [0, 0, 0.5, 0.5], coronal: [0.5, 0, 0.5, 0.5], sagitta
 // Dark red over orange to white; low values let the CT through, so that nothing is blackened.
 const FUSED = { R: [60, 130, 200, 240, 252, 255], G: [10, 20, 60, 130, 200, 255], B: [90, 100, 60, 30, 60, 210], A: [0, 90, 190, 235, 255, 255], I: [0, 40, 100, 160, 215, 255] };
 const WINDOWS = { soft: [-135, 215], lung: [-1350, 150], bone: [-450, 1050] };
-// As the legend has them (page.css): green lesions and pale blue organs stand out from grey, orange and white.
-const OUTLINES = { lesion: [56, 255, 122], organ: [185, 210, 255], other: [255, 255, 120] };
+// "#38ff7a" as [56, 255, 122]; the colours of the outlines come with the page, as those of the report do.
+const rgb = (text) => [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
 const number = (value) => (Math.abs(value) >= 1000 ? value.toLocaleString("en", { maximumFractionDigits: 0 }) : Number(value.toPrecision(3)).toString());
 
 // Three to nine round numbers between two ends.
@@ -22,7 +22,7 @@ export async function start(root) {
   try {
     const [view, library] = await Promise.all([fetch(`/cases/${root.dataset.case}/view.json`).then((r) => r.json()), import("/static/vendor/niivue-0.69.0.js")]);
     const panes = [];
-    for (const element of root.querySelectorAll(".pane")) panes.push(await new Pane(element, root.dataset.case, view, library, said).open());
+    for (const element of root.querySelectorAll(".pane")) panes.push(await new Pane(element, root.dataset.case, view, library, said, JSON.parse(root.dataset.outlines)).open());
     link(root, panes);
     for (const button of document.querySelectorAll(".jump")) {
       button.addEventListener("click", () => {
@@ -70,8 +70,8 @@ function link(root, panes) {
 }
 
 class Pane {
-  constructor(element, name, view, library, said) {
-    Object.assign(this, { element, name, view, library, said, changed: () => {}, moved: () => {}, degrees: 0, serial: 0 });
+  constructor(element, name, view, library, said, outlines) {
+    Object.assign(this, { element, name, view, library, said, outlines, changed: () => {}, moved: () => {}, degrees: 0, serial: 0 });
     this.canvas = element.querySelector("canvas.planes");
     this.mip = element.querySelector("canvas.mip");
     this.part = (key) => element.querySelector(`[data-part=${key}]`);
@@ -101,7 +101,7 @@ class Pane {
   }
 
   colourOutlines(regions) {
-    const colours = [[0, 0, 0], ...regions.map((region) => OUTLINES[region.kind] ?? OUTLINES.other)];
+    const colours = [[0, 0, 0], ...regions.map((region) => rgb(this.outlines[region.kind] ?? this.outlines.other))];
     // Nothing of the inside is shown: with an outline asked for, the library draws the border alone.
     this.viewer.volumes[this.lines].setColormapLabel({
       R: colours.map((c) => c[0]), G: colours.map((c) => c[1]), B: colours.map((c) => c[2]), A: colours.map(() => 0),
