@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test system lint audit-online bench docs site validate mutants locks wheel lock hooks clean
+.PHONY: demo test system lint audit-online bench docs site validate mutants compat locks wheel lock hooks clean
 
 # One stamp a set of packages: base for the demo, all for tests and development.
 $(VENV)/base.stamp: requirements.lock pyproject.toml
@@ -55,6 +55,9 @@ validate: $(VENV)/dev.stamp  ## the long proofs; their results are committed
 
 mutants: $(VENV)/dev.stamp  ## planted faults, each to be found by its tests; the report is committed
 	$(BIN)/python tools/mutants.py
+
+compat: $(VENV)/dev.stamp  ## ask some thirty outside readers what they make of our files; the table is committed
+	$(BIN)/python tools/compat/run.py
 
 locks:  ## both locks resolve with the pip of Debian 12 and of Python 3.11, every hash right
 	tools/check_locks.sh $(PYTHON)

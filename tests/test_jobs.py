@@ -198,10 +198,13 @@ def test_two_patients_in_one_folder(christie, tmp_path):
 def test_spect_without_its_scale(christie, tmp_path):
     from pydicom import dcmread
 
+    from neorlt.dicom.write_nm import SCALE
+
     shutil.copytree(christie / "study", tmp_path / "counts")
     for path in (tmp_path / "counts").glob("spect*.dcm"):
         data = dcmread(path)
-        del data.RealWorldValueMappingSequence
+        for name in SCALE:
+            delattr(data, name)
         data.save_as(path)
     refused(tmp_path / "counts", christie / "patient.toml", tmp_path / "out", "")
 

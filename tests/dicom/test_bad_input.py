@@ -13,6 +13,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom import pixels
 from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
+from neorlt.dicom.write_nm import SCALE
 from neorlt.jobs.measure import measure_command
 
 DATA = Path(__file__).parent.parent / "data" / "dicom"
@@ -67,7 +68,7 @@ CASES = [
     ("pet", _set("DecayCorrection", "NONE"), "contradicts itself", "(0028,0051)"),
     ("pet", _drop("DecayCorrection"), "decay correction is not stated", "(0054,1102)"),
     ("pet", _drop("AcquisitionTime", "SeriesTime"), "time of acquisition is missing", "(0008,0032)"),
-    ("spect", _drop("RealWorldValueMappingSequence"), "no scale to activity", "(0040,9096)"),
+    ("spect", _drop(*SCALE), "no scale to activity", "(0040,9096)"),
     ("spect", _drop("RadionuclideTotalDose", item=True), "injected activity is missing", "(0018,1074)"),
     ("spect", _set("RadionuclideTotalDose", "7.4e9", item=True), "not in MBq", "(0018,1074)"),
     (
@@ -82,7 +83,7 @@ CASES = [
     ("spect", _drop("AcquisitionTime"), "time of acquisition is missing", "(0008,0032)"),
     (
         "spect",
-        lambda d: delattr(d.DetectorInformationSequence[0], "ImagePositionPatient"),
+        lambda d: [delattr(item, "ImagePositionPatient") for item in (d, d.DetectorInformationSequence[0])],
         "ImagePositionPatient is missing",
         "(0020,0032)",
     ),

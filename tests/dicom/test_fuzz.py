@@ -30,7 +30,7 @@ from neorlt.core.errors import NeorltError
 from neorlt.dicom.identity import Identity, make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_ct import write_ct
-from neorlt.dicom.write_nm import write_spect
+from neorlt.dicom.write_nm import SCALE, write_spect
 from neorlt.dicom.write_pet import write_pet
 from neorlt.dicom.write_rtstruct import write_rtstruct
 from neorlt.dicom.write_seg import write_seg
@@ -67,7 +67,8 @@ def make_tiny_study(folder: Path, *, counts: bool = False) -> None:
         )  # fmt: skip
         if counts:
             dataset = pydicom.dcmread(folder / f"nm{hours}.dcm")
-            del dataset.RealWorldValueMappingSequence
+            for name in SCALE:
+                delattr(dataset, name)
             dataset.save_as(folder / f"nm{hours}.dcm")
     occupancy = np.zeros(grid.shape, np.float32)
     occupancy[2:5, 1:4] = 1.0

@@ -14,6 +14,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_ct import write_ct
+from neorlt.dicom.write_nm import SCALE
 from neorlt.dicom.write_pet import write_pet
 from neorlt.dicom.write_rtstruct import write_rtstruct
 from neorlt.dicom.write_seg import write_seg
@@ -185,7 +186,8 @@ def test_correction_needs_a_reason_and_is_shown(spoil) -> None:  # type: ignore[
 
 def test_calibration_scales_counts(spoil, edit) -> None:  # type: ignore[no-untyped-def]
     def counts(dataset: pydicom.Dataset) -> None:
-        del dataset.RealWorldValueMappingSequence
+        for name in SCALE:
+            delattr(dataset, name)
 
     edit(spoil.spect, counts)
     with pytest.raises(InputError, match="no scale to activity"):

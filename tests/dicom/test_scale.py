@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.read import read_study
+from neorlt.dicom.write_nm import SCALE
 
 CPS, SECONDS, HALF_LIFE_H = 10.0, 1200.0, 6.6443 * 24.0
 Edit = Callable[[pydicom.Dataset], object]
@@ -41,7 +42,8 @@ def counts(change: Edit | None = None) -> Edit:
     """Turn an object into counts, then change it."""
 
     def edit(dataset: pydicom.Dataset) -> None:
-        del dataset.RealWorldValueMappingSequence
+        for name in SCALE:
+            delattr(dataset, name)
         if change is not None:
             change(dataset)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import shutil
 import sqlite3
@@ -337,6 +338,26 @@ def test_an_untouched_round_trip_through_asreview_stores_nothing(tmp_path: Path)
         assert len(review.store.events()) == events + 1
         assert review.conflicts() == []
         assert review.outcome()["pmid:14"] == "exclude"
+
+
+def test_decisions_of_asreview_3_stand_in_its_own_column(tmp_path: Path) -> None:
+    # The columns as ASReview 3.0.8 exports them (docs/who-reads-what.md): no asreview_prior, labels as 1.0, `included` left as it came.
+    with ReviewFolder.create(tmp_path / "review") as review:
+        review.add_records([Record(title=f"Invented {n}", source="pubmed", pmid=str(10 + n)) for n in range(4)], "pubmed")
+        review.decide("pmid:10", "include", who="first", why="fits")
+        review.decide("pmid:11", "exclude", who="first", why="letter")
+        rows = list(csv.DictReader(io.StringIO(export_asreview(review))))
+        for row, label in zip(rows, ("1", "1", "1", "0"), strict=True):
+            for name in ("included", "neorlt_label"):
+                row[name] = f"{row[name]}.0" if row[name] else ""
+            row |= {"asreview_group_id": row["record_id"], "asreview_label": label, "asreview_time": "", "asreview_note": ""}
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, ["", *rows[0]])
+        writer.writeheader()
+        writer.writerows({"": row["record_id"], **row} for row in rows)
+        assert import_decisions(review, stream.getvalue().encode(), who="second")["added"] == 3
+        mine = {key: by["second"] for key, by in review.verdicts().items() if "second" in by}
+        assert mine == {"pmid:11": "include", "pmid:12": "include", "pmid:13": "exclude"}
 
 
 def _old_review(tmp_path: Path) -> Path:

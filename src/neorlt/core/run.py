@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.beside import README_FILE, readme
 from neorlt.core.manifest import build_manifest, hash_file, to_json
-from neorlt.core.output import RUN_FILE, atomic_folder
+from neorlt.core.output import RUN_FILE, atomic_folder, write_atomic
 
 
 @contextlib.contextmanager
@@ -18,6 +19,8 @@ def result_folder(
     dated: bool = True,
 ) -> Iterator[Path]:
     """Yield a folder that takes the place of ``out`` when the block ends without error, ``run.json`` in it.
+
+    ``README.txt`` stands beside it where the folder holds files that other programs are known to misread.
 
     Parameters
     ----------
@@ -41,6 +44,9 @@ def result_folder(
     started = datetime.now(UTC)
     with atomic_folder(Path(out)) as work:
         yield work
+        text = readme(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file())
+        if text is not None:
+            write_atomic(work / README_FILE, text)
         manifest = build_manifest(command, inputs=inputs, options=options, seed=seed, started=started)
         if not dated:
             del manifest["started"]

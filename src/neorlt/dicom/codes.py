@@ -43,6 +43,8 @@ HEADFIRST: Term = ("102540008", "SCT", "headfirst")
 FEETFIRST: Term = ("102541007", "SCT", "feet-first")
 
 BQ_PER_ML: Term = ("Bq/ml", "UCUM", "Becquerels/milliliter")
+ABDOMEN: Term = ("818981001", "SCT", "Abdomen")
+"""Anatomic region of every image of this therapy (PS3.16 CID 4)."""
 GRAY: Term = ("Gy", "UCUM", "Gray")
 ABSORBED_DOSE: Term = ("128513", "DCM", "Absorbed Dose")
 

@@ -1,4 +1,4 @@
-"""Every DICOM object of one result, filed under the study's patient: dose, regions, measurements, dose reports."""
+"""Every DICOM object of one result, filed under the study's patient: dose, regions (a label map beside), measurements, dose reports."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from neorlt.dicom.owner import Owner
 from neorlt.dicom.reference import read_reference
 from neorlt.dicom.write_dose import write_dose_parametric_map, write_rtdose
 from neorlt.dicom.write_dose_sr import RegionDoseRow, write_patient_dose_sr, write_radiopharmaceutical_dose_sr
+from neorlt.dicom.write_label_map import write_label_map
 from neorlt.dicom.write_rtstruct import write_rtstruct
 from neorlt.dicom.write_seg import write_seg
 from neorlt.dicom.write_sr import write_measurement_sr
@@ -60,6 +61,7 @@ def write_results(
     kept, notes = drawable(study.regions, owner)
     if kept:
         seg = write_seg(kept, paths, folder / "regions_seg.dcm", identity, description="Regions", series_number=SERIES["regions_seg"])
+        write_label_map(kept, paths, folder / "regions.nii.gz")
         write_rtstruct(kept, paths, folder / "regions_rtstruct.dcm", identity, series_number=SERIES["regions_rtstruct"])
         by_name = {row.name: row.dose_gy for row in rows}
         names = {region.name for region in kept}

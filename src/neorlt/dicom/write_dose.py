@@ -6,6 +6,9 @@ from collections.abc import Sequence as Seq
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import RTDoseStorage
 
@@ -78,7 +81,30 @@ def write_dose_parametric_map(
         content_label="DOSE",
     )
     parametric.BodyPartExamined = "ABDOMEN"  # an unpaired part: without it laterality would be asked for
+    parametric.ContentCreatorName = ""  # type 2 (PS3.3 Table 10-12): stands, if empty
+    parametric.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = Sequence([_anatomy()])
+    _ascend(parametric, np.cross(numbers[:3], numbers[3:]))
     return finish(parametric, Path(path), identity)
+
+
+def _ascend(parametric: Dataset, normal: NDArray[np.float64]) -> None:
+    """Lay the frames in order along the normal: the library stores them the other way, and dcmqi's reader stacks them as they come."""
+    frames = list(parametric.PerFrameFunctionalGroupsSequence)
+    along = [float(normal @ np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)) for frame in frames]
+    order = np.argsort(along, kind="stable")
+    stored = np.frombuffer(parametric.FloatPixelData, "<f4").reshape(len(frames), parametric.Rows, parametric.Columns)
+    parametric.FloatPixelData = stored[order].tobytes()
+    parametric.PerFrameFunctionalGroupsSequence = Sequence([frames[n] for n in order])
+    for number, frame in enumerate(parametric.PerFrameFunctionalGroupsSequence, start=1):
+        frame.FrameContentSequence[0].DimensionIndexValues = number
+
+
+def _anatomy() -> Dataset:
+    """Frame Anatomy (PS3.3 C.7.6.16.2.8), which dcmqi's reader takes for granted: without it it ends and gives no image."""
+    item = Dataset()
+    item.FrameLaterality = "U"
+    item.AnatomicRegionSequence = codes.code_sequence(codes.ABDOMEN)
+    return item
 
 
 def write_rtdose(

@@ -32,6 +32,9 @@ from neorlt.imaging.volume import Unit, Volume
 ROTATION_STEPS = 60
 """Angular views per detector that the header states; the frame time is the duration divided by it."""
 
+SCALE = ("RealWorldValueMappingSequence", "Units", "RescaleSlope", "RescaleIntercept")
+"""What states that the stored numbers are Bq/ml: an object without these holds counts."""
+
 
 def write_spect(
     volume_bq_per_ml: Volume,
@@ -104,6 +107,8 @@ def write_spect(
     detector.ImagePositionPatient = [ds(v) for v in grid.index_to_mm(np.zeros(3))]
     detector.ImageOrientationPatient = orientation(grid)
     dataset.DetectorInformationSequence = Sequence([detector])
+    # not in this IOD, written as a Standard Extended SOP Class (PS3.2): readers that know no detectors look for the place here
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = detector.ImagePositionPatient, detector.ImageOrientationPatient
     dataset.RotationInformationSequence = Sequence([_rotation(frame_duration_s)])
     _set_mapped(dataset, np.transpose(array, (2, 1, 0)))
     return save(dataset, Path(path))
@@ -162,3 +167,5 @@ def _set_mapped(dataset: Dataset, frames_bq_per_ml: NDArray[np.float32]) -> None
     mapping.RealWorldValueIntercept = 0.0
     mapping.RealWorldValueSlope = slope
     dataset.RealWorldValueMappingSequence = Sequence([mapping])
+    # Standard Extended too, as vendors write it: who knows no real-world values (SimpleITK, dcm2niix) would show stored numbers
+    dataset.Units, dataset.RescaleSlope, dataset.RescaleIntercept = "BQML", ds(slope), "0"

@@ -63,7 +63,8 @@ def write_seg(
         segment_descriptions=[_description(n, region, path) for n, region in enumerate(regions, start=1)],
         **library_head(identity, "SEG", series_number, description),
         content_label="REGIONS",
-        omit_empty_frames=True,
+        # a single region keeps the empty frames inside its gaps: SimpleITK and all that is built on GDCM then lay the slices right
+        omit_empty_frames=len(regions) > 1,
     )
     return finish(seg, Path(path), identity)
 

@@ -14,6 +14,7 @@ from neorlt.core.run import result_folder, write_json
 from neorlt.dicom.export import drawable
 from neorlt.dicom.owner import find_owner
 from neorlt.dicom.read import read_study
+from neorlt.dicom.write_label_map import write_label_map
 from neorlt.dicom.write_seg import write_seg
 from neorlt.imaging.measures import longest_diameter, measure_region
 from neorlt.imaging.region import Region
@@ -22,7 +23,7 @@ from neorlt.imaging.study import Study
 from neorlt.imaging.suv import ligand_images
 from neorlt.imaging.volume import Volume
 
-SEG_FILE = "lesions_seg.dcm"
+SEG_FILE, LABEL_FILE = "lesions_seg.dcm", "lesions.nii.gz"
 SERIES_NUMBER = 908
 LIVER_FACTOR = 1.5
 """Times the mean of normal liver: a usual start for a reader, not a validated rule."""
@@ -106,12 +107,13 @@ def lesions_command(
     with result_folder(out, "lesions", inputs=[Path(study_folder)], options={"threshold": how}) as folder:
         write_seg(found, owner.paths, folder / SEG_FILE, owner.identity, description="Lesions drawn on PET, not yet read",
                   series_number=SERIES_NUMBER)  # fmt: skip
+        write_label_map(found, owner.paths, folder / LABEL_FILE)
         document = {
             "lesions": [_row(pet, lesion) for lesion in found],
             "threshold_suv": threshold,
             "threshold_from": how,
             "organs_left_out": [organ.name for organ in left_out],
-            "files": [SEG_FILE],
+            "files": [SEG_FILE, LABEL_FILE],
             "warnings": [*study.warnings, *notes],
             "sources": [*study.sources, *(note for note in pet.notes if "SUVbw =" in note)],
             "label": "candidates for a reader to judge: copy the SEG into the study, or correct it in a viewer first",

@@ -54,8 +54,11 @@ STUDIES, EVIDENCE, HOUSE = "Trials and cohorts", "Evidence", "The installation"
 RULES = "Rules of the field"
 
 COMMANDS = (
-    Command("plan", MAIN, ("report.html", "plan.json", "world.npz", "run.json", "fhir.json", "steps/", "dose/", "pictures/", "view/")),
-    Command("example", MAIN, ("study/", "patient.toml", "truth.json", "run.json")),
+    Command(
+        "plan", MAIN,
+        ("report.html", "plan.json", "world.npz", "run.json", "README.txt", "fhir.json", "steps/", "dose/", "pictures/", "view/"),
+    ),
+    Command("example", MAIN, ("study/", "patient.toml", "truth.json", "run.json", "README.txt")),
     Command("predict", MAIN),
     Command("new", MAIN),
     Command("decide", CHOICE, ("decide.json", "report.html", "run.json")),
@@ -63,7 +66,7 @@ COMMANDS = (
     Command("adapt", CHOICE, ("adapt.json", "report.html", "plan.json", "run.json")),
     Command("benefit", CHOICE, ("benefit.json", "report.html", "run.json"), extra="search"),
     Command("measure", IMAGES),
-    Command("lesions", IMAGES, ("lesions_seg.dcm", "lesions.json", "run.json")),
+    Command("lesions", IMAGES, ("lesions_seg.dcm", "lesions.nii.gz", "lesions_names.json", "lesions.json", "run.json", "README.txt")),
     Command("recovery", IMAGES),
     Command("calibrate-camera", IMAGES, ("calibration.toml", "calibration.json", "run.json")),
     Command("pacs echo", IMAGES, extra="pacs"),
@@ -71,7 +74,7 @@ COMMANDS = (
     Command("pacs fetch", IMAGES, ("run.json",), extra="pacs"),
     Command("pacs send", IMAGES, extra="pacs"),
     Command("deidentify", IMAGES, ("run.json",)),
-    Command("dose", PHYSICS, ("dose.json", "run.json", "dose.nii.gz", "tia.nii.gz", "dicom/")),
+    Command("dose", PHYSICS, ("dose.json", "run.json", "README.txt", "dose.nii.gz", "tia.nii.gz", "dicom/")),
     Command("marrow", PHYSICS, ("marrow.json", "marrow.md", "run.json")),
     Command("sphere", PHYSICS),
     Command("kernel", PHYSICS),

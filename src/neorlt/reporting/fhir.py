@@ -15,6 +15,8 @@ from neorlt.core.errors import InputError
 from neorlt.reporting.rounding import is_number
 from neorlt.reporting.views.cells import block, maps
 
+BUNDLE_R4 = "http://hl7.org/fhir/StructureDefinition/Bundle|4.0.1"
+"""A bundle has no field for FHIR's release: the version of its own profile says it (canonical with version, FHIR R4 2.26.0.5)."""
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/"
 LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
@@ -60,7 +62,10 @@ def fhir_bundle(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "resourceType": "Bundle",
         "id": writer.name("bundle"),
-        "meta": {"tag": [{"display": "Research software output: not for clinical decisions"}, *_synthetic_tag(plan)]},
+        "meta": {
+            "profile": [BUNDLE_R4],
+            "tag": [{"display": "Research software output: not for clinical decisions"}, *_synthetic_tag(plan)],
+        },
         "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{writer.name('bundle')}"},
         "type": "collection",
         **({"timestamp": writer.moment} if writer.moment else {}),
