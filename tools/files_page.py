@@ -144,7 +144,7 @@ def page() -> str:
                     f"`{key.name}`", what, where, key.left_out or "", f"`{key.example}`")) + " |")
             lines.append("")
     lines += _trial_lists()
-    lines += [_NAMES, _REVIEW]
+    lines += [_NAMES, _REVIEW, _LIKELIHOODS]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -175,4 +175,20 @@ _REVIEW = """## protocol.toml
 The protocol of a living review, in its folder: `neorlt new review DIR` writes one. Needed: `name`, `question`, `date_from`, `date_to`
 (YYYY-MM-DD), `reviewers` (two or more), `[query]` (source to query), `[rules]` with `include` and `exclude`. May be left out: `language`,
 `[form] fields`, `[screening] stop_after_irrelevant` (50).
+"""
+
+_LIKELIHOODS = """## What a centre shares for the response model
+
+Two commands have `--export-likelihood`; their files differ because they hold different things, and `--import-likelihood` says so of the one
+that it cannot use.
+
+- `neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz`, from lesions with doses: `log_likelihood`, a number for each draw of one
+  posterior, and `posterior`, the hash of that posterior. It belongs to that posterior and is refused by another.
+  `neorlt calibrate --import-likelihood` weighs the draws by it.
+- `neorlt cohort TABLE --export-likelihood` (`likelihood.json`, `neorlt-contributions/1`), from patients by WHO grade, five or more each:
+  counts of best response, moments, person-time. It belongs to no posterior. No command reads it: such an arm enters the next fit as a
+  study (`response/data/evidence/STUDY/`).
+
+One format cannot do for both: a number a draw forgets the data and works at once; counts keep the data and need a fit. Nothing of a single
+patient is in either.
 """

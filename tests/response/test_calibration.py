@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from neorlt.core import tables
 from neorlt.core.draws import systematic
 from neorlt.core.errors import InputError
-from neorlt.response import centre, judging
+from neorlt.response import centre, judging, nuts
 from neorlt.response.parameters import (
     LEVEL_NAMES,
     MODEL_VERSION,
@@ -130,6 +132,60 @@ def test_lesions_that_the_model_made_are_covered_and_their_order_is_nothing(tmp_
     again = centre.check(made.take(order), parameters)
     assert again["log_score_per_lesion"] == pytest.approx(found["log_score_per_lesion"], abs=1e-6)
     np.testing.assert_allclose(np.array(again["pit"]), np.array(found["pit"])[order], atol=2e-4)
+
+
+def test_the_predicted_interval_holds_what_the_chance_of_less_says(tmp_path):
+    """Two roads to one distribution: readings that are drawn, and the integral over nodes."""
+    parameters = draw_parameters(150, 3, "posterior")
+    for week in (37.0, np.nan):
+        table = centre.CentreTable(np.array([0]), np.array([5.0]), np.array([90.0]), np.array([4]), np.array([week]), np.array([0.0]))
+        predicted = centre.predicted_pct(parameters, table)[:, 0]
+        below = [float(centre.densities(parameters, dataclasses.replace(table, log_volume=np.array([3 * np.log1p(x / 100)])))[1].mean())
+                 for x in predicted]
+        np.testing.assert_allclose(below, centre.LEVELS, atol=0.02)
+
+
+def test_a_check_is_drawn(tmp_path):
+    from neorlt.jobs.calibrate import calibrate_command
+
+    path = _table(tmp_path, "pancreas,5,100,4,7.4,36,-20", "small_intestine,,60,4,7.4,,-12", "pancreas,9,220,4,7.4,36,-95")
+    document = calibrate_command(tmp_path / "out", check=path)
+    held = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
+    assert held["pit"] == document["pit"] and held["coverage"] == document["coverage"]
+    assert document["picture"] == str(tmp_path / "out" / "check.svg")
+    svg = (tmp_path / "out" / "check.svg").read_text(encoding="utf-8")
+    inside = sum(abs(p - 0.5) <= 0.45 for p in document["pit"])
+    assert f"{inside} of 3 inside 90 %" in svg
+    for row in document["lesions"]:
+        low, high = row["interval90_pct"]
+        assert low <= row["interval50_pct"][0] <= row["median_pct"] <= row["interval50_pct"][1] <= high
+    with pytest.raises(InputError, match="fits nothing"):
+        calibrate_command(tmp_path / "out2", check=path, leave_out="netter2")
+
+
+def test_counts_of_arms_are_no_weights_of_draws(tmp_path, monkeypatch):
+    from neorlt.cohorts.contributions import FORMAT
+    from neorlt.jobs import calibrate
+
+    path = tmp_path / "likelihood.json"
+    path.write_text(json.dumps({"format": FORMAT, "arms": []}), encoding="utf-8")
+    with pytest.raises(InputError, match="counts of arms"):
+        calibrate._read_likelihood(path, "x", 3)
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="no exported likelihood"):
+        calibrate._read_likelihood(path, "x", 3)
+
+
+def test_data_that_are_given_are_the_data_that_were_baked_in():
+    """One compiled density for all data says of each what a density of its own says."""
+    def function(x, y):
+        return -((x["a"] - y["seen"]) ** 2).sum()
+
+    bound = nuts.with_data(function, lambda q: {"a": q})
+    for seen in (np.float32([1, 2]), np.float32([0, 5])):
+        own = nuts.as_density(lambda x, seen=seen: function(x, {"seen": seen}), lambda q: {"a": q})
+        given, baked = bound({"seen": seen})(np.array([0.3, 0.4])), own(np.array([0.3, 0.4]))
+        assert given[0] == pytest.approx(baked[0]) and given[1] == pytest.approx(baked[1])
 
 
 def test_a_centre_whose_lesions_shrink_more_learns_that_of_itself():

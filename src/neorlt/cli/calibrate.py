@@ -14,7 +14,9 @@ from neorlt.cli.console import Json, OutOrNone, outline, say, show, table
 def command(
     out: OutOrNone = None,
     leave_out: Annotated[str | None, typer.Option("--leave-out", help="Study that the fit does not see.")] = None,
-    check: Annotated[Path | None, typer.Option("--check", help="CSV of your own lesions, set against the shipped posterior.")] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="CSV of your own lesions against the shipped posterior; with --out also a picture.")
+    ] = None,
     with_table: Annotated[Path | None, typer.Option("--with", help="CSV of your own lesions: learn how your centre differs.")] = None,
     export_likelihood: Annotated[
         Path | None, typer.Option("--export-likelihood", help="File for what your lesions say, a number a draw: no patient leaves.")
@@ -48,3 +50,5 @@ def _check(document: Mapping[str, Any]) -> None:
     scores = {"this model": document["log_score_per_lesion"], **document["baselines"]}
     table(("log score a lesion", ""), [(name, f"{value:.3f}") for name, value in scores.items()])
     say(f"PIT uniform: P = {document['pit_uniform']['p']:.3f}.", document["note"])
+    if "picture" in document:
+        say(f"Picture: {document['picture']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,8 @@ def calibrate_command(
     leave_out
         A study that is left out of the fit.
     check
-        A centre's table, set against the shipped posterior; nothing is fitted. See :mod:`neorlt.response.centre` for its columns.
+        A centre's table, set against the shipped posterior; nothing is fitted. See :mod:`neorlt.response.centre` for its columns. With
+        ``out``: a new folder with ``check.json``, ``check.svg`` (predicted intervals against what was seen, PIT) and ``run.json``.
     table
         A centre's table that updates the effect of its study (``--with``); writes a posterior for that centre.
     export_likelihood
@@ -49,9 +51,10 @@ def calibrate_command(
     from neorlt.response.parameters import draw_parameters
 
     if check is not None:
-        if out is not None or table is not None or leave_out or export_likelihood or import_likelihood:
-            raise InputError("--check fits nothing", remedy="give --check TABLE alone (and --json)")
-        return centre.check(centre.read_table(check), draw_parameters(N_CHECK_DRAWS, seed or SEED, "posterior"))
+        if table is not None or leave_out or export_likelihood or import_likelihood:
+            raise InputError("--check fits nothing", remedy="give --check TABLE alone (and --out, --json)")
+        report = centre.check(centre.read_table(check), draw_parameters(N_CHECK_DRAWS, seed or SEED, "posterior"))
+        return report if out is None else _show_check(report, Path(out), check, seed or SEED)
     if table is None and export_likelihood is not None:
         raise InputError("--export-likelihood needs a table", remedy="give --with TABLE.csv")
     if table is not None or import_likelihood:
@@ -63,6 +66,16 @@ def calibrate_command(
 
 N_CHECK_DRAWS = 500
 SEED = 1
+
+
+def _show_check(report: dict[str, Any], out: Path, table: Path, seed: int) -> dict[str, Any]:
+    """The check of a centre's lesions as a document and a picture."""
+    from neorlt.reporting.figures.centre import draw_check
+
+    with result_folder(out, "calibrate", inputs=[table], options={"check": table.name}, seed=seed) as folder:
+        write_json(folder / "check.json", report)
+        (folder / "check.svg").write_text(draw_check(report), encoding="utf-8")
+    return report | {"picture": str(out / "check.svg")}
 
 
 def _refit(out: Path, leave_out: str | None, seed: int | None) -> dict[str, Any]:
@@ -130,9 +143,25 @@ def _read_likelihood(path: Path, name: str, n: int) -> np.ndarray:
         with np.load(path, allow_pickle=False) as file:
             values, other = np.asarray(file["log_likelihood"], np.float64), str(file["posterior"])
     except (OSError, ValueError, KeyError) as error:
+        if _holds_arms(path):
+            raise InputError("these are counts of arms, not a likelihood a draw", where=str(path),
+                             expected="a file of: neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz",
+                             found="likelihood.json of neorlt cohort",
+                             remedy="such counts belong to no posterior: they enter the next fit as a study") from error
         raise InputError("this is no exported likelihood", where=str(path), found=str(error),
                          remedy="make it with: neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz") from error
     if other != name or values.shape != (n,):
         raise InputError("the likelihood belongs to another posterior", where=str(path), expected=name[:12], found=other[:12],
                          remedy="export it again with this version")
     return values
+
+
+def _holds_arms(path: Path) -> bool:
+    """Whether a file is what ``neorlt cohort --export-likelihood`` writes."""
+    from neorlt.cohorts.contributions import FORMAT
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("format") == FORMAT

@@ -157,6 +157,36 @@ def densities(parameters: Parameters, table: CentreTable) -> tuple[Floats, Float
     return np.asarray(logsumexp(density + log_weight, axis=1)), np.asarray(1 - np.exp(logsumexp(above + log_weight, axis=1)))
 
 
+N_READINGS = 4
+"""Readings drawn at each point of a lesion's own effects, for its predicted interval."""
+
+
+def predicted_pct(parameters: Parameters, table: CentreTable, seed: int = 0) -> Floats:
+    """Change of diameter in per cent that would be read, ``(quantile, lesion)`` at :data:`LEVELS`: lesions and readings drawn."""
+    z, weight = np.polynomial.hermite_e.hermegauss(N_LESION_POINTS)
+    growth = np.where(np.arange(N_LESION_POINTS) % 2 == 0, 1.0, -1.0)
+    volume = log_volumes(parameters, table, z.astype(np.float32), growth.astype(np.float32))
+    rng, sd = core_draws.generator(seed, ROOM, "centre", "readings"), VOLUME_POWER * np.asarray(parameters.sigma_d, np.float64)[:, None]
+    mass = np.tile(np.broadcast_to(weight / weight.sum(), volume.shape[:2]).ravel(), N_READINGS)
+    found = np.empty((len(LEVELS), table.n))
+    for i in range(table.n):
+        latent = volume[:, :, i]
+        read = []
+        for _ in range(N_READINGS):
+            if np.isnan(table.week[i]):  # every visit against one baseline, the best told
+                error = rng.standard_normal(latent.shape) - rng.standard_normal((*latent.shape[:2], 1))
+                read.append((latent + sd[:, :, None] / np.sqrt(2) * error).min(axis=-1))
+            else:
+                read.append(latent[..., 0] + sd * rng.standard_normal(latent.shape[:2]))
+        drawn = np.concatenate([x.ravel() for x in read])
+        order = np.argsort(drawn)
+        found[:, i] = np.interp(LEVELS, np.cumsum(mass[order]) / mass.sum(), drawn[order])
+    return np.asarray(100 * np.expm1(found / 3))
+
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
 def check(table: CentreTable, parameters: Parameters, figures: Sequence[Term] | None = None) -> dict[str, Any]:
     """A centre's lesions against the posterior, nothing fitted: coverage, bias, log score, models without mechanism, PIT.
 
@@ -169,6 +199,7 @@ def check(table: CentreTable, parameters: Parameters, figures: Sequence[Term] | 
     volume = log_volumes(parameters, table, z.astype(np.float32), np.zeros(N_LESION_POINTS, np.float32)).min(axis=-1)
     expected = (100 * np.expm1(volume / 3) * (weight / weight.sum())[None, :, None]).sum(axis=1).mean(axis=0)
     seen = 100 * np.expm1(table.log_volume / 3)
+    predicted = predicted_pct(parameters, table)
     figures = [t for t in fitted() if t.kind == "lesions"] if figures is None else figures
     stand_in = Term("centre", "table", "lesions", "check", "rlt", (1.0, 0.0, 0.0), ASSUMED_KI67_PCT, 0.0, dose_gy=table.dose_gy,
                     log_volume=table.log_volume)
@@ -181,6 +212,9 @@ def check(table: CentreTable, parameters: Parameters, figures: Sequence[Term] | 
         "bias_pp": float(np.mean(expected - seen)), "log_score_per_lesion": float(each.mean()), "baselines": told, "against": differences,
         "pit": [round(float(p), 4) for p in pit], "pit_uniform": uniform_p(pit.tolist()),
         "lesions": [{"line": i + 2, "seen_pct": round(float(seen[i]), 1), "expected_pct": round(float(expected[i]), 1),
+                     "median_pct": round(float(predicted[2, i]), 1), "dose_gy": float(table.dose_gy[i]),
+                     "interval50_pct": [round(float(x), 1) for x in predicted[[1, 3], i]],
+                     "interval90_pct": [round(float(x), 1) for x in predicted[[0, 4], i]],
                      "log_score": round(float(each[i]), 3), "pit": round(float(pit[i]), 3)} for i in range(table.n)],
         "note": "lesions of one patient are not told apart: where they are many, coverage and P are only a guide; changes are of diameter",
     }

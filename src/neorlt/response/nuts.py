@@ -234,17 +234,27 @@ def curvature(density: Density, at: Floats, step: float = 0.02, floor: float = 0
 
 def as_density(function: Any, unravel: Any) -> Density:
     """A compiled value-and-gradient of a dict of arrays as a :data:`Density` of one flat array."""
+    return with_data(function, unravel)()
+
+
+def with_data(function: Any, unravel: Any) -> Callable[..., Density]:
+    """:func:`as_density` of a function of parameters and data; compiled once for all data of the same shapes.
+
+    What is returned takes the data (any trees of arrays) and gives the density.
+    """
     import jax
     from jax.flatten_util import ravel_pytree
 
     @jax.jit
-    def both(q: Any) -> Any:
-        value, gradient = jax.value_and_grad(lambda x: function(unravel(x)))(q)
+    def both(q: Any, *data: Any) -> Any:
+        value, gradient = jax.value_and_grad(lambda x: function(unravel(x), *data))(q)
         return value, ravel_pytree(gradient)[0]
 
-    def density(q: Floats) -> tuple[float, Floats]:
-        value, gradient = both(np.asarray(q, np.float32))
-        return float(value), np.asarray(gradient, np.float64)
+    def bind(*data: Any) -> Density:
+        def density(q: Floats) -> tuple[float, Floats]:
+            value, gradient = both(np.asarray(q, np.float32), *data)
+            return float(value), np.asarray(gradient, np.float64)
 
-    return density
+        return density
 
+    return bind

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,22 @@ class Answers:
     lesions: tuple[tuple[Any, Any], ...]
 
 
+class Seen(NamedTuple):
+    """What was observed, apart from the terms that say how: other observations of the same terms share one compiled likelihood.
+
+    ``counts`` ``(count term, 3)``: responders, others (or stable), progression; ``target``, ``se``, ``log_se`` ``(curve term,)``: logit of
+    the share free of progression (of a hazard ratio: its log), its standard error, the log of that; ``log_volume``, ``other``
+    ``(lesion,)`` for each lesion term, as read and with the other sign.
+    """
+
+    counts: Any
+    target: Any
+    se: Any
+    log_se: Any
+    log_volume: tuple[Any, ...]
+    other: tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class _Rows:
     """Arms: what :mod:`arms` needs, ``(row,)`` each."""
@@ -149,6 +165,7 @@ class Synthesis:
         self.position = {id(t): i for i, t in enumerate(self.terms)}
         self.at = {kind: np.array([self.position[id(t)] for t in group], np.intp)
                    for kind, group in (("counts", self.counts), ("pfs", self.curves), ("lesions", self.figures))}
+        self.seen = self._seen()
         plain = self._make_surfaces()
         self.surfaces = surface.finer(plain) if fine else plain
 
@@ -164,6 +181,15 @@ class Synthesis:
             "best control": self._rows(self.counts, other),
             "curve": self._rows(self.curves, rlt), "curve control": self._rows(self.curves, other),
         }
+
+    def _seen(self) -> Seen:
+        """The observations that the terms hold."""
+        counts = [[t.counts[0], t.counts[1] if len(t.counts) == 3 else sum(t.counts[1:]), t.counts[2] if len(t.counts) == 3 else 0]
+                  for t in self.counts]
+        target = [np.log(t.free) if t.statistic == "hazard_ratio" else np.log(t.free / (1 - t.free)) for t in self.curves]
+        se = np.array([t.log_se for t in self.curves])
+        return Seen(np.array(counts, np.float32), np.array(target), se, np.log(se), tuple(t.log_volume for t in self.figures),
+                    tuple(other_reading(t) for t in self.figures))
 
     def _make_surfaces(self) -> surface.Surfaces:
         need: dict[tuple[int, float], set[float]] = {}
@@ -267,10 +293,10 @@ class Synthesis:
         columns = np.array([POPULATION.index(name) for name in surface.SHAPE], np.intp)
         return surface.Emulator(self.surfaces, constrain, len(POPULATION), columns)
 
-    def answer(self, free: dict[str, Any], u: Any, v: Any, coefficients: Any = None) -> Answers:
+    def answer(self, free: dict[str, Any], u: Any, v: Any, coefficients: Any = None, seen: Seen | None = None) -> Answers:
         """What the model says of every term; ``u`` and ``v`` ``(term,)`` are the studies' standard normals.
 
-        ``coefficients`` of the surfaces, where an emulator gave them; else they are run.
+        ``coefficients`` of the surfaces, where an emulator gave them; else they are run. ``seen``: other observations than the terms'.
         """
         import jax.numpy as jnp
 
@@ -301,7 +327,9 @@ class Synthesis:
                 extra = (free["response_without_rlt"] * analogue)[:, None]
                 mean = mean * (1 - extra) + jnp.concatenate([extra, jnp.zeros_like(extra)], axis=1)
             counts = counts.at[rows.index].set(mean)
-        lesions = tuple(self._figure(free, coefficients, t, u[i], v[i]) for t, i in zip(self.figures, self.at["lesions"], strict=True))
+        seen = self.seen if seen is None else seen
+        lesions = tuple(self._figure(free, coefficients, t, u[i], v[i], seen.log_volume[k], seen.other[k])
+                        for k, (t, i) in enumerate(zip(self.figures, self.at["lesions"], strict=True)))
         return Answers(counts[: len(self.counts)], curve[: len(self.curves)], lesions)
 
     def _ratios(self, curve: Any, controls: Any, rows: _Rows) -> Any:
@@ -350,36 +378,30 @@ class Synthesis:
         read = jnp.take_along_axis(read, jnp.asarray(column)[:, None, :], axis=2)
         return jnp.transpose(read, (2, 1, 0)), np.log(weight / weight.sum())
 
-    def _figure(self, free: dict[str, Any], coefficients: Any, term: Term, u: Any, v: Any) -> tuple[Any, Any]:
-        assert term.log_volume is not None
+    def _figure(self, free: dict[str, Any], coefficients: Any, term: Term, u: Any, v: Any, y: Any, other: Any) -> tuple[Any, Any]:
         volumes, log_weight = self.lesion_volumes(free, coefficients, term, u, v)
-        read = lesion_log_density(volumes, log_weight, term.log_volume, free["sigma_d"])
-        if term.sign_known:
-            return read, read
-        return read, lesion_log_density(volumes, log_weight, other_reading(term), free["sigma_d"])
+        read = lesion_log_density(volumes, log_weight, y, free["sigma_d"])
+        return read, read if term.sign_known else lesion_log_density(volumes, log_weight, other, free["sigma_d"])
 
-    def log_likelihood(self, said: Answers) -> Any:
-        """Log likelihood of every term, ``(term,)``."""
+    def log_likelihood(self, said: Answers, seen: Seen | None = None) -> Any:
+        """Log likelihood of every term, ``(term,)``; ``said`` was asked with the same observations."""
         import jax.numpy as jnp
         from jax.scipy.special import gammaln
 
+        seen = self.seen if seen is None else seen
         total = jnp.zeros(len(self.terms))
         if self.counts:
-            seen = np.array([[t.counts[0], t.counts[1] if len(t.counts) == 3 else sum(t.counts[1:]),
-                              t.counts[2] if len(t.counts) == 3 else 0] for t in self.counts], np.float32)
             both = np.array([len(t.counts) == 3 for t in self.counts])
             response, progression = said.counts[:, 0], said.counts[:, 1]
             rest = jnp.where(both, 1 - response - progression, 1 - response)
             p = jnp.clip(jnp.stack([response, rest, progression], axis=1), 1e-5, 1.0)
-            constant = gammaln(seen.sum(1) + 1) - gammaln(seen + 1).sum(1)
-            total = total.at[self.at["counts"]].set(constant + (seen * jnp.log(p)).sum(1))
+            constant = gammaln(seen.counts.sum(1) + 1) - gammaln(seen.counts + 1).sum(1)
+            total = total.at[self.at["counts"]].set(constant + (seen.counts * jnp.log(p)).sum(1))
         if self.curves:
             ratio = np.array([t.statistic == "hazard_ratio" for t in self.curves])
-            target = np.array([np.log(t.free) if r else np.log(t.free / (1 - t.free)) for t, r in zip(self.curves, ratio, strict=True)])
-            se = np.array([t.log_se for t in self.curves])
             log_free = jnp.minimum(said.log_curve, -1e-5)
             value = jnp.where(ratio, said.log_curve, log_free - jnp.log(-jnp.expm1(log_free)))
-            total = total.at[self.at["pfs"]].set(-0.5 * ((target - value) / se) ** 2 - np.log(se) - 0.5 * np.log(2 * np.pi))
+            total = total.at[self.at["pfs"]].set(-0.5 * ((seen.target - value) / seen.se) ** 2 - seen.log_se - 0.5 * np.log(2 * np.pi))
         for i, t, (read, other) in zip(self.at["lesions"], self.figures, said.lesions, strict=True):
             value = read.sum() if t.sign_known else jnp.logaddexp(read.sum(), other.sum()) - np.log(2.0)
             total = total.at[i].set(value)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core.cluster import connected, need_dask
 from neorlt.core.draws import generator
-from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.progress import track
 from neorlt.response.parameters import Parameters, array_names, draw_parameters
 from neorlt.trials.decide import compare, single_arm, single_arm_rule
@@ -245,27 +245,13 @@ def on_dask(address: str) -> Callable[[Plan, Iterable[int]], Iterable[dict[str, 
     InputError
         If no scheduler answers at the address.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise MissingExtraError("dask.distributed", extra="dask") from None
+    need_dask()
 
     def mapper(plan: Plan, indices: Iterable[int]) -> Iterable[dict[str, Any]]:
-        try:
-            client: Any = cast(Any, Client)(address, timeout=20, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise InputError(
-                "no dask scheduler answers",
-                found=str(error)[:120],
-                where=address,
-                remedy="start one with: dask scheduler; and workers with: dask worker",
-            ) from None
-        try:
+        with connected(address) as client:
             futures = [client.submit(run_block, plan, i, pure=False, retries=5) for i in indices]
             blocks: list[dict[str, Any]] = client.gather(futures)
             return blocks
-        finally:
-            client.close()
 
     return mapper
 

@@ -1,0 +1,51 @@
+"""A centre's own lesions beside what the shipped posterior predicts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neorlt.reporting.figures.palette import LIGHT
+from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
+
+
+def draw_check(report: Mapping[str, Any]) -> str:
+    """Return each lesion with its predicted intervals and what was seen, and the PIT of all, as SVG.
+
+    The band of the PIT holds 90 % of the curves of a model that is right (independent uniform values; pointwise, from the binomial).
+
+    Parameters
+    ----------
+    report
+        What :func:`neorlt.response.centre.check` says; reads ``lesions`` and ``pit``.
+
+    """
+    from scipy.stats import binom
+
+    rows = sorted(report["lesions"], key=lambda row: (row["median_pct"], row["line"]))
+    pit, n, grid = np.sort(np.asarray(report["pit"], np.float64)), len(rows), np.linspace(0, 1, 201)
+    inside = [abs(row["pit"] - 0.5) <= 0.45 for row in rows]
+    with drawing("check"):
+        figure = new_figure(360, grid=(1, 2), margins_px=(64, 16, 40, 50), gaps_px=(70, 0))
+        left, right = figure.subplots(1, 2)
+        for at, (row, held) in enumerate(zip(rows, inside, strict=True)):
+            left.plot([at] * 2, row["interval90_pct"], color=LIGHT["line"], linewidth=5, solid_capstyle="butt")
+            left.plot([at] * 2, row["interval50_pct"], color=LIGHT["rule"], linewidth=5, solid_capstyle="butt")
+            left.plot(at, row["seen_pct"], "o" if held else "X", color=LIGHT["ink"], markersize=4 if held else 6)
+        left.axhline(0, color=LIGHT["muted"], linewidth=0.8)
+        left.set_xticks([])
+        left.set_xlabel("lesions, by what is predicted")
+        left.set_ylabel("change of diameter (%)")
+        left.set_title(f"{sum(inside)} of {n} inside 90 %", pad=8)
+        light_grid(left)
+        right.fill_between(grid, binom.ppf(0.05, n, grid) / n, binom.ppf(0.95, n, grid) / n, color=LIGHT["line"], step="mid")
+        right.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=0.8)
+        right.step(np.concatenate([[0], pit, [1]]), np.concatenate([[0], np.arange(1, n + 1) / n, [1]]), where="post", color=LIGHT["ink"])
+        right.set_xlabel("predicted probability of less than was seen")
+        right.set_ylabel("share of lesions")
+        right.set_title("PIT", pad=8)
+        return to_svg(figure, "check", "A centre's lesions against the shipped posterior",
+                      "Left: 90 % and 50 % intervals; dots: seen inside 90 %; crosses: seen outside. Right: a right model follows the "
+                      "diagonal; the band holds 90 % of such curves at each point.")
