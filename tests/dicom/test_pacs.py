@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +23,8 @@ from neorlt.dicom.write_dose import write_dose_parametric_map
 from neorlt.imaging.volume import Unit, Volume
 from neorlt.jobs.pacs import pacs_echo_command, pacs_fetch_command, pacs_find_command, pacs_send_command
 
-PLUGIN = [Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so"), Path("/usr/lib/orthanc/libOrthancDicomWeb.so")]
-
-
-@dataclass
-class Archive:
-    dimse: str
-    web: str
-    port: int
-    process: subprocess.Popen[bytes]
-    move_port: int
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from . import orthanc
+from .orthanc import Archive
 
 
 def _missing(what: str) -> None:
@@ -54,35 +36,10 @@ def _missing(what: str) -> None:
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
     """An empty Orthanc with DICOMweb on free ports of the loopback."""
-    program = shutil.which("Orthanc")
-    plugin = next((p for p in PLUGIN if p.exists()), None)
-    if program is None or plugin is None:
+    if not orthanc.is_here():
         _missing("Orthanc with DICOMweb (Debian packages orthanc, orthanc-dicomweb)")
-    http, dicom, mover = _free_port(), _free_port(), _free_port()
-    store = tmp_path / "orthanc"
-    store.mkdir()
-    config = {
-        "Name": "test", "StorageDirectory": str(store), "IndexDirectory": str(store), "HttpPort": http, "DicomPort": dicom,
-        "DicomAet": "ORTHANC", "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomAlwaysAllowFind": True,
-        "DicomAlwaysAllowGet": True, "DicomAlwaysAllowStore": True, "Plugins": [str(plugin)],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}, "StableAge": 1,
-        "DicomModalities": {"mover": ["MOVER", "127.0.0.1", mover]},
-    }  # fmt: skip
-    (tmp_path / "orthanc.json").write_text(json.dumps(config))
-    with (tmp_path / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([str(program), str(tmp_path / "orthanc.json")], stdout=log, stderr=log)
-    try:
-        for _ in range(150):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{http}/system", timeout=1).read()
-                break
-            except OSError:
-                assert process.poll() is None, (tmp_path / "orthanc.log").read_text()[-2000:]
-                time.sleep(0.2)
-        yield Archive(f"ORTHANC@127.0.0.1:{dicom}", f"http://127.0.0.1:{http}/dicom-web", dicom, process, mover)
-    finally:
-        process.terminate()
-        process.wait(20)
+    with orthanc.running(tmp_path) as found:
+        yield found
 
 
 @pytest.mark.needs_orthanc
@@ -179,7 +136,7 @@ def test_a_study_that_is_not_there(archive, tmp_path) -> None:  # type: ignore[n
 
 
 def test_nobody_there(made, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    port = _free_port()
+    port = orthanc.free_port()
     for address in (f"ANY@127.0.0.1:{port}", f"http://127.0.0.1:{port}/dicom-web"):
         for act in (lambda a: pacs_find_command(a), lambda a: pacs_send_command(a, made.ct[0])):
             with pytest.raises(InputError, match="does not answer"):
@@ -334,7 +291,7 @@ def test_a_refused_kind_is_no_dead_archive(made, tmp_path) -> None:  # type: ign
     entity = AE(ae_title="CTONLY")
     entity.add_supported_context(CTImageStorage)
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
-    port = _free_port()
+    port = orthanc.free_port()
     server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, store), (evt.EVT_C_FIND, find)])
     try:
         document = pacs_send_command(f"CTONLY@127.0.0.1:{port}", made.folder)

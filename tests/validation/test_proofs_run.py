@@ -32,6 +32,8 @@ TINY: dict[str, dict] = {
     "nuclides_interfaces": {"argv": ["--histories", "2000"], "writes": "validation/nuclides_interfaces.json"},
     "response_book": {"set": {"N_DRAWS": 50, "N_REPLICATES": 2}, "writes": "src/neorlt/data/validation.json"},
     "imaging_fuzz": {"call": {"cases": 3, "out": lambda folder: folder / "fuzz.md"}, "writes": "fuzz.md", "root": True},
+    "disk_kills": {"call": {"kills": 1, "kinds": ("sign",), "page": lambda folder: folder / "fuzz.md"}, "root": True,
+                   "writes": "validation/disk_kills.json"},
     "imaging_mutator": {"call": {"cases": 2}, "writes": "validation/imaging_mutator.json", "root": True},
 }
 NEEDS = {"nuclides_interfaces": "pyradmc"}
