@@ -54,7 +54,7 @@ def test_what_lacks_is_said(study: Study, samples: Path, tmp_path: Path, monkeyp
     with pytest.raises(InputError, match="too few"):
         job.read_samples(samples, "Lu-177")
     samples.write_text("hours,x\n1,2\n")
-    with pytest.raises(InputError, match="not understood"):
+    with pytest.raises(InputError, match="lacks a column .*time_h,kbq_per_ml"):
         job.read_samples(samples, "Lu-177")
 
 

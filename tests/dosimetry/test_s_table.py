@@ -114,5 +114,5 @@ def test_refusals(tmp_path: Path, text: str, match: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         read_s_table(tmp_path / "nowhere.csv", nuclide="Lu-177")

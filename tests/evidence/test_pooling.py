@@ -161,12 +161,12 @@ def test_unknown_method_and_empty_input_are_named() -> None:
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("study,events\na,1\n", "total is missing"),
+        ("study,events\na,1\n", "lacks a column .*add total"),
         ("study,events,total\na,7,5\n", "more events than patients"),
         ("study,events,total\na,31%,29\n", "whole numbers"),
         ("study,events,total\n", "no study"),
         ("study,events,total\na,1,2\na,1,3\n", "more than one row"),
-        ("", "missing"),
+        ("", "is empty"),
     ],
 )
 def test_bad_files_are_named(tmp_path: Path, text: str, match: str) -> None:

@@ -53,14 +53,14 @@ def test_a_users_nuclide_works_everywhere(tmp_path, icrp107):
         ("beta_per_decay = 1.0\n", "", "no number of betas"),
         ("beta_mean_mev = 0.2236", "beta_mean_mev = 0.30", "mean energy"),
         ("per_decay = 0.50", "per_decay = 50", "impossible intensity"),
-        ("half_life_h = 46.5", "half_life_h = -1", "half-life"),
+        ("half_life_h = 46.5", "half_life_h = -1", "half_life_h"),
         ("half_life_h = 46.5\n", "", "lacks a key"),
         ("source =", "sauce =", "unknown key"),
         ("daughter_z = 63\n", "", "lacks a key"),
         ("[[0.1032, 0.298]]", "[[0.1032, 0.298, 3.0], [1.0]]", "not numbers"),
         ("[[0.1032, 0.298]]", "[[0.1032, -0.298]]", "none below 0"),
         ('name = "{name}"', 'name = "samarium"', "mass number"),
-        ("half_life_h = 46.5", "half_life_h = ", "cannot be read"),
+        ("half_life_h = 46.5", "half_life_h = ", "not valid TOML"),
     ],
 )
 def test_faulty_files_are_refused(tmp_path, old, new, match):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.written import read_json
 from neorlt.dicom.naming import Role, role_from_name
 from neorlt.dicom.nifti_labels import read_nifti_labels
 from neorlt.dicom.plausible import check_grid
@@ -53,11 +53,11 @@ def read_label_names(names: Names) -> dict[int, Named]:
     if isinstance(names, Mapping):
         return {int(k): Named(str(v)) for k, v in names.items()}
     path = Path(names)
+    found = read_json(path, "the file of the labels' names", f"give {_LOOK}")
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
         pairs = [(k, v) if str(k).lstrip("-").isdigit() else (v, k) for k, v in found.items()]
         made = {int(k): _named(v) for k, v in pairs}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise InputError("the names of the labels cannot be read", expected=_LOOK, where=path.name, remedy="correct the file") from error
     if len(made) < len(pairs):
         raise InputError("one label has two names", where=path.name, remedy="give each label one name")

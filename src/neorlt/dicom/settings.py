@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import read_toml
 from neorlt.dicom.codes import nuclide_name
 from neorlt.imaging.blur import BlurMap
 
@@ -261,10 +261,7 @@ def _calibration(path: Path) -> Calibration | None:
 def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("the file is not TOML", found=str(error), where=path.name, remedy="correct the line named") from error
+    return read_toml(path, "the file of settings")
 
 
 def _only(values: dict[str, Any], table: str, file: str) -> None:

@@ -7,7 +7,6 @@ decays give both. The standard uncertainty joins counting, the scatter of the sc
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.core.errors import InputError
+from neorlt.core.written import read_rows
 
 LEAST_FOR_DEAD_TIME = 3
 SPAN_FOR_DEAD_TIME = 2.0
@@ -141,21 +141,13 @@ def read_scans(path: Path) -> list[CalibrationScan]:
     InputError
         For a file that cannot be read, a column that lacks, or a number that is none.
     """
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns, rows = reader.fieldnames or [], list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("the table of scans cannot be read", found=str(error), where=path.name, remedy="give a CSV in UTF-8") from error
     needed = ("activity_mbq", "counts", "seconds")
-    if missing := [name for name in needed if name not in columns]:
-        raise InputError("the table of scans lacks a column", expected=",".join(needed), where=path.name, remedy=f"add {missing[0]}")
+    table = read_rows(path, "the table of scans", needs=needed)
     scans = []
-    for line, row in enumerate(rows, start=2):
+    for row in table:
         try:
-            values = [float(row[name]) for name in needed]
-        except (TypeError, ValueError) as error:
-            raise InputError("a cell is not a number", found=str(error), where=f"{path.name}, line {line}", remedy="correct it") from error
-        scans.append(CalibrationScan(row.get("name") or f"line {line}", *values))
+            values = [row.number(name) for name in needed]
+        except ValueError as error:
+            raise InputError("a cell is not a number", found=str(error), where=table.where(row), remedy="correct it") from error
+        scans.append(CalibrationScan(row.text("name") or f"line {row.line}", *values))
     return scans

@@ -7,7 +7,6 @@ biological half-life spreads by the patients and by its own uncertainty, and the
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import numpy as np
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.core.toml_file import read_toml, refuse_unknown
+from neorlt.core.written import read_rows
 from neorlt.dosimetry.fit import fit_curves, physical_half_life_h
 from neorlt.dosimetry.objects import TimeActivity
 from neorlt.dosimetry.population import (
@@ -63,43 +63,31 @@ def read_curves(path: Path) -> dict[str, list[TimeActivity]]:
     InputError
         For a file that cannot be read, a column that lacks or is unknown, or a number that is none.
     """
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("the table cannot be read", found=str(error), where=path.name, remedy="give a CSV file in UTF-8") from error
-    missing = [name for name in NEEDED if name not in columns]
-    if missing:
-        raise InputError(
-            "the table lacks a column", expected=",".join(NEEDED), found=",".join(columns), where=path.name, remedy=f"add {missing[0]}"
-        )
-    refuse_unknown(columns, (*NEEDED, *OPTIONAL), path.name)
+    table = read_rows(path, "the table of curves", needs=NEEDED)
+    refuse_unknown(table.columns, (*NEEDED, *OPTIONAL), table.name)
     points: dict[tuple[str, str, str, str], list[tuple[float, float, float]]] = defaultdict(list)
-    for line, row in enumerate(rows, start=2):
+    for row in table:
         try:
-            time, activity = float(row["time_h"]), float(row["activity_mbq"])
-            sd = float(row["sd_mbq"]) if row.get("sd_mbq") else POINT_CV * abs(activity)
-        except (TypeError, ValueError) as error:
+            time, activity = row.number("time_h"), row.number("activity_mbq")
+            sd = row.number("sd_mbq") if row.text("sd_mbq") else POINT_CV * abs(activity)
+        except ValueError as error:
             raise InputError(
-                "a point is not a number", found=str(error), where=f"{path.name}, line {line}", remedy="write hours and MBq as numbers"
+                "a point is not a number", found=str(error), where=table.where(row), remedy="write hours and MBq as numbers"
             ) from error
         if not (time >= 0 and activity > 0 and sd > 0 and np.isfinite([time, activity, sd]).all()):
             raise InputError(
                 "a point is out of range", expected="hours of 0 or more, MBq above 0", found=f"{time:g} h, {activity:g} MBq",
-                where=f"{path.name}, line {line}", remedy="correct or remove the row",
+                where=table.where(row), remedy="correct or remove the row",
             )  # fmt: skip
-        stated = (row.get("kind") or "").strip().lower()
-        is_lesion = any(word in row["region"].lower() for word in ("lesion", "tumour", "tumor", "met"))
-        kind = stated or region_kind(row["region"], is_lesion) or ""
-        points[row["patient"], row["region"], kind, row.get("nuclide") or "Lu-177"].append((time, activity, sd))
+        stated = row.text("kind").lower()
+        is_lesion = any(word in row.text("region").lower() for word in ("lesion", "tumour", "tumor", "met"))
+        kind = stated or region_kind(row.text("region"), is_lesion) or ""
+        points[row.text("patient"), row.text("region"), kind, row.text("nuclide") or "Lu-177"].append((time, activity, sd))
     found: dict[str, list[TimeActivity]] = defaultdict(list)
     for n, ((_, region, kind, nuclide), several) in enumerate(points.items()):
         hours, mbq, spread = (np.array(part) for part in zip(*sorted(several), strict=True))
         if np.any(np.diff(hours) <= 0):
-            raise InputError("a curve has two points at one time", where=f"{path.name}, region {region}", remedy="keep one of them")
+            raise InputError("a curve has two points at one time", where=f"{table.name}, region {region}", remedy="keep one of them")
         found[kind].append(TimeActivity(f"{region} {n}", nuclide, 1.0, hours, mbq, spread, mbq))
     return dict(found)
 

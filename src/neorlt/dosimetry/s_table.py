@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.written import number, read_text
 from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.organ_names import disjoint, words_of
 from neorlt.dosimetry.s_values import GY_PER_MBQ_H, RegionSValues
@@ -163,11 +164,8 @@ def read_s_table(path: str | Path, *, nuclide: str | None = None, masses: str | 
 
 
 def _text(path: Path) -> tuple[str, str]:
-    try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("the S-value table cannot be read", found=str(error), where=path.name, remedy="give a CSV in UTF-8") from error
+    text = read_text(path, "the table of S-values")
+    return text, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _from_opendose(path: Path, nuclide: str | None) -> tuple[str, str]:
@@ -241,9 +239,9 @@ def _value_column(header: list[str]) -> int | None:
 
 def _number(cell: str, where: str) -> float:
     try:
-        return float(cell) if cell else float("nan")
+        return number(cell) if cell else float("nan")
     except ValueError as error:
-        raise InputError("a cell of the S-value table is not a number", found=cell, where=where, remedy="correct it") from error
+        raise InputError("a cell of the S-value table is not a number", found=str(error), where=where, remedy="correct it") from error
 
 
 def _first(header: list[str], names: set[str]) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
+from neorlt.core.written import read_rows
 
 SAMPLE_CV = 0.05
 """Uncertainty of one blood sample, relative (assumption: pipette and well counter)."""
@@ -118,23 +118,20 @@ def read_samples(path: Path, nuclide: str) -> Any:
     from neorlt.dosimetry.objects import TimeActivity
 
     path = Path(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            points = sorted((float(row["time_h"]), float(row["kbq_per_ml"]) / 1000.0) for row in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("the blood samples cannot be read", found=str(error), where=path.name, remedy="give a CSV in UTF-8") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            "the blood samples are not understood", expected="time_h,kbq_per_ml", found=repr(error), where=path.name,
-            remedy="give these two columns with numbers",
-        ) from error
+    table = read_rows(path, "the table of blood samples", needs=("time_h", "kbq_per_ml"))
+    points = []
+    for row in table:
+        try:
+            points.append((row.number("time_h"), row.number("kbq_per_ml") / 1000.0))
+        except ValueError as error:
+            raise InputError("a blood sample is not understood", found=str(error), where=table.where(row),
+                             remedy="write hours and kBq/ml as numbers") from error
+    points.sort()
     times, values = np.array([p[0] for p in points]), np.array([p[1] for p in points])
     if len(points) < 3 or np.any(values <= 0) or np.any(np.diff(times) <= 0):
         raise InputError(
             "the blood samples are too few or out of range", expected="three or more, kBq/ml above 0, each at its own time",
-            found=f"{len(points)} samples with columns {', '.join(columns)}", where=path.name, remedy="correct the table",
+            found=f"{len(points)} samples", where=path.name, remedy="correct the table",
         )
     return TimeActivity("blood", nuclide, 1.0, times, values, SAMPLE_CV * values, values)
 

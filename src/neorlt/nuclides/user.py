@@ -20,11 +20,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import flag_of, number_of, read_toml, tables_of, text_of
 from neorlt.nuclides.nuclide import Nuclide, as_lines, normalise_name, register_nuclide
 from neorlt.nuclides.spectra import BetaBranch
 from neorlt.nuclides.therapy import TherapyNuclide, register_therapy
@@ -35,21 +35,19 @@ _LINES = ("gamma", "x_ray", "conversion_electron", "auger", "alpha", "beta_table
 _KEYS = {"name", "half_life_h", "source", "beta_per_decay", "beta_mean_mev", "beta_minus", "beta_plus", "therapy", *_LINES}
 
 
-def _branches(rows: Any, sign: int, where: str) -> tuple[BetaBranch, ...]:
-    def branch(row: Any) -> BetaBranch:
-        unique = bool(row.get("unique", False))
-        return BetaBranch(float(row["endpoint_mev"]), float(row["per_decay"]), unique, sign * int(row["daughter_z"]))
-
-    try:
-        return tuple(branch(row) for row in rows)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "a beta branch lacks a key",
-            expected="endpoint_mev, per_decay, daughter_z",
-            found=str(error),
-            where=where,
-            remedy="complete the branch",
-        ) from error
+def _branches(document: dict[str, Any], key: str, sign: int, where: str) -> tuple[BetaBranch, ...]:
+    made = []
+    for number, row in enumerate(tables_of(document, key, where), start=1):
+        here = f"{where}, {key} {number}"
+        endpoint, per_decay, daughter = (number_of(row, name, None, here) for name in ("endpoint_mev", "per_decay", "daughter_z"))
+        if endpoint is None or per_decay is None or daughter is None:
+            raise InputError("a beta branch lacks a key", expected="endpoint_mev, per_decay, daughter_z", found=", ".join(row), where=here,
+                             remedy="complete the branch")
+        if not (endpoint > 0 and per_decay >= 0 and daughter == int(daughter) and 1 <= daughter <= 120):
+            raise InputError("a beta branch is out of range", expected="endpoint_mev above 0, per_decay 0 or more, daughter_z 1 to 120",
+                             found=f"{endpoint:g}, {per_decay:g}, {daughter:g}", where=here, remedy="correct it")
+        made.append(BetaBranch(endpoint, per_decay, flag_of(row, "unique", False, here), sign * int(daughter)))
+    return tuple(made)
 
 
 def read_nuclide(path: str | Path) -> Nuclide:
@@ -63,10 +61,7 @@ def read_nuclide(path: str | Path) -> Nuclide:
     """
     path = Path(path)
     where = path.name
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError("the nuclide file cannot be read", found=str(error), where=where, remedy="give a TOML file") from error
+    document = read_toml(path, "the nuclide file")
     if unknown := sorted(set(document) - _KEYS):
         raise InputError(
             "the nuclide file has an unknown key",
@@ -77,7 +72,10 @@ def read_nuclide(path: str | Path) -> Nuclide:
         )
     if missing := sorted({"name", "half_life_h", "source"} - set(document)):
         raise InputError("the nuclide file lacks a key", found=", ".join(missing), where=where, remedy="add it")
-    name = normalise_name(str(document["name"]))
+    for key in ("half_life_h", "beta_per_decay", "beta_mean_mev"):
+        if (value := number_of(document, key, None, where)) is not None and not (value > 0 or (key == "beta_per_decay" and value == 0)):
+            raise InputError(f"{key} is not above 0", found=f"{value:g}", where=where, remedy="correct it")
+    name = normalise_name(text_of(document, "name", "", where))
     digits = name.partition("-")[2]
     if not digits.isdigit():
         raise InputError(
@@ -98,15 +96,15 @@ def read_nuclide(path: str | Path) -> Nuclide:
         name,
         half_life_h,
         int(digits),
-        _branches(document.get("beta_minus", ()), 1, where),
-        _branches(document.get("beta_plus", ()), -1, where),
+        _branches(document, "beta_minus", 1, where),
+        _branches(document, "beta_plus", -1, where),
         beta_table=lines["beta_table"],
         gamma=lines["gamma"],
         x_ray=lines["x_ray"],
         conversion_electron=lines["conversion_electron"],
         auger=lines["auger"],
         alpha=lines["alpha"],
-        source=str(document["source"]),
+        source=text_of(document, "source", "", where),
     )
     _check(nuclide, document, where)
     known = register_nuclide(nuclide)

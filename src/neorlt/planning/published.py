@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,21 @@ def load_scheme(text_or_path: str, patient: Patient | None = None) -> Scheme:
     if text_or_path.endswith(".toml") or Path(text_or_path).is_file():
         scheme = read_scheme(Path(text_or_path), surface)
     else:
-        scheme = named_scheme(text_or_path) or parse_scheme(text_or_path, body_surface_m2=surface)
+        scheme = named_scheme(text_or_path) or _in_words(text_or_path, surface)
     if patient is None and scheme.kidney_p_over is not None:
         raise InputError("a scheme to the kidney limit needs a patient", where=f"scheme {text_or_path!r}",
                          remedy="give activities in GBq here")
     return scheme
+
+
+def _in_words(text: str, surface: float | None) -> Scheme:
+    """The scheme in words; where they are none, a published name that was probably meant is said."""
+    try:
+        return parse_scheme(text, body_surface_m2=surface)
+    except InputError as error:
+        names = {_plain(one.key): one.key for one in published_schemes()}
+        near = get_close_matches(_plain(text), names, 1, 0.75)
+        if not near:
+            raise
+        raise InputError("no published scheme has this name", found=text, where="--scheme",
+                         remedy=f"did you mean {names[near[0]]}? List them with: neorlt predict --list-schemes") from error

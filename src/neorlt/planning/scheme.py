@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from neorlt.core.errors import InputError
-from neorlt.core.toml_file import read_toml, refuse_unknown
+from neorlt.core.toml_file import read_toml, refuse_unknown, tables_of, text_of
 from neorlt.documents.scheme import MAX_CYCLES, SENSITISERS, SURGERY_WEEKS_AFTER_LAST, THERAPY_NUCLIDES, Cycle, Scheme
 from neorlt.nuclides.nuclide import get_nuclide
 
@@ -65,8 +66,10 @@ def parse_scheme(text: str, name: str | None = None, body_surface_m2: float | No
     if match := _SENSITISER.search(rest):
         sensitiser = match["name"].lower()
         if sensitiser not in SENSITISERS:
+            near = get_close_matches(sensitiser, SENSITISERS[1:], 1)
             raise InputError("unknown sensitiser", expected=", ".join(SENSITISERS[1:]), found=match["name"],
-                             where=f"scheme {text!r}", remedy="name one of these after 'with'")
+                             where=f"scheme {text!r}, character {text.find(match['name']) + 1}",
+                             remedy=f"did you mean {near[0]}?" if near else "name one of these after 'with'")
         rest = rest[: match.start()]
     cycles: list[Cycle] = []
     week = 0.0
@@ -90,7 +93,7 @@ def parse_scheme(text: str, name: str | None = None, body_surface_m2: float | No
             value = float(match["activity"]) / (1000.0 if match["unit"].lower() == "mbq" else 1.0)
             if match["area"]:
                 value *= _surface(body_surface_m2, f"scheme {text!r}")
-            nuclide = get_nuclide(match["nuclide"]).name
+            nuclide = _nuclide(match["nuclide"], text)
             if nuclide in activity:
                 raise InputError("a nuclide is given twice in one cycle", found=nuclide, where=f"scheme {text!r}",
                                  remedy="add the activities up")
@@ -104,6 +107,17 @@ def parse_scheme(text: str, name: str | None = None, body_surface_m2: float | No
     return replace(scheme, name=scheme.text if kidney_p_over is None else text.strip())
 
 
+def _nuclide(word: str, text: str) -> str:
+    """A nuclide by any usual spelling; an unknown one is refused where it stands."""
+    try:
+        return get_nuclide(word).name
+    except InputError as error:
+        near = get_close_matches(word.lower(), _SPELT, 1, 0.5)
+        raise InputError("the scheme names an unknown nuclide", expected=" or ".join(THERAPY_NUCLIDES), found=word,
+                         where=f"scheme {text!r}, character {text.find(word) + 1}",
+                         remedy=f"did you mean {_SPELT[near[0]]}?" if near else "name one of these") from error
+
+
 def _surface(body_surface_m2: float | None, where: str) -> float:
     if body_surface_m2 is None:
         raise InputError("an activity per m² needs the body surface", where=where,
@@ -111,9 +125,53 @@ def _surface(body_surface_m2: float | None, where: str) -> float:
     return body_surface_m2
 
 
+_SPELT = {word: name for name, words in (("Lu-177", ("lu-177", "lutetium", "lutathera", "lutate")), ("Y-90", ("y-90", "yttrium")))
+          for word in words}  # fmt: skip
+_MBQ_PER_MCI = 37.0
+"""1 Ci is 3.7e10 Bq by definition (SI Brochure, 8th edition, table 8)."""
+_ITEM = re.compile(rf"^(?:\d+\s*[x×*]\s*)?\(?\s*(?P<value>{_NUMBER})\s*(?P<rest>.*)$", re.IGNORECASE)
+
+
 def _not_understood(part: str, text: str) -> InputError:
+    """Point at the first thing in ``part`` (or else in the whole) that is a usual slip, and say how it is written here."""
+    for place in (part, text):
+        if (slip := _slip(place)) is not None:
+            token, remedy = slip
+            at = text.find(token) + 1
+            return InputError("the scheme is not understood", found=token,
+                              where=f"scheme {text!r}" + (f", character {at}" if at else ""), remedy=remedy)
     return InputError("the scheme is not understood", expected=_FORMS, found=part.strip() or "nothing", where=f"scheme {text!r}",
                       remedy="write it in one of these forms, or give a TOML file")
+
+
+def _slip(text: str) -> tuple[str, str] | None:
+    """A token that people write in another way, and what to write; None where nothing of the kind is there."""
+    if found := re.search(r"(\d+),(\d+)(?=\s*(?:[GM]Bq|mCi|weeks?))", text, re.IGNORECASE):
+        return found[0], f"write the number with a point: {found[1]}.{found[2]}"
+    if found := re.search(rf"({_NUMBER})\s*(mCi|Ci)\b", text, re.IGNORECASE):
+        gbq = float(found[1]) * _MBQ_PER_MCI / (1000.0 if found[2].lower() == "mci" else 1.0)
+        return found[0], f"give the activity in GBq: {gbq:.3g} GBq"
+    if found := re.search(rf"({_NUMBER})\s*(kBq|TBq|Bq)\b", text, re.IGNORECASE):
+        return found[0], "give the activity in GBq or MBq"
+    if found := re.search(rf"({_NUMBER})\s*-?\s*(days?|d|months?|years?|wks?|w)\b", text, re.IGNORECASE):
+        unit = found[2].lower()[0]
+        weeks = float(found[1]) / 7.0 if unit == "d" else float(found[1]) if unit == "w" else None
+        return found[0], "count in weeks" + ("" if weeks is None else f": {weeks:.3g} weeks")
+    if found := re.search(r"\bevery\s+(week|\D\S*)(?=\s|$)", text, re.IGNORECASE):
+        return found[0], "give the interval as a number of weeks: every 8 weeks"
+    if found := re.search(r"\b(one|two|three|four|five|six|eight)\b", text, re.IGNORECASE):
+        return found[0], "write the number in digits"
+    if found := re.search(r"(?<=\d)\s*(cycles?|times|courses?)(?:\s+of)?\b", text, re.IGNORECASE):
+        return found[0].strip(), "write x between the number of cycles and the activity: 4 x 7.4 GBq Lu-177"
+    item = _ITEM.match(text.strip())
+    if item is not None:
+        rest = re.sub(r"\s+every\b.*$", "", item["rest"].strip().rstrip(")"), flags=re.IGNORECASE)
+        if re.fullmatch(r"(?:GBq|MBq)(?:/m2|/m²)?", rest, re.IGNORECASE):
+            written = f"{item['value']} {rest}"
+            return written if written in text else rest, f"name the nuclide: {written} Lu-177"
+        if re.fullmatch(r"[A-Za-z]{1,2}-?\d{2,3}|\d{2,3}-?[A-Za-z]{1,2}", rest):
+            return f"{item['value']} {rest}", f"give the unit: {item['value']} GBq {rest}"
+    return None
 
 
 _KEYS = {"name", "surgery_weeks_after_last", "sensitiser", "cycle", "kidney_p_over"}
@@ -125,24 +183,27 @@ def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
     path = Path(path)
     document = read_toml(path, "the scheme file")
     refuse_unknown(document, _KEYS, path.name)
-    sensitiser = str(document.get("sensitiser", "none")).lower()
+    sensitiser = text_of(document, "sensitiser", "none", path.name).lower()
     cycles = []
-    rows = document.get("cycle", [])
-    if not isinstance(rows, list) or not rows:
+    rows = tables_of(document, "cycle", path.name)
+    if not rows:
         raise InputError("the scheme has no [[cycle]]", where=path.name, remedy="add one [[cycle]] per administration")
     for number, row in enumerate(rows, start=1):
         where = f"{path.name}, cycle {number}"
         refuse_unknown(row, _CYCLE_KEYS, where)
         if isinstance(row.get("activity_gbq_per_m2"), dict) and "activity_gbq" not in row:
             surface = _surface(body_surface_m2, where)
-            row = {**row, "activity_gbq": {k: v * surface for k, v in row["activity_gbq_per_m2"].items()}}
+            per_m2 = row["activity_gbq_per_m2"]
+            if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in per_m2.values()):
+                raise InputError("a value is not a number", where=where, remedy="give activities per m² in GBq")
+            row = {**row, "activity_gbq": {k: v * surface for k, v in per_m2.items()}}
         if "week" not in row or not isinstance(row.get("activity_gbq"), dict):
             raise InputError("a cycle needs its week and activity_gbq", where=where,
                              remedy='write for example: week = 0 and activity_gbq = { "Lu-177" = 7.4 }')
         try:
             cycles.append(
                 Cycle(float(row["week"]), {get_nuclide(k).name: float(v) for k, v in row["activity_gbq"].items()},
-                      str(row.get("sensitiser", sensitiser)).lower(), row.get("peptide"),
+                      text_of(row, "sensitiser", sensitiser, where).lower(), text_of(row, "peptide", "", where) or None,
                       None if row.get("peptide_ug") is None else float(row["peptide_ug"]))
             )
         except (TypeError, AttributeError, ValueError) as error:
@@ -155,7 +216,7 @@ def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
     p_over = document.get("kidney_p_over")
     if p_over is not None and (isinstance(p_over, bool) or not isinstance(p_over, int | float)):
         raise InputError("kidney_p_over is not a number", found=repr(p_over), where=path.name, remedy="write for example 0.05")
-    return Scheme(str(document.get("name", path.stem)), tuple(cycles), float(surgery),
+    return Scheme(text_of(document, "name", path.stem, path.name), tuple(cycles), float(surgery),
                   kidney_p_over=None if p_over is None else float(p_over))
 
 

@@ -234,27 +234,31 @@ def _toml(path: Path) -> dict[str, dict[str, Any]]:
     return {part: {key: None if value == "none" else value for key, value in values.items()} for part, values in document.items()}
 
 
+def _ready(kind: type[Any], part: str, name: str, value: Any) -> Any:
+    """A value as the table's class takes it."""
+    if value is None and kind is not Limits:
+        raise InputError(f"{part}.{name} needs a value", where="--limits", remedy="give a number")
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return {**getattr(kind(), name), **value}
+    if name == "max_cycles" and value is not None:
+        return int(value)
+    if name in ("interval_weeks", "surgery_weeks_after_last") and value is not None:
+        return (float(value),)
+    if kind is Limits and value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"{name} is no number")
+    return value
+
+
 def _build(kind: type[Any], values: Mapping[str, Any], part: str) -> Any:
     known = {item.name: item for item in dataclasses.fields(kind)}
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise InputError(f"unknown name in {part}", expected=", ".join(known), found=", ".join(unknown), where="--limits",
                          remedy="correct the spelling or remove it")
-    ready: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(value, dict):
-            value = {**getattr(kind(), name), **value}
-        elif name == "max_cycles" and value is not None:
-            value = int(value)
-        elif name in ("interval_weeks", "surgery_weeks_after_last") and value is not None:
-            value = (float(value),)
-        if value is None and kind is not Limits:
-            raise InputError(f"{part}.{name} needs a value", where="--limits", remedy="give a number")
-        ready[name] = value
     try:
-        return kind(**ready)
+        return kind(**{name: _ready(kind, part, name, value) for name, value in values.items()})
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

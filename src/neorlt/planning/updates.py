@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.core.toml_file import read_toml
+from neorlt.core.toml_file import read_toml, tables_of, text_of
 from neorlt.planning.patient import Patient, known_table
 
 COUNT_LOG_SD = 0.15
@@ -62,10 +62,9 @@ def update_from(document: Mapping[str, Any], patient: Patient, where: str = "upd
     if week is None:
         raise InputError("the update has no week", where=where, remedy="add week = weeks after baseline at which it was measured")
     lesions = []
-    rows = document.get("lesion", [])
-    for row in rows if isinstance(rows, list) else [rows]:
+    for row in tables_of(document, "lesion", where):
         known_table(row, _LESION, f"{where}, lesion", "update.toml")
-        if row.get("id") not in known:
+        if text_of(row, "id", "", f"{where}, lesion") not in known:
             raise InputError("the update names a lesion that the patient does not have", expected=", ".join(sorted(known)),
                              found=repr(row.get("id")), where=where, remedy="use the ids of patient.toml")
         lesions.append(LesionUpdate(row["id"], _number(row, "longest_diameter_mm", where), _doses(row, "dose_gy", where)))

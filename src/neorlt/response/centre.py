@@ -7,7 +7,6 @@ empty. Draws come from the shipped posterior and volumes from :func:`neorlt.resp
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from scipy.special import log_ndtr, logsumexp
 
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
+from neorlt.core.written import Row, read_rows
 from neorlt.response import baselines
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
 from neorlt.response.judging import K_LIMIT, smooth_weights, uniform_p
@@ -59,14 +59,14 @@ class CentreTable:
         return CentreTable(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
 
 
-def _value(row: dict[str, str], name: str, where: str, low: float, high: float, empty: float | None = None) -> float:
-    text = (row.get(name) or "").strip()
+def _value(row: Row, name: str, where: str, low: float, high: float, empty: float | None = None) -> float:
+    text = row.text(name)
     if not text and empty is not None:
         return empty
     try:
-        value = float(text)
-    except ValueError:
-        raise InputError(f"{name} is not a number", where=where, found=repr(text), remedy="give a number with a point") from None
+        value = row.number(name)
+    except ValueError as error:
+        raise InputError(f"{name} is not a number", where=where, found=str(error), remedy="give a number with a point") from None
     if not low <= value <= high:
         raise InputError(f"{name} is out of range", where=where, expected=f"{low:g} to {high:g}", found=text, remedy="check the unit")
     return value
@@ -80,12 +80,8 @@ def read_table(path: Path) -> CentreTable:
     InputError
         If the file cannot be read, a column is missing or any row is bad.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("the table cannot be read", where=str(path), found=str(error), remedy="give a CSV file in UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
-    names = [name.strip() for name in reader.fieldnames or []]
+    table = read_rows(path, "the table")
+    names = table.columns
     change = [name for name in CHANGES if name in names]
     missing = [name for name in NEEDED if name not in names] + ([] if len(change) == 1 else [" or ".join(CHANGES)])
     if missing:
@@ -93,11 +89,10 @@ def read_table(path: Path) -> CentreTable:
                          expected=", ".join((*NEEDED, " or ".join(CHANGES))), found=", ".join(names), remedy="add " + ", ".join(missing))
     rows: dict[str, list[float]] = {name: [] for name in ("origin", "ki67_pct", "dose_gy", "cycles", "week", "log_volume")}
     problems = []
-    for number, raw in enumerate(reader, start=2):
-        row = {(key or "").strip(): value for key, value in raw.items()}
-        where = f"{path.name}, line {number}"
+    for row in table:
+        where = table.where(row)
         try:
-            origin = (row.get("origin") or "").strip().lower().replace("-", "_").replace(" ", "_")
+            origin = row.text("origin").strip().lower().replace("-", "_").replace(" ", "_")
             if origin not in ORIGINS:
                 raise InputError("origin is unknown", where=where, expected=", ".join(ORIGINS), found=repr(origin),
                                  remedy="name the primary's organ")

@@ -9,7 +9,7 @@ from typing import Any
 
 from neorlt.core import tables
 from neorlt.core.errors import InputError
-from neorlt.core.toml_file import read_toml, refuse_unknown
+from neorlt.core.toml_file import flag_of, read_toml, refuse_unknown, table_of, tables_of, text_of, texts_of
 from neorlt.planning.published import load_scheme
 from neorlt.planning.scheme import Scheme
 from neorlt.trials.rules import Rule
@@ -121,6 +121,13 @@ def _number(row: Mapping[str, Any], key: str, default: float | None, low: float,
     return float(value)
 
 
+def _whole(row: Mapping[str, Any], key: str, default: int | None, low: int, high: int, where: str) -> int:
+    value = _number(row, key, default, low, high, where)
+    if value != int(value):
+        raise InputError(f"{key} is no whole number", found=f"{value:g}", where=where, remedy="give a whole number")
+    return int(value)
+
+
 def read_design(path: Path) -> TrialDesign:
     """Read a trial from TOML.
 
@@ -137,27 +144,29 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
     """Build a trial from the parsed document; relative tables lie beside ``path``."""
     where = path.name
     refuse_unknown(document, _TOP, where)
-    rows = document.get("arm", [])
-    if not isinstance(rows, list) or not rows:
+    rows = tables_of(document, "arm", where)
+    if not rows:
         raise InputError("the trial has no [[arm]]", where=where, remedy="add one [[arm]] per treatment")
     arms = tuple(_arm(row, f"{where}, arm {i}") for i, row in enumerate(rows, 1))
     if len({arm.name for arm in arms}) != len(arms):
         raise InputError("two arms have one name", where=where, remedy="rename one")
-    population = document.get("population", {})
+    population = table_of(document, "population", where)
     refuse_unknown(population, {"eligibility", "table"}, f"{where}, [population]")
-    follow = document.get("follow_up", {})
+    follow = table_of(document, "follow_up", where)
     refuse_unknown(follow, {"accrual_months", "months"}, f"{where}, [follow_up]")
-    scenario = document.get("scenario", {})
+    scenario = table_of(document, "scenario", where)
     refuse_unknown(scenario, {"main", "use", "effects"}, f"{where}, [scenario]")
-    use = tuple(scenario.get("use", SCENARIOS))
-    main = scenario.get("main", "model")
+    use = texts_of(scenario, "use", SCENARIOS, f"{where}, [scenario]")
+    main = text_of(scenario, "main", "model", f"{where}, [scenario]")
+    stated = table_of(scenario, "effects", f"{where}, [scenario]")
     shipped = tables.read_json("trials", "scenarios.json")
     effects = {
-        name: {**shipped["effects"]["null"], **shipped["effects"].get(name, {}), **scenario.get("effects", {}).get(name, {})}
+        name: {**shipped["effects"]["null"], **shipped["effects"].get(name, {}),
+               **table_of(stated, name, f"{where}, [scenario.effects]")}
         for name in use
     }
     for name in use:
-        if name not in SCENARIOS and name not in scenario.get("effects", {}):
+        if name not in SCENARIOS and name not in stated:
             raise InputError(
                 "unknown scenario",
                 expected=", ".join(SCENARIOS),
@@ -165,42 +174,48 @@ def design_from(document: Mapping[str, Any], path: Path) -> TrialDesign:
                 where=where,
                 remedy="name one of these or state its effects",
             )
-        refuse_unknown(effects[name], set(shipped["effects"]["null"]), f"{where}, [scenario.effects.{name}]")
+        here = f"{where}, [scenario.effects.{name}]"
+        refuse_unknown(effects[name], set(shipped["effects"]["null"]), here)
+        effects[name] = {key: _number(effects[name], key, None, -1000, 1000, here) for key in effects[name]}
     if main not in use:
         raise InputError(
-            "the main scenario is not used", expected=", ".join(use), found=str(main), where=where, remedy="add it to use"
+            "the main scenario is not used", expected=", ".join(use), found=main, where=where, remedy="add it to use"
         )
     values = {key: spec["value"] for key, spec in shipped["base"]["values"].items()}
-    own = document.get("values", {})
+    own = table_of(document, "values", where)
     refuse_unknown(own, set(values), f"{where}, [values]")
     values.update({key: _number(own, key, None, -1000, 1000, f"{where}, [values]") for key in own})
-    table = population.get("table")
+    table = text_of(population, "table", "", f"{where}, [population]")
+    sizes = document.get("sizes", [])
+    if not isinstance(sizes, list):
+        raise InputError("sizes is of a wrong kind", expected="a list of numbers of patients", found=repr(sizes), where=where,
+                         remedy="write sizes = [40, 60, 80]")
     return TrialDesign(
-        name=str(document.get("name", path.stem)),
+        name=text_of(document, "name", path.stem, where),
         arms=arms,
-        test=_test(document.get("test", {}), arms, f"{where}, [test]"),
-        eligibility=Rule(str(population.get("eligibility", ""))),
+        test=_test(table_of(document, "test", where), arms, f"{where}, [test]"),
+        eligibility=Rule(text_of(population, "eligibility", "", f"{where}, [population]")),
         scenarios=use,
-        main_scenario=str(main),
-        seed=int(_number(document, "seed", 1, 0, 2**31, where)),
-        n_draws=int(_number(document, "n_draws", 1000, 10, 10000, where)),
-        trials_per_draw=int(_number(document, "trials_per_draw", 10, 1, 1000, where)),
+        main_scenario=main,
+        seed=_whole(document, "seed", 1, 0, 2**31, where),
+        n_draws=_whole(document, "n_draws", 1000, 10, 10000, where),
+        trials_per_draw=_whole(document, "trials_per_draw", 10, 1, 1000, where),
         accrual_months=_number(follow, "accrual_months", 24, 0, 240, where),
         follow_up_months=_number(follow, "months", 36, 1, 240, where),
-        table=None if table is None else str((path.parent / table).resolve()),
-        sizes=tuple(int(v) for v in document.get("sizes", [])),
+        table=None if not table else str((path.parent / table).resolve()),
+        sizes=tuple(_whole({"sizes": v}, "sizes", None, 2, 10000, where) for v in sizes),
         values=values,
         effects=effects,
-        notes=tuple(str(v) for v in document.get("notes", [])),
+        notes=texts_of(document, "notes", (), where),
     )
 
 
 def _arm(row: Mapping[str, Any], where: str) -> Arm:
     refuse_unknown(row, {"name", "n", "scheme", "kind", "surgery_week", "dosimetry_guided"}, where)
-    kind = str(row.get("kind", "rlt"))
+    kind = text_of(row, "kind", "rlt", where)
     if kind not in ARM_KINDS:
         raise InputError("unknown kind of arm", expected=", ".join(ARM_KINDS), found=kind, where=where, remedy="use one of these")
-    n = int(_number(row, "n", None, 2, 5000, where))
+    n = _whole(row, "n", None, 2, 5000, where)
     scheme = None
     if kind == "rlt":
         if "scheme" not in row:
@@ -209,17 +224,17 @@ def _arm(row: Mapping[str, Any], where: str) -> Arm:
                 where=where,
                 remedy='write for example scheme = "4 x 7.4 GBq Lu-177 every 8 weeks"',
             )
-        scheme = load_scheme(str(row["scheme"]))
+        scheme = load_scheme(text_of(row, "scheme", "", where))
         week = scheme.surgery_week
     else:
         week = _number(row, "surgery_week", 4.0 if kind == "upfront-surgery" else 32.0, 1, 104, where)
-    return Arm(str(row.get("name", kind)), n, kind, scheme, week, bool(row.get("dosimetry_guided", False)))
+    return Arm(text_of(row, "name", kind, where), n, kind, scheme, week, flag_of(row, "dosimetry_guided", False, where))
 
 
 def _test(row: Mapping[str, Any], arms: tuple[Arm, ...], where: str) -> TrialTest:
     refuse_unknown(row, {"kind", "endpoint", "alpha", "p0", "r1", "n1", "cutoff", "margin", "lower_is_better"}, where)
-    kind = str(row.get("kind", "single-arm" if len(arms) == 1 else "score"))
-    endpoint = str(row.get("endpoint", "objective_response"))
+    kind = text_of(row, "kind", "single-arm" if len(arms) == 1 else "score", where)
+    endpoint = text_of(row, "endpoint", "objective_response", where)
     if endpoint not in ENDPOINTS:
         raise InputError(
             "unknown endpoint", expected=", ".join(ENDPOINTS), found=endpoint, where=where, remedy="use one of these"
@@ -246,14 +261,14 @@ def _test(row: Mapping[str, Any], arms: tuple[Arm, ...], where: str) -> TrialTes
         )
     stage1 = None
     if "r1" in row or "n1" in row:
-        stage1 = (int(_number(row, "r1", None, 0, 5000, where)), int(_number(row, "n1", None, 1, 5000, where)))
+        stage1 = (_whole(row, "r1", None, 0, 5000, where), _whole(row, "n1", None, 1, 5000, where))
     return TrialTest(
         kind,
         endpoint,
         _number(row, "alpha", 0.05 if kind == "single-arm" else 0.025, 1e-6, 0.5, where),
         None if kind != "single-arm" else _number(row, "p0", None, 0.0, 1.0, where),
         stage1,
-        None if "cutoff" not in row else int(_number(row, "cutoff", None, 0, 5000, where)),
+        None if "cutoff" not in row else _whole(row, "cutoff", None, 0, 5000, where),
         _number(row, "margin", 0.0, 0.0, 0.99, where),
-        not bool(row.get("lower_is_better", endpoint in LOWER_IS_BETTER)),
+        not flag_of(row, "lower_is_better", endpoint in LOWER_IS_BETTER, where),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from scipy import stats
 
 from neorlt.core.errors import InputError
 from neorlt.core.proportions import exact_interval, likelihood_interval
+from neorlt.core.written import Row, read_rows
 from neorlt.evidence.records import fold
 
 REQUIRED_COLUMNS = ("study", "events", "total")
@@ -93,6 +92,14 @@ def as_arrays(studies: Sequence[StudyCounts]) -> tuple[NDArray[np.float64], NDAr
     )
 
 
+def _whole(row: Row, name: str) -> int:
+    """A count: digits alone, since a mark within them may be one for thousands or for decimals."""
+    text = row.text(name)
+    if not text.lstrip("-").isdecimal():
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
 def read_counts(path: Path) -> list[StudyCounts]:
     """Read ``study,events,total`` (optional ``design``, ``cohort``, ``subgroup``) from a CSV file.
 
@@ -100,51 +107,16 @@ def read_counts(path: Path) -> list[StudyCounts]:
         InputError: file missing, column missing, a row that is not a count, or no row at all; names the line.
 
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("no such file", where=str(path), remedy="name a CSV file with the columns study,events,total")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError("the file is not UTF-8 text", where=str(path), remedy="save it as CSV in UTF-8") from error
-    first = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
-    columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if missing:
-        raise InputError(
-            f"column {', '.join(missing)} is missing",
-            expected="study,events,total",
-            found=",".join(columns) or "nothing",
-            where=str(path),
-            remedy="name the columns in the first line",
-        )
-    reader.fieldnames = columns
+    table = read_rows(path, "the table of counts", "name a CSV file with the columns study,events,total", REQUIRED_COLUMNS)
     found: list[StudyCounts] = []
-    for number, row in enumerate(reader, start=2):
-        where = f"{path}, line {number}"
-        if not any((value or "").strip() for value in row.values() if isinstance(value, str)):
-            continue
-        if any((cell or "").strip() for cell in row.get(None, ())):
-            raise InputError(
-                "a row has more cells than there are columns",
-                expected=f"{len(columns)} cells",
-                found=str(len(columns) + len(row[None])),
-                where=where,
-                remedy="put cells that hold a comma in quotes",
-            )
+    for row in table:
         try:
-            events, total = int(row["events"]), int(row["total"])
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                "events and total must be whole numbers",
-                found=f"{row.get('events')!r}, {row.get('total')!r}",
-                where=where,
-                remedy="give counts of patients, not percentages",
-            ) from error
-        optional = {name: (row.get(name) or "").strip() or None for name in ("design", "cohort", "subgroup")}
-        name = (row["study"] or "").strip() or f"line {number}"
-        found.append(StudyCounts(name, events, total, **optional))
+            events, total = (_whole(row, name) for name in ("events", "total"))
+        except ValueError as error:
+            raise InputError("events and total must be whole numbers", found=f"{row.text('events')!r}, {row.text('total')!r}",
+                             where=table.where(row), remedy="give counts of patients, not percentages") from error
+        optional = {name: row.text(name) or None for name in ("design", "cohort", "subgroup")}
+        found.append(StudyCounts(row.text("study") or f"line {row.line}", events, total, **optional))
     names = [study.study for study in found]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

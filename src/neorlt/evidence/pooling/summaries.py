@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from neorlt.core.errors import InputError
+from neorlt.core.written import read_rows
 from neorlt.evidence.pooling.pool import MINIMUM_SERIES
 from neorlt.evidence.pooling.twostage import between_variance
 
@@ -149,8 +149,10 @@ def holds_ratios(path: Path) -> bool:
     path = Path(path)
     if not path.is_file():
         return False
-    first = path.read_bytes()[:2000].decode("utf-8-sig", "replace").splitlines()[:1]
-    return bool(first) and set(RATIO_COLUMNS) <= {name.strip().lower() for name in first[0].split(",")}
+    try:
+        return set(RATIO_COLUMNS) <= set(read_rows(path, "the table").columns)
+    except InputError:  # said by whoever reads it for its counts
+        return False
 
 
 def read_ratios(path: Path) -> list[Ratio]:
@@ -161,21 +163,18 @@ def read_ratios(path: Path) -> list[Ratio]:
 
     """
     found: list[Ratio] = []
-    with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or []]
-        for number, row in enumerate(reader, start=2):
-            where = f"{path}, line {number}"
-            try:
-                values = [float(row[name]) for name in RATIO_COLUMNS[1:]]
-            except (TypeError, ValueError) as error:
-                raise InputError(
-                    "a ratio and its interval must be numbers", where=where, remedy="give ratio, low, high as printed"
-                ) from error
-            name = (row["study"] or "").strip() or f"line {number}"
-            if any(item.study == name for item in found):
-                raise InputError(f"study {name!r} stands in more than one row", where=where, remedy="keep one row a study")
-            found.append(Ratio(name, *values))
+    table = read_rows(path, "the table of ratios", needs=RATIO_COLUMNS)
+    for row in table:
+        where = table.where(row)
+        try:
+            values = [row.number(name) for name in RATIO_COLUMNS[1:]]
+        except ValueError as error:
+            raise InputError("a ratio and its interval must be numbers", found=str(error), where=where,
+                             remedy="give ratio, low, high as printed") from error
+        name = row.text("study") or f"line {row.line}"
+        if any(item.study == name for item in found):
+            raise InputError(f"study {name!r} stands in more than one row", where=where, remedy="keep one row a study")
+        found.append(Ratio(name, *values))
     if not found:
         raise InputError("no study in the file", where=str(path), remedy="add one row a study")
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.core.toml_file import flag_of, number_of, read_toml, table_of, text_of, texts_of
 
 FILE_NAME = "protocol.toml"
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
@@ -101,33 +101,34 @@ def read_protocol(folder: Path) -> Protocol:
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise InputError("the folder holds no protocol", where=str(path), remedy="start a review with: neorlt evidence status FOLDER --new")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("the protocol is not valid TOML", found=str(error), where=str(path), remedy="correct the line") from error
-    return parse_protocol(document)
+    return parse_protocol(read_toml(path, "the protocol"))
 
 
 def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     """Validate a protocol document."""
-    rules, form = document.get("rules", {}), document.get("form", {})
+    rules, form, screening = (table_of(document, key, FILE_NAME) for key in ("rules", "form", "screening"))
     missing = [key for key in ("name", "question", "date_from", "date_to", "reviewers", "query") if key not in document]
-    if missing or not rules.get("include") or not rules.get("exclude"):
+    include, exclude = (texts_of(rules, key, (), f"{FILE_NAME}, [rules]") for key in ("include", "exclude"))
+    if missing or not include or not exclude:
         what = ", ".join(missing) or "rules.include or rules.exclude"
         raise InputError(f"the protocol lacks {what}", where=FILE_NAME, remedy="add it: see the protocol of the shipped review")
+    queries = table_of(document, "query", FILE_NAME)
+    stop = number_of(screening, "stop_after_irrelevant", 50, f"{FILE_NAME}, [screening]")
+    if stop is None or stop != int(stop) or stop < 1:
+        raise InputError("stop_after_irrelevant is no number of records", found=str(stop), where=FILE_NAME, remedy="write a whole number")
     return Protocol(
-        name=str(document["name"]),
-        question=str(document["question"]),
-        queries=dict(document["query"]),
+        name=text_of(document, "name", "", FILE_NAME),
+        question=text_of(document, "question", "", FILE_NAME),
+        queries={key: text_of(queries, key, "", f"{FILE_NAME}, [query]") for key in queries},
         date_from=str(document["date_from"]),
         date_to=str(document["date_to"]),
-        language=tuple(document.get("language", ())),
-        include=tuple(rules["include"]),
-        exclude=tuple(rules["exclude"]),
-        form=tuple(form.get("fields", ())),
-        reviewers=tuple(document["reviewers"]),
-        stop_after_irrelevant=int(document.get("screening", {}).get("stop_after_irrelevant", 50)),
-        arbiters=tuple(document.get("arbiters", ())),
-        blind=bool(document.get("blind", False)),
-        keywords=tuple(document.get("screening", {}).get("keywords", ())),
+        language=texts_of(document, "language", (), FILE_NAME),
+        include=include,
+        exclude=exclude,
+        form=texts_of(form, "fields", (), f"{FILE_NAME}, [form]"),
+        reviewers=texts_of(document, "reviewers", (), FILE_NAME),
+        stop_after_irrelevant=int(stop),
+        arbiters=texts_of(document, "arbiters", (), FILE_NAME),
+        blind=flag_of(document, "blind", False, FILE_NAME),
+        keywords=texts_of(screening, "keywords", (), f"{FILE_NAME}, [screening]"),
     )
