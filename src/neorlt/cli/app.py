@@ -6,6 +6,7 @@ given; 1 our own fault.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -18,6 +19,7 @@ from typer.core import TyperGroup
 
 from neorlt import __version__
 from neorlt.cli.console import say
+from neorlt.core import progress
 from neorlt.core.errors import NeorltError
 from neorlt.jobs.registry import COMMANDS, DEFAULTS, GROUPS
 
@@ -88,8 +90,12 @@ def main() -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run one command (that of the process where none is given) and return its exit status."""
     warnings.filterwarnings("ignore", category=FutureWarning)
+    words = [word for word in (sys.argv[1:] if arguments is None else arguments)[:1] if not word.startswith("-")]
+    # A server is at work for ever, and says where it listens.
+    shown = contextlib.nullcontext() if words in ([], ["serve"]) else progress.command(f"neorlt {words[0]}")
     try:
-        status = app(arguments, standalone_mode=False)
+        with shown:
+            status = app(arguments, standalone_mode=False)
     except NeorltError as error:
         sys.stderr.write(f"neorlt: error: {error}\n")
         return error.exit_status

@@ -13,6 +13,7 @@ import typer
 
 from neorlt.core.errors import InputError
 from neorlt.core.manifest import to_json
+from neorlt.core.progress import hush
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replaced only if neorlt wrote it.")]
@@ -48,6 +49,7 @@ WIDTH = 80
 
 def show(document: Mapping[str, Any], as_json: bool, for_people: Callable[[Mapping[str, Any]], None]) -> None:
     """Print the JSON document, or let ``for_people`` print what people read."""
+    hush()
     if as_json:
         sys.stdout.write(to_json(document))
     else:
@@ -56,12 +58,14 @@ def show(document: Mapping[str, Any], as_json: bool, for_people: Callable[[Mappi
 
 def say(*lines: str) -> None:
     """Print lines for people."""
+    hush()
     for line in lines:
         sys.stdout.write(line + "\n")
 
 
 def warn(*texts: str) -> None:
     """Print warnings where they cannot disturb the document."""
+    hush()
     for text in texts:
         sys.stderr.write(f"neorlt: warning: {text}\n")
 
@@ -77,6 +81,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
     from rich.table import Table
     from rich.text import Text
 
+    hush()
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for header in headers:
         made.add_column(header, overflow="fold")

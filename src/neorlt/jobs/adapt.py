@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.progress import stages
 from neorlt.jobs.choice import world_of, write_choice
 
 
@@ -19,14 +20,16 @@ def run_adapt(
     from neorlt.planning.search_space import read_limits
     from neorlt.planning.updates import read_update
 
-    world = world_of(patient_file, plan, n_proposals, seed)
-    scheme = load_scheme(scheme_text, world.patient)
-    limits, weights, _ = read_limits(limit_texts)
-    document = adapt_document(adapt(world, scheme, given, read_update(update_file, world.patient), limits, weights))
-    if out is not None:
-        options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws}
-        conclusions = document["changes"][len(document["measured"]) + len(document["rules_applied"]):]
-        inputs = [path for path in (patient_file, plan, update_file) if path is not None]
-        write_choice(out, "adapt", document, (scheme,), {"update": document}, [*document["rules_applied"], *conclusions], inputs, options,
-                     world)
+    with stages(("updating", 70.0), ("writing the report", 30.0)) as at:
+        world = world_of(patient_file, plan, n_proposals, seed)
+        scheme = load_scheme(scheme_text, world.patient)
+        limits, weights, _ = read_limits(limit_texts)
+        document = adapt_document(adapt(world, scheme, given, read_update(update_file, world.patient), limits, weights))
+        at("writing the report")
+        if out is not None:
+            options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws}
+            conclusions = document["changes"][len(document["measured"]) + len(document["rules_applied"]):]
+            inputs = [path for path in (patient_file, plan, update_file) if path is not None]
+            said = [*document["rules_applied"], *conclusions]
+            write_choice(out, "adapt", document, (scheme,), {"update": document}, said, inputs, options, world)
     return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
 
 
@@ -24,10 +25,12 @@ def run_benefit(
     parameters = None if stored is None else stored.first(n_draws).parameters
     seed = seed if stored is None else stored.seed
     scheme = load_scheme(scheme_text, None if stored is None else stored.patient)
-    document = benefit_document(who_benefits(scheme, n_base, n_draws, seed, parameters))
-    if out is not None:
-        options = {"scheme": scheme_text, "patients": n_base, "draws": n_draws}
-        with result_folder(out, "benefit", options=options, seed=seed) as work:
-            write_json(work / "benefit.json", document)
-            (work / "report.html").write_text(render_benefit(document), encoding="utf-8")
+    with stages(("predicting many patients", 90.0), ("writing the report", 10.0)) as at:
+        document = benefit_document(who_benefits(scheme, n_base, n_draws, seed, parameters))
+        at("writing the report")
+        if out is not None:
+            options = {"scheme": scheme_text, "patients": n_base, "draws": n_draws}
+            with result_folder(out, "benefit", options=options, seed=seed) as work:
+                write_json(work / "benefit.json", document)
+                (work / "report.html").write_text(render_benefit(document), encoding="utf-8")
     return document

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
 
 
@@ -38,10 +39,14 @@ def run_decide(
     if unknown:
         raise InputError("the option asked for is not known", expected=", ".join(Kind), found=unknown[0], remedy="use one of these")
     settings = Settings(criterion or CRITERIA[0], delta_months, discount, tuple(Kind(word) for word in ask))
-    found = decide(patient, [load_scheme(text, patient) for text in schemes], settings, n_draws=n_draws, seed=seed,
-                   make_world=None if plan is None else stored_world(plan, patient))
-    document = decision_document(found)
-    if out is not None:
+    with stages(("comparing the options", 70.0), ("what knowing more is worth", 20.0), ("writing the report", 10.0)) as at:
+        found = decide(patient, [load_scheme(text, patient) for text in schemes], settings, n_draws=n_draws, seed=seed,
+                       make_world=None if plan is None else stored_world(plan, patient))
+        at("what knowing more is worth")
+        document = decision_document(found)
+        if out is None:
+            return document
+        at("writing the report")
         from neorlt.reporting.decision import render_decision
         from neorlt.trials.value import trial_table
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
+from neorlt.core.progress import stages, track
 from neorlt.core.run import result_folder, write_json
 from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_dicom
 
@@ -84,17 +85,19 @@ def run_dose(
 
     with result_folder(out, "dose", inputs=files, options=options, seed=seed) as work:
         if not cumulate:
-            document, volumes = dose_command(
-                studies[0][0], method=method, monte_carlo=MonteCarloOptions(histories, checkpoint, device),  # type: ignore[arg-type]
-                settings=settings[0], **given,
-            )
-            write(work, 0, document, volumes)
+            with stages(("computing doses", 75.0), ("writing the results", 25.0)) as at:
+                document, volumes = dose_command(
+                    studies[0][0], method=method, monte_carlo=MonteCarloOptions(histories, checkpoint, device),  # type: ignore[arg-type]
+                    settings=settings[0], **given,
+                )
+                at("writing the results")
+                write(work, 0, document, volumes)
             return document
         from neorlt.jobs.cycles import course_document, course_page, fit_course, update_toml
 
         fitted = fit_course([study for study, _ in studies], settings, **given)
         results, documents = [], []
-        for n, (study, _) in enumerate(studies):
+        for n, (study, _) in enumerate(track(studies, "cycles", len(studies))):
             kept = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-cycle-{n + 1}")
             result = _compute(
                 study, method=method, monte_carlo=MonteCarloOptions(histories, kept, device), settings=settings[n], fitted=fitted[n],

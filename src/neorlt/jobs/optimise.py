@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.progress import stages
 from neorlt.jobs.choice import world_of, write_choice
 
 
@@ -22,15 +23,17 @@ def run_optimise(
     from neorlt.planning.search_space import read_limits
 
     need_pymoo()
-    world = world_of(patient_file, plan, n_draws, seed)
-    limits, weights, space = read_limits(limit_texts)
-    found = optimise(world, limits, weights, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
-    document = optimise_document(found)
-    if out is not None:
-        options = {"limits": list(limit_texts), "candidates": n_screen, "screen_draws": n_screen_draws, "best": n_full,
-                   "draws": world.n_draws}
-        # The report's answer is the search's answer; its section then need not repeat it.
-        extra = {"search": document | {"answer": {"sentences": []}}}
-        inputs = [path for path in (patient_file, plan) if path is not None]
-        write_choice(out, "optimise", document, shown_schemes(found), extra, document["answer"]["sentences"], inputs, options, world)
+    with stages(("screening", 60.0), ("writing the report", 40.0)) as at:
+        world = world_of(patient_file, plan, n_draws, seed)
+        limits, weights, space = read_limits(limit_texts)
+        found = optimise(world, limits, weights, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
+        document = optimise_document(found)
+        at("writing the report")
+        if out is not None:
+            options = {"limits": list(limit_texts), "candidates": n_screen, "screen_draws": n_screen_draws, "best": n_full,
+                       "draws": world.n_draws}
+            # The report's answer is the search's answer; its section then need not repeat it.
+            extra = {"search": document | {"answer": {"sentences": []}}}
+            inputs = [path for path in (patient_file, plan) if path is not None]
+            write_choice(out, "optimise", document, shown_schemes(found), extra, document["answer"]["sentences"], inputs, options, world)
     return document

@@ -11,6 +11,7 @@ import numpy as np
 
 from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
+from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
 from neorlt.jobs.decide import decision_block
 from neorlt.jobs.dose import dose_document
@@ -31,6 +32,10 @@ CLOSE_MM = 5.0
 HALF_MM = (28.0, 70.0)
 """Smallest and largest half width of a picture of contact, mm."""
 CONTACT_PIXEL_MM = 0.5
+STAGES_FROM_IMAGES = (("reading the study", 20.0), ("computing doses", 35.0), ("predicting", 15.0), ("writing volumes", 8.0),
+                      ("comparing schemes", 10.0), ("writing the page's images", 7.0), ("writing the report", 5.0))
+"""Rough shares of the time."""
+STAGES = (("predicting", 50.0), ("comparing schemes", 40.0), ("writing the report", 10.0))
 
 
 def run_plan(
@@ -65,13 +70,18 @@ def run_plan(
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
         "injected_at": [moment.isoformat() for moment in injected_at],
     }
-    with result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work:
+    from_images = study_folder is not None
+    with (result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work,
+          stages(*(STAGES_FROM_IMAGES if from_images else STAGES)) as at):
         drawn: list[Drawn] = []
         if study_folder is None:
             assert patient is not None
+            at("predicting")
             world = build_world(patient, n_draws=n_draws, seed=seed)
+            decision = decision_block(world)
+            at("comparing schemes")
             document = plan_document(world, chosen, synthetic=_synthetic(patient.id), command="plan",
-                                     blocks={"decision": decision_block(world)}).as_json()
+                                     blocks={"decision": decision}).as_json()
         else:
             from neorlt.dosimetry.compute import compute_doses
             from neorlt.imaging.view import write_view
@@ -80,6 +90,7 @@ def run_plan(
 
             study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
             settings = read_uncertainty(study_folder)
+            at("computing doses")
             result = compute_doses(
                 study, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, seed=seed, n_draws=n_draws, settings=settings,
                 **priors_of_files(previous, population),
@@ -88,24 +99,30 @@ def run_plan(
             by_name = {dose.name: dose for dose in result.doses}
             lesion_doses = {lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name}
             kidney_doses = {name: dose for name, dose in by_name.items() if is_kidney(name)}
+            at("predicting")
             world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
+            decision = decision_block(world)
+            at("writing volumes")
             contacts = vessel_contacts(merged.patient, study)
             pictures = [*contact_pictures(study, contacts), *dose_pictures(study, result)]
             rows = dose_rows(study, ((d.name, d.mass_g, float(np.median(d.draws_gy)), float(np.std(d.draws_gy))) for d in result.doses))
             said = write_volumes(study, result.dose, result.tia, rows, work, study_folder, "kernel")
+            at("comparing schemes")
             document = plan_document(
                 world, chosen, lesion_doses=lesion_doses, conflicts=merged.conflicts,
                 warnings=[*merged.warnings, *study.warnings, *result.warnings, *said,
                           *contact_warnings(contacts, merged.patient.lesions[merged.patient.followed].id)],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
                 images=image_blocks(study, result) | {"registration": alignment, "vessel_contacts": [one.as_json() for one in contacts]},
-                outside=result.outside_validity, command="plan", blocks={"decision": decision_block(world)},
+                outside=result.outside_validity, command="plan", blocks={"decision": decision},
             ).as_json()
             write_json(work / "dose" / "dose.json", dose_document(
                 study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))
+            at("writing the page's images")
             write_view(study, work / "view", result.dose)
             drawn = draw(pictures)
             write_drawn(drawn, work / PICTURES)
+        at("writing the report")
         write_steps(document, work / "steps")
         write_json(work / "fhir.json", fhir_bundle(document))
         if pdf:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neorlt.core.progress import stages
 from neorlt.jobs.choice import world_of
 
 
@@ -25,6 +26,8 @@ def run_predict(
     from neorlt.planning.published import load_scheme
     from neorlt.planning.scheme import standard_schemes
 
-    world = world_of(patient_file, plan, n_draws, seed)
-    chosen = tuple(load_scheme(text, world.patient) for text in schemes) if schemes else standard_schemes()
-    return plan_document(world, chosen).as_json()
+    with stages(("reading the patient", 30.0), ("predicting", 70.0)) as at:
+        world = world_of(patient_file, plan, n_draws, seed)
+        chosen = tuple(load_scheme(text, world.patient) for text in schemes) if schemes else standard_schemes()
+        at("predicting")
+        return plan_document(world, chosen).as_json()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.core.errors import InputError
+from neorlt.core.progress import track
 from neorlt.dicom.phantom_scan import read_phantom
 from neorlt.imaging.phantom_curves import fit_blur_map, fit_volume_recovery
 from neorlt.imaging.recovery import PHANTOMS, measure_nema
@@ -45,7 +46,8 @@ def recovery_command(
     """
     if phantom not in PHANTOMS:
         raise InputError("unknown phantom", expected=" or ".join(PHANTOMS), found=phantom, where="--phantom", remedy="name a known phantom")
-    fits = [measure_nema(read_phantom(Path(folder)), PHANTOMS[phantom]) for folder in (study_folder, *also)]
+    folders = (study_folder, *also)
+    fits = [measure_nema(read_phantom(Path(folder)), PHANTOMS[phantom]) for folder in track(folders, "measuring the phantom", len(folders))]
     fit = fits[0]
     volumes = np.array([np.pi / 6.0 * s.diameter_mm**3 / 1000.0 for s in fit.spheres])
     by_volume = fit_volume_recovery(volumes, np.array(fit.recovery))

@@ -131,7 +131,7 @@ class Capability:
     @property
     def needs(self) -> str:
         """The extra, in words."""
-        return ("base" if self.extra is None else f"neorlt[{self.extra}]") + self.also
+        return ("base" if self.extra is None else f"extra {self.extra}") + self.also
 
 
 CAPABILITIES = (

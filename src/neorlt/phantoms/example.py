@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.output import write_atomic
+from neorlt.core.progress import stages
 from neorlt.core.run import result_folder
 from neorlt.core.tables import read_text
 from neorlt.imaging.region import RegionKind
 from neorlt.phantoms.cases import PET, SPECT, Case, case
 from neorlt.phantoms.images import stated_fwhm_mm, study_in_memory
 from neorlt.phantoms.truth import truth_document
+
+STAGES = (("imaging the patient", 50.0), ("writing CT and PET", 20.0), ("writing the regions", 20.0), ("writing SPECT", 10.0))
 
 
 def write_example(name: str, out: Path, *, seed: int = 0) -> dict[str, Any]:
@@ -38,14 +42,15 @@ def write_example(name: str, out: Path, *, seed: int = 0) -> dict[str, Any]:
     out = Path(out)
     # undated: the same seed writes the same bytes
     with result_folder(out, "example", options={"name": name}, seed=seed, dated=False) as work:
-        _write_study(patient, work / "study", seed)
+        with stages(*STAGES) as at:
+            _write_study(patient, work / "study", seed, at)
         write_atomic(work / "patient.toml", read_text("phantoms", f"{name}_patient.toml"))
         truth = truth_document(name, seed, stated_fwhm_mm())
         write_atomic(work / "truth.json", json.dumps(truth, indent=1) + "\n")
     return {"study": str(out / "study"), "patient": str(out / "patient.toml"), "truth": str(out / "truth.json")}
 
 
-def _write_study(patient: Case, folder: Path, seed: int) -> None:
+def _write_study(patient: Case, folder: Path, seed: int, at: Callable[[str], None]) -> None:
     from neorlt.dicom.identity import Identity, make_uid
     from neorlt.dicom.write_ct import write_ct
     from neorlt.dicom.write_nm import write_spect
@@ -71,6 +76,7 @@ def _write_study(patient: Case, folder: Path, seed: int) -> None:
             frame_of_reference_uid=frame,
         )
 
+    at("writing CT and PET")
     tracer, therapy = study.administrations
     baseline = identity("baseline", tracer.time)
     (ct,) = study.ct_images()
@@ -88,6 +94,7 @@ def _write_study(patient: Case, folder: Path, seed: int) -> None:
         description=pet.description,
         series_number=2,
     )
+    at("writing the regions")
     write_seg(study.regions, ct_paths, folder / "seg.dcm", baseline, description="synthetic regions SEG", series_number=3)
     write_rtstruct(
         # the body's outline has thousands of points a slice and stands in the SEG
@@ -98,6 +105,7 @@ def _write_study(patient: Case, folder: Path, seed: int) -> None:
         description="synthetic regions RTSTRUCT",
         series_number=4,
     )
+    at("writing SPECT")
     for number, spect in enumerate(study.therapy_images()):
         assert spect.time is not None
         hours = (spect.time - therapy.time).total_seconds() / 3600

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
+from neorlt.core.progress import Told
 from neorlt.planning.decide import (
     OBJECTIVES,
     RULE,
@@ -130,6 +131,7 @@ def screen(world: World, limits: Limits, space: SearchSpace, n_screen: int, seed
         if new:
             outcomes = evaluator(new)
             parts.append(outcomes)
+            told("screening schemes", min(len(seen) + len(new), n_screen), n_screen)
             seen.update(zip(new, zip(objective_matrix(outcomes)[1], violations(outcomes, limits)[1], strict=True), strict=True))
         found = [seen[c] for c in wanted]
         # Single precision may differ in its last digits from run to run: rounded, it cannot send the search another way.
@@ -137,7 +139,8 @@ def screen(world: World, limits: Limits, space: SearchSpace, n_screen: int, seed
 
     probe = evaluator([USUAL])
     n_objectives, n_constraints = objective_matrix(probe)[1].shape[1], violations(probe, limits)[1].shape[1]
-    search(evaluate, low, high, n_objectives, n_constraints, n_candidates=10**9, seed=seed, enough=lambda: len(seen) >= n_screen)
+    with Told() as told:
+        search(evaluate, low, high, n_objectives, n_constraints, n_candidates=10**9, seed=seed, enough=lambda: len(seen) >= n_screen)
     return join(parts)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.draws import summarise
+from neorlt.core.progress import stages
 from neorlt.planning.world import World
 from neorlt.response.parameters import draw_parameters
 from neorlt.trials.answer import answer, assumptions
@@ -47,8 +48,10 @@ def run_trial(design: TrialDesign, dask: str | None = None) -> dict[str, Any]:
     """
     mapper = here if dask is None else on_dask(dask)
     plan = make_plan(design)
-    result = run_plan(plan, mapper)
-    fixed = run_plan(make_plan(design, fixed=True), mapper)
+    with stages(("trials over all that is not known", 50.0), ("trials at the medians", 50.0)) as at:
+        result = run_plan(plan, mapper)
+        at("trials at the medians")
+        fixed = run_plan(make_plan(design, fixed=True), mapper)
     main = result["scenarios"][design.main_scenario]
     power = fixed["scenarios"][design.main_scenario]["positive"]
     document: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
+from neorlt.core.progress import stages
 from neorlt.evidence.figures import forest_svg, funnel_svg
 from neorlt.evidence.pooling import by_subgroup, holds_ratios, leave_one_out, pool, pool_ratios, read_counts, read_ratios, with_limits
 
@@ -19,13 +20,16 @@ def pool_command(csv: Path, method: str = "auto", *, out: Path | None = None) ->
     if holds_ratios(csv):
         return _ratios(csv, out)
     studies = read_counts(csv)
-    result = pool(studies, method)
-    other = "glmm" if result.method.startswith("bayes") else "bayes"
-    second = pool(studies, other)
-    document = with_limits(result.as_json(), result)
-    document["second"] = {key: second.as_json()[key] for key in ("method", "pooled", "ci95", "prediction95", "tau", "reason")}
-    document["leave_one_out"] = leave_one_out(studies, method)
-    document["subgroups"] = by_subgroup(studies, method) if any(study.subgroup for study in studies) else None
+    with stages(("pooling", 1.0), ("pooling by another method", 1.0), ("leaving one out", float(len(studies)))) as at:
+        result = pool(studies, method)
+        other = "glmm" if result.method.startswith("bayes") else "bayes"
+        at("pooling by another method")
+        second = pool(studies, other)
+        document = with_limits(result.as_json(), result)
+        document["second"] = {key: second.as_json()[key] for key in ("method", "pooled", "ci95", "prediction95", "tau", "reason")}
+        at("leaving one out")
+        document["leave_one_out"] = leave_one_out(studies, method)
+        document["subgroups"] = by_subgroup(studies, method) if any(study.subgroup for study in studies) else None
     document["files"] = []
     if out is not None:
         write_atomic(Path(out), forest_svg(result, "Pooled rate", second))
