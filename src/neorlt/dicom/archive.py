@@ -42,6 +42,7 @@ WANTED = {
 }
 """Kinds of objects that neorlt reads or writes; the others of a study are left out by name unless all are asked for."""
 TIMEOUT_S = 30.0
+_NAMING = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 FIELDS = ("StudyInstanceUID", "StudyDate", "ModalitiesInStudy", "StudyDescription", "NumberOfStudyRelatedInstances")
 
 
@@ -278,5 +279,5 @@ def account(
 
 
 def headers(paths: Sequence[Path]) -> list[tuple[Path, Dataset]]:
-    """File and header (without pixels) of everything that is to be sent."""
-    return [(path, dcmread(path, stop_before_pixels=True)) for path in paths]
+    """File and what names it (meta information, class, identifiers) of everything that is to be sent; the rest is read when it is sent."""
+    return [(path, dcmread(path, stop_before_pixels=True, specific_tags=list(_NAMING))) for path in paths]

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError, MissingExtraError
-from neorlt.core.progress import track
+from neorlt.core.progress import Told, track
 from neorlt.dicom.archive import (
     FIELDS,
     TIMEOUT_S,
@@ -167,23 +166,25 @@ class DimseNode:
                 # Written as it came, without decoding it: a file of the archive stays what it was.
                 (folder / f"{len(seen) + 1:06d}.dcm").write_bytes(event.encoded_dataset())
                 seen.add(uid)
+                told("fetching", len(seen), len(expected))
             return 0x0000
 
         wanted = [(one, one.wanted(everything)) for one in series]
         expected.update(uid for _, kinds in wanted for uids in kinds.values() for uid in uids)
         said: list[str] = []
         withheld: Counter[str] = Counter()
-        for one, kinds in track([row for row in wanted if row[1]], "fetching", total=sum(bool(row[1]) for row in wanted)):
-            query = Dataset()
-            query.QueryRetrieveLevel = "SERIES"
-            query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, one.uid
-            classes = [kind for kind in kinds if kind] or list(WANTED)
-            failures, unknown = (self._move if move else self._get)(query, classes, keep)
-            said += failures
-            for kind in set(unknown) & kinds.keys():
-                # The archive holds such objects and does not know how to send them by this service.
-                expected.difference_update(kinds[kind])
-                withheld[f"{kind_name(kind)} (the archive does not send it by {'C-MOVE' if move else 'C-GET'})"] += len(kinds[kind])
+        with Told() as told:
+            for one, kinds in (row for row in wanted if row[1]):
+                query = Dataset()
+                query.QueryRetrieveLevel = "SERIES"
+                query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, one.uid
+                classes = [kind for kind in kinds if kind] or list(WANTED)
+                failures, unknown = (self._move if move else self._get)(query, classes, keep)
+                said += failures
+                for kind in set(unknown) & kinds.keys():
+                    # The archive holds such objects and does not know how to send them by this service.
+                    expected.difference_update(kinds[kind])
+                    withheld[f"{kind_name(kind)} (the archive does not send it by {'C-MOVE' if move else 'C-GET'})"] += len(kinds[kind])
         # What counts is what arrived: an archive reports objects of a series that were not wanted, and had no context, as failures.
         check_whole(seen, expected, self.where, said)
         return Fetched(len(seen), {**left_out(series, everything), **withheld})
@@ -263,8 +264,12 @@ class DimseNode:
         return account(stored, before, refused, self._held, self._own_copy)
 
     def _store(self, link: Any, path: Path, number: int, total: int) -> int:
+        from pynetdicom import _config
+
         try:
-            status = link.send_c_store(dcmread(path)).get("Status")
+            # The file's own bytes, read in parts and never decoded: what is stored is what lies there, whatever its size.
+            _config.STORE_SEND_CHUNKED_DATASET = True
+            status = link.send_c_store(path).get("Status")
         except (RuntimeError, ValueError) as error:
             raise gone("went away", self.where, f"{number} of {total} objects sent") from error
         if status is None:

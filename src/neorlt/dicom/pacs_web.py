@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError, MissingExtraError
-from neorlt.core.progress import track
+from neorlt.core.progress import Told, track
 from neorlt.dicom.archive import (
     FIELDS,
     TIMEOUT_S,
@@ -137,16 +137,18 @@ class WebNode:
         expected = {uid for _, kinds in wanted for uids in kinds.values() for uid in uids}
         seen: set[str] = set()
         rows = [row for row in wanted if row[1]]
-        for one, kinds in track(rows, "fetching", total=len(rows)):
-            whole = kinds.keys() == one.instances.keys()
-            single = (uid for uids in kinds.values() for uid in uids)
-            source = (self._objects("iter_series", study_uid, one.uid) if whole else
-                      (self._ask("retrieve_instance", study_uid, one.uid, uid, media_types=_ANY) for uid in single))
-            for dataset in source:
-                uid = str(dataset.SOPInstanceUID)
-                if uid in expected and uid not in seen:
-                    seen.add(uid)
-                    dataset.save_as(folder / f"{len(seen):06d}.dcm", enforce_file_format=True)
+        with Told() as told:
+            for one, kinds in rows:
+                whole = kinds.keys() == one.instances.keys()
+                single = (uid for uids in kinds.values() for uid in uids)
+                source = (self._objects("iter_series", study_uid, one.uid) if whole else
+                          (self._ask("retrieve_instance", study_uid, one.uid, uid, media_types=_ANY) for uid in single))
+                for dataset in source:
+                    uid = str(dataset.SOPInstanceUID)
+                    if uid in expected and uid not in seen:
+                        seen.add(uid)
+                        dataset.save_as(folder / f"{len(seen):06d}.dcm", enforce_file_format=True)
+                        told("fetching", len(seen), len(expected))
         check_whole(seen, expected, self.where)
         return Fetched(len(seen), left_out(series, everything))
 

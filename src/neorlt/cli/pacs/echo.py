@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from neorlt.cli.console import Json, say, show
-from neorlt.cli.pacs.options import CaFile, CertFile, KeyFile, OwnTitle, Pacs, User, access
+from neorlt.cli.pacs.options import Pacs, with_access
 
 
+@with_access
 def command(
     pacs: Pacs,
-    own_title: OwnTitle = "NEORLT",
-    tls_ca: CaFile = None,
-    tls_cert: CertFile = None,
-    tls_key: KeyFile = None,
-    user: User = None,
+    access: Any = None,
     json: Json = False,
 ) -> None:
     """Ask an archive whether it answers to us."""
     from neorlt.jobs.pacs import pacs_echo_command
 
-    document = pacs_echo_command(pacs, access=access(own_title, tls_ca, tls_cert, tls_key, user))
+    document = pacs_echo_command(pacs, access=access)
     show(document, json, lambda d: say(f"{d['archive']} answers."))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
 from neorlt.cli.console import Json, Out, say, show, warn
-from neorlt.cli.pacs.options import CaFile, CertFile, KeyFile, OwnTitle, Pacs, User, access
+from neorlt.cli.pacs.options import Pacs, with_access
 
 
+@with_access
 def command(
     study_uid: Annotated[list[str], typer.Argument(help="Study Instance UID (0020,000D), from `neorlt pacs find`; several may be given.")],
     pacs: Pacs,
@@ -17,11 +19,7 @@ def command(
     everything: Annotated[bool, typer.Option("--all", help="Fetch also the kinds of objects that neorlt does not read.")] = False,
     move: Annotated[bool, typer.Option("--move", help="Fetch by C-MOVE to --listen-port instead of C-GET.")] = False,
     listen_port: Annotated[int | None, typer.Option("--listen-port", min=1, max=65535, help="Where a C-MOVE arrives.")] = None,
-    own_title: OwnTitle = "NEORLT",
-    tls_ca: CaFile = None,
-    tls_cert: CertFile = None,
-    tls_key: KeyFile = None,
-    user: User = None,
+    access: Any = None,
     json: Json = False,
 ) -> None:
     """Fetch studies, each whole into a folder of its own under --out; what neorlt does not read is left out by name."""
@@ -29,7 +27,7 @@ def command(
 
     document = pacs_fetch_command(
         pacs, study_uid, out, everything=everything, move=move,
-        access=access(own_title, tls_ca, tls_cert, tls_key, user, listen_port))
+        access=replace(access, listen_port=listen_port))
     for study in document["studies"]:
         if study["left_out"]:
             warn("left out, since neorlt does not read it (fetch it with --all): "

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from neorlt.cli.console import Json, say, show, warn
-from neorlt.cli.pacs.options import CaFile, CertFile, KeyFile, OwnTitle, Pacs, User, access
+from neorlt.cli.pacs.options import Pacs, with_access
 
 
+@with_access
 def command(
     source: Annotated[Path, typer.Argument(help="A DICOM file, or a folder with DICOM files.")],
     pacs: Pacs,
-    own_title: OwnTitle = "NEORLT",
-    tls_ca: CaFile = None,
-    tls_cert: CertFile = None,
-    tls_key: KeyFile = None,
-    user: User = None,
+    access: Any = None,
     json: Json = False,
 ) -> None:
     """Send every DICOM file of a folder, or one file, and compare what the archive holds afterwards."""
     from neorlt.jobs.pacs import pacs_send_command
 
-    document = pacs_send_command(pacs, source, access=access(own_title, tls_ca, tls_cert, tls_key, user))
+    document = pacs_send_command(pacs, source, access=access)
     for line in (*document["conflicts"], *dict.fromkeys(document["refused"])):
         warn(line)
     if document["missing"]:
