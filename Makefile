@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test system lint audit-online bench docs site validate mutants compat locks wheel lock hooks clean
+.PHONY: demo serve extras test system lint audit-online bench docs site validate mutants compat locks wheel lock hooks clean
 
 # One stamp a set of packages: base for the demo, all for tests and development.
 $(VENV)/base.stamp: requirements.lock pyproject.toml
@@ -21,6 +21,11 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml
 
 demo: $(VENV)/base.stamp  ## run the main job on the bundled digital patient
 	@$(BIN)/python tools/demo.py
+
+serve: $(VENV)/dev.stamp  ## the tumour board's page on this machine, with the demo's report where there is one
+	@$(BIN)/neorlt serve $(if $(wildcard demo-report/plan.json),--plan demo-report)
+
+extras: $(VENV)/dev.stamp  ## every extra, from the locked packages
 
 test: $(VENV)/dev.stamp  ## run the tests (the slow ones run with `make validate`)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from neorlt.core import tables
 from neorlt.core.draws import generator, lognormal_draws, summarise
-from neorlt.core.errors import InputError, MissingExtraError
+from neorlt.core.errors import InputError, MissingExtraError, install_command
 from neorlt.core.manifest import build_manifest, hash_inputs, to_json
 from neorlt.core.output import atomic_folder, write_atomic
 from neorlt.core.run import result_folder, write_json
@@ -26,7 +28,18 @@ def test_input_error_says_what_where_and_remedy():
 
 
 def test_missing_extra_names_its_extra_and_system_package():
-    assert "neorlt[pdf]" in str(MissingExtraError("WeasyPrint", extra="pdf", system_package="libpango-1.0-0"))
+    said = str(MissingExtraError("WeasyPrint", extra="pdf", system_package="libpango-1.0-0"))
+    assert "extra pdf" in said and "libpango-1.0-0" in said
+
+
+def test_remedy_for_an_extra_installs_its_parts_not_a_name_that_nobody_registered():
+    """7a47d7c: `pip install 'neorlt[web]'`, a name that no registry knows."""
+    parts = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, wanted in parts.items():
+        command = install_command(extra)
+        assert command.startswith("python -m pip install '")
+        named = [part for part in command.split("'") if part.strip()][1:]
+        assert {re.split(r"[<>=\[]", part)[0].lower() for part in named} == {re.split(r"[<>=\[]", part)[0].lower() for part in wanted}
 
 
 @given(st.integers(0, 2**31), st.text(max_size=8), st.text(max_size=8))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from neorlt.cli.console import sentences
+
 
 def command(
     cases: Annotated[Path, typer.Option("--cases", help="Folder for cases; made if it is absent.")] = Path("neorlt-cases"),
@@ -22,4 +24,4 @@ def command(
     from neorlt.web.serve import serve
 
     serve(cases, host=host, port=port, certificate=certificate, key=key, shared=tuple(plan or ()), retention_days=keep_days,
-          review=review)  # fmt: skip
+          review=review, announce=lambda address: sentences(f"The tumour board's page: {address} (Ctrl+C ends it)."))  # fmt: skip

@@ -58,7 +58,8 @@ class InputError(NeorltError, ValueError):
             text += f" (found {self.found})"
         if self.where is not None:
             text += f", in {self.where}"
-        return f"{text}: {self.remedy.rstrip('.')}."
+        remedy = self.remedy.rstrip(".")
+        return f"{text}: {remedy}" if remedy.endswith("?") else f"{text}: {remedy}."
 
 
 class ValidityError(NeorltError):
@@ -75,7 +76,28 @@ class MissingExtraError(NeorltError, ImportError):
     def __init__(self, what: str, *, extra: str | None = None, system_package: str | None = None) -> None:
         remedies = []
         if extra is not None:
-            remedies.append(f"install it with: pip install 'neorlt[{extra}]'")
+            remedies.append(f"it belongs to the extra {extra}; install that with: {install_command(extra)}")
         if system_package is not None:
             remedies.append(f"install the Debian package {system_package}")
         super().__init__(f"{what} is not installed: {' and '.join(remedies)}.")
+
+
+def install_command(*extras: str) -> str:
+    """The command that brings an extra to this installation, whether it is a checkout, a wheel or of a registry.
+
+    It names what the extra consists of, as the installed package states it: no registry needs to know this package.
+    """
+    import importlib.metadata
+    import re
+
+    try:
+        stated = importlib.metadata.requires("neorlt") or []
+    except importlib.metadata.PackageNotFoundError:
+        stated = []
+    found = []
+    for line in stated:
+        what, _, marker = line.partition(";")
+        if (name := re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)) and name[1] in extras:
+            found.append(f"'{what.strip()}'")
+    # A package that was not installed runs from its checkout.
+    return f"python -m pip install {' '.join(found) if found else repr('.[' + ','.join(extras) + ']')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def serve(
     shared: tuple[Path, ...] = (),
     retention_days: float | None = None,
     review: Path | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the tumour board's page until it is interrupted.
 
@@ -42,6 +44,8 @@ def serve(
         Age at which a case is removed at a start of the server; None keeps it.
     review
         Folder of a living review to screen and extract in the browser.
+    announce
+        Called with the page's address once nothing stands against serving it.
 
     Raises
     ------
@@ -68,8 +72,11 @@ def serve(
             pass
     os.umask(0o077)
     settings = replace(make_settings(root, host, port, certificate, key, shared), retention_days=retention_days, review=review)
+    application = create_app(settings)
+    if announce is not None:
+        announce(f"{'http' if certificate is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}")
     # A browser that comes back after some seconds finds its connection open, not closed under its request.
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", http=patient_protocol(settings.slow_s),
+    uvicorn.run(application, host=host, port=port, log_level="warning", http=patient_protocol(settings.slow_s),
                 server_header=False, timeout_keep_alive=75, ssl_certfile=None if certificate is None else str(certificate),
                 ssl_keyfile=None if key is None else str(key))  # fmt: skip
 
