@@ -146,3 +146,25 @@ def test_a_suv_in_the_file_needs_no_injection(spoil, edit) -> None:  # type: ign
         study = read_study(spoil.folder)
         assert study.pet_images()[0].array == pytest.approx(truth)
         assert any("not needed, the file holds SUV" in w for w in study.warnings)
+
+
+@pytest.mark.parametrize("years", [-1, 1, -100])
+@pytest.mark.parametrize("which", ["pet", "spect", "ct"])
+@pytest.mark.parametrize("keyword", ["AcquisitionDate", "SeriesDate", "StudyDate"])
+def test_a_date_a_year_off_is_a_sentence(spoil, edit, which, keyword, years) -> None:  # type: ignore[no-untyped-def]
+    """7a47d7c: a traceback, or a curve that began a year off without a word."""
+
+    def change(dataset) -> None:  # type: ignore[no-untyped-def]
+        if value := dataset.get(keyword):
+            setattr(dataset, keyword, f"{int(value[:4]) + years:04d}{value[4:]}")
+
+    try:
+        before = read_study(spoil.folder)
+        edit(getattr(spoil, which), change)
+        after = read_study(spoil.folder)
+    except InputError as error:
+        assert error.remedy
+        return
+    therapy = [(v.time - after.therapy_administration().time).total_seconds() / 3600 for v in after.therapy_images() if v.time is not None]
+    truth = [(v.time - before.therapy_administration().time).total_seconds() / 3600 for v in before.therapy_images() if v.time is not None]
+    assert therapy == truth or set(after.warnings) - set(before.warnings)
