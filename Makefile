@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo serve extras test system lint audit-online bench docs site validate mutants compat locks wheel lock hooks clean
+.PHONY: demo serve extras test system lint audit-online bench docs site newcomer validate mutants compat locks wheel lock hooks clean
 
 # One stamp a set of packages: base for the demo, all for tests and development.
 $(VENV)/base.stamp: requirements.lock pyproject.toml
@@ -46,6 +46,9 @@ audit-online: $(VENV)/dev.stamp  ## known vulnerabilities of the locked packages
 
 docs: $(VENV)/dev.stamp  ## run every example of the gallery
 	$(BIN)/python tools/run_docs.py
+
+newcomer: $(VENV)/dev.stamp  ## every command of README.md and the tutorial, on a fresh clone, with this environment
+	$(BIN)/python tools/newcomer.py --python $(BIN)/python
 
 site: $(VENV)/dev.stamp  ## the whole documentation as a static site in site/, internal links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
