@@ -63,7 +63,8 @@ class Newcomer:
         else:
             # Set up already: the stamps say so, and the clone's own source comes first.
             (self.clone / ".venv").symlink_to(python.absolute().parent.parent)
-            self.environment |= {"PATH": f"{python.absolute().parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(self.clone / "src")}
+            path = f"{python.absolute().parent}{os.pathsep}{os.environ['PATH']}"
+            self.environment |= {"PATH": path, "PYTHONPATH": str(self.clone / "src")}
         self.set_up = python is not None
 
     def own(self, folder: Path) -> Path:

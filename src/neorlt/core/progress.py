@@ -101,6 +101,8 @@ class _Board:
             if not self._rows:
                 self._stop()
                 self._hushed = False
+            elif self._rows[-1].is_command:
+                self._update(self._rows[-1])
 
     def hush(self) -> None:
         """Take the display away for good: what is printed now must not be drawn over."""
