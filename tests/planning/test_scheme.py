@@ -80,7 +80,8 @@ def test_toml_gives_the_same_object(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("cycle = 3", "write \\[\\[cycle\\]\\]"), ("[[cycle]]\nweek = 0", "activity_gbq"), ("[[cycle]]\nweek=0\nactivity_gbq={}", "no activity"),
+    ("cycle = 3", "write \\[\\[cycle\\]\\]"), ("[[cycle]]\nweek = 0", "activity_gbq"),
+    ("[[cycle]]\nweek=0\nactivity_gbq={}", "no activity"),
     ("[[cycle]]\nweek=8\nactivity_gbq={\"Lu-177\"=7.4}\n[[cycle]]\nweek=0\nactivity_gbq={\"Lu-177\"=7.4}", "backwards"),
     ("[[cycle]]\nweek=0\nactivity={\"Lu-177\"=7.4}", "unknown key"), ("= 3", "not valid TOML"),
     ("[[cycle]]\nweek=\"a\"\nactivity_gbq={\"Lu-177\"=7.4}", "not a number"),
