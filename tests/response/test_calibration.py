@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -156,6 +157,7 @@ def test_a_check_is_drawn(tmp_path):
     svg = (tmp_path / "out" / "check.svg").read_text(encoding="utf-8")
     inside = sum(abs(p - 0.5) <= 0.45 for p in document["pit"])
     assert f"{inside} of 3 inside 90 %" in svg
+    assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # else a browser shows its source
     for row in document["lesions"]:
         low, high = row["interval90_pct"]
         assert low <= row["interval50_pct"][0] <= row["median_pct"] <= row["interval50_pct"][1] <= high

@@ -12,6 +12,7 @@ import numpy as np
 
 from neorlt.core import tables
 from neorlt.reporting.figures.calibration import LABELS, draw_left_out, draw_pit, draw_prior_posterior, draw_sbc
+from neorlt.reporting.figures.svg import standalone
 from neorlt.response.parameters import draw_from, read_priors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ def main() -> None:
     }
     for name, svg in figures.items():
         # Alone, outside a page, an SVG needs its namespace and a ground to stand on.
-        text = svg if "xmlns=" in svg else svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        text = standalone(svg)
         (IMAGES / f"response-{name}.svg").write_text(text, encoding="utf-8")
 
 

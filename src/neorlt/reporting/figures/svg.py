@@ -189,3 +189,8 @@ def _page_style(style: str) -> str:
     for token, value in LIGHT.items():
         style = style.replace(value, f"var(--{token})")
     return style.replace("font-family: sans-serif", "font-family: var(--sans)")
+
+
+def standalone(svg: str) -> str:
+    """A figure as a file of its own: without the name space, which a page's figure does not need, a browser shows its source."""
+    return svg if "xmlns=" in svg else svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
