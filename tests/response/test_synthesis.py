@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
-from neorlt.response import arms, baselines, nuts, ranks, reach, studies, surface, synthesis
+from neorlt.response import arms, baselines, fitting, nuts, ranks, reach, studies, surface, synthesis
 from neorlt.response.arrays import LesionArrays, ScheduleArrays, origin_code
+from neorlt.response.fitting import Problem
 from neorlt.response.parameters import draw_parameters
 from neorlt.response.simulate import simulate
 
@@ -87,10 +88,11 @@ def test_the_integral_over_visits_has_the_gradient_of_its_differences():
             found = arms.best_response(sums, weeks, jnp.full((3, 64), 0.002), jnp.full(3, sd), jnp.full(3, np.log(0.7)), given)
             return found[0].mean() + arms.free_of_progression(sums, weeks, jnp.full((3, 64), 0.002), jnp.full(3, sd), given).mean()
 
+        value, gradients = jax.jit(total), jax.jit(jax.grad(total, argnums=(0, 1)))
         for which, h in ((0, 1e-6), (1, 1e-6)):
-            gradient = float(jax.grad(total, argnums=which)(0.01, 0.07))
+            gradient = float(gradients(0.01, 0.07)[which])
             step = [np.array([0.01, 0.07]) + sign * h * np.eye(2)[which] for sign in (1, -1)]
-            difference = float(total(*step[0]) - total(*step[1])) / (2 * h)
+            difference = float(value(*step[0]) - value(*step[1])) / (2 * h)
             assert gradient == pytest.approx(difference, rel=1e-4, abs=1e-6)
 
 
@@ -116,13 +118,51 @@ def test_the_sampler_finds_a_normal_and_goes_on_as_if_never_stopped():
         return float(-0.5 * (q - 1) @ precision @ (q - 1)), -precision @ (q - 1)
 
     whole = nuts.Chain(density, np.zeros(3), 3, 300)
-    q = np.array([whole.advance()[0] for _ in range(2300)])
+    q = np.array([whole.advance()[0] for _ in range(150)])
+    whole.learn(q[50:])
+    q = np.concatenate([q, [whole.advance()[0] for _ in range(2150)]])
     assert np.abs(q[300:].mean(axis=0) - 1).max() < 0.15
     np.testing.assert_allclose(q[300:].var(axis=0), [1.0, 1.0, 4.0], rtol=0.2)
     first, second = nuts.Chain(density, np.zeros(3), 3, 300), nuts.Chain(density, np.ones(3), 9, 300)
-    head = [first.advance()[0] for _ in range(170)]
+    head = [first.advance()[0] for _ in range(150)]
+    first.learn(np.array(head[50:]))
+    head += [first.advance()[0] for _ in range(20)]
     second.load(first.dump())
     np.testing.assert_array_equal(np.array(head + [second.advance()[0] for _ in range(230)]), q[:400])
+
+
+class StoppedError(Exception):
+    """The kill of a fit."""
+
+
+def test_a_fit_killed_or_run_elsewhere_gives_the_same(tmp_path, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    for module, name, value in ((nuts, "FIRST_WINDOW", 4), (nuts, "BASE_WINDOW", 8), (nuts, "LAST_WINDOW", 4), (fitting, "CHUNK", 3),
+                                (surface, "N_TRAINING", 400), (nuts, "FIRST_DEPTH", 2), (fitting, "MAX_TREE_DEPTH", 2)):
+        monkeypatch.setattr(module, name, value)
+    problem = Problem([t for t in studies.fitted() if t.kind == "lesions" and t.study == "jahn_2021"])
+    assert len(problem.terms) == 2
+    how = {"seed": 4, "n_chains": 2, "n_warmup": 20, "n_samples": 4}
+    whole = problem.sample(tmp_path / "whole", **how)
+
+    def stop_at(count):
+        def told(done, of):
+            assert of == 48
+            if done >= count:
+                raise StoppedError
+
+        return told
+
+    for count in (9, 27, 33):  # in the first window, as one chain has learned the metric and the other has not, after
+        with pytest.raises(StoppedError):
+            problem.sample(tmp_path / "stopped", **how, progress=stop_at(count))
+    again = problem.sample(tmp_path / "stopped", **how)
+    with ThreadPoolExecutor(1) as executor:
+        elsewhere = problem.sample(tmp_path / "elsewhere", **how, executor=executor)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(value, again[name])
+        np.testing.assert_array_equal(value, elsewhere[name])
 
 
 def test_models_without_mechanism_are_distributions():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.response import baselines, judging, surface
-from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose
+from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose, one_thread
 from neorlt.response.parameters import LEVEL_NAMES, MODEL_VERSION, ROOM, TUMOUR_NAMES
 from neorlt.response.studies import Term, checks, fitted
 from neorlt.response.synthesis import POPULATION, UNINFORMED
@@ -85,7 +88,13 @@ def calibrate(
     """
     terms = fitted(leave_out)
     problem = Problem(terms)
-    draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, None if progress is None else lambda k, n: progress("chains", k, n))
+    tell = None if progress is None else lambda k, n: progress("chains", k, n)
+    workers = min(n_chains, len(os.sched_getaffinity(0)))
+    if workers < 2 or n_samples < 50:  # building the problem in another process takes longer than a few iterations here
+        draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell)
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as executor:
+            draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell, executor)
     return assess(problem.terms, draws, seed, n_warmup, progress)
 
 

@@ -21,10 +21,12 @@ from neorlt.response import nuts, synthesis
 from neorlt.response.studies import Term
 from neorlt.response.synthesis import POPULATION, Synthesis, constrain, studies_of
 
-N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 300, 600, 20
-TARGET_ACCEPT, MAX_TREE_DEPTH = 0.85, 7
+N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 240, 600, 20
+TARGET_ACCEPT, MAX_TREE_DEPTH = 0.9, 7
 START_SPREAD = 1.5
 """Chains start at draws of the normal about the mode with its curvature, this much wider: dispersed, but not where nothing fits."""
+FALL_AT_START = 3.0
+"""A chain starts no further below the mode's log density than this times the number of parameters (typical draws: half of it)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Problem:
     """The posterior of a list of terms as a potential of standard normals."""
 
     def __init__(self, terms: Sequence[Term], n_points: int = synthesis.N_POINTS) -> None:
-        self.terms = tuple(terms)
+        self.terms, self.n_points = tuple(terms), n_points
         self.model = Synthesis(self.terms, n_points)
         self.layout = Layout.of(self.terms)
         self.at_u, self.at_v = self.layout.index(self.terms)
@@ -62,19 +64,25 @@ class Problem:
         return self.model.log_likelihood(self.model.answer(free, z["u"][self.at_u], z["v"][self.at_v], self.emulator(z["pop"])))
 
     def standard(self, z: dict[str, Any]) -> dict[str, Any]:
-        """Studies' effects as standard normals. The chains walk over the effects themselves: every study tells its own well, and in
-        these the spread between studies does not stretch what each has told.
+        """Studies' effects as standard normals. The chains walk over an effect divided by a power of the spread between studies: 0 where
+        a study tells its effect well, 1 where it says nothing of it, between by what it says (Papaspiliopoulos, Roberts and Skold 2007,
+        doi:10.1214/088342307000000014): so the spread does not stretch what the chains walk over.
         """
         free = constrain(z["pop"])
-        return {"pop": z["pop"], "u": z["u"] / free["study_log_sd"][..., None], "v": z["v"] / free["study_growth_log_sd"][..., None]}
+        return {"pop": z["pop"], "u": z["u"] * free["study_log_sd"][..., None] ** -self.told["u"],
+                "v": z["v"] * free["study_growth_log_sd"][..., None] ** -self.told["v"]}
 
     def log_posterior(self, z: dict[str, Any]) -> Any:
-        """Log density of the population's standard normals and the studies' effects, up to a constant."""
+        """Log density of the population's standard normals and of what the chains walk over, up to a constant."""
         import jax.numpy as jnp
 
         free, standard = constrain(z["pop"]), self.standard(z)
-        spread = self.sizes["u"] * jnp.log(free["study_log_sd"]) + self.sizes["v"] * jnp.log(free["study_growth_log_sd"])
-        return self.log_likelihood(standard).sum() - sum(0.5 * (value**2).sum() for value in standard.values()) - spread
+        spread = self.told["u"].sum() * jnp.log(free["study_log_sd"]) + self.told["v"].sum() * jnp.log(free["study_growth_log_sd"])
+        return self.log_of_standard(standard) - spread
+
+    def log_of_standard(self, z: dict[str, Any]) -> Any:
+        """Log density of standard normals, up to a constant."""
+        return self.log_likelihood(z).sum() - sum(0.5 * (value**2).sum() for value in z.values())
 
     def unravel(self, q: Any) -> dict[str, Any]:
         """Population and studies' effects from one flat array ``(..., parameter)``."""
@@ -82,74 +90,169 @@ class Problem:
         return {name: q[..., end - n : end] for (name, n), end in zip(self.sizes.items(), ends, strict=True)}
 
     @functools.cached_property
-    def density(self) -> nuts.Density:
-        """The compiled log density and gradient."""
-        return nuts.as_density(self.log_posterior, self.unravel)
+    def mode(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where standard normals are densest ``(parameter,)``, and the curvature there ``(parameter, parameter)``."""
+        density = nuts.as_density(self.log_of_standard, self.unravel)
+        at = nuts.find_mode(density, np.zeros(sum(self.sizes.values())))
+        return at, nuts.curved(density, at)
 
     @functools.cached_property
-    def start(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where chains begin, and the metric there.
+    def told(self) -> dict[str, NDArray[np.float32]]:
+        """What each study tells of its own effects, 0 to 1: as at the mode, were the spread between studies at its prior's median.
 
-        The mode is that of the density of standard normals (that of the effects themselves grows without bound as all effects and their
-        spread go to nothing together); the curvature is that of what the chains walk over.
+        The mode lies at wide spreads, where every study seems to tell its effect; the draws lie at narrower ones.
         """
-        import jax
-        import jax.numpy as jnp
-        from jax.flatten_util import ravel_pytree
+        here, usual = self._spreads(self.mode[0]), self._spreads(np.zeros(len(self.mode[0])))
+        variance = self.unravel(np.minimum(nuts.inverse(self.mode[1]).diagonal(), 1.0))
+        gain = {name: (1 / variance[name] - 1) * (usual[name] / here[name]) ** 2 for name in ("u", "v")}
+        return {name: np.asarray(value / (1 + value), np.float32) for name, value in gain.items()}
 
-        def walked(q: Any) -> tuple[Any, Any]:
-            z = self.unravel(q)
-            free = constrain(z["pop"])
-            tau, growth = free["study_log_sd"], free["study_growth_log_sd"]
-            volume = self.sizes["u"] * jnp.log(tau) + self.sizes["v"] * jnp.log(growth)
-            return ravel_pytree({"pop": z["pop"], "u": tau * z["u"], "v": growth * z["v"]})[0], volume
+    def _spreads(self, standard: NDArray[np.float64]) -> dict[str, float]:
+        free = constrain(np.asarray(self.unravel(standard)["pop"], np.float32))
+        return {"u": float(free["study_log_sd"]), "v": float(free["study_growth_log_sd"])}
 
-        @jax.jit
-        def back(q: Any, gradient: Any) -> Any:
-            return jax.vjp(walked, q)[1]((gradient, jnp.float32(1.0)))[0]
+    @functools.cached_property
+    def density(self) -> nuts.Density:
+        """The compiled log density and gradient of what the chains walk over."""
+        assert self.told  # found before anything is traced
+        return nuts.as_density(self.log_posterior, self.unravel)
 
-        forth = jax.jit(walked)
+    def walked(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the chains walk over ``(parameter,)`` at standard normals."""
+        z, spread = self.unravel(standard), self._spreads(standard)
+        return np.concatenate([z["pop"], *(z[name] * spread[name] ** self.told[name] for name in ("u", "v"))])
 
-        def standard_density(q: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            at, volume = forth(np.asarray(q, np.float32))
-            value, gradient = self.density(np.asarray(at, np.float64))
-            return value + float(volume), np.asarray(back(np.asarray(q, np.float32), np.asarray(gradient, np.float32)), np.float64)
+    @functools.cached_property
+    def metric(self) -> NDArray[np.float64]:
+        """The metric to begin with: the covariance of standard normals at the mode, carried to what the chains walk over.
 
-        mode = nuts.find_mode(standard_density, np.zeros(sum(self.sizes.values())))
-        at = np.asarray(forth(np.asarray(mode, np.float32))[0], np.float64)
-        return at, nuts.curvature(self.density, at)
+        Standard normals are no wider than their prior: where the density at the mode is flatter, or curves upwards, it says nothing.
+        """
+        at = self.mode[0]
+        turn = np.stack([(self.walked(at + 0.01 * e) - self.walked(at - 0.01 * e)) / 0.02 for e in np.eye(len(at))], axis=1)
+        return np.asarray(turn @ nuts.inverse(self.mode[1]) @ turn.T)
+
+    def draw_start(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Where a chain begins: standard normals about the mode with its curvature, wider; nearer where the density is next to nothing."""
+        mode, matrix = self.mode
+        factor, luck = np.linalg.cholesky(nuts.inverse(matrix)), rng.standard_normal(len(mode))
+        least = self.density(self.walked(mode))[0] - FALL_AT_START * len(mode)
+        for shrink in 0.7 ** np.arange(20):
+            start = self.walked(mode + shrink * START_SPREAD * factor @ luck)
+            if self.density(start)[0] > least:
+                return start
+        return self.walked(mode)
 
     def sample(self, folder: Path, seed: int, n_chains: int = N_CHAINS, n_warmup: int = N_WARMUP, n_samples: int = N_SAMPLES,
-               progress: Any = None) -> dict[str, NDArray[Any]]:
+               progress: Any = None, executor: Any = None) -> dict[str, NDArray[Any]]:
         """Run (or go on with) the chains; draws ``(chain, draw, ...)`` by name with ``diverging`` and ``num_steps``.
 
         Parameters
         ----------
         folder
-            Holds a file a chain; what it holds is not run again.
+            Holds a file a chain, and where they start; what it holds is not run again.
         progress
             Called with (iterations done, iterations in all), all chains together.
+        executor
+            Runs pieces of chains at the same time (anything with the ``submit`` of :mod:`concurrent.futures` that reaches the folder);
+            left out, they run here one after the other. The numbers are the same.
         """
         folder.mkdir(parents=True, exist_ok=True)
         total = n_warmup + n_samples
-        kept = [_Kept.open(folder / f"chain{number}.npz", self._chain(seed, number, n_warmup)) for number in range(n_chains)]
-        while (behind := min(kept, key=lambda one: len(one.q))) and len(behind.q) < total:  # chains take turns, so all are of one age
-            behind.run(min(CHUNK, total - len(behind.q)))
-            if progress is not None:
-                progress(sum(len(one.q) for one in kept), n_chains * total)
+        plan = Plan(self.terms, self.n_points, folder, seed, n_chains, n_warmup)
+        plan.start(self)
+        done = [plan.length(number) for number in range(n_chains)]
+        for stop in (*sorted(nuts.window_ends(n_warmup)), total):  # at each of these all chains wait for each other
+            while min(done) < stop:
+                behind = [number for number in range(n_chains) if done[number] < stop]
+                if executor is None:
+                    behind = [min(behind, key=lambda number: done[number])]
+                    done[behind[0]] = plan.advance(behind[0], stop, self)
+                else:
+                    for number, one in [(number, executor.submit(advance_elsewhere, plan, number, stop)) for number in behind]:
+                        done[number] = one.result()
+                if progress is not None:
+                    progress(sum(done), n_chains * total)
+        kept = [_Kept.read(plan.path(number)) for number in range(n_chains)]
         late = slice(n_warmup, total)
         chains = [{name: np.asarray(value) for name, value in self.standard(self.unravel(one.q[late])).items()}
                   | {"diverging": one.diverging[late], "num_steps": one.steps[late]} for one in kept]
         return {name: np.stack([chain[name] for chain in chains]) for name in chains[0]}
 
-    def _chain(self, seed: int, number: int, n_warmup: int) -> nuts.Chain:
-        rng = np.random.default_rng([seed, number])
-        mode, covariance = self.start
-        for shrink in (1.0, 0.5, 0.25):
-            start = mode + shrink * START_SPREAD * np.linalg.cholesky(covariance) @ rng.standard_normal(len(mode))
-            if np.isfinite(self.density(start)[0]):
-                break
-        return nuts.Chain(self.density, start, int(rng.integers(2**31)), n_warmup, TARGET_ACCEPT, MAX_TREE_DEPTH, covariance=covariance)
+
+@dataclass(frozen=True)
+class Plan:
+    """A set of chains on disk: what a process needs to take any of them a piece further."""
+
+    terms: tuple[Term, ...]
+    n_points: int
+    folder: Path
+    seed: int
+    n_chains: int
+    n_warmup: int
+
+    def path(self, number: int) -> Path:
+        """File of a chain."""
+        return self.folder / f"chain{number}.npz"
+
+    def length(self, number: int) -> int:
+        """Iterations that a chain has done."""
+        return len(_Kept.read(self.path(number)).q) if self.path(number).exists() else 0
+
+    def start(self, problem: Problem) -> None:
+        """Find where the chains start, once; a problem that finds the file takes it from there."""
+        path = self.folder / "start.npz"
+        if not path.exists():
+            (mode, matrix), metric = problem.mode, problem.metric
+            whole = path.with_suffix(".part.npz")
+            np.savez(whole, mode=mode, curved=matrix, metric=metric)
+            whole.replace(path)
+            return
+        with np.load(path) as file:
+            problem.__dict__["mode"] = (file["mode"], file["curved"])
+            problem.__dict__["metric"] = file["metric"]
+
+    def advance(self, number: int, stop: int, problem: Problem) -> int:
+        """Take a chain up to :data:`CHUNK` iterations further, not beyond ``stop``; returns how many it has done.
+
+        Where a window of the warm-up ends, all chains have come there: what is on disk gives the metric.
+        """
+        chain = self._chain(number, problem)
+        kept = _Kept.open(self.path(number), chain)
+        done, ends = len(kept.q), [0, *sorted(nuts.window_ends(self.n_warmup))]
+        if done in ends[1:] and chain.learned < done:
+            first = max(ends[ends.index(done) - 1], nuts.FIRST_WINDOW)
+            chain.learn(np.concatenate([_Kept.read(self.path(other)).q[first:done] for other in range(self.n_chains)]))
+        kept.run(min(CHUNK, stop - done))
+        return len(kept.q)
+
+    def _chain(self, number: int, problem: Problem) -> nuts.Chain:
+        rng = np.random.default_rng([self.seed, number])
+        start = problem.draw_start(rng)
+        return nuts.Chain(problem.density, start, int(rng.integers(2**31)), self.n_warmup, TARGET_ACCEPT, MAX_TREE_DEPTH,
+                          covariance=problem.metric)
+
+
+_here: dict[tuple[Any, ...], Problem] = {}
+
+
+def advance_elsewhere(plan: Plan, number: int, stop: int) -> int:
+    """:meth:`Plan.advance` in another process, which keeps the problem that it has built."""
+    name = (str(plan.folder), plan.seed, plan.n_points, tuple(term.name for term in plan.terms))
+    if name not in _here:
+        _here.clear()
+        _here[name] = Problem(plan.terms, plan.n_points)
+        plan.start(_here[name])
+    return plan.advance(number, stop, _here[name])
+
+
+def one_thread() -> None:
+    """What a process does first that shares the machine with others: its arithmetic takes one thread."""
+    import os
+
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
 
 
 @dataclass
@@ -157,21 +260,31 @@ class _Kept:
     """A chain and the file that holds what it has done."""
 
     path: Path
-    chain: nuts.Chain
     q: NDArray[np.float64]
     diverging: NDArray[np.bool_]
     steps: NDArray[np.intp]
+    chain: nuts.Chain | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> _Kept:
+        """What a chain has done."""
+        with np.load(path) as file:
+            return cls(path, file["q"], file["diverging"], file["num_steps"])
 
     @classmethod
     def open(cls, path: Path, chain: nuts.Chain) -> _Kept:
+        """What a chain has done, and the chain as it was left."""
         if not path.exists():
-            return cls(path, chain, np.zeros((0, len(chain.start))), np.zeros(0, bool), np.zeros(0, np.intp))
+            return cls(path, np.zeros((0, len(chain.start))), np.zeros(0, bool), np.zeros(0, np.intp), chain)
+        kept = cls.read(path)
         with np.load(path) as file:
             chain.load(file["state"].tobytes())
-            return cls(path, chain, file["q"], file["diverging"], file["num_steps"])
+        kept.chain = chain
+        return kept
 
     def run(self, n: int) -> None:
         """``n`` more iterations, then write: a whole file takes the place of the last."""
+        assert self.chain is not None
         rows = [self.chain.advance() for _ in range(n)]
         self.q = np.concatenate([self.q, [row[0] for row in rows]])
         self.diverging = np.append(self.diverging, [row[1] for row in rows])

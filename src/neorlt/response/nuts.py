@@ -22,8 +22,11 @@ Density = Callable[[Floats], tuple[float, Floats]]
 
 MAX_ENERGY_ERROR = 1000.0
 FIRST_WINDOW, BASE_WINDOW, LAST_WINDOW = 25, 25, 30
-"""Warm-up: the step alone, then windows that double and estimate the metric, then the step alone (as Stan does)."""
-BASE_WEIGHT = 40.0
+"""Warm-up: the step alone, then windows that double and estimate the metric, then the step alone (as Stan does). The windows of all
+chains together give the metric (:meth:`Chain.learn`): a dense one of many parameters needs more draws than one chain's."""
+FIRST_DEPTH = 5
+"""Doublings at most until the first metric is learned: long trajectories under a poor one teach little."""
+BASE_WEIGHT = 10.0
 """The metric is drawn towards the one that the chain began with, as by this many draws."""
 
 
@@ -74,14 +77,14 @@ class Chain:
     step: float = 0.1
     current: Point | None = None
     covariance: Floats | None = None
-    """The metric to begin with (:func:`curvature`); left out, the identity: the parameters' scale under the prior."""
+    """The metric to begin with (:func:`inverse`); left out, the identity: the parameters' scale under the prior."""
 
     def __post_init__(self) -> None:
         n = len(self.start)
         self.rng = np.random.default_rng(self.seed)
         self.base = np.eye(n) if self.covariance is None else np.array(self.covariance)
         self._set_metric(self.base)
-        self.window: list[Floats] = []
+        self.learned = 0
         log_density, gradient = self.density(self.start)
         if not np.isfinite(log_density):
             raise ValueError("the chain starts where the density is not finite")
@@ -147,7 +150,8 @@ class Chain:
         current = Point(self.current.q, self._momentum(), self.current.gradient, self.current.log_density)
         joint = self._joint(current)
         tree = Tree(current, current, current, 0.0, current.p, False, False, 0.0, 0)
-        for depth in range(self.max_depth):
+        deepest = self.max_depth if self.learned or self.n_warmup == 0 else min(self.max_depth, FIRST_DEPTH)
+        for depth in range(deepest):
             direction = 1 if self.rng.uniform() < 0.5 else -1
             new = self._build(tree.right if direction > 0 else tree.left, direction, depth, joint)
             tree = self._join(tree, new, direction, biased=True)
@@ -159,6 +163,13 @@ class Chain:
         self.iteration += 1
         return self.current.q, tree.diverging, tree.n_steps
 
+    def learn(self, draws: Floats) -> None:
+        """Set the metric from a window's draws ``(draw, parameter)`` of every chain together; the step is sought afresh."""
+        n = len(draws)
+        self._set_metric((n * np.cov(draws.T) + BASE_WEIGHT * self.base) / (n + BASE_WEIGHT))
+        self.learned = self.iteration
+        self._restart_step()
+
     def _adapt(self, acceptance: float) -> None:
         self.tuned += 1
         m = self.tuned
@@ -166,16 +177,8 @@ class Chain:
         log_step = self.anchor - np.sqrt(m) / 0.05 * self.error
         self.log_step_mean = m**-0.75 * log_step + (1 - m**-0.75) * self.log_step_mean
         self.step = float(np.exp(log_step))
-        ends = window_ends(self.n_warmup)
-        if FIRST_WINDOW <= self.iteration < self.n_warmup - LAST_WINDOW:
-            assert self.current is not None
-            self.window.append(self.current.q)
-        if self.iteration + 1 in ends:
-            n = len(self.window)
-            self._set_metric((n * np.cov(np.array(self.window).T) + BASE_WEIGHT * self.base) / (n + BASE_WEIGHT))
-            self.window = []
+        if self.iteration + 1 in window_ends(self.n_warmup):
             self.step = float(np.exp(self.log_step_mean))
-            self._restart_step()
         if self.iteration + 1 == self.n_warmup:
             self.step = float(np.exp(self.log_step_mean))
 
@@ -222,13 +225,15 @@ def find_mode(density: Density, start: Floats) -> Floats:
     return mode
 
 
-def curvature(density: Density, at: Floats, step: float = 0.02, floor: float = 0.05) -> Floats:
-    """Covariance ``(parameter, parameter)`` of the normal that is as curved as the density at a point.
-
-    The curvature comes from differences of the gradient; directions in which it is below ``floor`` are set to that.
-    """
+def curved(density: Density, at: Floats, step: float = 0.02) -> Floats:
+    """How the density curves at a point: minus its matrix ``(parameter, parameter)`` of second derivatives, by differences of gradients."""
     rows = np.array([(density(at + step * e)[1] - density(at - step * e)[1]) / (2 * step) for e in np.eye(len(at))])
-    value, vector = np.linalg.eigh(-0.5 * (rows + rows.T))
+    return np.asarray(-0.5 * (rows + rows.T))
+
+
+def inverse(matrix: Floats, floor: float = 1.0) -> Floats:
+    """Covariance of the normal with that curvature; directions in which it is below ``floor`` (the prior's own) are set to that."""
+    value, vector = np.linalg.eigh(matrix)
     return np.asarray((vector / np.maximum(value, floor)) @ vector.T)
 
 

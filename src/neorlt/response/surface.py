@@ -159,6 +159,26 @@ class Surfaces:
         both = jnp.einsum("rpa,rpb->rpab", first, second).reshape(*log_effect.shape, -1)
         return jnp.einsum("rpk,rkt->rpt", both, chosen.reshape(chosen.shape[0], -1, chosen.shape[-1]))
 
+    def read_at(self, coefficients: Any, course: NDArray[np.intp], column: NDArray[np.intp], log_effect: Any, log_growth: Any) -> Any:
+        """:meth:`read` at some visits only: ``(row, point, k)`` for their numbers ``column`` ``(row, k)``.
+
+        Rows that share schedule and visits are one product of matrices: a batch of small ones costs several times as much.
+        """
+        import jax.numpy as jnp
+
+        wanted = np.concatenate([course[:, None], column], axis=1)
+        kinds, kind = np.unique(wanted, axis=0, return_inverse=True)
+        parts, order = [], []
+        for i, (number, *columns) in enumerate(kinds):
+            rows = np.flatnonzero(kind.ravel() == i)
+            first = basis(log_effect[rows], self.n_effect, *EFFECT_RANGE)
+            second = basis(log_growth[rows], self.n_growth, *GROWTH_RANGE)
+            both = (first[..., :, None] * second[..., None, :]).reshape(-1, self.n_effect * self.n_growth)
+            chosen = coefficients[number][..., np.array(columns)].reshape(both.shape[1], -1)
+            parts.append((both @ chosen).reshape(len(rows), -1, len(columns)))
+            order.append(rows)
+        return jnp.concatenate(parts)[np.argsort(np.concatenate(order))]
+
 
 def untreated(free: dict[str, Any], log_growth: Any, weeks: Any) -> Any:
     """Pressed log volumes ``(..., visit)`` of lesions that are left to grow."""
@@ -194,8 +214,6 @@ def finer(surfaces: Surfaces) -> Surfaces:
 def pad_visits(weeks: tuple[float, ...], n: int) -> tuple[float, ...]:
     """Visits filled up to ``n`` by repeating the last."""
     return weeks + (weeks[-1],) * (n - len(weeks))
-
-
 
 
 SHAPE = ("residual_fraction", "clearance_half_life_d", "activity_log_sd", "fibrosis_q", "clone_fraction", "clone_ki67_ratio")

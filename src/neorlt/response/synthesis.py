@@ -278,8 +278,8 @@ class Synthesis:
         effect = (centre + free["ki67_log_alpha"] * log_ki67)[:, :, None] + sd * own[None]
         points = effect.shape[1] * arms.N_TARGETS
         wide = jnp.broadcast_to(growth[:, :, None], effect.shape)
-        read = self.surfaces.read(coefficients, rows.course, effect.reshape(n, points), wide.reshape(n, points))
-        read = jnp.take_along_axis(read, jnp.asarray(rows.column)[:, None, :n_visits], axis=2)
+        read = self.surfaces.read_at(coefficients, rows.course, rows.column[:, :n_visits], effect.reshape(n, points),
+                                     wide.reshape(n, points))
         return arms.sum_of_targets(read.reshape(*effect.shape, n_visits)), exits
 
     def _reading_sd(self, free: dict[str, Any], rows: _Rows) -> Any:
@@ -373,9 +373,8 @@ class Synthesis:
         column = np.array([[self.visits_of[c].index(week) for week in follow_ups(int(n), term.interval_weeks, term.read_week)]
                            for c, n in zip(course, cycles, strict=True)])
         shape = (len(cycles), len(nodes))
-        read = self.surfaces.read(coefficients, course, jnp.asarray(log_dose, jnp.float32)[:, None] + shift[None],
-                                  jnp.broadcast_to((growth + growth_sd * nodes[:, 1])[None], shape))
-        read = jnp.take_along_axis(read, jnp.asarray(column)[:, None, :], axis=2)
+        read = self.surfaces.read_at(coefficients, course, column, jnp.asarray(log_dose, jnp.float32)[:, None] + shift[None],
+                                     jnp.broadcast_to((growth + growth_sd * nodes[:, 1])[None], shape))
         return jnp.transpose(read, (2, 1, 0)), np.log(weight / weight.sum())
 
     def _figure(self, free: dict[str, Any], coefficients: Any, term: Term, u: Any, v: Any, y: Any, other: Any) -> tuple[Any, Any]:
