@@ -103,7 +103,10 @@ def ask(reader: dict[str, Any], cache: Path, *words: str) -> Any:
     script = HERE / "readers" / reader["script"]
     program = {".py": [cache / reader["env"] / "bin" / "python"], ".mjs": ["node"], ".R": ["Rscript"]}[script.suffix]
     environment = os.environ | reader.get("environment", {}) | {"NEORLT_NODE": str(cache / "node"), "PYTHONPATH": "", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run([*program, script, *words], capture_output=True, text=True, env=environment, timeout=600, errors="replace")
+    # readers may leave caches of their own where they run
+    with tempfile.TemporaryDirectory() as where:
+        done = subprocess.run([*program, script, *words], capture_output=True, text=True, env=environment, timeout=600, errors="replace",
+                              cwd=where)  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     try:
         return json.loads(lines[-1])
@@ -295,10 +298,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for objects and answers: what is there is not asked again")
     options = parser.parse_args()
     readers, kinds = settings()
-    cache = Path(os.environ.get("NEORLT_COMPAT_ENV") or Path.home() / ".cache" / "neorlt-compat")
+    cache = Path(os.environ.get("NEORLT_COMPAT_ENV") or Path.home() / ".cache" / "neorlt-compat").absolute()
     install(readers, cache)
     with tempfile.TemporaryDirectory() as work:
-        objects = options.keep or Path(work, "objects")
+        objects = (options.keep or Path(work, "objects")).resolve()
         if not objects.exists():
             subprocess.run([sys.executable, HERE / "make_objects.py", objects], check=True)
         truth = json.loads((objects / "truth.json").read_text(encoding="utf-8"))
