@@ -60,7 +60,7 @@ DOORS: dict[str, Door] = {
     "kinetics what-if": Door("--try-peptide-ug 50", {"total_tumour_ml": "--total-tumour-ml 100"}),
     "kinetics pet": Door("--suv 15", {"activity_gbq": "--activity-gbq 7.4",
                                       "suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5"}),
-    "kinetics second-image": Door("--first-h 24", {"half_life_h": "--half-life-h 51,90"}),
+    "kinetics second-image": Door("--first-h 24"),
     "trial": Door("{trial}", {"dask": "--dask tcp://127.0.0.1:9", "plan": "--plan {plan}"}, expected=2),
     "design": Door("simon --p0 0.1 --p1 0.3", {"plots": "--plots {new}"}),
     "cohort analyse": Door("{cohort} --out {new}", {"landmark_months": "--landmark-months 3", "map_file": "--map {map}",
