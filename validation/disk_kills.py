@@ -513,6 +513,9 @@ def kill_sign(house: House, number: int, rng: random.Random) -> Kill:
     started = time.monotonic()
     for thread in threads:
         thread.start()
+    late = rng.random() < 0.5
+    while late and not signed and time.monotonic() - started < PATIENCE_S:
+        time.sleep(0.005)
     time.sleep(rng.uniform(0.0, 1.5))
     server.kill()
     moment = time.monotonic() - started
@@ -650,8 +653,8 @@ def report(rows: Sequence[dict[str, Any]], seed: int) -> str:
         "(an uploaded case, a signature, a result, a study fetched before, an object in the archive) that is gone or changed. *Half*: a "
         "result that is",
         "neither old, new nor absent. *Hidden*: an entry that the next start left behind. Half the kills of plan, run, worker, fetch and "
-        "send fall after", "their hidden folder (or their first object in the archive) appeared, half of those of upload after the first "
-        "acknowledgement.", "",
+        "send fall after", "their hidden folder (or their first object in the archive) appeared, half of those of upload and sign "
+        "after the first acknowledgement.", "",
         "| work | kills | acknowledged | lost | half | hidden | what the kills met |", "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for kind in KINDS:
