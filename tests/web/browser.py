@@ -30,14 +30,6 @@ def chromium() -> Iterator[Any]:
             found.close()
 
 
-def _is_error(message: Any) -> bool:
-    """Whether a line of the console is an error; a request that a newer move of a slider replaced is none.
-
-    The page's library tells of the replaced one in these two lines; a request that fails is told by the browser as well.
-    """
-    return message.type == "error" and not message.text.startswith(("htmx:sendAbort, ", "htmx:afterRequest, "))
-
-
 class Watched:
     """A page whose errors and foreign requests are kept."""
 
@@ -46,10 +38,22 @@ class Watched:
         self.context.set_default_timeout(180_000)  # a busy machine without a graphics card draws slowly
         self.page = self.context.new_page()
         self.errors: list[str] = []
+        self.replaced = self.ended = 0
         self.foreign: list[str] = []
-        self.page.on("console", lambda message: self.errors.append(message.text) if _is_error(message) else None)
+        self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._request)
+
+    def _console(self, message: Any) -> None:
+        """Keep an error; a request that a newer move of a slider replaced is none, and the page's library tells of it in two lines."""
+        if message.type != "error":
+            return
+        if message.text.startswith("htmx:sendAbort, "):
+            self.replaced += 1
+        elif message.text.startswith("htmx:afterRequest, "):
+            self.ended += 1
+        else:
+            self.errors.append(message.text)
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
@@ -59,12 +63,21 @@ class Watched:
         """Close, and fail where the page had an error or asked another machine for something."""
         self.context.close()
         assert not self.errors, self.errors
+        # One that ended without having been replaced has failed.
+        assert self.ended <= self.replaced, f"{self.ended - self.replaced} requests of the page failed"
         assert self.foreign == []
 
 
-def axe(page: Any) -> list[str]:
-    """What axe-core finds wrong with a page, one line each; the page's context must bypass its policy."""
+def axe(page: Any, *, contrast_decided: bool = False) -> list[str]:
+    """What axe-core finds wrong with a page, one line each; the page's context must bypass its policy.
+
+    With ``contrast_decided`` a node whose contrast axe leaves open counts as wrong, too.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.add_script_tag(path=str(VENDOR / "axe-4.14.1.min.js"))
     found = page.evaluate("() => axe.run(document)")
-    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]]
+    wrong = [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]]
+    if contrast_decided:
+        wrong += [f"contrast left open: {node['target']} {node['any'][0]['message'] if node['any'] else ''}"
+                  for rule in found["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
+    return wrong

@@ -42,6 +42,27 @@ def test_only_listed_volumes_are_served(visitor: Browser) -> None:
         assert visitor.client.get(f"{CASE}/volumes/{name}.nii.gz").status_code == 404
 
 
+def test_own_voxels_are_served_where_they_were_kept(visitor: Browser, tmp_path: Path) -> None:
+    import numpy as np
+
+    from neorlt.imaging.blocks import write_blocks
+
+    view = tmp_path / "example" / "view"
+    assert visitor.client.get(f"{CASE}/detail/ct-1.nii.gz", params={"x": 0, "y": 0, "z": 0}).status_code == 404
+    assert 'id="detail"' not in visitor.client.get(CASE).text
+    found = json.loads((view / "view.json").read_text())
+    found["volumes"][0]["full"] = {"shape": [40, 40, 4], "affine": np.eye(4).tolist(), "spacing_mm": [1, 1, 1], "bytes": 1}
+    (view / "view.json").write_text(json.dumps(found))
+    write_blocks(np.arange(6400, dtype=np.float32).reshape(40, 40, 4), 1.0, view / "ct-1.blocks")
+    answer = visitor.client.get(f"{CASE}/detail/ct-1.nii.gz", params={"x": -3.0, "y": -3.0, "z": 1.0})
+    assert answer.status_code == 200
+    assert answer.content[:2] == b"\x1f\x8b"
+    assert 'id="detail"' in visitor.client.get(CASE).text
+    for query in ({"x": "nan", "y": 0, "z": 0}, {"x": 1e9, "y": 0, "z": 0}):
+        assert visitor.client.get(f"{CASE}/detail/ct-1.nii.gz", params=query).status_code == 404
+    assert visitor.client.get(f"{CASE}/detail/..%2f..%2fplan.nii.gz", params={"x": 0, "y": 0, "z": 0}).status_code == 404
+
+
 def test_only_listed_pictures_are_served(visitor: Browser, tmp_path: Path) -> None:
     folder = tmp_path / "example" / "pictures"
     folder.mkdir()

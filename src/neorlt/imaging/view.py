@@ -1,6 +1,7 @@
 """Volumes for a viewer: small NIfTI files of every image and the dose, and what a page needs to know about them.
 
-The files are for looking, not for measuring: at most 128³ voxels, 16 bits. Measurements come from the images themselves.
+The files are for looking, not for measuring: at most 128³ voxels, 16 bits. Measurements come from the images themselves. An image with
+more voxels is kept whole beside its small file, in blocks (:mod:`neorlt.imaging.blocks`), so that a box of it is shown as it was taken.
 """
 
 from __future__ import annotations
@@ -8,17 +9,20 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neorlt.core.anatomy import Organ, organ_of, vessels_of
 from neorlt.core.errors import InputError
+from neorlt.imaging.blocks import open_blocks, write_blocks
 from neorlt.imaging.planes import centre_of
 from neorlt.imaging.region import Region, RegionKind
-from neorlt.imaging.resample import region_part
+from neorlt.imaging.resample import region_part, sub_grid
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import administration_of, suv_factor
 from neorlt.imaging.volume import Grid, Unit, Volume
@@ -26,6 +30,8 @@ from neorlt.imaging.volume import Grid, Unit, Volume
 MAX_VOXELS = 128**3
 VIEW_FILE = "view.json"
 CONTOURS = "contours"
+DETAIL_VOXELS = 128
+"""Voxels along each side of a box of full resolution."""
 _TOP = 32_000
 _INTENT_LABEL = 1002
 """NIFTI_INTENT_LABEL of nifti1.h: values are names, not measures."""
@@ -59,9 +65,21 @@ def write_small_nifti(volume: Volume, path: Path, *, labels: bool = False) -> in
 
     Fields by the NIfTI-1.1 header (nifti1.h): an sform from voxel to right-anterior-superior millimetres.
     """
+    content = small_nifti(volume, labels=labels)
+    path.write_bytes(content)
+    return len(content)
+
+
+def _slope(volume: Volume, labels: bool) -> float:
+    """What 16-bit numbers are to be multiplied by."""
     highest = float(np.max(np.abs(volume.array), initial=0.0))
     # Hounsfield units are whole numbers and stand as they are; other values use the range of 16 bits.
-    slope = 1.0 if labels or volume.unit is Unit.HU else max(highest, 1e-30) / _TOP
+    return 1.0 if labels or volume.unit is Unit.HU else max(highest, 1e-30) / _TOP
+
+
+def small_nifti(volume: Volume, *, labels: bool = False) -> bytes:
+    """The bytes of :func:`write_small_nifti`."""
+    slope = _slope(volume, labels)
     values = np.clip(np.rint(volume.array / slope), -32_768, 32_767).astype("<i2")
     affine = _LPS_TO_RAS @ volume.grid.affine
     header = bytearray(352)
@@ -77,15 +95,57 @@ def write_small_nifti(volume: Volume, path: Path, *, labels: bool = False) -> in
     struct.pack_into("<2h", header, 252, 0, 1)  # no qform; sform in scanner coordinates
     struct.pack_into("<12f", header, 280, *affine[:3].ravel())
     header[344:348] = b"n+1\0"
-    content = gzip.compress(bytes(header) + values.tobytes(order="F"), compresslevel=5, mtime=0)
-    path.write_bytes(content)
-    return len(content)
+    return gzip.compress(bytes(header) + values.tobytes(order="F"), compresslevel=5, mtime=0)
 
 
-def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[str, Any]:
+def _write_full(
+    grid: Grid, values: NDArray[np.float32] | NDArray[np.int16], slope: float, shown: Grid, path: Path
+) -> dict[str, Any] | None:
+    """Keep an image whole beside its small file; None where the small one is the image itself."""
+    if grid.shape == shown.shape:
+        return None
+    size = write_blocks(values, slope, path)
+    affine = [[float(v) for v in row] for row in grid.affine]
+    return {"shape": list(grid.shape), "affine": affine, "spacing_mm": [round(v, 3) for v in grid.spacing_mm], "bytes": size}
+
+
+def detail(folder: Path, row: Mapping[str, Any], centre_mm: NDArray[np.float64], *, labels: bool = False) -> bytes:
+    """A box of at most :data:`DETAIL_VOXELS` voxels a side of the whole image round a place, as NIfTI.
+
+    Parameters
+    ----------
+    folder, row
+        The view's folder, and the image's row of ``view.json`` with its ``full`` block.
+    centre_mm
+        ``(3,)`` place in right-anterior-superior millimetres, as the viewer has it; a place outside is brought to the image's edge.
+    labels
+        Values are labels.
+
+    Raises
+    ------
+    ValueError
+        If the image was not kept whole, or its file is damaged.
+    """
+    full = row.get("full")
+    if not isinstance(full, Mapping):
+        raise ValueError("the image has no more voxels than are shown")
+    blocks = open_blocks(folder / f"{row['name']}.blocks")
+    grid = Grid(blocks.shape, np.array(full["affine"], float), "view")
+    at = grid.mm_to_index(_LPS_TO_RAS[:3, :3] @ np.asarray(centre_mm, float))
+    shape = np.array(blocks.shape)
+    side = np.minimum(shape, DETAIL_VOXELS)
+    low = np.clip(np.rint(at).astype(int) - side // 2, 0, shape - side)
+    array = blocks.read(tuple(low.tolist()), tuple((low + side).tolist()))
+    box = sub_grid(grid, low, low + side)
+    # Hounsfield units and labels are whole numbers; what else is shown here is scaled by the box's own highest value.
+    return small_nifti(Volume(array, box, Unit.HU if blocks.slope == 1.0 else Unit.GY, "DOSE"), labels=labels)
+
+
+def write_view(study: Study, folder: Path, dose: Volume | None = None, max_voxels: int = MAX_VOXELS) -> dict[str, Any]:
     """Write every image of a study and the dose into a new folder, with ``view.json``; returns its content.
 
-    ``view.json`` lists the volumes (file, kind, title, unit, other units with their factor, week, frame, highest value, bytes),
+    ``view.json`` lists the volumes (file, kind, title, unit, other units with their factor, week, frame, highest value, bytes, and under
+    ``full`` the whole image where the file holds fewer voxels),
     the contours (see :func:`write_contours`; None without regions), the centre of each lesion in right-anterior-superior
     millimetres, and what happened in which week. Weeks count from the first therapy, else from the first image; no date is written.
     """
@@ -101,19 +161,20 @@ def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[s
         kind = _KINDS[volume.modality]
         counts[kind] = counts.get(kind, 0) + 1
         name = kind if kind == "dose" else f"{kind}-{counts[kind]}"
-        small = shrink(volume)
+        small = shrink(volume, max_voxels)
         frame = volume.grid.frame_of_reference
         if frame not in frames:
             frames.append(frame)
         # Contours lie on the voxels of the first image of their frame: the CT where there is one.
         if contours is None and frame in region_frames:
-            contours = write_contours(study, small, folder) | {"frame": frames.index(frame)}
+            contours = write_contours(study, small, folder, volume) | {"frame": frames.index(frame)}
         listed.append(
             {
                 "name": name, "kind": kind, "title": _title(volume, zero), "unit": _unit_word(volume.unit),
                 "other_units": _other_units(study, volume), "week": _week(volume.time, zero), "frame": frames.index(frame),
                 "highest": float(small.array.max()), "spacing_mm": [round(v, 3) for v in small.grid.spacing_mm],
                 "shape": list(small.grid.shape), "bytes": write_small_nifti(small, folder / f"{name}.nii.gz"),
+                "full": _write_full(volume.grid, volume.array, _slope(volume, False), small.grid, folder / f"{name}.blocks"),
             }  # fmt: skip
         )
     document = {
@@ -126,13 +187,15 @@ def write_view(study: Study, folder: Path, dose: Volume | None = None) -> dict[s
     return document
 
 
-def write_contours(study: Study, image: Volume, folder: Path) -> dict[str, Any]:
+def write_contours(study: Study, image: Volume, folder: Path, whole: Volume | None = None) -> dict[str, Any]:
     """Write the regions of an image's frame as one volume of labels on its voxels, ``contours.nii.gz``; returns what it holds.
 
     A voxel belongs to a region that fills half of it or more; a region smaller than that keeps the voxels that it fills most.
     Where regions overlap a lesion lies over an organ. ``left_out`` names regions of another frame of reference, or outside the image.
+    On the voxels of ``whole``, where the image was made smaller, they are kept as well.
     """
     labels = np.zeros(image.grid.shape, np.float32)
+    fine = None if whole is None or whole.grid.shape == image.grid.shape else np.zeros(whole.grid.shape, np.int16)
     shown: list[dict[str, Any]] = []
     left_out: list[str] = []
     for region in _drawn(study):
@@ -146,8 +209,14 @@ def write_contours(study: Study, image: Volume, folder: Path) -> dict[str, Any]:
             continue
         shown.append({"label": len(shown) + 1, "name": region.name, "kind": outline_kind(region)})
         labels[box][part >= min(0.5, most)] = len(shown)
+        if fine is not None and whole is not None:
+            box, part = region_part(region, whole.grid)
+            fine[box][part >= min(0.5, float(part.max(initial=0.0)) or 1.0)] = len(shown)
     size = write_small_nifti(image.with_array(labels), folder / f"{CONTOURS}.nii.gz", labels=True)
-    return {"name": CONTOURS, "regions": shown, "left_out": left_out, "bytes": size}
+    full = None
+    if fine is not None and whole is not None:
+        full = _write_full(whole.grid, fine, 1.0, image.grid, folder / f"{CONTOURS}.blocks")
+    return {"name": CONTOURS, "regions": shown, "left_out": left_out, "bytes": size, "full": full}
 
 
 def outline_kind(region: Region) -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -277,6 +278,25 @@ def create_app(settings: Settings) -> FastAPI:
         if path is None or not path.is_file():
             raise HTTPException(404, "There is no such image.")
         return FileResponse(path, media_type="application/gzip")
+
+    @app.get("/cases/{name}/detail/{volume}.nii.gz")
+    def detail_of(
+        name: str, volume: str, session: Reader, x: Annotated[float, Query()], y: Annotated[float, Query()], z: Annotated[float, Query()]
+    ) -> Response:
+        """A box of the image's own voxels round a place (right-anterior-superior millimetres)."""
+        from neorlt.imaging.view import detail
+
+        case = find(name, session, done=True)
+        shown = view_of(case)
+        rows = {str(row["name"]): row for row in (*shown["volumes"], *filter(None, [shown["contours"]]))}
+        row = rows.get(volume)
+        if row is None or not all(abs(v) < 1e5 for v in (x, y, z)):
+            raise HTTPException(404, "There is no such image.")
+        try:
+            content = detail(case.view, row, np.array([x, y, z]), labels=row is shown["contours"])
+        except (ValueError, OSError) as error:
+            raise HTTPException(404, f"Its own voxels cannot be shown: {error}.") from error
+        return Response(content, media_type="application/gzip")
 
     @app.get("/cases/{name}/pictures/{picture}.png")
     def picture(name: str, picture: str, session: Reader) -> Response:

@@ -45,8 +45,17 @@ function link(root, panes) {
   measure.addEventListener("input", () => {
     for (const pane of panes) pane.measure(measure.checked);
     document.getElementById("viewer-said").textContent = measure.checked
-      ? "Drag a line in a plane: its length stands beside it in millimetres. The arrow keys still move the cross."
+      ? "Drag a line in a plane, or with the keys: move the cross, press Enter for one end, move it, press Enter for the other."
       : "Drag to move the cross.";
+  });
+  const detail = document.getElementById("detail");
+  detail?.addEventListener("input", async () => {
+    const said = document.getElementById("viewer-said");
+    said.textContent = detail.checked ? "The image's own voxels round the cross are fetched." : "The whole image in fewer voxels is fetched.";
+    try {
+      await Promise.all(panes.map((pane) => pane.detail(detail.checked)));
+      said.textContent = detail.checked ? "Own voxels round the cross; they follow it. The rest of the body is left out." : "The whole image, in fewer voxels.";
+    } catch (error) { said.textContent = `They cannot be shown (${error.message}).`; }
   });
   const linked = document.getElementById("linked"), second = document.getElementById("second"), plane = document.getElementById("plane");
   const apart = () => new Set(panes.map((pane) => pane.frame())).size > 1;
@@ -115,37 +124,81 @@ class Pane {
   measure(wanted) {
     const { DRAG_MODE } = this.library;
     this.viewer.opts.dragModePrimary = wanted ? DRAG_MODE.measurement : DRAG_MODE.crosshair;
+    this.measuring = wanted;
+    this.end = null;
     if (!wanted) this.viewer.clearAllMeasurements();
     this.viewer.drawScene();
   }
 
+  // One end of a line at the cross; the second end draws it and says its length.
+  mark() {
+    const here = [...this.place], words = (place) => place.map((v) => Math.round(v)).join(", ");
+    if (!this.end) {
+      this.end = here;
+      this.viewer.clearAllMeasurements();
+      this.viewer.drawScene();
+      this.said.textContent = `One end stands at ${words(here)} mm. Move the cross and press Enter for the other; Escape takes it back.`;
+      return;
+    }
+    const length = Math.hypot(...here.map((v, i) => v - this.end[i])), at = this.viewer.scene.crosshairPos;
+    // Drawn in the planes that hold both ends: right and left, back and front, feet and head are axes 0, 1, 2.
+    for (const [sliceType, axis] of [[0, 2], [1, 1], [2, 0]]) {
+      if (Math.abs(here[axis] - this.end[axis]) > 0.5) continue;
+      this.viewer.document.completedMeasurements.push({ startMM: this.end, endMM: here, sliceIndex: -1, sliceType, slicePosition: at[axis], distance: length });
+    }
+    this.said.textContent = `The line from ${words(this.end)} mm to ${words(here)} mm is ${length.toFixed(1)} mm long.`;
+    this.end = null;
+    this.viewer.drawScene();
+  }
+
+  // A box of the image's own voxels round the place where it was asked for, or the whole in fewer voxels.
+  url(row) { return this.near && row.full ? `/cases/${this.name}/detail/${row.name}.nii.gz?x=${this.near[0]}&y=${this.near[1]}&z=${this.near[2]}` : this.small(row); }
+  small(row) { return `/cases/${this.name}/volumes/${row.name}.nii.gz`; }
+
+  // Own voxels or not; round the cross.
+  async detail(wanted) {
+    this.near = wanted ? this.place.map((v) => Math.round(v)) : null;
+    await this.load();
+  }
+
+  get reach() {
+    const full = (this.row("under") ?? this.row("over")).full;
+    return full ? full.shape.map((n, i) => 0.35 * Math.min(n, 128) * full.spacing_mm[i]) : [Infinity, Infinity, Infinity];
+  }
+
   row(key) { return this.view.volumes.find((row) => row.name === this.part(key).value) ?? null; }
   frame() { return (this.row("under") ?? this.row("over")).frame; }
-  url(row) { return `/cases/${this.name}/volumes/${row.name}.nii.gz`; }
 
   async load() {
     const serial = ++this.serial, under = this.row("under"), over = this.row("over"), place = this.place;
+    this.loading = true;
     this.projected = over ?? under;
     const list = [];
-    if (under) list.push({ url: this.url(under), colormap: "gray", cal_min: -135, cal_max: 215 });
-    if (over) list.push({ url: this.url(over), colormap: "fused", opacity: under ? 0.6 : 1 });
+    if (under) list.push({ url: this.url(under), name: "under.nii.gz", colormap: "gray", cal_min: -135, cal_max: 215 });
+    if (over) list.push({ url: this.url(over), name: "over.nii.gz", colormap: "fused", opacity: under ? 0.6 : 1 });
     const contours = this.view.contours, outlined = contours && contours.frame === this.frame();
-    if (outlined) list.push({ url: this.url(contours), colormap: "gray", opacity: 1 });
-    const [, projection] = await Promise.all([this.viewer.loadVolumes(list), readVolume(this.url(this.projected))]);
+    if (outlined) list.push({ url: this.url(contours), name: "contours.nii.gz", colormap: "gray", opacity: 1 });
+    const [, projection] = await Promise.all([this.viewer.loadVolumes(list), readVolume(this.small(this.projected))]);
     if (serial !== this.serial) return;
+    this.loading = false;
     this.projection = projection;
     this.over = over ? Number(Boolean(under)) : -1;
     this.lines = outlined ? list.length - 1 : -1;
     if (outlined) this.colourOutlines(contours.regions);
     const units = over ? [{ unit: over.unit, factor: 1 }, ...over.other_units] : [];
     if (over?.kind === "pet") units.sort((a, b) => (b.unit === "SUV") - (a.unit === "SUV"));
+    const chosen = this.part("unit").selectedOptions[0]?.textContent;
     this.part("unit").replaceChildren(...units.map((one) => Object.assign(document.createElement("option"), { value: one.factor, textContent: one.unit })));
+    const again = [...this.part("unit").options].findIndex((one) => one.textContent === chosen);
+    if (again >= 0 && this.shownKind === over?.kind) this.part("unit").selectedIndex = again;
+    this.shownKind = over?.kind;
     for (const key of ["unit", "top", "opacity"]) this.part(key).disabled = !over;
     this.unitChanged();
     this.window();
     this.fade();
     this.turn();
     this.jump(place ?? this.firstPlace());
+    this.element.dataset.voxels = this.near ? "own" : "fewer";
     this.changed();
   }
 
@@ -156,8 +209,11 @@ class Pane {
     const over = this.row("over"), top = this.part("top");
     if (over) {
       const highest = over.highest * this.factor(), step = 10 ** Math.floor(Math.log10(Math.max(highest, 1e-9) / 100));
-      Object.assign(top, { min: step, max: Math.ceil(highest / step) * step, step });
-      top.value = 0.7 * highest;
+      // Time points of one kind are compared: the scale stays when the next one is chosen.
+      const same = this.scaled === `${over.kind} ${this.part("unit").selectedOptions[0].textContent}`, before = Number(top.value);
+      this.scaled = `${over.kind} ${this.part("unit").selectedOptions[0].textContent}`;
+      Object.assign(top, { min: step, max: Math.ceil(Math.max(highest, same ? before : 0) / step) * step, step });
+      top.value = same ? before : 0.7 * highest;
     }
     this.scale();
   }
@@ -224,6 +280,13 @@ class Pane {
   }
 
   jump(place) {
+    // Near the edge of a box of own voxels the next box is fetched.
+    if (this.near && !this.loading && place.some((v, i) => Math.abs(v - this.near[i]) > this.reach[i])) {
+      this.near = place.map((v) => Math.round(v));
+      this.place = [...place];
+      this.load();
+      return;
+    }
     this.viewer.scene.crosshairPos = this.viewer.mm2frac(place);
     this.viewer.drawScene();
     this.viewer.createOnLocationChange();
@@ -250,6 +313,13 @@ class Pane {
 
   key(event) {
     const move = { ArrowLeft: [2, 0, 0], ArrowRight: [-2, 0, 0], ArrowUp: [0, 2, 0], ArrowDown: [0, -2, 0], PageUp: [0, 0, 2], PageDown: [0, 0, -2] }[event.key];
+    if (this.measuring && this.place && (event.key === "Enter" || event.key === "Escape")) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (event.key === "Enter") this.mark();
+      else { this.end = null; this.said.textContent = "The end was taken back."; }
+      return;
+    }
     if (!move || !this.place) return;
     event.preventDefault();
     event.stopImmediatePropagation();
