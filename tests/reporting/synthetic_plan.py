@@ -101,12 +101,14 @@ def _scheme(row: tuple[Any, ...]) -> dict[str, Any]:
         "diameter_mm_at_surgery": _around(45.0 * (1 + change / 100), 5.3),
         "kidney_bed_gy": {**_around(bed, bed * 0.22), "p_over_limit": over, "limit_gy": 28.0},
         "platelets_nadir": {
-            "value_e9_per_l": _around(min(platelets), 34.0),
+            "value_e9_per_l": min(platelets),
+            "ci90": [min(platelets) - 34.0, min(platelets) + 34.0],
             "week": 30.0 if cycles else 0.0,
             "p_grade34": 0.05 if cycles else 0.0,
         },
         "neutrophils_nadir": {
-            "value_e9_per_l": _around(4.1 - 0.42 * len(cycles), 0.8),
+            "value_e9_per_l": 4.1 - 0.42 * len(cycles),
+            "ci90": [3.3 - 0.42 * len(cycles), 4.9 - 0.42 * len(cycles)],
             "week": 29.0 if cycles else 0.0,
             "p_grade34": 0.03 if cycles else 0.0,
         },
@@ -143,18 +145,17 @@ def _scheme(row: tuple[Any, ...]) -> dict[str, Any]:
                 "low": [d - 0.18 * w for d, w in zip(diameter, weeks, strict=True)],
                 "high": [d + 0.18 * w for d, w in zip(diameter, weeks, strict=True)],
             },
-            "platelets": {"median": platelets, "low": [p - 26 for p in platelets], "high": [p + 26 for p in platelets]},
+            "platelets": {"week": weeks, "median_e9_per_l": platelets},
         },
     }
     if resectable is None:
-        scheme["reason"] = {"p_resectable": "vessel contact after CAPTEM has no published data"}
+        scheme["p_resectable_reason"] = "vessel contact after CAPTEM has no published data"
     return scheme
 
 
 def _region(name: str, volume_ml: float, dose_gy: float, recovery: float, **more: Any) -> dict[str, Any]:
     return {
-        "id": name,
-        "name": name,
+        "id" if "site" in more else "name": name,
         "volume_ml": volume_ml,
         "recovery": recovery,
         "nuclide": "Lu-177",
@@ -304,7 +305,6 @@ def synthetic_plan() -> dict[str, Any]:
                 site="liver",
                 longest_diameter_mm=22.0,
                 ki67_pct=None,
-                reason="no biopsy",
                 suv_max=24.1,
                 flags=[small],
                 status=[late],
@@ -317,7 +317,6 @@ def synthetic_plan() -> dict[str, Any]:
                 site="liver",
                 longest_diameter_mm=19.2,
                 ki67_pct=None,
-                reason="no biopsy",
                 suv_max=19.8,
                 flags=[small],
             ),
@@ -351,7 +350,6 @@ def synthetic_plan() -> dict[str, Any]:
                 {"part": "S-value", "low_gy": 22.5, "high_gy": 24.0, "share": 0.004, "advice": "use Monte Carlo on the patient's CT"},
             ]
         },
-        "cross_dose": [{"from": "liver", "to": "kidney-right", "dose_gy": 0.021}],
         "assumptions": [
             {"text": "Uptake falls by 14 % from cycle to cycle (grade 2).", "label": "by construction"},
             {"text": "The effect of one gray of 90Y equals that of one gray of 177Lu.", "label": "assumption"},

@@ -48,7 +48,7 @@ PLAN: dict[str, object] = {
             "p_objective_response": 0.41,
             "p_objective_response_ci90": [0.2, 0.7],
             "p_resectable": None,
-            "reason": "no contact is given",
+            "p_resectable_reason": "no contact is given",
             "kidney_bed_gy": {"median": 15.0, "ci90": [9.0, 24.0], "p_over_limit": 0.03, "limit_gy": 28},
             "limited_by": "kidney BED",
         },

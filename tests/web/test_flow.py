@@ -43,7 +43,7 @@ def _type(page: Any, selector: str, text: str) -> None:
 def _choose_file(page: Any, selector: str, path: Path) -> None:
     _reach(page, selector)
     with page.expect_file_chooser() as chosen:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chosen.value.set_files(path)
 
 

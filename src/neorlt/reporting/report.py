@@ -130,7 +130,6 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "details": scheme_views.details(scheme_rows, letters),
         "lesions": regions.lesions(maps(plan.get("lesions"))),
         "organs": regions.organs(maps(plan.get("organs")) or regions.kidneys_as_organ(block(plan.get("kidneys")))),
-        "cross_dose": regions.generic(plan.get("cross_dose")),
         "curves": [
             {
                 "name": str(row.get("name", "")),
