@@ -139,6 +139,9 @@ def main() -> int:
             beside_slow = _times(address, 30)
             for one in waiting:
                 one.close()
+            before, beside = statistics.median(idle), statistics.median(beside_slow)
+            times = f"{1e3 * beside:.0f} ms, {beside / before:.2f} times"
+            print(f"idle page: {1e3 * before:.0f} ms; beside {slow_clients} slow clients: {times}", flush=True)
             with concurrent.futures.ThreadPoolExecutor(clients) as pool:
                 found = list(pool.map(lambda number: _client(address, number), range(clients)))
         finally:
@@ -147,8 +150,6 @@ def main() -> int:
     wrong = [text for texts, _ in found for text in texts]
     seconds = sorted(second for _, part in found for second in part)
     mixed = sum(text.startswith("mixed") for text in wrong)
-    before, beside = statistics.median(idle), statistics.median(beside_slow)
-    print(f"idle page: {1e3 * before:.0f} ms; beside {slow_clients} slow clients: {1e3 * beside:.0f} ms, {beside / before:.2f} times")
     print(f"{clients} clients with one writer each: {len(wrong) - mixed} errors, {mixed} mixed")
     if seconds:
         last = seconds[int(0.95 * len(seconds))]
