@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -11,9 +12,12 @@ import pytest
 from pydantic import BaseModel
 
 from neorlt.documents.plan import PlanDocument
-from web.conftest import PLAN
 
 from .synthetic_plan import synthetic_plan
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "web"))
+
+from double import PLAN
 
 REAL = set(json.loads((Path(__file__).parents[1] / "data" / "plan_keys.json").read_text()))
 """Paths of the plan of the bundled patient (tools/plan_keys.py)."""
