@@ -68,9 +68,44 @@ class Watched:
         assert self.foreign == []
 
 
-def axe(page: Any) -> list[str]:
-    """What axe-core finds wrong with a page, one line each; the page's context must bypass its policy."""
+def axe(page: Any, *, contrast_decided: bool = False) -> list[str]:
+    """What axe-core finds wrong with a page, one line each; the page's context must bypass its policy.
+
+    With ``contrast_decided`` the contrast of each node that axe leaves open (letters of a figure, letters over an image) is decided here.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.add_script_tag(path=str(VENDOR / "axe-4.14.1.min.js"))
     found = page.evaluate("() => axe.run(document)")
-    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]]
+    wrong = [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]]
+    if contrast_decided:
+        left = [node["target"][-1] for rule in found["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
+        wrong += page.evaluate(_DECIDE, left)
+    return wrong
+
+
+# Ratio and limits by WCAG 2.2, 1.4.3: 4.5, or 3 for letters of 24 px, or of 18.66 px and bold. The letters' ground is the first ancestor
+# that is painted; over an image it is the dark rim that the letters carry.
+_DECIDE = """(selectors) => {
+  const parts = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const wrong = [];
+  for (const selector of selectors) {
+    for (const one of document.querySelectorAll(selector)) {
+      const style = getComputedStyle(one), letters = parts(one.ownerSVGElement ? style.fill : style.color);
+      let ground = null;
+      if (one.closest(".viewer")) ground = style.textShadow === "none" ? null : parts(style.textShadow);
+      else for (let up = one; up && !ground; up = up.parentElement) {
+        const rgba = parts(getComputedStyle(up).backgroundColor);
+        if (rgba.length === 3 || rgba[3] === 1) ground = rgba;
+      }
+      if (!ground || letters.length < 3) { wrong.push(`contrast not decided: ${selector}`); continue; }
+      const [low, high] = [light(letters), light(ground)].sort((a, b) => a - b), ratio = (high + 0.05) / (low + 0.05);
+      const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+      if (ratio < (large ? 3 : 4.5)) wrong.push(`contrast ${ratio.toFixed(2)}: ${selector} "${one.textContent.trim().slice(0, 30)}"`);
+    }
+  }
+  return wrong;
+}"""

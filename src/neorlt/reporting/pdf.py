@@ -48,7 +48,7 @@ def render_pdf(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn] = ()
         created=_moment(plan),
         modified=_moment(plan),
     )
-    document = weasyprint.HTML(string=page, base_url=None, url_fetcher=_refuse, media_type="print")
+    document = weasyprint.HTML(string=page, base_url=None, url_fetcher=_fetcher(), media_type="print")
     log = logging.getLogger("weasyprint")
     level = log.level
     try:
@@ -68,6 +68,21 @@ def _weasyprint() -> Any:
     except OSError as error:  # cffi found no libpango: WeasyPrint is there, the system's library is not
         raise MissingExtraError("pango, which WeasyPrint needs,", system_package="libpango-1.0-0 libpangoft2-1.0-0") from error
     return weasyprint
+
+
+def _fetcher() -> Any:
+    """:func:`_refuse` in the form that this WeasyPrint takes: a class from version 68 on, a function before."""
+    from weasyprint import urls
+
+    if not hasattr(urls, "URLFetcher"):
+        return _refuse
+
+    class OnlyData(urls.URLFetcher):  # type: ignore[misc]
+        def fetch(self, url: str, headers: Any = None) -> Any:
+            found = _refuse(url)
+            return urls.URLFetcherResponse(url, found["string"], {"Content-Type": found["mime_type"]})
+
+    return OnlyData()
 
 
 def _refuse(url: str, *_: Any, **__: Any) -> dict[str, Any]:
