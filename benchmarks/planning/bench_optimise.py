@@ -47,7 +47,7 @@ def main() -> None:
     scheme = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks")
     update = update_from({"week": 15.0, "kidney_dose_gy": [4.0], "lesion": [{"id": "primary", "longest_diameter_mm": 38.0}]}, patient)
     timed("update after cycle 2 on 4 000 worlds", lambda: adapt(patient, scheme, 2, update, n_proposals=400 if quick else 4000))
-    timed("who benefits: Sobol indices of 5 features", lambda: who_benefits(scheme, 32 if quick else 256))
+    timed("who benefits: Sobol indices of 6 features", lambda: who_benefits(scheme, 16 if quick else 128))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,15 @@ def test_document_says_what_changed_and_why(shrunk):
     assert {"before", "after"} <= set(document["options"][0]) and document["effective_worlds"] > 10
 
 
+def test_what_follows_is_chosen_by_the_decision(shrunk):
+    choice, document = shrunk.choice, adapt_document(shrunk)
+    value = shrunk.values[1].utility
+    assert choice.best == int(np.argmax(value.mean(axis=0)))
+    assert document["chosen"]["option"] == shrunk.options[choice.mildest]
+    assert document["chosen"]["best_minus_this"]["mean"] <= 0.5 + 1e-9
+    assert all(shrunk.values[1].mildness[choice.mildest] <= shrunk.values[1].mildness[i] for i in choice.tied)
+
+
 def test_surprising_measurements_are_called_so(patient):
     adapted = run(patient, kidney_dose_gy=[60.0])
     assert adapt_document(adapted)["warnings"]
@@ -122,3 +131,6 @@ def test_a_patient_without_counts_cannot_learn_from_them():
     patient = patient_from({"id": "synthetic-bare", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 30}]}, "p")
     adapted = adapt(patient, SCHEME, 2, update_from({"week": 15.0, "platelets_e9_per_l": 150.0}, patient), n_proposals=200)
     assert not adapted.measured and adapted.effective_worlds == pytest.approx(200)
+    # Nor is anything put first without an age.
+    document = adapt_document(adapted)
+    assert document["chosen"] is None and "age" in document["chosen_reason"] and "age" in document["changes"][-1]

@@ -7,7 +7,7 @@ import pytest
 
 from neorlt.core.errors import InputError
 from neorlt.core.manifest import to_json
-from neorlt.planning.benefit import FEATURES, benefit_document, benefit_of, dose_per_gbq, sobol_indices, who_benefits
+from neorlt.planning.benefit import FEATURES, benefit_document, benefit_of, dose_per_gbq, patient_of, sobol_indices, who_benefits
 from neorlt.planning.scheme import parse_scheme
 
 pytest.importorskip("SALib", reason="extra search is not installed")
@@ -35,23 +35,43 @@ def test_a_constant_has_no_index():
 
 
 def patients(**changed):
-    base = {"longest_diameter_mm": 45.0, "ki67_pct": 8.0, "gy_per_gbq": 0.5, "vein_deg": 220.0, "artery_deg": 60.0}
+    base = {"longest_diameter_mm": 45.0, "ki67_pct": 8.0, "gy_per_gbq": 0.5, "vein_deg": 220.0, "artery_deg": 60.0, "age_y": 60.0}
     return np.array([[(base | changed)[key] for key, *_ in FEATURES]])
 
 
 def test_already_resectable_patients_gain_nothing():
-    gain, removed = benefit_of(SCHEME, patients(vein_deg=0.0, artery_deg=0.0), 30)
-    assert gain[0] == 0 and 0 < removed[0] < 1
+    gains = benefit_of(SCHEME, patients(vein_deg=0.0, artery_deg=0.0), 30)
+    assert gains.resectable[0] == 0 and 0 < gains.removed[0] < 1
+    # An untouched tumour is operated on at once: RLT costs life and does not stand first.
+    assert gains.months[0] < 0 and not gains.leads[0]
+
+
+def test_the_gain_is_that_of_the_decision():
+    """Another road: the decision of one such patient, in a world of its own; draws differ, the expectation does not."""
+    from neorlt.planning.decision.decide import decide
+    from neorlt.planning.decision.options import Kind
+
+    rows = np.concatenate([patients(vein_deg=0.0, artery_deg=0.0), patients(vein_deg=300.0, artery_deg=190.0)])
+    gains = benefit_of(SCHEME, rows, 1500, seed=3)
+    for i, row in enumerate(rows):
+        decision = decide(patient_of(row), [SCHEME], n_draws=1500, max_draws=1500, seed=4)
+        mean = {option.name: value for option, value, open_ in zip(
+            decision.options, decision.utility.mean(axis=0), decision.eligible, strict=True) if open_}
+        rlt = {option.name for option in decision.options if option.kind.is_rlt}
+        expected = 12 * (max(v for k, v in mean.items() if k in rlt) - max(v for k, v in mean.items() if k not in rlt))
+        assert gains.months[i] == pytest.approx(expected, abs=2.5)
+        assert gains.leads[i] == (decision.mildest.kind in (Kind.RLT_ALONE, Kind.RLT_THEN_SURGERY))
 
 
 def test_more_dose_removes_more():
-    removed = [benefit_of(SCHEME, patients(gy_per_gbq=q), 30)[1][0] for q in (0.05, 0.5, 0.95)]
+    removed = [benefit_of(SCHEME, patients(gy_per_gbq=q), 30).removed[0] for q in (0.05, 0.5, 0.95)]
     assert removed[0] < removed[1] < removed[2]
 
 
 def test_company_does_not_change_a_patient():
     both = np.concatenate([patients(), patients(ki67_pct=15.0)])
-    assert benefit_of(SCHEME, both, 20)[1][0] == pytest.approx(benefit_of(SCHEME, both[:1], 20)[1][0], abs=1e-6)
+    assert benefit_of(SCHEME, both, 20).removed[0] == pytest.approx(benefit_of(SCHEME, both[:1], 20).removed[0], abs=1e-6)
+    assert benefit_of(SCHEME, both, 20).months[0] == pytest.approx(benefit_of(SCHEME, both[:1], 20).months[0], abs=1e-3)
 
 
 def test_dose_runs_over_the_published_spread():
@@ -63,7 +83,8 @@ def test_document():
     document = benefit_document(who_benefits(SCHEME, n_base=16, n_draws=16))
     to_json(document)
     assert [row["feature"] for row in document["features"]] == [feature[0] for feature in FEATURES]
-    assert document["answer"]["sentences"] and document["assumptions"]
+    assert "quality-adjusted months" in document["answer"]["sentences"][0] and document["assumptions"]
+    assert set(document["mean_gain"]) == {"months", "resectable", "removed"} and 0 <= document["share_first"] <= 1
 
 
 def test_a_value_that_is_no_number_is_refused_before_any_index():

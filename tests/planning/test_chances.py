@@ -13,7 +13,6 @@ from neorlt.planning import chances
 from neorlt.planning.patient import read_patient
 from neorlt.planning.predict import predict
 from neorlt.planning.scheme import parse_scheme
-from neorlt.planning.verdict import LEVEL, Verdict, paired_difference, resolve
 from neorlt.planning.world import build_world
 from neorlt.response import blood
 from neorlt.response.arrays import LesionEffects
@@ -74,13 +73,3 @@ def test_twice_the_points_move_no_chance_and_no_interval(patient):
             assert a.ci90 == pytest.approx(b.ci90, abs=0.015), name
         assert few.platelets.p_grade34 == pytest.approx(many.platelets.p_grade34, abs=0.005)
         assert few.p_downgrading == pytest.approx(many.p_downgrading, abs=0.006)
-
-
-def test_a_verdict_near_its_threshold_is_not_resolved():
-    assert resolve(0.97, LEVEL, 0.005) is Verdict.APART
-    assert resolve(0.90, LEVEL, 0.005) is Verdict.TIED
-    assert resolve(0.94, LEVEL, 0.005) is Verdict.NOT_RESOLVED
-    # 1000 draws, the first better in 960 of them: within three Monte Carlo errors of 95 %.
-    assert paired_difference(np.where(np.arange(1000) < 960, 1.0, -1.0), np.zeros(1000)).verdict is Verdict.NOT_RESOLVED
-    assert paired_difference(np.where(np.arange(1000) < 990, 1.0, -1.0), np.zeros(1000)).verdict is Verdict.APART
-    assert paired_difference(np.zeros(1000), np.zeros(1000)).verdict is Verdict.TIED

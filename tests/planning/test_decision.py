@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.planning.decision import assemble, before, value
-from neorlt.planning.decision.choice import choose
+from neorlt.planning.decision.choice import choose, expected_loss
 from neorlt.planning.decision.course import Background, Paths, follow, hazard_ratio_for, residual_life_y
 from neorlt.planning.decision.decide import Settings, ceiling, decide, decision_sentences, eligibility, evaluate, with_unmodelled_sd
 from neorlt.planning.decision.document import decision_document
@@ -28,6 +28,13 @@ from neorlt.planning.world import build_world
 DATA = Path(__file__).parent / "data"
 FIXED = tomllib.loads((DATA / "decision_fixed.toml").read_text())
 VIGNETTES = [row for name in ("vignettes", "vignettes_own") for row in tomllib.loads((DATA / f"{name}.toml").read_text())["vignette"]]
+THIRD = tomllib.loads((DATA / "vignettes_third.toml").read_text())["vignette"]
+"""Never seen while a rate was set: what fails of them stays failed, with its reason."""
+FAILS = {
+    "four-tiny-liver-metastases-78y": "RLT stands first: the course has no state of stable disease without treatment under a low burden, "
+                                      "and the gate closes watching wherever a systemic treatment is open",
+    "fit-at-81": "watching is tied with operating (0.4 months) and milder: over 20 mm it is open from 80 years with a reason to hesitate",
+}
 BASE = {"age_y": 58, "sex": "F", "weight_kg": 72, "egfr_ml_min": 85, "platelets_e9_per_l": 230, "neutrophils_e9_per_l": 4.1,
         "haemoglobin_g_dl": 13.0, "functioning": False, "performance_status": 0, "krenning": 3}
 PRIMARY = {"id": "primary", "site": "pancreas-tail", "longest_diameter_mm": 35, "ki67_pct": 4, "suv_max": 30}
@@ -52,10 +59,13 @@ def test_patients_are_those_that_were_hashed_before_the_first_run():
     assert Settings().delta_months == FIXED["delta_months"]
     assert Settings().criterion == f"{FIXED['criterion']}_discounted" and Settings().discount == FIXED["discount_per_year"]
     source = "".join(path.read_text() for path in (Path(value.__file__).parent).glob("*.py"))
-    assert not [row["id"] for row in VIGNETTES if "-" in row["id"] and row["id"] in source]
+    assert not [row["id"] for row in [*VIGNETTES, *THIRD] if "-" in row["id"] and row["id"] in source]
 
 
-@pytest.mark.parametrize("row", VIGNETTES, ids=[row["id"] for row in VIGNETTES])
+@pytest.mark.parametrize("row", [
+    *(pytest.param(row, id=row["id"]) for row in VIGNETTES),
+    *(pytest.param(row, id=row["id"], marks=[pytest.mark.xfail(reason=FAILS[row["id"]], strict=True)] if row["id"] in FAILS else [])
+      for row in THIRD)])
 def test_decision_makes_sense(row):
     found = decide(patient_from({"id": "check", **row["patient"]}, row["id"]), n_draws=1000, max_draws=2000)
     shown = {str(found.best.kind), str(found.mildest.kind), *(str(option.kind) for option in found.tied)}
@@ -184,8 +194,8 @@ def test_life_table_is_repeated_and_a_stated_life_expectancy_is_kept():
 
 # ---- laws of coherence
 patients = st.fixed_dictionaries({
-    "age_y": st.integers(35, 82), "sex": st.sampled_from(["F", "M"]), "size": st.integers(25, 70),
-        "ki67": st.sampled_from([2, 4, 8, 15, 30])})
+    "age_y": st.integers(35, 88), "sex": st.sampled_from(["F", "M"]), "size": st.integers(10, 75),
+        "ki67": st.sampled_from([1, 2, 4, 8, 15, 30])})
 LAW = settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -208,27 +218,35 @@ def _column(inputs, kind):
 @LAW
 @given(patients)
 def test_without_treatment_a_delay_never_raises_quality_adjusted_years(p):
-    """Up to 70 years and from 30 mm; beyond, by no more than operative death that comes later."""
+    """In every world, at any age and size, wherever the operation pays at all.
+
+    Where living with the tumour is better than the operation, as in most worlds of small tumours and of the very old, putting
+    the operation off is a way of not having it: that a delay then gains is no fault of the course.
+    """
     inputs = _inputs({"age_y": p["age_y"], "sex": p["sex"]}, {"longest_diameter_mm": p["size"], "ki67_pct": p["ki67"]})
     i = _column(inputs, Kind.OPERATE_NOW)
-    weeks = np.array([4.0, 17.0, 30.0, 56.0])
-    values = np.array([_value(inputs, operate_at_week=week)[:, i].mean() for week in weeks])
-    built = assemble.build(inputs)
-    allowed = built.paths.p_dead[:, i].mean() * np.diff(weeks) / 52.0 + 2e-3
-    assert np.all(np.diff(values) <= allowed)
-    if p["age_y"] <= 70 and p["size"] >= 30:
-        assert np.all(np.diff(values) <= 1e-3)
+    weeks = (4.0, 17.0, 30.0, 56.0)
+    values = np.stack([_value(inputs, operate_at_week=week)[:, i] for week in weeks])
+    never = _value(inputs, operate_at_week=52.0 * 120)[:, i]
+    pays = values[-1] > never + 1e-3
+    assert np.all(np.diff(values[:, pays], axis=0) <= 1e-3)
+    if p["size"] >= 30 and p["age_y"] <= 70:
+        assert pays.mean() > 0.5 and np.all(np.diff(values.mean(axis=1)) <= 1e-3)
 
 
 @LAW
 @given(patients)
-def test_frailty_never_raises_the_gain_of_operating_over_watching(p):
+def test_frailty_never_makes_operating_the_better(p):
+    """The gain of operating over watching, where there is one, never grows with frailty, and a loss never becomes a gain.
+
+    Where operating loses, a shorter life leaves less to lose: the loss itself may shrink.
+    """
     gains = []
     for frailty in ({}, {"performance_status": 1}, {"performance_status": 2}, {"performance_status": 2, "egfr_ml_min": 28}):
         inputs = _inputs({"age_y": p["age_y"], "sex": p["sex"]} | frailty, {"longest_diameter_mm": p["size"], "ki67_pct": p["ki67"]})
         found = _value(inputs)
         gains.append((found[:, _column(inputs, Kind.OPERATE_NOW)] - found[:, _column(inputs, Kind.OBSERVE)]).mean())
-    assert np.all(np.diff(gains) <= 1e-3)
+    assert np.all(np.diff(np.maximum(gains, 0.0)) <= 1e-3)
 
 
 @LAW
@@ -263,14 +281,37 @@ def test_a_pseudonym_changes_nothing():
     np.testing.assert_array_equal(first.utility, second.utility)
 
 
-def test_resolved_verdicts_hold_over_seeds_and_doubled_draws(borderline):
+def test_resolved_verdicts_hold_over_twenty_seeds_and_doubled_draws(borderline):
+    """What is resolved says the same under every seed and number of draws, and what can be resolved is."""
     patient = borderline.inputs.world.patient
-    for n, seed in ((4000, 1), (2000, 2), (2000, 3)):
-        other = decide(patient, n_draws=n, max_draws=n, seed=seed)
-        for i, option in enumerate(borderline.options):
-            a, b = borderline.choice.losses[i], other.choice.losses[i]
-            if borderline.choice.resolved and other.choice.resolved and borderline.best == other.best:
-                assert a.tied == b.tied, option.name
+    many = decide(patient, n_draws=4000, max_draws=4000, seed=99)
+    delta = many.settings.delta
+    n_resolved = 0
+    for seed in range(1, 21):
+        for n in (400, 800) if seed <= 3 else (400,):
+            found = decide(patient, n_draws=n, max_draws=n, seed=seed)
+            # Against one option, the same in every run: the best may differ where two are tied.
+            first = many.choice.best
+            for i, option in enumerate(many.options):
+                if i == first:
+                    continue
+                here = expected_loss(found.utility[:, first], found.utility[:, i], delta)
+                there = expected_loss(many.utility[:, first], many.utility[:, i], delta)
+                n_resolved += here.resolved
+                if here.resolved and there.resolved:
+                    assert here.verdict is there.verdict, (option.name, seed, n)
+    # Not empty: of the options that lie years apart every run resolves the verdict.
+    assert n_resolved >= 23 * 2
+
+
+def test_draws_are_doubled_where_the_choice_is_not_resolved():
+    patient = make(lesion={"site": "pancreas-head", "longest_diameter_mm": 45, "ki67_pct": 8,
+                           "vessels": [{"name": "SMV", "contact_deg": 220, "irregular": True}, {"name": "SMA", "contact_deg": 90}]})
+    few = decide(patient, n_draws=100, max_draws=100)
+    assert not few.choice.resolved
+    more = decide(patient, n_draws=100, max_draws=400)
+    assert more.inputs.world.n_draws > 100
+    assert more.choice.resolved or "Not resolved by simulation" in decision_sentences(more)[2]
 
 
 # ---- choice
@@ -296,6 +337,18 @@ def test_no_option_is_ever_chosen_that_the_gate_closes(borderline):
 
 
 # ---- before surgery
+def test_involved_nodes_bring_recurrence_and_an_unknown_node_changes_nothing():
+    rows = [PRIMARY | {"longest_diameter_mm": 30}]
+    node = {"id": "n", "site": "lymph-node", "longest_diameter_mm": 15}
+    worlds = [build_world(patient_from({"id": "p", "baseline": BASE, "lesion": lesions}, "t"), n_draws=FEW, seed=3)
+              for lesions in (rows, [*rows, node])]
+    options = [o for o in options_for() if not o.kind.is_rlt]
+    clear, involved = (assemble.build(assemble.gather(w, options, open_gate(w.patient, options))) for w in worlds)
+    ratio = involved.paths.recurrence_r0[:, 0] / clear.paths.recurrence_r0[:, 0]
+    # 3.995 against clear nodes; against a mean patient, of whom 24.5 % have involved ones, 2.3.
+    assert np.median(ratio) == pytest.approx(3.995 / (0.755 + 0.245 * 3.995), rel=0.1)
+
+
 def test_growth_and_shrinkage_move_contact_by_the_same_rule(borderline):
     world = borderline.inputs.world
     free, bound = np.zeros((3, 2), bool), np.ones((3, 2), bool)
@@ -373,10 +426,11 @@ def test_the_document_holds_the_fixed_keys(borderline):
     assert {"options", "best", "tied", "mildest", "eligibility", "flips", "evppi", "face_validity"} <= set(document)
     for row in document["options"]:
         assert {"name", "kind", "eligible", "reasons", "p_operated", "p_r0", "p_operative_death", "p_severe_complication",
-            "p_grade34_blood",
+            "p_any_complication", "p_fistula_bc", "p_grade34_blood",
                 "p_egfr_below_30_5y", "p_second_neoplasm_10y", "p_progressed_before_surgery", "weeks_to_surgery", "event_free_years_5",
                 "event_free_years_10", "qaly_10", "qaly_lifetime", "labels"} <= set(row)
         assert set(row["qaly_10"]) == {"median", "ci90", "mean", "sd"}
+        assert row["p_operated"] >= row["p_any_complication"] >= row["p_severe_complication"] >= 0
         for name in ("p_progressed_before_surgery", "weeks_to_surgery"):
             assert row[name] is not None or row["null_because"][name]
     assert document["best"] not in document["tied"]

@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
-from neorlt.planning.decide import choose, means, paired_difference, tied_pairs, utility, violations
+from neorlt.planning.decision.choice import Verdict, expected_loss, tied_pairs
+from neorlt.planning.decision.options import Kind
+from neorlt.planning.decision.settings import Settings
 from neorlt.planning.doses import Kinetics
 from neorlt.planning.evaluate import Evaluator, Outcomes
+from neorlt.planning.objectives import allowed, means, violations
 from neorlt.planning.optimise import Search, optimise, optimise_document, screen
 from neorlt.planning.patient import patient_from, read_patient
 from neorlt.planning.predict import build_world, predict
 from neorlt.planning.search import fronts, search, spread
-from neorlt.planning.search_space import Candidate, Limits, SearchSpace, Weights, read_limits
+from neorlt.planning.search_space import Candidate, Limits, SearchSpace, read_limits
+from neorlt.planning.valued import value_of
 
 pytest.importorskip("pymoo", reason="extra search is not installed")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "pannet-head.toml"
@@ -149,52 +153,75 @@ def test_nothing_given_harms_nobody(world):
     assert outcomes.surgery_week.tolist() == [6.0]
 
 
-def test_identical_posterior_cannot_be_told_apart(world):
+def test_the_same_scheme_twice_is_tied(world):
     same = Candidate(((7.4, 0.0),) * 2, 8.0, 12.0)
-    outcomes = Evaluator(world)([same, same])
-    choice = choose(outcomes, Limits(None, None), Weights())
-    assert choice.tied == (1 - choice.chosen,)
-    assert choice.differences[choice.tied[0]].sentence == "cannot be told apart"
-    assert np.abs(choice.differences[choice.tied[0]].mean) < 1e-12
+    found = value_of(world, Evaluator(world)([same, same]))
+    choice = found.choose([True, True], 0.5 / 12)
+    assert choice.tied == (1 - choice.best,) and choice.losses[choice.tied[0]].mean == pytest.approx(0.0, abs=1e-9)
+    assert choice.losses[choice.tied[0]].verdict is Verdict.TIED
 
 
-def test_paired_difference_decides_by_its_interval():
+def test_a_loss_decides_by_its_mean_and_its_monte_carlo_error():
     rng = np.random.default_rng(0)
     common = rng.normal(0, 10, 2000)
-    # Each alone is far wider than the difference: only pairing can tell them apart.
-    assert paired_difference(common + 1.0, common).told_apart
-    assert paired_difference(common, common).sentence == "cannot be told apart"
-    assert not paired_difference(common + rng.normal(0.0, 1.0, 2000), common).told_apart
+    # Each alone is far wider than the difference: only pairing can tell them apart, whichever comes first.
+    assert expected_loss(common + 1.0, common, 0.04).verdict is Verdict.APART
+    assert expected_loss(common, common + 1.0, 0.04).verdict is Verdict.APART
+    assert expected_loss(common + 0.01, common, 0.04).verdict is Verdict.TIED
+    assert expected_loss(common + rng.normal(0.04, 1.0, 2000), common, 0.04).verdict is Verdict.NOT_RESOLVED
 
 
 def test_ties_are_symmetric():
     rng = np.random.default_rng(0)
-    value = rng.normal(0, 1, (4, 100)) + np.array([0, 0, 9, 9])[:, None]
-    assert tied_pairs(value, range(4)) == [(0, 1), (2, 3)]
+    value = rng.normal(0, 1, 100)[:, None] + np.array([0, 0.01, 9, 9.01])
+    assert tied_pairs(value, range(4), 0.04) == [(0, 1), (2, 3)]
 
 
 def test_limits_are_kept_and_a_broken_one_is_said(world):
     candidates = [Candidate(((7.4, 0.0),) * n, 8.0, 12.0) for n in (1, 2, 3)]
     outcomes = Evaluator(world)(candidates)
-    choice = choose(outcomes, Limits(surgery_week=21.0), Weights())
-    assert choice.within_limits and outcomes.candidates[choice.chosen].surgery_week <= 21
-    assert np.isnan(choice.regret[2]) and choice.p_best[2] == 0
-    nobody = choose(outcomes, Limits(surgery_week=3.0), Weights())
-    assert not nobody.within_limits and nobody.chosen == 0
+    kept, within = allowed(outcomes, Limits(surgery_week=21.0))
+    assert within and kept.tolist() == [True, True, False]
+    nobody, within = allowed(outcomes, Limits(surgery_week=3.0))
+    assert not within and nobody.tolist() == [True, False, False]
 
 
-def test_weights_move_the_choice(world):
-    candidates = [Candidate((), 8.0, 6.0), Candidate(((7.4, 0.0),) * 4, 8.0, 12.0)]
-    outcomes = Evaluator(world)(candidates)
-    anything = Limits(None, None, None, None)
-    assert choose(outcomes, anything, Weights(delay_per_year=0.0)).chosen == 1
-    assert choose(outcomes, anything, Weights(delay_per_year=5.0)).chosen == 0
+def test_search_gives_the_numbers_of_the_decision(found: Search):
+    """Another road: the decision asked for one scheme of the search alone."""
+    from neorlt.planning.decision.decide import decide_in
+
+    i = next(i for i, c in enumerate(found.full.candidates) if c.activity_gbq)
+    scheme = found.full.candidates[i].scheme()
+    alone = decide_in(found.world, [scheme])
+    assert alone.utility[:, alone.column(scheme)] == pytest.approx(found.utility[:, i], abs=1e-9)
+    assert found.columns[0] == next(k for k, option in enumerate(found.decision.options) if option.kind is Kind.OPERATE_NOW)
 
 
-def test_utility_adds_up(world):
-    outcomes = Evaluator(world)([Candidate(((7.4, 0.0),) * 2, 8.0, 12.0)])
-    only = Weights(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    assert utility(outcomes, only) == pytest.approx(outcomes.p_resectable)
+def test_the_screening_ranks_as_the_decision_does(found: Search):
+    """Cycles given as planned and a few draws are an approximation of the decision, not another utility."""
+    treated = [i for i, c in enumerate(found.full.candidates) if c.activity_gbq]
+    screened = value_of(found.world, found.full.take(treated)).utility.mean(axis=0)
+    assert np.corrcoef(screened, found.utility[:, treated].mean(axis=0))[0, 1] > 0.8
+
+
+def test_a_small_quiet_tumour_at_seventy_is_not_sent_to_radioligand_therapy():
+    patient = patient_from({"id": "synthetic-small", "baseline": {
+        "age_y": 70, "sex": "M", "egfr_ml_min": 85, "platelets_e9_per_l": 230, "neutrophils_e9_per_l": 4.1, "haemoglobin_g_dl": 13.0},
+        "lesion": [{"id": "primary", "site": "pancreas-tail", "longest_diameter_mm": 20, "ki67_pct": 1, "suv_max": 30}]}, "p")
+    document = optimise_document(optimise(patient, space=SMALL, n_screen=100, n_screen_draws=20, n_full=4, n_draws=200, seed=1))
+    assert document["best_kind"] in ("observe", "operate-now") and document["mildest_kind"] in ("observe", "operate-now")
+    assert document["answer"]["sentences"][0].startswith("RLT before surgery is not eligible")
+    assert not document["chosen"]["cycles"]
+    said = " ".join(document["answer"]["sentences"])
+    assert "told apart" not in said.split("4 x 7.4")[0] and "not open to this patient" in said
+    usual = next(row for row in document["references"] if "4 x 7.4" in row["name"])
+    assert usual["eligible"] == "no" and usual["reasons"]
+
+
+def test_an_age_is_needed(world):
+    patient = patient_from({"id": "synthetic-bare", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 30}]}, "p")
+    with pytest.raises(InputError, match="age"):
+        optimise(patient, space=SMALL, n_screen=60, n_screen_draws=10, n_full=4, n_draws=50)
 
 
 def test_search_is_reproducible_and_counts_what_it_screens(patient, world):
@@ -205,9 +232,11 @@ def test_search_is_reproducible_and_counts_what_it_screens(patient, world):
 
 def test_chosen_keeps_the_limits_and_nobody_on_the_front_is_dominated(found: Search):
     values = means(found.full)
-    assert found.choice.within_limits
-    assert values["p_kidney_over"][found.choice.chosen] <= 0.10 and values["surgery_week"][found.choice.chosen] <= 52
-    assert found.choice.chosen not in found.choice.tied
+    assert found.within_limits and found.choice is not None
+    assert values["p_kidney_over"][found.chosen] <= 0.10 and values["surgery_week"][found.chosen] <= 52
+    assert found.chosen not in found.tied
+    mild = [found.decision.options[c].mildness for c in found.columns]
+    assert all(mild[found.chosen] <= mild[i] for i in found.tied)
     assert abs(found.choice.p_best.sum() - 1) < 1e-9
 
 
@@ -228,10 +257,11 @@ def test_document_holds_the_fixed_keys(found: Search):
 
 
 def test_patient_without_vessels_or_counts_gets_reasons(world):
-    patient = patient_from({"id": "synthetic-bare", "lesion": [{"id": "a", "site": "liver", "longest_diameter_mm": 30}]}, "p")
+    patient = patient_from({"id": "synthetic-bare", "baseline": {"age_y": 60}, "lesion": [
+        {"id": "a", "site": "pancreas-tail", "longest_diameter_mm": 30}]}, "p")
     found = optimise(patient, space=SMALL, n_screen=60, n_screen_draws=10, n_full=4, n_draws=50, seed=1)
     document = optimise_document(found)
-    row = document["chosen"]["objectives"]
+    row = document["references"][1]["objectives"]
     assert row["p_resectable"]["mean"] is None and "vessel" in row["p_resectable"]["reason"]
     assert row["p_blood_grade34"]["mean"] is None and "count" in row["p_blood_grade34"]["reason"]
 
@@ -263,8 +293,10 @@ def test_levels_step_down_from_the_most():
 
 
 def test_limits_are_read(tmp_path):
-    limits, weights, space = read_limits(["p_kidney_over=0.05, surgery_week=none", "weights.p_resectable=2,space.max_cycles=3"])
-    assert limits.p_kidney_over == 0.05 and limits.surgery_week is None and weights.p_resectable == 2 and space.max_cycles == 3
+    limits, told, space = read_limits(
+        ["p_kidney_over=0.05, surgery_week=none", "decision.delta_months=1,decision.criterion=qaly_10,space.max_cycles=3"])
+    assert limits.p_kidney_over == 0.05 and limits.surgery_week is None and space.max_cycles == 3
+    assert told == Settings(criterion="qaly_10", delta_months=1.0)
     path = tmp_path / "l.toml"
     path.write_text('[limits]\nsurgery_week = 30\n[space]\ninterval_weeks = [8]\nmax_activity_gbq = { "Y-90" = 0 }\n')
     limits, _, space = read_limits([str(path), "y90_gbq=4"])
@@ -272,7 +304,8 @@ def test_limits_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["p_kidney=0.1", "p_kidney_over=2", "p_kidney_over", "p_kidney_over=x", "nowhere.x=1",
-                                  "weights.p_resectable=-1", "missing.toml", "weights.p_resectable=none", "space.sensitiser=3"])
+                                  "weights.p_resectable=1", "missing.toml", "decision.delta_months=-1", "decision.discount=none",
+                                  "space.sensitiser=3"])
 def test_wrong_limits_are_refused(text):
     with pytest.raises(InputError):
         read_limits([text])

@@ -17,7 +17,7 @@ def row(name, resectable, blood, mean, verdict):
               "p_blood_grade34": blood, "p_secondary_neoplasm": 0.03}
     return {"name": name, "surgery_week": 28.0, "objectives": {key: {"mean": value} for key, value in chance.items()},
             "utility": {"mean": mean, "ci90": [mean - 0.3, mean + 0.3]}, "within_limits": True,
-            "chosen_minus_this": {"mean": 0.1, "ci90": [-0.1, 0.3], "verdict": verdict}}
+            "best_minus_this": {"mean": 0.1, "ci90": [-0.1, 0.3], "verdict": verdict}}
 
 
 def search():
@@ -25,7 +25,8 @@ def search():
     front = [chosen, row("4 x 7.4 GBq Lu-177", 0.21, 0.03, 0.38, "cannot be told apart"), row("B", 0.1, 0.01, 0.2, "told apart")]
     return {"chosen": chosen, "front": front, "references": [row("No RLT", 0.0, 0.0, -0.03, "told apart")], "rule": RULE,
             "tied_with_chosen": ["4 x 7.4 GBq Lu-177"], "limits": {"p_kidney_over": 0.1, "surgery_week": None, "kept": True},
-            "weights": {"p_resectable": 1.0}, "n_screened": 10000, "n_screen_draws": 100, "n_full": 52, "n_draws": 1000,
+            "decision": {"criterion": "qaly_10", "delta_months": 0.5},
+            "n_screened": 10000, "n_screen_draws": 100, "n_full": 52, "n_draws": 1000,
             "answer": {"sentences": ["Highest expected utility within the limits: A."]},
             "assumptions": [{"text": "Weights are a choice.", "label": "assumption"}],
             "cloud": {"benefit": [0.1, 0.2], "harm": [0.02, 0.2], "surgery_week": [20.0, 30.0]}}
@@ -35,7 +36,7 @@ def update():
     numbers = {"p_resectable": 0.2, "p_objective_response": 0.3, "p_kidney_over": 0.01, "p_blood_grade34": 0.05}
     after = {**numbers, "p_resectable": 0.31}
     option = {"option": "as planned", "scheme": "4 x 7.4 GBq Lu-177 every 8 weeks", "before": numbers, "after": after,
-              "chosen_minus_this": {"verdict": "cannot be told apart"}}
+              "best_minus_this": {"mean": 0.2, "verdict": "cannot be told apart"}}
     other = {**option, "option": "stop now, surgery"}
     block = {"median": 41.0, "ci90": [33.0, 47.0]}
     return {"cycles_given": 2, "week": 15.0, "changes": ["primary: longest diameter: 39 mm measured, 41 expected."], "rule": RULE,
@@ -51,7 +52,12 @@ def page(**extra):
 def test_search_section_names_the_choice_and_its_ties():
     section = search_section(search())
     verdicts = {line[0]: line[-1] for line in section["body"]}
-    assert list(verdicts.values())[0] == "the choice" and "cannot be told apart" in verdicts.values() and "told apart" in verdicts.values()
+    assert list(verdicts.values())[0] == "stands first" and verdicts["B"].endswith("months (told apart)")
+    assert verdicts["4 × 7.4 GBq Lu-177"] == "tied with the best"
+    old = search()
+    for line in old["front"]:
+        line["chosen_minus_this"] = line.pop("best_minus_this")
+    assert {line[0]: line[-1] for line in search_section(old)["body"]}["B"] == "told apart"  # a document of version 0.1
     assert "10000 schemes were screened on 100 common draws, 52 went through the full model on 1000." in section["size"]
 
 

@@ -117,9 +117,7 @@ def test_board_opens_jumps_changes_compares_signs_and_prints(
     # Compare two schemes: beside the plan's four cycles, in common draws.
     page.get_by_role("combobox", name="Beside").select_option(value="1")
     page.locator("#predicted caption", has_text="beside B").wait_for()
-    assert "told apart" in page.locator("#predicted .lead").inner_text() or "chance of response" in page.locator(
-        "#predicted .lead"
-    ).inner_text()
+    assert "quality-adjusted months" in page.locator("#predicted .lead").inner_text()
     assert page.locator("#predicted tbody tr").count() == 2
     assert page.locator("#predicted .u-wrap").count() == 1
     assert "100 draws" in caption.inner_text()

@@ -67,16 +67,17 @@ def test_same_scheme_twice_is_the_same_in_every_draw(shared_folder: Path) -> Non
     beside = {"name": "as given", "cycles": PLAN["schemes"][0]["cycles"], "surgery_week": 36}  # type: ignore[index]
     found = whatif.compare_schemes(shared_folder, text, beside)
     assert found["paired"]["p_better"] == 0.5
-    assert found["paired"]["difference"]["ci90"] == [0.0, 0.0]
+    assert found["paired"]["ci90"] == [0.0, 0.0]
     assert found["predicted"]["p_objective_response"] == found["other"]["p_objective_response"]
 
 
 def test_more_activity_is_never_worse_in_common_draws(shared_folder: Path) -> None:
-    # Same weeks, twice the activity: in paired draws response can only rise; with independent draws it would not.
+    # Same weeks, twice the activity: in common draws the response can only rise.
     beside = {"name": "half", "cycles": [{"week": 8 * i, "activity_gbq": {"Lu-177": 3.7}} for i in range(4)], "surgery_week": 36}
     found = whatif.compare_schemes(shared_folder, "4 x 7.4 GBq Lu-177 every 8 weeks, surgery 12 weeks after", beside)
-    assert found["paired"]["difference"]["ci90"][0] >= 0.0
-    assert found["paired"]["p_better"] > 0.5
+    assert found["predicted"]["p_objective_response"] > found["other"]["p_objective_response"]
+    # The decision says what that is worth, in the plan's world, and what stands first of all options.
+    assert set(found["paired"]) >= {"mean", "ci90", "verdict", "first"} and found["paired"]["ci90"][0] < found["paired"]["mean"]
 
 
 def test_a_move_costs_less_than_a_second_of_processor_time(shared_folder: Path) -> None:
@@ -107,21 +108,23 @@ def test_model_that_runs_away_is_a_sentence_not_a_crash(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "better", "found", "said"),
+    ("mean", "low", "high", "found", "said"),
     [
-        (-0.1, 0.3, 0.7, "cannot be told apart", "cannot be told apart"),
-        (0.05, 0.3, 0.99, "told apart", "has the higher chance"),
-        (-0.3, -0.02, 0.01, "told apart", "has the lower chance"),
-        (-0.3, 0.01, 0.06, "not resolved by simulation", "neither told apart nor tied"),
-        (0.0, 0.0, 0.5, "cannot be told apart", "the same chance of response in every draw"),
+        (0.1, -1.0, 3.0, "cannot be told apart", "are tied (+0.1"),
+        (1.5, 0.5, 3.0, "told apart", "This scheme gains against B (+1.5"),
+        (-1.5, -3.0, -0.2, "told apart", "This scheme loses against B (\u22121.5"),
+        (-0.5, -3.0, 0.1, "not resolved by simulation", "neither told apart nor tied"),
+        (0.0, 0.0, 0.0, "cannot be told apart", "do the same in every draw"),
     ],
 )
 def test_verdict_says_which_is_better_only_when_the_draws_do(
-    low: float, high: float, better: float, found: str, said: str
+    mean: float, low: float, high: float, found: str, said: str
 ) -> None:
-    text = verdict({"difference": {"mean": 0.1, "ci90": [low, high]}, "p_better": better, "verdict": found}, "B")
+    text = verdict({"mean": mean, "ci90": [low, high], "p_better": 0.7, "verdict": found, "first": "Beside, then surgery"}, "B")
     assert text is not None
-    assert said in text
+    assert said in text and "first: B, then surgery" in text
+    closed = verdict({"why": "not open to this patient: eGFR is below 30 ml/min"}, "B")
+    assert closed is not None and "not compared" in closed and "eGFR" in closed
     assert verdict(None, "B") is None
 
 

@@ -12,7 +12,7 @@ from neorlt.cli.console import Json, OutOrNone, Plan, Seed
 
 def command(
     scheme: Annotated[str, typer.Option("--scheme", help="Words, a TOML file or a published name.")] = "4 x 7.4 GBq Lu-177 every 8 weeks",
-    patients: Annotated[int, typer.Option(min=8, max=8192, help="Size of the base sample, a power of two.")] = 256,
+    patients: Annotated[int, typer.Option(min=8, max=8192, help="Size of the base sample, a power of two.")] = 128,
     draws: Annotated[int, typer.Option(min=10, max=5000, help="Draws a patient.")] = 64,
     plan: Plan = None,
     out: OutOrNone = None,

@@ -22,7 +22,7 @@ def command(
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Search over nuclides, cycles, activity, interval and week of surgery; says which schemes cannot be told apart."""
+    """Search schemes inside the decision: nuclides, cycles, activity, interval, week of surgery, beside operating now and watching."""
     from neorlt.jobs.optimise import run_optimise
 
     document = run_optimise(patient, limits or (), out, plan=plan, n_screen=candidates, n_screen_draws=screen_draws, n_full=best,

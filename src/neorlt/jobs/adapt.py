@@ -23,8 +23,8 @@ def run_adapt(
     with stages(("updating", 70.0), ("writing the report", 30.0)) as at:
         world = world_of(patient_file, plan, n_proposals, seed)
         scheme = load_scheme(scheme_text, world.patient)
-        limits, weights, _ = read_limits(limit_texts)
-        document = adapt_document(adapt(world, scheme, given, read_update(update_file, world.patient), limits, weights))
+        limits, settings, _ = read_limits(limit_texts)
+        document = adapt_document(adapt(world, scheme, given, read_update(update_file, world.patient), limits, settings))
         at("writing the report")
         if out is not None:
             options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws}

@@ -10,7 +10,7 @@ from neorlt.core.run import result_folder, write_json
 
 
 def run_benefit(
-    scheme_text: str, out: Path | None = None, *, plan: Path | None = None, n_base: int = 256, n_draws: int = 64, seed: int = 1
+    scheme_text: str, out: Path | None = None, *, plan: Path | None = None, n_base: int = 128, n_draws: int = 64, seed: int = 1
 ) -> dict[str, Any]:
     """Look who benefits, in the parameters of a finished ``plan`` where one is given.
 

@@ -89,13 +89,20 @@ def stored_world(plan: Path, patient: Any) -> Any:
     return lambda n_draws: world
 
 
-def decision_block(world: Any) -> dict[str, Any] | None:
-    """What opens a plan's report: the decision in the plan's own world, with the trials that would tell; None without an age."""
+def decision_of(world: Any, schemes: Sequence[Any]) -> Any:
+    """The decision in a plan's own world with the plan's schemes among its options; None without an age."""
     if world.patient.age_y is None:
         return None
-    from neorlt.planning.decision.decide import decide
+    from neorlt.planning.decision.decide import decide_in
+
+    return decide_in(world, schemes)
+
+
+def decision_block(found: Any) -> dict[str, Any] | None:
+    """What opens a plan's report: the decision, with the trials that would tell; None without one."""
+    if found is None:
+        return None
     from neorlt.planning.decision.document import decision_document
     from neorlt.trials.value import trial_table
 
-    found = decide(world.patient, make_world=lambda n_draws: world)
     return decision_document(found) | {"trials": trial_table(found)}

@@ -25,8 +25,8 @@ def run_optimise(
     need_pymoo()
     with stages(("screening", 60.0), ("writing the report", 40.0)) as at:
         world = world_of(patient_file, plan, n_draws, seed)
-        limits, weights, space = read_limits(limit_texts)
-        found = optimise(world, limits, weights, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
+        limits, settings, space = read_limits(limit_texts)
+        found = optimise(world, limits, settings, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
         document = optimise_document(found)
         at("writing the report")
         if out is not None:

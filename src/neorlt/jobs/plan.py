@@ -13,7 +13,7 @@ from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.decide import decision_block
+from neorlt.jobs.decide import decision_block, decision_of
 from neorlt.jobs.dose import dose_document
 from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_volumes
 
@@ -78,10 +78,11 @@ def run_plan(
             assert patient is not None
             at("predicting")
             world = build_world(patient, n_draws=n_draws, seed=seed)
-            decision = decision_block(world)
+            decision = decision_of(world, chosen)
+            opening = decision_block(decision)
             at("comparing schemes")
-            document = plan_document(world, chosen, synthetic=_synthetic(patient.id), command="plan",
-                                     blocks={"decision": decision}).as_json()
+            document = plan_document(world, chosen, synthetic=_synthetic(patient.id), command="plan", decision=decision,
+                                     blocks={"decision": opening}).as_json()
         else:
             from neorlt.dosimetry.compute import compute_doses
             from neorlt.imaging.view import write_view
@@ -101,7 +102,8 @@ def run_plan(
             kidney_doses = {name: dose for name, dose in by_name.items() if is_kidney(name)}
             at("predicting")
             world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
-            decision = decision_block(world)
+            decision = decision_of(world, chosen)
+            opening = decision_block(decision)
             at("writing volumes")
             contacts = vessel_contacts(merged.patient, study)
             pictures = [*contact_pictures(study, contacts), *dose_pictures(study, result)]
@@ -114,7 +116,7 @@ def run_plan(
                           *contact_warnings(contacts, merged.patient.lesions[merged.patient.followed].id)],
                 synthetic=_synthetic(merged.patient.id, *(v.description for v in study.volumes)),
                 images=image_blocks(study, result) | {"registration": alignment, "vessel_contacts": [one.as_json() for one in contacts]},
-                outside=result.outside_validity, command="plan", blocks={"decision": decision},
+                outside=result.outside_validity, command="plan", decision=decision, blocks={"decision": opening},
             ).as_json()
             write_json(work / "dose" / "dose.json", dose_document(
                 study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))

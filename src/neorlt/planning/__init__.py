@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from neorlt.core.offers import offers
 
 if TYPE_CHECKING:
+    from neorlt.planning.decision.settings import Settings
     from neorlt.planning.document import plan_document
     from neorlt.planning.patient import LesionBaseline, Patient, read_patient
     from neorlt.planning.prediction import Comparison, Prediction
     from neorlt.planning.published import PublishedScheme, load_scheme, published_schemes
     from neorlt.planning.scheme import Cycle, Scheme, parse_scheme, read_scheme, standard_schemes
-    from neorlt.planning.search_space import Limits, SearchSpace, Weights, read_limits
+    from neorlt.planning.search_space import Limits, SearchSpace, read_limits
     from neorlt.planning.updates import Update, read_update
 
 __all__ = [
@@ -25,8 +26,8 @@ __all__ = [
     "PublishedScheme",
     "Scheme",
     "SearchSpace",
+    "Settings",
     "Update",
-    "Weights",
     "load_scheme",
     "parse_scheme",
     "plan_document",

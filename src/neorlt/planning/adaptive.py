@@ -20,12 +20,15 @@ from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.planning import chances
-from neorlt.planning.decide import OBJECTIVES, RULE, Choice, choose, utility
+from neorlt.planning.decision.choice import RULE, Choice
+from neorlt.planning.decision.settings import Settings
 from neorlt.planning.evaluate import Evaluator, Floats, Outcomes
+from neorlt.planning.objectives import OBJECTIVES, allowed
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme
-from neorlt.planning.search_space import Candidate, Limits, Weights, candidate_of
+from neorlt.planning.search_space import Candidate, Limits, candidate_of
 from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update
+from neorlt.planning.valued import Valued, value_of
 from neorlt.planning.world import World, build_world
 from neorlt.response import blood, course
 from neorlt.response.parameters import SENSITISERS
@@ -67,17 +70,20 @@ class Adapted:
     options: tuple[str, ...]
     before: Outcomes
     after: Outcomes
-    choice: Choice
+    values: tuple[Valued, Valued] | None
+    """The decision's criterion of every option before and after; None where the patient's age is not known."""
+    choice: Choice | None
+    """None without an age, or where the gate closes every option."""
     measured: tuple[Measured, ...]
     effective_worlds: float
     n_proposals: int
     rules: tuple[str, ...]
-    weights: Weights
+    settings: Settings
     limits: Limits
 
 
 def adapt(
-    patient: Patient | World, scheme: Scheme, given: int, update: Update, limits: Limits | None = None, weights: Weights | None = None, *,
+    patient: Patient | World, scheme: Scheme, given: int, update: Update, limits: Limits | None = None, settings: Settings | None = None, *,
     n_proposals: int = N_PROPOSALS, seed: int = 1,
 ) -> Adapted:
     """Update the patient after ``given`` cycles of a scheme and judge what may follow.
@@ -88,7 +94,7 @@ def adapt(
         Whom (or the world of a finished plan), what was planned, and how many cycles of it were given.
     update
         What was measured since.
-    limits, weights
+    limits, settings
         As for the search.
     n_proposals, seed
         Draws that are weighted, seed; those of a finished plan where its world is given.
@@ -108,7 +114,7 @@ def adapt(
         if len(doses) > given:
             raise InputError("the update holds doses of cycles that were not given", expected=f"up to {given}", found=str(len(doses)),
                              remedy="give one dose for each cycle given")
-    limits, weights = limits or Limits(), weights or Weights()
+    limits, settings = limits or Limits(), settings or Settings()
     world = patient if isinstance(patient, World) else build_world(patient, n_draws=n_proposals, seed=seed)
     log_weight, seen = _likelihood(world, scheme, update)
     weight = np.exp(log_weight - log_weight.max())
@@ -120,12 +126,17 @@ def adapt(
     before = Evaluator(world)(candidates)
     # Only draws that came back need points by weight; where nothing was learnt about luck the integral stays as it was.
     learnt = float(np.ptp(log_weight, axis=1).max()) > 1e-12
-    after = Evaluator(world.take(index), weight=within[index] if learnt else None)(candidates)
+    updated = world.take(index)
+    after = Evaluator(updated, weight=within[index] if learnt else None)(candidates)
+    values, choice = None, None
+    if world.patient.age_y is not None:
+        values = value_of(world, before, settings), value_of(updated, after, settings)
+        choice = values[1].choose(allowed(after, limits)[0].tolist(), settings.delta)
     return Adapted(
-        world.patient, scheme, given, update, names, before, after, choose(after, limits, weights),
+        world.patient, scheme, given, update, names, before, after, values, choice,
         tuple(Measured(what, unit, value, expected.ravel(), _drawn(expected[index], within[index]))
               for what, unit, value, expected in seen),
-        float(of_draw.sum() ** 2 / np.sum(of_draw**2)), world.n_draws, rules, weights, limits)
+        float(of_draw.sum() ** 2 / np.sum(of_draw**2)), world.n_draws, rules, settings, limits)
 
 
 def _drawn(expected: Floats, weight: Floats) -> Floats:
@@ -226,9 +237,8 @@ def _options(scheme: Scheme, given: int, update: Update, withheld: bool) -> tupl
 
 def adapt_document(adapted: Adapted) -> dict[str, Any]:
     """The document of ``neorlt adapt --json``, which the report shows as its update section."""
-    chosen = adapted.choice.chosen
-    value = {"before": utility(adapted.before, adapted.weights), "after": utility(adapted.after, adapted.weights)}
-    rows = [_option(adapted, i, value) for i in range(len(adapted.options))]
+    choice = adapted.choice
+    rows = [_option(adapted, i) for i in range(len(adapted.options))]
     warnings = [f"Surprising: {item.what} of {item.value:g} {item.unit} lies outside all that was thought possible. Look at it again."
                 for item in adapted.measured if not item.before.min() <= item.value <= item.before.max()]
     if adapted.effective_worlds < FEW:
@@ -237,8 +247,10 @@ def adapt_document(adapted: Adapted) -> dict[str, Any]:
     return {
         "patient": {"id": adapted.patient.id}, "scheme": adapted.scheme.text, "cycles_given": adapted.given, "week": adapted.update.week,
         "measured": [item.as_json() for item in adapted.measured],
-        "options": rows, "chosen": rows[chosen], "rule": RULE, "rules_applied": list(adapted.rules),
-        "indistinguishable": [[adapted.options[chosen], adapted.options[i]] for i in adapted.choice.tied],
+        "options": rows, "chosen": None if choice is None else rows[choice.mildest],
+        "chosen_reason": _no_choice(adapted), "rule": RULE.format(delta=adapted.settings.delta_months),
+        "rules_applied": list(adapted.rules),
+        "indistinguishable": [[adapted.options[choice.mildest], adapted.options[i]] for i in _tied(choice)] if choice else [],
         "changes": _changes(adapted, rows),
         "effective_worlds": adapted.effective_worlds, "n_proposals": adapted.n_proposals, "warnings": warnings,
         "method": "Each possible world of this patient was weighted by how likely it makes the measurements, through the model's own "
@@ -250,13 +262,26 @@ def adapt_document(adapted: Adapted) -> dict[str, Any]:
     }
 
 
-def _option(adapted: Adapted, i: int, value: dict[str, Floats]) -> dict[str, Any]:
+def _tied(choice: Choice) -> list[int]:
+    return [i for i in (choice.best, *choice.tied) if i != choice.mildest]
+
+
+def _no_choice(adapted: Adapted) -> str | None:
+    if adapted.choice is not None:
+        return None
+    if adapted.values is None:
+        return "No option is put first: the decision needs the patient's age."
+    return "No option is put first: the gate leaves none of them open."
+
+
+def _option(adapted: Adapted, i: int) -> dict[str, Any]:
     candidate = adapted.after.candidates[i]
     row: dict[str, Any] = {"option": adapted.options[i], "scheme": candidate.scheme().text, "surgery_week": candidate.surgery_week,
                            "cycles": [cycle.as_json() for cycle in candidate.scheme().cycles],
-                           "chosen_minus_this": adapted.choice.differences[i].as_json()}
-    for when, outcomes in (("before", adapted.before), ("after", adapted.after)):
-        numbers: dict[str, Any] = {"utility": float(value[when][i].mean()), "kidney_bed_gy": summarise(outcomes.kidney_bed_gy[i]).as_json()}
+                           "best_minus_this": None if adapted.choice is None else adapted.choice.losses[i].as_json()}
+    for k, (when, outcomes) in enumerate((("before", adapted.before), ("after", adapted.after))):
+        value = None if adapted.values is None else float(adapted.values[k].utility[:, i].mean())
+        numbers: dict[str, Any] = {"utility": value, "kidney_bed_gy": summarise(outcomes.kidney_bed_gy[i]).as_json()}
         for name, _, _ in OBJECTIVES:
             if name != "surgery_week":
                 draws = outcomes.draws(name)
@@ -273,13 +298,16 @@ def _changes(adapted: Adapted, rows: Sequence[dict[str, Any]]) -> list[str]:
         where = "inside" if expected.low <= item.value <= expected.high else "above" if item.value > expected.high else "below"
         said.append(f"{item.what}: {item.value:g} {item.unit} measured, {expected.median:.3g} expected "
                     f"({expected.low:.3g} to {expected.high:.3g}): {where} the 90 % interval.")
-    chosen = rows[adapted.choice.chosen]
+    if adapted.choice is None:
+        return [*said, _no_choice(adapted) or ""]
+    chosen = rows[adapted.choice.mildest]
     name = "p_resectable" if chosen["before"]["p_resectable"] is not None else "p_objective_response"
     words = "being resectable" if name == "p_resectable" else "an objective response"
     if chosen["before"][name] is not None:
         said.append(f"Chance of {words} with “{chosen['option']}”: {100 * chosen['before'][name]:.0f} % before, "
                     f"{100 * chosen['after'][name]:.0f} % after the update.")
-    said.append(f"Highest expected utility now: {chosen['option']} ({chosen['scheme']}).")
-    if adapted.choice.tied:
-        said.append(f"It cannot be told apart from: {'; '.join(adapted.options[i] for i in adapted.choice.tied)}.")
+    said.append(f"First now: {chosen['option']} ({chosen['scheme']}).")
+    if tied := _tied(adapted.choice):
+        said.append(f"It is tied with {'; '.join(adapted.options[i] for i in tied)}, and may cost "
+                    f"{12 * adapted.choice.price_of_mildest:.1f} quality-adjusted months against the best.")
     return said

@@ -22,10 +22,11 @@ from neorlt.documents.plan import PlanDocument, build_plan
 from neorlt.documents.scheme import Scheme
 from neorlt.documents.store import plain
 from neorlt.dosimetry.objects import Dose, described
+from neorlt.planning.decision.choice import RULE, Verdict
+from neorlt.planning.decision.decide import Decision, decide_in
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
-from neorlt.planning.verdict import RULE, Verdict
 from neorlt.planning.world import WORLD_FILE, world_bytes
 from neorlt.response import course
 from neorlt.response.parameters import calibration_warnings, parameter_table
@@ -34,6 +35,7 @@ from neorlt.response.readouts import baseline_rates, validity_warnings
 NOTICE = "Research software: not a medical device, not for clinical decisions."
 CLASS_NAMES = {Resectability.RESECTABLE: "resectable", Resectability.BORDERLINE: "borderline resectable",
                Resectability.LOCALLY_ADVANCED: "locally advanced"}
+NO_RULE = "Schemes are told apart by quality-adjusted life, which needs the patient's age: none is put first."
 MEASURED = ("dose_gy", "tia_mbq_h", "gy_per_gbq", "effective_half_life_h", "recovery", "volume_ml")
 """Keys of a region that images measure."""
 
@@ -42,7 +44,8 @@ def plan_document(
     patient: Patient | World, schemes: Sequence[Scheme], *, lesion_doses: Mapping[str, Dose] | None = None,
     kidney_doses: Mapping[str, Dose] | None = None, conflicts: Sequence[Mapping[str, Any]] = (), warnings: Sequence[str] = (),
     synthetic: str | None = None, images: Mapping[str, Any] | None = None, outside: Sequence[str] = (), command: str = "predict",
-    answer: Sequence[str] | None = None, blocks: Mapping[str, Any] | None = None, n_draws: int = N_DRAWS, seed: int = 1,
+    answer: Sequence[str] | None = None, blocks: Mapping[str, Any] | None = None, decision: Decision | None = None,
+    n_draws: int = N_DRAWS, seed: int = 1,
 ) -> PlanDocument:
     """Predict, compare and write down.
 
@@ -66,12 +69,17 @@ def plan_document(
         Sentences in place of the plan's own answer (a search's, an update's).
     blocks
         ``search``, ``update`` or ``decision``.
+    decision
+        The decision with these schemes in this world, by whose rule schemes are told apart; made here where it is left out and
+        the patient's age is known.
     n_draws, seed
         Joint draws and seed.
     """
     world = patient if isinstance(patient, World) else build_world(patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
     patient = world.patient
     comparison = compare(world, schemes)
+    if decision is None and patient.age_y is not None and any(scheme.cycles for scheme in schemes):
+        decision = decide_in(world, schemes)
     outside = [*outside, *_outside(world, comparison)]
     content: dict[str, Any] = {
         "notice": NOTICE,
@@ -81,12 +89,12 @@ def plan_document(
         "n_draws": world.n_draws,
         "synthetic": synthetic,
         "patient": _patient(patient, conflicts),
-        "answer": {"sentences": _sentences(patient, comparison) if answer is None else list(answer),
+        "answer": {"sentences": _sentences(patient, comparison, decision) if answer is None else list(answer),
                    "resectability_baseline": _baseline_class(patient)},
         "schemes": [prediction.as_json() for prediction in comparison.predictions],
-        "indistinguishable": _pairs(comparison, Verdict.TIED),
-        "not_resolved": _pairs(comparison, Verdict.NOT_RESOLVED),
-        "rule": RULE,
+        "indistinguishable": _pairs(comparison, decision, Verdict.TIED),
+        "not_resolved": _pairs(comparison, decision, Verdict.NOT_RESOLVED),
+        "rule": NO_RULE if decision is None else RULE.format(delta=decision.settings.delta_months),
         "timing": _timing(comparison),
         "baseline_rates": [_rate(rate) for rate in baseline_rates().values()],
         "lesions": [_lesion(world, index, lesion_doses or {}) for index in range(len(patient.lesions))],
@@ -157,7 +165,7 @@ def _percent(value: float) -> str:
     return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
-def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
+def _sentences(patient: Patient, comparison: Comparison, decision: Decision | None) -> list[str]:
     """The answer in words, hedged as the draws are."""
     treated = [p for p in comparison.predictions if p.scheme.cycles]
     sentences: list[str] = []
@@ -181,10 +189,13 @@ def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
             f"The highest predicted chance of an objective response before surgery is {_percent(best.p_objective_response.value)} "
             f"({_percent(low)} to {_percent(high)}), with {best.scheme.name}."
         )
-    ties = _pairs(comparison, Verdict.TIED)
-    if ties:
+    if decision is not None:
+        sentences.insert(0, _first(decision))
+    ties = _pairs(comparison, decision, Verdict.TIED)
+    if ties and decision is not None:
         shown = "; ".join(f"{a} and {b}" for a, b in ties[:3])
-        sentences.append(f"Cannot be told apart by response: {shown}{' and others' if len(ties) > 3 else ''}.")
+        sentences.append(f"Tied within {decision.settings.delta_months:g} quality-adjusted months: {shown}"
+                         f"{' and others' if len(ties) > 3 else ''}.")
     over = [p for p in treated if p.p_kidney_over_limit >= 0.10]
     if over:
         names = ", ".join(f"{p.scheme.name} ({_percent(p.p_kidney_over_limit)})" for p in over)
@@ -196,9 +207,20 @@ def _sentences(patient: Patient, comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _pairs(comparison: Comparison, verdict: Verdict) -> list[list[str]]:
-    """Pairs of treated schemes of which this is the verdict by response."""
-    return [[first.scheme.name, second.scheme.name] for first, second, found in comparison.pairs() if found.verdict is verdict]
+def _first(decision: Decision) -> str:
+    """What stands first among all options, and the schemes' place in it, in one sentence."""
+    tied = [option.name for option in (decision.best, *decision.tied) if option != decision.mildest]
+    beside = f", tied with {'; '.join(tied[:3])}{' and others' if len(tied) > 3 else ''}" if tied else ""
+    return f"Of all options, with the operation behind them, first: {decision.mildest.name}{beside}."
+
+
+def _pairs(comparison: Comparison, decision: Decision | None, verdict: Verdict) -> list[list[str]]:
+    """Pairs of treated schemes, open to the patient, of which this is the decision's verdict."""
+    if decision is None:
+        return []
+    treated = [p.scheme for p in comparison.predictions if p.scheme.cycles]
+    return [[first.name, second.name] for i, first in enumerate(treated) for second in treated[i + 1 :]
+            if (found := decision.between(first, second)) is not None and found.verdict is verdict]
 
 
 def _timing(comparison: Comparison) -> dict[str, Any] | None:

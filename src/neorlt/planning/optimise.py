@@ -1,4 +1,8 @@
-"""Which scheme for this patient: a wide screening on few draws, the best through the full model, a choice with its doubt."""
+"""Which scheme for this patient: a wide screening on few draws, the best through the full model, and the decision among them.
+
+The screening keeps the schemes that no other beats in every outcome; which of them is chosen, and whether a scheme is chosen at
+all, is the decision's: options that hold the operation, outcomes behind it, the mildest of the tied first.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +17,24 @@ from numpy.typing import NDArray
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
 from neorlt.core.progress import Told
-from neorlt.planning.decide import (
-    OBJECTIVES,
-    RULE,
-    Choice,
-    choose,
-    means,
-    objective_matrix,
-    tied_pairs,
-    utility,
-    violations,
-)
+from neorlt.planning.decision.assemble import need_facts
+from neorlt.planning.decision.choice import RULE, Choice, Loss, choose, expected_loss, tied_pairs
+from neorlt.planning.decision.decide import Decision, decide_in, decision_sentences, eligibility
+from neorlt.planning.decision.settings import Settings
 from neorlt.planning.evaluate import Evaluator, Floats, Outcomes, join
+from neorlt.planning.objectives import OBJECTIVES, allowed, means, objective_matrix, violations
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme
 from neorlt.planning.search import fronts, need_pymoo, optimiser, search, spread
-from neorlt.planning.search_space import Candidate, Limits, SearchSpace, Weights
+from neorlt.planning.search_space import Candidate, Limits, SearchSpace
+from neorlt.planning.valued import value_of
 from neorlt.planning.world import World, build_world
 
 N_SCREEN = 10_000
 N_SCREEN_DRAWS = 100
 N_FULL = 50
+SPREAD = 5
+"""So many times the schemes of the full model are judged by the decision on the screening's draws."""
 USUAL = Candidate(((7.4, 0.0),) * 4, 8.0, 12.0)
 """The usual course, always taken through the full model beside what the search finds."""
 RESOLUTION = 0.01
@@ -42,51 +43,76 @@ RESOLUTION = 0.01
 
 @dataclass(frozen=True)
 class Search:
-    """Result: the screened schemes, the few of the full model, the choice among them."""
+    """Result: the screened schemes, the few of the full model, the decision that holds them, the choice among them."""
 
     world: World
     limits: Limits
-    weights: Weights
+    settings: Settings
     space: SearchSpace
     screened: Outcomes
     full: Outcomes
-    choice: Choice
+    decision: Decision
+    """All options: operating now, watching, every scheme of the full model, chemotherapy, an analogue."""
+    columns: tuple[int, ...]
+    """Of each scheme in ``full`` its option in the decision; no RLT is operating now."""
+    choice: Choice | None
+    """The same rule among the schemes and operating now, within the limits; None where the gate closes them all."""
+    within_limits: bool
+    """False where no scheme keeps all limits: those that pass them by the least are then judged."""
     front: tuple[int, ...]
-    """Indices into ``full`` of the schemes within the limits that no other such dominates, best utility first."""
+    """Indices into ``full`` of the schemes within the limits that no other such dominates, best first."""
     references: tuple[int, ...]
     """Indices into ``full`` of the schemes that are there for comparison: no RLT, and the usual course."""
     n_screen_draws: int
 
     @property
     def utility(self) -> Floats:
-        """Utility ``(candidate, draw)`` of the full model's schemes."""
-        return utility(self.full, self.weights)
+        """The decision's criterion, quality-adjusted years ``(draw, candidate)``."""
+        return self.decision.utility[:, list(self.columns)]
+
+    @property
+    def chosen(self) -> int:
+        """Index into ``full`` of what stands first among the schemes and operating now; no RLT where the gate closes them all."""
+        return 0 if self.choice is None else self.choice.mildest
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """Of every scheme against the best of them."""
+        value = self.utility
+        best = self.chosen if self.choice is None else self.choice.best
+        return tuple(expected_loss(value[:, best], column, self.settings.delta) for column in value.T)
+
+    @property
+    def tied(self) -> tuple[int, ...]:
+        """Indices into ``full`` of those tied with the best, without the one that stands first."""
+        if self.choice is None:
+            return ()
+        return tuple(i for i in (self.choice.best, *self.choice.tied) if i != self.choice.mildest)
 
     @property
     def shown(self) -> tuple[int, ...]:
-        """The chosen scheme, the mildest that is tied with it, the best of each kind of scheme, and the references."""
+        """The first, the best, the best of each kind of scheme, and the references."""
         kinds: dict[tuple[bool, bool, int], int] = {}
         for i in self.front:
             totals = np.sum(np.reshape(self.full.candidates[i].activity_gbq, (-1, 2)), axis=0)
             kinds.setdefault((bool(totals[0] > 0), bool(totals[1] > 0), len(self.full.candidates[i].activity_gbq)), i)
-        mild = mildest(self)
-        first = [self.choice.chosen, *(() if mild is None else (mild,))]
+        first = [self.chosen, *(() if self.choice is None else (self.choice.best,))]
         return tuple(dict.fromkeys([*first, *list(kinds.values())[:5], *self.references]))
 
 
 def optimise(
-    patient: Patient | World, limits: Limits | None = None, weights: Weights | None = None, space: SearchSpace | None = None, *,
+    patient: Patient | World, limits: Limits | None = None, settings: Settings | None = None, space: SearchSpace | None = None, *,
     n_screen: int = N_SCREEN, n_screen_draws: int = N_SCREEN_DRAWS, n_full: int = N_FULL, n_draws: int = N_DRAWS, seed: int = 1,
     references: Sequence[Candidate] = (USUAL,),
 ) -> Search:
-    """Search for the scheme of highest expected utility within the limits, and for all that cannot be told apart from it.
+    """Search schemes inside the decision: which is best within the limits, what is tied with it, and whether RLT is the answer.
 
     Parameters
     ----------
     patient
         The patient at baseline, or the world of a finished plan, whose draws and seed then count.
-    limits, weights, space
-        What may not be exceeded, how much outcomes count, what is tried.
+    limits, settings, space
+        What may not be exceeded, what the decision is told, what is tried.
     n_screen, n_screen_draws
         Schemes screened, and the common draws on which they are.
     n_full, n_draws
@@ -98,21 +124,31 @@ def optimise(
 
     Raises
     ------
+    InputError
+        If the patient's age is not known.
     MissingExtraError
         If pymoo (extra ``search``) is not installed.
     """
     need_pymoo()
-    limits, weights, space = limits or Limits(), weights or Weights(), space or SearchSpace()
+    need_facts(patient.patient if isinstance(patient, World) else patient)
+    limits, settings, space = limits or Limits(), settings or Settings(), space or SearchSpace()
     world = patient if isinstance(patient, World) else build_world(patient, n_draws=n_draws, seed=seed)
-    screened = screen(world.first(n_screen_draws), limits, space, n_screen, world.seed)
+    few = world.first(n_screen_draws)
+    screened = screen(few, limits, space, n_screen, world.seed)
     nothing = Candidate((), space.interval_weeks[0], space.surgery_weeks_after_last[0])
     others = tuple(dict.fromkeys([nothing, *references]))
-    finalists = [screened.candidates[i] for i in shortlist(screened, limits, weights, n_full)]
+    finalists = [screened.candidates[i] for i in shortlist(few, screened, limits, settings, n_full)]
     candidates = tuple(dict.fromkeys([*others, *finalists]))
     full = Evaluator(world)(candidates)
-    choice = choose(full, limits, weights)
-    return Search(world, limits, weights, space, screened, full, choice, _front(full, limits, utility(full, weights)),
-                  tuple(range(len(others))), min(n_screen_draws, world.n_draws))
+    schemes = [candidate.scheme() for candidate in candidates]
+    decision = decide_in(world, schemes, settings)
+    columns = tuple(decision.column(scheme) for scheme in schemes)
+    kept, within = allowed(full, limits)
+    value = decision.utility[:, list(columns)]
+    pool = [bool(keeps) and decision.eligible[column] for keeps, column in zip(kept, columns, strict=True)]
+    choice = choose(value, pool, [decision.options[column].mildness for column in columns], settings.delta) if any(pool) else None
+    return Search(world, limits, settings, space, screened, full, decision, columns, choice, within,
+                  _front(full, limits, value), tuple(range(len(others))), min(n_screen_draws, world.n_draws))
 
 
 def screen(world: World, limits: Limits, space: SearchSpace, n_screen: int, seed: int) -> Outcomes:
@@ -144,19 +180,21 @@ def screen(world: World, limits: Limits, space: SearchSpace, n_screen: int, seed
     return join(parts)
 
 
-def shortlist(screened: Outcomes, limits: Limits, weights: Weights, n: int) -> NDArray[np.intp]:
-    """The best schemes of a screening: half by expected utility, half spread over the Pareto front."""
+def shortlist(world: World, screened: Outcomes, limits: Limits, settings: Settings, n: int) -> NDArray[np.intp]:
+    """Schemes of a screening for the full model: of a wide spread over the Pareto front half are taken by the decision's criterion.
+
+    The criterion rises with every benefit and falls with every harm that is screened, so its best lie on the front.
+    """
     objectives, over = objective_matrix(screened)[1], violations(screened, limits)[1]
-    expected = utility(screened, weights).mean(axis=1)
-    allowed = (over <= 0).all(axis=1)
-    if not allowed.any():
+    if not (over <= 0).all(axis=1).any():
         return np.argsort(np.maximum(over, 0).sum(axis=1), kind="stable")[:n].astype(np.intp)
-    order = np.flatnonzero(allowed)[np.argsort(-expected[allowed], kind="stable")]
-    best = order[: n // 2]
-    wide = [int(i) for i in spread(objectives, over, n) if i not in set(best.tolist())]
-    wide.sort(key=lambda i: -expected[i])
-    rest = [int(i) for i in order if i not in set(best.tolist()) | set(wide)]
-    return np.array([*best.tolist(), *wide, *rest][:n], np.intp)
+    pool = spread(objectives, over, max(SPREAD * n, n))
+    expected = value_of(world, screened.take(pool), settings).utility.mean(axis=0)
+    order = pool[np.argsort(-expected, kind="stable")]
+    best = order[: n // 2].tolist()
+    wide = [int(i) for i in spread(objectives, over, n) if i not in set(best)]
+    rest = [int(i) for i in order if i not in set(best) | set(wide)]
+    return np.array([*best, *wide, *rest][:n], np.intp)
 
 
 def _front(full: Outcomes, limits: Limits, value: Floats) -> tuple[int, ...]:
@@ -164,18 +202,7 @@ def _front(full: Outcomes, limits: Limits, value: Floats) -> tuple[int, ...]:
     steps = np.array([1.0 if name == "surgery_week" else RESOLUTION for name in names])
     number = fronts(np.round(objectives / steps), violations(full, limits)[1])
     members = np.flatnonzero(number == 0)
-    return tuple(int(i) for i in members[np.argsort(-value[members].mean(axis=1), kind="stable")])
-
-
-def mildest(found: Search) -> int | None:
-    """Of the treating schemes that cannot be told apart from the chosen one, that with the least marrow dose (then the earliest)."""
-    chosen = found.choice.chosen
-
-    def burden(i: int) -> tuple[float, float]:
-        return round(float(found.full.p_secondary_neoplasm[i].mean()), 6), found.full.candidates[i].surgery_week
-
-    best = min((chosen, *(i for i in found.choice.tied if found.full.candidates[i].activity_gbq)), key=burden)
-    return None if best == chosen else best
+    return tuple(int(i) for i in members[np.argsort(-value[:, members].mean(axis=0), kind="stable")])
 
 
 def optimise_document(found: Search) -> dict[str, Any]:
@@ -184,24 +211,29 @@ def optimise_document(found: Search) -> dict[str, Any]:
     from neorlt.planning.document import NOTICE
     from neorlt.response.parameters import calibration_warnings
 
-    value = found.utility
+    value, losses = found.utility, found.losses
     reasons = found.full.reasons
     available = set(means(found.full))
     shown = found.shown
     names = [_scheme(found, i).name for i in range(len(found.full.candidates))]
+    decision = found.decision
     return {
         "notice": NOTICE, "neorlt": __version__, "seed": found.world.seed, "n_draws": found.world.parameters.n_draws,
         "patient": {"id": found.world.patient.id},
         "answer": {"sentences": _sentences(found)},
-        "chosen": _row(found, found.choice.chosen, value),
-        "front": [_row(found, i, value) for i in found.front],
-        "references": [_row(found, i, value) for i in found.references],
-        "indistinguishable": [[names[a], names[b]] for a, b in tied_pairs(value, shown)],
-        "tied_with_chosen": [names[i] for i in found.choice.tied],
-        "not_resolved_from_chosen": [names[i] for i in found.choice.unresolved],
-        "rule": RULE,
-        "limits": {**dataclasses.asdict(found.limits), "kidney_bed_gy": found.full.kidney_limit_gy, "kept": found.choice.within_limits},
-        "weights": dataclasses.asdict(found.weights),
+        "best": decision.best.name, "mildest": decision.mildest.name, "tied": [option.name for option in decision.tied],
+        "best_kind": str(decision.best.kind), "mildest_kind": str(decision.mildest.kind), "eligibility": eligibility(decision),
+        "not_resolved": [decision.options[i].name for i in decision.choice.unresolved],
+        "chosen": _row(found, found.chosen, value, losses),
+        "front": [_row(found, i, value, losses) for i in found.front],
+        "references": [_row(found, i, value, losses) for i in found.references],
+        "indistinguishable": [[names[a], names[b]] for a, b in tied_pairs(value, shown, found.settings.delta)],
+        "tied_with_chosen": [names[i] for i in found.tied],
+        "not_resolved_from_chosen": [] if found.choice is None else [names[i] for i in found.choice.unresolved],
+        "rule": RULE.format(delta=found.settings.delta_months),
+        "limits": {**dataclasses.asdict(found.limits), "kidney_bed_gy": found.full.kidney_limit_gy, "kept": found.within_limits},
+        "decision": {"criterion": found.settings.criterion, "delta_months": found.settings.delta_months,
+                     "discount": found.settings.discount},
         "space": dataclasses.asdict(found.space),
         "objectives": [{"name": name, "text": text, "kind": kind, "available": name in available, "reason": reasons.get(name),
                         "label": str(_label(name))} for name, text, kind in OBJECTIVES],
@@ -214,11 +246,12 @@ def optimise_document(found: Search) -> dict[str, Any]:
 
 
 _ASSUMPTIONS = (
-    ("The weights of the expected utility are a choice of values, not data: change them and the choice may change.", Label.ASSUMPTION),
+    ("The choice is by quality-adjusted life behind the operation; its rates and utilities are those of the decision, many of them "
+     "assumptions.", Label.ASSUMPTION),
     ("The limits are the user's; those of this program are conventions.", Label.ASSUMPTION),
     ("A secondary myeloid neoplasm is taken to be as likely as published (2 to 5 % after the usual course), in proportion to the "
      "marrow dose: no dose-response was found.", Label.ASSUMPTION),
-    ("Cycles are given as planned: no delay and no early stop.", Label.ASSUMPTION),
+    ("The screening gives every cycle as planned; the decision withholds cycles where counts say so.", Label.ASSUMPTION),
     ("Tumour that grows beyond its baseline counts as all of it left.", Label.ASSUMPTION),
 )
 
@@ -237,7 +270,7 @@ def shown_schemes(found: Search) -> tuple[Scheme, ...]:
     return tuple(_scheme(found, i) for i in found.shown)
 
 
-def _row(found: Search, index: int, value: Floats) -> dict[str, Any]:
+def _row(found: Search, index: int, value: Floats, losses: Sequence[Loss]) -> dict[str, Any]:
     full, choice = found.full, found.choice
     scheme = _scheme(found, index)
     objectives: dict[str, Any] = {}
@@ -255,14 +288,17 @@ def _row(found: Search, index: int, value: Floats) -> dict[str, Any]:
             # Within a draw the kidney is over its limit or it is not: an interval would say nothing more than the mean.
             interval = summarise(draws)
             objectives[name]["ci90"] = [interval.low, interval.high]
-    interval = summarise(value[index])
-    regret = float(choice.regret[index])
+    interval = summarise(value[:, index])
+    regret = np.nan if choice is None else float(choice.regret[index])
+    column = found.columns[index]
+    gate = found.decision.gates[column]
     return {
         "name": scheme.name, "cycles": [cycle.as_json() for cycle in scheme.cycles], "surgery_week": scheme.surgery_week,
         "objectives": objectives, "kidney_bed_gy": summarise(full.kidney_bed_gy[index]).as_json(),
-        "utility": {"mean": float(value[index].mean()), "ci90": [interval.low, interval.high]},
-        "chosen_minus_this": choice.differences[index].as_json(), "p_best": float(choice.p_best[index]),
-        "regret": None if np.isnan(regret) else regret,
+        "option": found.decision.options[column].name, "eligible": str(gate.verdict), "reasons": list(gate.reasons),
+        "utility": {"mean": float(value[:, index].mean()), "ci90": [interval.low, interval.high]},
+        "best_minus_this": losses[index].as_json(), "p_best": 0.0 if choice is None else float(choice.p_best[index]),
+        "regret_months": None if np.isnan(regret) else 12 * regret,
         "within_limits": bool((violations(full.take([index]), found.limits)[1] <= 0).all()),
     }
 
@@ -289,29 +325,30 @@ def _percent(value: float) -> str:
 
 def _sentences(found: Search) -> list[str]:
     choice, full = found.choice, found.full
-    chosen = _scheme(found, choice.chosen)
+    # What the gate finds about RLT comes first, then the decision among all options, then the schemes beside one another.
+    said = [text for text in eligibility(found.decision) if text.startswith("RLT")]
+    said += decision_sentences(found.decision)
+    if choice is None:
+        return [*said, "No scheme is judged: the gate closes every one and operating now."]
+    if not found.within_limits:
+        said.append("No scheme that was tried keeps all limits; those that pass them by the least were judged.")
+    first = _scheme(found, found.chosen)
+    losses = found.losses
+    said.append(f"Among the schemes and operating now{' within the limits' if found.within_limits else ''}, first: {first.name}.")
     main = "p_resectable" if full.p_resectable is not None else "p_objective_response"
     values = full.draws(main)
     what = "being resectable at surgery" if main == "p_resectable" else "an objective response at surgery"
-    said = [f"Highest expected utility{' within the limits' if choice.within_limits else ''}: {chosen.name}."]
-    if values is not None:
-        draws = values[choice.chosen]
+    if values is not None and full.candidates[found.chosen].activity_gbq:
+        draws = values[found.chosen]
         ends = summarise(draws)
         said.append(f"Its predicted chance of {what}: {_percent(float(draws.mean()))} "
                     f"(90 % interval {_percent(ends.low)} to {_percent(ends.high)}).")
-    if not choice.within_limits:
-        said.insert(0, "No scheme that was tried keeps all limits; the one shown passes them by the least.")
-    if choice.tied:
-        mild = mildest(found)
-        said.append(f"It cannot be told apart from {len(choice.tied)} of the other {len(full.candidates) - 1} schemes that went through "
-                    "the full model.")
-        if mild is not None:
-            said.append(f"The mildest treatment among those (least marrow dose): {_scheme(found, mild).name}.")
-    else:
-        said.append("It is told apart from every other scheme that went through the full model.")
+    if found.tied:
+        said.append(f"It is tied with {len(found.tied)} of the other {len(full.candidates) - 1} schemes that went through the full model "
+                    f"and may cost {12 * choice.price_of_mildest:.1f} quality-adjusted months against the best of them.")
     for i in found.references:
-        if i != choice.chosen:
-            verdict = choice.differences[i]
-            said.append(f"Against “{_scheme(found, i).name}”: {verdict.sentence} (difference of utility {verdict.mean:+.2f}, 90 % interval "
-                        f"{verdict.low:+.2f} to {verdict.high:+.2f}).")
+        if i not in (found.chosen, *found.tied):
+            closed = "" if found.decision.eligible[found.columns[i]] else ", not open to this patient"
+            said.append(f"“{_scheme(found, i).name}”{closed}: {-12 * losses[i].mean:+.1f} quality-adjusted months against the best "
+                        f"({losses[i].verdict}).")
     return said

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from neorlt.core.draws import Interval, summarise
 from neorlt.core.labels import Label
 from neorlt.documents.scheme import Scheme
-from neorlt.planning.verdict import PairedDifference, paired_difference
 
 
 @dataclass(frozen=True)
@@ -159,14 +158,3 @@ class Comparison:
         names = [p.scheme.name for p in self.predictions]
         if len(set(names)) != len(names):
             raise ValueError(f"two schemes have the same name: {names}")
-
-    def pairs(self) -> list[tuple[Prediction, Prediction, PairedDifference]]:
-        """Every two treating schemes with a chance of objective response, and what tells them apart."""
-        treated = [p for p in self.predictions if p.scheme.cycles and p.p_objective_response is not None]
-        return [(first, second, paired_difference(_draws(first), _draws(second)))
-                for i, first in enumerate(treated) for second in treated[i + 1 :]]
-
-
-def _draws(prediction: Prediction) -> NDArray[np.float64]:
-    assert prediction.p_objective_response is not None
-    return prediction.p_objective_response.draws

@@ -1,4 +1,4 @@
-"""What a search may try, what it may not exceed, and how much each outcome counts. All three are the user's to set."""
+"""What a search may try, what it may not exceed, and what the decision is told. All three are the user's to set."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml
+from neorlt.planning.decision.settings import Settings
 from neorlt.planning.scheme import SENSITISERS, Cycle, Scheme
 
 ORDERS = ("Lu-177 first", "Y-90 first", "both in one cycle")
@@ -44,27 +45,6 @@ class Limits:
             if value is not None and not (math.isfinite(value) and 0 <= value <= top):
                 raise InputError(f"the limit {name} is out of range", expected=f"0 to {top:g}", found=f"{value:g}",
                                  remedy="probabilities run from 0 to 1, weeks and GBq are positive")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """How much one whole unit of each outcome counts in the expected utility: a choice of values, not data."""
-
-    p_resectable: float = 1.0
-    p_objective_response: float = 0.5
-    tumour_removed: float = 0.5
-    """For all of the tumour's volume removed by the day of surgery."""
-    p_kidney_over: float = 0.5
-    p_blood_grade34: float = 0.5
-    p_secondary_neoplasm: float = 1.0
-    delay_per_year: float = 0.25
-    """For a year of waiting for surgery."""
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"the weight {name} is out of range", expected="0 or more", found=f"{value:g}",
-                                 remedy="harms are subtracted: give positive numbers")
 
 
 @dataclass(frozen=True)
@@ -188,18 +168,18 @@ def candidate_of(scheme: Scheme) -> Candidate:
     return Candidate(pairs, 8.0, scheme.surgery_weeks_after_last, scheme.sensitiser, tuple(cycle.week for cycle in scheme.cycles))
 
 
-def read_limits(texts: Sequence[str]) -> tuple[Limits, Weights, SearchSpace]:
-    """Read limits, weights and the space from ``name=value`` pairs with commas between, or from a TOML file.
+def read_limits(texts: Sequence[str]) -> tuple[Limits, Settings, SearchSpace]:
+    """Read limits, what the decision may be told, and the space from ``name=value`` pairs with commas between, or from a TOML file.
 
-    A TOML file has the tables ``[limits]``, ``[weights]`` and ``[space]``; a plain pair sets a limit, and
-    ``weights.NAME=…`` or ``space.NAME=…`` one of the others. ``none`` takes a limit away. Later texts win.
+    A TOML file has the tables ``[limits]``, ``[decision]`` and ``[space]``; a plain pair sets a limit, and
+    ``decision.NAME=…`` or ``space.NAME=…`` one of the others. ``none`` takes a limit away. Later texts win.
 
     Raises
     ------
     InputError
         For an unknown name or a value that is not understood, with the names that are known.
     """
-    found: dict[str, dict[str, Any]] = {"limits": {}, "weights": {}, "space": {}}
+    found: dict[str, dict[str, Any]] = {"limits": {}, "decision": {}, "space": {}}
     for text in texts:
         if text.endswith(".toml"):
             for part, values in _toml(Path(text)).items():
@@ -208,17 +188,27 @@ def read_limits(texts: Sequence[str]) -> tuple[Limits, Weights, SearchSpace]:
         for pair in filter(None, (item.strip() for item in text.split(","))):
             name, equals, value = pair.partition("=")
             part, _, key = name.strip().rpartition(".")
+            if part == "weights":
+                raise _no_weights(pair)
             if not equals or (part or "limits") not in found:
                 raise InputError("a limit is not understood", expected="name=value", found=pair, where="--limits",
                                  remedy="write for example p_kidney_over=0.05,surgery_week=40")
             found[part or "limits"][key] = _value(value.strip(), pair)
-    return (_build(Limits, found["limits"], "limits"), _build(Weights, found["weights"], "weights"),
+    return (_build(Limits, found["limits"], "limits"), _build(Settings, found["decision"], "decision"),
             _build(SearchSpace, found["space"], "space"))
+
+
+def _no_weights(found: str) -> InputError:
+    return InputError("schemes are no longer chosen by weights", expected="decision.criterion, decision.delta_months, decision.discount",
+                      found=found, where="--limits",
+                      remedy="remove the weights: the choice is by quality-adjusted life, as in neorlt decide")
 
 
 def _value(text: str, pair: str) -> Any:
     if text.lower() == "none":
         return None
+    if pair.strip().startswith("decision.criterion"):
+        return text
     try:
         return float(text)
     except ValueError as error:
@@ -227,10 +217,12 @@ def _value(text: str, pair: str) -> Any:
 
 def _toml(path: Path) -> dict[str, dict[str, Any]]:
     document = read_toml(path, "the limits file", "check the path after --limits")
-    unknown = sorted(set(document) - {"limits", "weights", "space"})
+    if "weights" in document:
+        raise _no_weights("[weights]")
+    unknown = sorted(set(document) - {"limits", "decision", "space"})
     if unknown or not all(isinstance(value, dict) for value in document.values()):
-        raise InputError("unknown table in the limits file", expected="[limits], [weights], [space]", found=", ".join(unknown) or "a value",
-                         where=path.name, remedy="move the keys into one of these tables")
+        raise InputError("unknown table in the limits file", expected="[limits], [decision], [space]",
+                         found=", ".join(unknown) or "a value", where=path.name, remedy="move the keys into one of these tables")
     return {part: {key: None if value == "none" else value for key, value in values.items()} for part, values in document.items()}
 
 

@@ -24,7 +24,8 @@ def render_benefit(document: Mapping[str, Any]) -> str:
         return "".join(f"--{name}:{value};" for name, value in palette.items())
 
     features = maps(document.get("features"))
-    titles = {"resectable": "Gain in the chance of being resectable", "removed": "Share of the tumour's volume removed"}
+    titles = {"months": "Quality-adjusted months gained against the best option without RLT",
+              "resectable": "Gain in the chance of being resectable", "removed": "Share of the tumour's volume removed"}
     figures = "".join(f"<figure>{with_page_colours(sobol_bars(features, outcome, f'sobol-{outcome}', title))}</figure>"
                       for outcome, title in titles.items())
     rows = "".join(

@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Stric
 from markupsafe import Markup
 
 from neorlt import __version__
-from neorlt.planning.verdict import Verdict
+from neorlt.planning.decision.choice import Verdict
 from neorlt.reporting.drawn import INDEX, PICTURES
 from neorlt.reporting.figures.contact import contact_degrees
 from neorlt.reporting.figures.palette import DARK, LIGHT, OUTLINES
@@ -142,19 +142,23 @@ def contact_beside(plan: Mapping[str, Any], schemes: Sequence[Mapping[str, Any]]
 
 
 def verdict(paired: Mapping[str, Any] | None, letter: str) -> str | None:
-    """One sentence on two schemes: which has the higher chance of response, or that they cannot be told apart."""
+    """One sentence on two schemes by the decision's rule: tied, told apart, or why neither is said."""
     if paired is None:
         return None
-    low, high = (100 * float(end) for end in paired["difference"]["ci90"])
-    better = float(paired["p_better"])
+    if "why" in paired:
+        return f"This scheme and {letter} are not compared: {paired['why']}."
+    low, high = (float(end) for end in paired["ci90"])
+    gain = float(paired["mean"])
+    first = str(paired["first"]).replace("Beside", letter)
+    stands = f" Of all options, first: {first}."
     if low == high == 0.0:
-        return f"This scheme and {letter} have the same chance of response in every draw."
-    shift = f"{low:+.0f} to {high:+.0f} percentage points of objective response, 90 % interval".replace("-", "\u2212")
-    if paired["verdict"] != Verdict.APART:
-        said = {Verdict.TIED: "cannot be told apart", Verdict.NOT_RESOLVED: "are neither told apart nor tied: the simulation does not say"}
-        return f"By response, this scheme and {letter} {said[Verdict(paired['verdict'])]} ({shift})."
-    word = "higher" if better > 0.5 else "lower"
-    return f"This scheme has the {word} chance of response than {letter} in {100 * max(better, 1 - better):.0f} % of the draws ({shift})."
+        return f"This scheme and {letter} do the same in every draw.{stands}"
+    shift = f"{gain:+.1f} quality-adjusted months, 90 % interval {low:+.1f} to {high:+.1f}".replace("-", "\u2212")
+    if paired["verdict"] == Verdict.TIED:
+        return f"This scheme and {letter} are tied ({shift}).{stands}"
+    if paired["verdict"] == Verdict.NOT_RESOLVED:
+        return f"This scheme and {letter} are neither told apart nor tied: the simulation does not say ({shift}).{stands}"
+    return f"This scheme {'gains' if gain > 0 else 'loses'} against {letter} ({shift}).{stands}"
 
 
 def _line(scheme: Mapping[str, Any]) -> dict[str, Any] | None:

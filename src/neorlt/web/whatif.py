@@ -40,9 +40,10 @@ def compare_schemes(folder: Path, text: str, beside: Mapping[str, Any] | None) -
     Returns
     -------
     dict
-        ``predicted`` and ``other`` (entries of ``schemes``; ``other`` is None where nothing stands beside) and ``paired``:
-        ``difference`` of the chance of objective response (``ci90`` over the paired draws), ``p_better``, the share of draws
-        in which the first is better (ties count half), and ``verdict``; None where there is no response to compare.
+        ``predicted`` and ``other`` (entries of ``schemes``; ``other`` is None where nothing stands beside) and ``paired``, by
+        the decision: ``mean`` of the first less the other in quality-adjusted months (``ci90`` over the common draws),
+        ``p_better``, the share of draws in which the first is better (ties count half), ``verdict``, and ``first``, the option
+        that stands first when both are among all options. ``why`` takes its place where there is no age or one is not open.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def compare_schemes(folder: Path, text: str, beside: Mapping[str, Any] | None) -
     if other is None:
         return {"predicted": first.as_json(), "other": None, "paired": None}
     second = _predict(world, _words(other), horizon)
-    return {"predicted": first.as_json(), "other": second.as_json(), "paired": _paired(first, second)}
+    return {"predicted": first.as_json(), "other": second.as_json(), "paired": _paired(world, scheme, other)}
 
 
 def _words(scheme: Scheme) -> str:
@@ -74,13 +75,30 @@ def _words(scheme: Scheme) -> str:
     )
 
 
-def _paired(first: Prediction, second: Prediction) -> dict[str, Any] | None:
-    from neorlt.planning.verdict import paired_difference
+_simulated: dict[int, tuple[World, dict[Any, Any]]] = {}
+MAX_KNOWN = 40
 
-    if first.p_objective_response is None or second.p_objective_response is None:
-        return None
-    found = paired_difference(first.p_objective_response.draws, second.p_objective_response.draws)
-    return {"difference": {"mean": found.mean, "ci90": [found.low, found.high]}, "p_better": found.share, "verdict": found.sentence}
+
+def _paired(world: World, first: Scheme, second: Scheme) -> dict[str, Any]:
+    """The two schemes beside one another by the decision's rule, in the plan's world."""
+    from dataclasses import replace
+
+    from neorlt.planning.decision.decide import decide_in
+
+    if world.patient.age_y is None:
+        return {"why": "the decision needs the patient's age"}
+    kept = _simulated.get(id(world))
+    if kept is None or kept[0] is not world or len(kept[1]) > MAX_KNOWN:
+        # One world at a time is looked at: what was simulated in another is let go.
+        _simulated.clear()
+        _simulated[id(world)] = kept = (world, {})
+    here, beside = replace(first, name="What if"), replace(second, name="Beside")
+    decision = decide_in(world, [here, beside], known=kept[1])
+    loss = decision.between(here, beside)
+    if loss is None:
+        closed = next(gate for scheme in (here, beside) if (gate := decision.gates[decision.column(scheme)]).verdict == "no")
+        return {"why": f"not open to this patient: {closed.reasons[0]}"}
+    return loss.as_json() | {"first": decision.mildest.name.replace("What if", "this scheme")}
 
 
 def _world(folder: Path) -> World:

@@ -14,7 +14,7 @@ from neorlt.core.errors import InputError
 from neorlt.planning.decision import before
 from neorlt.planning.decision.course import Background, Paths, hazard_ratio_for
 from neorlt.planning.decision.gate import Gate, Verdict, lies_in_head, patient_facts
-from neorlt.planning.decision.options import Kind, Option
+from neorlt.planning.decision.options import USUAL, Kind, Option
 from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme, parse_scheme
@@ -61,19 +61,28 @@ def need_facts(patient: Patient) -> None:
         raise InputError("the decision needs the patient's age", where="[baseline]", remedy="give age_y in years")
 
 
-def gather(world: World, options: Sequence[Option], gates: Sequence[Gate], rates: Rates | None = None) -> Inputs:
-    """Simulate every treatment once in the world's draws."""
+Known = dict[Any, Any]
+"""What was simulated in one world: growth under ``growth``, rates under ``rates``, restaging by scheme."""
+
+
+def gather(
+    world: World, options: Sequence[Option], gates: Sequence[Gate], rates: Rates | None = None, known: Known | None = None
+) -> Inputs:
+    """Simulate every treatment once in the world's draws; ``known`` holds what was, and is filled."""
     need_facts(world.patient)
-    rates = draw_rates(world.n_draws, world.seed) if rates is None else rates
-    growth = before.untreated(world)
-    usual = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks")
-    known: dict[tuple[Any, ...], before.Before] = {}
+    known = {} if known is None else known
+    if rates is None:
+        rates = known.setdefault("rates", draw_rates(world.n_draws, world.seed))
+    if "growth" not in known:
+        known["growth"] = before.untreated(world)
+    growth: before.Growth = known["growth"]
 
     def treated(scheme: Scheme) -> before.Before:
         key = (tuple((c.week, tuple(sorted(c.activity_gbq.items())), c.sensitiser) for c in scheme.cycles), scheme.surgery_weeks_after_last)
         if key not in known:
             known[key] = before.rlt(world, scheme, growth)
-        return known[key]
+        found: before.Before = known[key]
+        return found
 
     restaged = {}
     for option in options:
@@ -81,8 +90,13 @@ def gather(world: World, options: Sequence[Option], gates: Sequence[Gate], rates
             restaged[option.name] = treated(option.scheme)
         elif option.kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
             restaged[option.name] = before.captem(world, rates, growth)
-    gain = float(np.mean(treated(usual).log_volume_gain)) if any(option.kind.is_rlt for option in options) else 1.0
-    return Inputs(world, rates, tuple(options), tuple(gates), growth, restaged, max(gain, 1e-3))
+    gain = reference_gain(treated(parse_scheme(USUAL[0]))) if any(option.kind.is_rlt for option in options) else 1.0
+    return Inputs(world, rates, tuple(options), tuple(gates), growth, restaged, gain)
+
+
+def reference_gain(usual: before.Before) -> float:
+    """Mean log volume gain of the usual course, to which the published effect on progression belongs."""
+    return max(float(np.mean(usual.log_volume_gain)), 1e-3)
 
 
 def p_operable(rates: Rates, contact: Floats) -> Floats:
@@ -127,6 +141,8 @@ class Built:
     """NaN where no operation follows."""
     p_severe: Floats
     """Given that the operation is done."""
+    p_any: Floats
+    """Any complication, given that the operation is done."""
     p_fistula: Floats
     grade34_blood: Floats | None
     egfr_below_30: Floats | None
@@ -156,7 +172,8 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     metastasis = np.minimum(metastasis, 1.5)
     recurrence = (rates["recurrence_per_year"] * np.exp(
         rates["recurrence_per_log_ki67"] * log_ki67 + rates["log_hr_recurrence_per_doubling"] * np.log2(size / fixed("size_reference_mm"))
-        + rates["log_hr_recurrence_vessel"] * touched + rates["log_hr_recurrence_liver"] * bool(facts["n_liver"])))
+        + rates["log_hr_recurrence_vessel"] * touched + rates["log_hr_recurrence_liver"] * bool(facts["n_liver"])
+        + rates["log_hr_recurrence_nodes"] * bool(facts["nodes"])))
     progression = rates["progression_per_year"] * np.exp(
         rates["progression_per_log_ki67"] * np.log(ki67 / fixed("progression_ki67_reference_pct")))
     death_recurrence = rates["death_after_recurrence_per_year"] * np.exp(rates["death_per_log_ki67"] * np.log(ki67 / 5.0))
@@ -169,6 +186,8 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     p_death = expit(logit(rates["p_operative_death"]) + rates["log_or_death_head"] * head + rates["log_or_death_per_decade"] * decades
                     + fragile)
     p_severe = expit(logit(rates["p_severe_complication"]) + rates["log_or_severe_head"] * head + rates["log_or_severe_vessel"] * touched)
+    # Whoever has a severe complication has one.
+    p_any = np.maximum(expit(logit(rates["p_any_complication"]) + rates["log_or_any_head"] * head), p_severe)
     insufficiency = rates["u_loss_insufficiency_head" if head else "u_loss_insufficiency_tail"]
     hormone = rates["u_loss_hormone"] * float(patient.functioning or 0)
     fit = _fit_for_surgery(facts)
@@ -280,7 +299,7 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     fistula = np.repeat(rates["p_fistula"][:, None], len(inputs.options), axis=1)
     return Built(
         Paths(**{name: stacked(name) for name in Paths.__dataclass_fields__}), background_of(patient, rates), stacked("weeks"),
-        stacked("p_severe"), fistula, stacked("blood") if counted else None,
+        stacked("p_severe"), np.repeat(p_any[:, None], len(inputs.options), axis=1), fistula, stacked("blood") if counted else None,
         stacked("egfr") if patient.egfr_ml_min is not None else None, stacked("grew"), stacked("operable"))
 
 

@@ -50,8 +50,8 @@ class Before:
     """Given."""
     stopped: NDArray[np.bool_]
     """Whether the blood rule ended the treatment early."""
-    grade34_blood: NDArray[np.bool_] | None
-    """None where no baseline count is known."""
+    grade34_blood: NDArray[np.bool_] | Floats | None
+    """Whether, or the chance; None where no baseline count is known."""
     kidney_bed_gy: Floats
     marrow_gy: Floats
 
@@ -113,11 +113,12 @@ def _run(world: World, dose: Floats, week: Sequence[float], times: Floats, sensi
         effects)
     base = np.asarray(lesions.diameters_mm, float)[0]
 
-    def log(ratio: NDArray[np.floating[Any]], most: float) -> Floats:
-        # Ten years of the fastest growth overflow: what is larger than a body is as large as one.
-        return np.asarray(np.log(np.clip(np.nan_to_num(np.asarray(ratio, float), nan=most, posinf=most), 1e-9, most)))
+    return log_ratio(outcome.diameter_mm[:, 0, :] / base, 30.0), np.asarray(log_ratio(outcome.relative_volume, 1e4).mean(axis=1))
 
-    return log(outcome.diameter_mm[:, 0, :] / base, 30.0), np.asarray(log(outcome.relative_volume, 1e4).mean(axis=1))
+
+def log_ratio(ratio: NDArray[np.floating[Any]], most: float) -> Floats:
+    """Log of a ratio of at most ``most``: ten years of the fastest growth overflow, and nothing is larger than a body."""
+    return np.asarray(np.log(np.clip(np.nan_to_num(np.asarray(ratio, float), nan=most, posinf=most), 1e-9, most)))
 
 
 def untreated(world: World) -> Growth:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,17 @@ DELTA_MONTHS = 0.5
 """Expected loss, in quality-adjusted months, up to which two options are tied (a setting)."""
 RESOLVED_AT = 3.0
 """A statistic within so many Monte Carlo errors of its threshold is not resolved by simulation."""
+RULE = ("An option is tied with the best where its expected loss is at most {delta:g} quality-adjusted months. Among the tied the mildest "
+        "stands first: no treatment, fewer cycles, 177Lu before 90Y or chemotherapy. Choices use means over the draws; a loss within three "
+        "Monte Carlo errors of that width is not resolved by simulation.")
+
+
+class Verdict(StrEnum):
+    """What a comparison of two options says."""
+
+    APART = "told apart"
+    TIED = "cannot be told apart"
+    NOT_RESOLVED = "not resolved by simulation"
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,11 @@ class Loss:
     """Expected loss of one option against another over common draws, in the unit of the utilities."""
 
     mean: float
+    low: float
+    """5 % quantile over the draws."""
+    high: float
+    share: float
+    """Of the draws in which the other is worse; equal values count half."""
     mc_error: float
     threshold: float
 
@@ -30,14 +48,35 @@ class Loss:
 
     @property
     def resolved(self) -> bool:
-        """Whether the loss is far enough from the threshold for the number of draws."""
-        return abs(self.mean - self.threshold) > RESOLVED_AT * self.mc_error
+        """Whether the loss is far enough from the threshold, on either side of zero, for the number of draws."""
+        return abs(abs(self.mean) - self.threshold) > RESOLVED_AT * self.mc_error
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the two are told apart, whichever is the better."""
+        if not self.resolved:
+            return Verdict.NOT_RESOLVED
+        return Verdict.TIED if abs(self.mean) <= self.threshold else Verdict.APART
+
+    def as_json(self) -> dict[str, Any]:
+        """In quality-adjusted months, where the utilities are years."""
+        return {"mean": 12 * self.mean, "ci90": [12 * self.low, 12 * self.high], "p_better": self.share, "mc_error": 12 * self.mc_error,
+                "verdict": str(self.verdict)}
 
 
 def expected_loss(best: Floats, other: Floats, delta: float) -> Loss:
-    """Loss of ``other`` against ``best``, both ``(draw,)`` in the same worlds."""
+    """Loss of ``other`` against ``best``, both ``(draw,)`` in the same worlds: the one comparison of two options in the house."""
     difference = np.asarray(best, float) - np.asarray(other, float)
-    return Loss(float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference))), delta)
+    low, high = np.quantile(difference, [0.05, 0.95])
+    share = float(np.mean((difference > 0) + 0.5 * (difference == 0)))
+    return Loss(float(difference.mean()), float(low), float(high), share,
+                float(difference.std(ddof=1) / np.sqrt(len(difference))), delta)
+
+
+def tied_pairs(utility: Floats, members: Sequence[int], delta: float, verdict: Verdict = Verdict.TIED) -> list[tuple[int, int]]:
+    """Pairs of options ``(draw, option)`` of which this is the verdict."""
+    return [(a, b) for i, a in enumerate(members) for b in members[i + 1 :]
+            if expected_loss(utility[:, a], utility[:, b], delta).verdict is verdict]
 
 
 @dataclass(frozen=True)

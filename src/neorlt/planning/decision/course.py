@@ -80,7 +80,8 @@ class Paths:
 class Background:
     """What is common to all options of a patient."""
 
-    age_y: float
+    age_y: float | Floats
+    """Of the patient, or ``(option,)`` where every option belongs to a patient of its own."""
     gompertz: tuple[tuple[float, float], ...]
     """``(a, b)`` of one sex, or of both where it is not known."""
     hazard_ratio: Floats
@@ -94,8 +95,9 @@ class Background:
     """``(draw,)``."""
 
     def alive(self, years: float) -> Floats:
-        """Chance of not having died of other causes, ``(draw,)``."""
-        parts = [np.exp(-self.hazard_ratio * np.exp(a + b * self.age_y) * np.expm1(b * years) / b) for a, b in self.gompertz]
+        """Chance of not having died of other causes, ``(draw, 1)`` or ``(draw, option)``."""
+        ratio = self.hazard_ratio[:, None].astype(np.float64)
+        parts = [np.exp(-ratio * np.exp(a + b * np.atleast_1d(self.age_y)) * np.expm1(b * years) / b) for a, b in self.gompertz]
         return np.asarray(np.mean(parts, axis=0), np.float32)
 
 
@@ -165,7 +167,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
     c0, c1, cu = w0 * r0 / (g0 - r0), w1 * r1 / (g1 - r1), wu * lam / (gl - lam)
     shape = t_s.shape
     total = {name: np.zeros(shape, np.float32) for name in ("ef5", "ef10", "ly10", "ly", "q10", "q10d", "q", "qd")}
-    middles, lengths = steps(background.age_y)
+    middles, lengths = steps(float(np.min(background.age_y)))
     n_draws = shape[0]
     developed, ill = np.zeros(n_draws, np.float32), np.zeros(n_draws, np.float32)
     earlier = 0.0
@@ -177,7 +179,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
         gap = t - earlier
         ill = ill * np.exp(-background.neoplasm_death * gap) + (now - developed) * np.exp(-background.neoplasm_death * gap / 2)
         developed, earlier = now, t
-        alive = background.alive(t)[:, None]
+        alive = background.alive(t)
         free_of_it = 1.0 - p.p_neoplasm * developed[:, None]
         with_it = p.p_neoplasm * ill[:, None].astype(np.float32)
         since = np.maximum(np.float32(t) - t_s, 0)

@@ -9,44 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.planning.decision.assemble import Built, Inputs, build, gather, need_facts
-from neorlt.planning.decision.choice import DELTA_MONTHS, Choice, choose
+from neorlt.planning.decision.assemble import Built, Inputs, Known, build, gather, need_facts
+from neorlt.planning.decision.choice import Choice, Loss, choose, expected_loss
 from neorlt.planning.decision.course import Outlook, follow
 from neorlt.planning.decision.gate import Gate, Verdict, eligibility_sentences, open_gate
-from neorlt.planning.decision.options import Kind, Option, options_for
+from neorlt.planning.decision.options import USUAL, Kind, Option, options_for
+from neorlt.planning.decision.settings import CRITERIA, Settings
 from neorlt.planning.patient import Patient
-from neorlt.planning.scheme import Scheme
+from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import World, build_world
 
 Floats = NDArray[np.float64]
 N_DRAWS = 10_000
 MAX_DRAWS = 16_000
-CRITERIA = ("qaly_lifetime_discounted", "qaly_lifetime", "qaly_10", "qaly_10_discounted", "event_free_years_10", "event_free_years_5")
-"""What options may be compared by; the first is the default, fixed before any patient was run."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user may set; values, not data."""
-
-    criterion: str = CRITERIA[0]
-    delta_months: float = DELTA_MONTHS
-    discount: float = 0.03
-    asked_for: tuple[Kind, ...] = ()
-    """Kinds that the patient or the board asks for."""
-
-    def __post_init__(self) -> None:
-        from neorlt.core.errors import InputError
-
-        if self.criterion not in CRITERIA:
-            raise InputError("the criterion is not known", expected=", ".join(CRITERIA), found=self.criterion, remedy="use one of these")
-        if not 0 <= self.delta_months <= 120:
-            raise InputError("the width of a tie is out of range", expected="0 to 120 months", found=f"{self.delta_months:g}",
-                             remedy="give quality-adjusted months")
-        if not 0 <= self.discount <= 0.2:
-            raise InputError("the discount is out of range", expected="0 to 0.2 a year", found=f"{self.discount:g}",
-                remedy="write 0.03 for 3 %")
-
 
 @dataclass(frozen=True)
 class Decision:
@@ -93,6 +68,23 @@ class Decision:
         """Tied with the best, without it."""
         return tuple(self.options[i] for i in self.choice.tied)
 
+    def column(self, scheme: Scheme) -> int:
+        """Option that stands for a scheme when schemes are compared: with the operation behind it unless that is closed and RLT alone is
+        not; operating now where nothing is given.
+        """
+        if not scheme.cycles:
+            return next(i for i, option in enumerate(self.options) if option.kind is Kind.OPERATE_NOW)
+        kind = kind_of_schemes(self.inputs.world.patient, self.settings)
+        return next(i for i, option in enumerate(self.options)
+                    if option.kind is kind and option.scheme is not None and option.scheme.name == scheme.name)
+
+    def between(self, first: Scheme, second: Scheme) -> Loss | None:
+        """What ``second`` loses against ``first``; None where the gate closes one of them."""
+        a, b = self.column(first), self.column(second)
+        if not (self.eligible[a] and self.eligible[b]):
+            return None
+        return expected_loss(self.utility[:, a], self.utility[:, b], self.settings.delta)
+
 
 def evaluate(inputs: Inputs, settings: Settings | None = None) -> Decision:
     """Course and choice for inputs that are at hand."""
@@ -101,7 +93,7 @@ def evaluate(inputs: Inputs, settings: Settings | None = None) -> Decision:
     outlook = follow(built.paths, built.background, settings.discount)
     eligible = [gate.verdict is not Verdict.NO for gate in inputs.gates]
     choice = choose(getattr(outlook, settings.criterion), eligible, [option.mildness for option in inputs.options],
-                    settings.delta_months / 12.0)
+                    settings.delta)
     return Decision(inputs, built, outlook, choice, settings)
 
 
@@ -141,6 +133,33 @@ def decide(
         if found.choice.resolved or n_draws >= max_draws or make_world is not None:
             return found
         n_draws = min(2 * n_draws, max_draws)
+
+
+def kind_of_schemes(patient: Patient, settings: Settings | None = None) -> Kind:
+    """Whether schemes are compared with the operation behind them or, where none is open, without."""
+    kinds = (Kind.RLT_THEN_SURGERY, Kind.RLT_ALONE)
+    usual = parse_scheme(USUAL[0])
+    gates = open_gate(patient, [Option(str(kind), kind, usual) for kind in kinds], (settings or Settings()).asked_for)
+    return kinds[1] if gates[0].verdict is Verdict.NO and gates[1].verdict is not Verdict.NO else kinds[0]
+
+
+def decide_in(
+    world: World, schemes: Sequence[Scheme] = (), settings: Settings | None = None, known: Known | None = None
+) -> Decision:
+    """Decide in the draws of a world that is at hand, with these schemes among the options.
+
+    ``known`` keeps what was simulated in this world, for the next call.
+
+    Raises
+    ------
+    InputError
+        If the age is not known.
+    """
+    settings = settings or Settings()
+    need_facts(world.patient)
+    treated = [scheme for scheme in schemes if scheme.cycles]
+    options = options_for(treated, all_alone=kind_of_schemes(world.patient, settings) is Kind.RLT_ALONE)
+    return evaluate(gather(world, options, open_gate(world.patient, options, settings.asked_for), known=known), settings)
 
 
 def with_unmodelled_sd(decision: Decision, sd: float) -> Decision:
@@ -194,7 +213,7 @@ def decision_sentences(decision: Decision) -> list[str]:
     tied = [options[i].name for i in (c.best, *c.tied) if i != first]
     if tied:
         price = 12 * c.price_of_mildest
-        sure = (f"Tied within {decision.settings.delta_months:g} months with {', '.join(tied)}; the mildest stands first and may cost "
+        sure = (f"Tied within {decision.settings.delta_months:g} months with {_listed(tied)}; the mildest stands first and may cost "
                 f"{price:.1f} months.")
     else:
         others = [(c.losses[i].mean, i) for i in range(len(options)) if i != c.best and decision.eligible[i]]
@@ -202,12 +221,16 @@ def decision_sentences(decision: Decision) -> list[str]:
         sure = ("It is the only option open." if second is None
                 else f"The next, {options[second[1]].name}, loses {12 * second[0]:.1f} months on average.")
     if not c.resolved:
-        sure += " Not resolved by simulation: " + ", ".join(options[i].name for i in c.unresolved) + "."
+        sure += " Not resolved by simulation: " + _listed([options[i].name for i in c.unresolved]) + "."
     sure += f" It is best in {_pct(c.p_best[first])} of the possible worlds."
     name = options[first].name
     gains = [text for text in (against(Kind.OPERATE_NOW, "operating now"), against(Kind.OBSERVE, "watching")) if text]
     return [f"{name[0].upper()}{name[1:]}: {', '.join(gains)}.",
             f"Harm: {', '.join(harms)}.", sure]
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _pct(p: float) -> str:
@@ -219,5 +242,5 @@ def eligibility(decision: Decision) -> list[str]:
     return eligibility_sentences(decision.options, decision.gates)
 
 
-__all__ = ["CRITERIA", "MAX_DRAWS", "N_DRAWS", "Decision", "Settings", "ceiling", "decide", "decision_sentences", "eligibility", "evaluate",
-           "with_unmodelled_sd"]
+__all__ = ["CRITERIA", "MAX_DRAWS", "N_DRAWS", "Decision", "Settings", "ceiling", "decide", "decide_in", "decision_sentences",
+           "eligibility", "evaluate", "kind_of_schemes", "with_unmodelled_sd"]

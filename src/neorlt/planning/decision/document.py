@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neorlt.core import tables
 from neorlt.core.labels import Label
+from neorlt.planning.decision.choice import RULE
 from neorlt.planning.decision.decide import (
     Decision,
     ceiling,
@@ -24,14 +25,12 @@ Floats = NDArray[np.floating[Any]]
 UNMODELLED_SD = (0.1, 0.3, 0.6)
 LABELS = {
     "p_operated": Label.ASSUMPTION, "p_r0": Label.ASSUMPTION, "p_operative_death": Label.BY_CONSTRUCTION,
-    "p_severe_complication": Label.BY_CONSTRUCTION, "p_grade34_blood": Label.BY_CONSTRUCTION, "p_egfr_below_30_5y": Label.BY_CONSTRUCTION,
+    "p_severe_complication": Label.BY_CONSTRUCTION, "p_any_complication": Label.BY_CONSTRUCTION, "p_fistula_bc": Label.BY_CONSTRUCTION,
+    "p_grade34_blood": Label.BY_CONSTRUCTION, "p_egfr_below_30_5y": Label.BY_CONSTRUCTION,
     "p_second_neoplasm_10y": Label.BY_CONSTRUCTION, "p_progressed_before_surgery": Label.ASSUMPTION, "weeks_to_surgery": Label.ASSUMPTION,
     "event_free_years_5": Label.ASSUMPTION, "event_free_years_10": Label.ASSUMPTION, "years_alive_10": Label.ASSUMPTION,
     "qaly_10": Label.ASSUMPTION, "qaly_lifetime": Label.ASSUMPTION,
 }
-RULE = ("An option is tied with the best where its expected loss is at most {delta:g} quality-adjusted months. Among the tied the mildest "
-        "stands "
-        "first: no treatment, fewer cycles, 177Lu before 90Y or chemotherapy. Choices use means over the draws.")
 WHAT_A_DRAW_IS = ("A draw is one world and this patient's own response; what happens to the patient after that is integrated. Intervals "
                   "are doubt "
                   "about the expectation, not the spread of fates. Years alive are an association, not an effect.")
@@ -60,6 +59,8 @@ def _option(decision: Decision, i: int) -> dict[str, Any]:
         "p_operated": float(operated.mean()), "p_r0": float(o.p_r0[:, i].mean()),
         "p_operative_death": float(o.p_operative_death[:, i].mean()),
         "p_severe_complication": float((operated * built.p_severe[:, i]).mean()),
+        "p_any_complication": float((operated * built.p_any[:, i]).mean()),
+        "p_fistula_bc": float((operated * built.p_fistula[:, i]).mean()),
         "p_grade34_blood": None, "p_egfr_below_30_5y": None,
         "p_second_neoplasm_10y": float(o.p_second_neoplasm_10y[:, i].mean()),
         "p_new_metastasis_before_surgery": None, "p_progressed_before_surgery": None, "weeks_to_surgery": None,

@@ -55,21 +55,25 @@ class Option:
 
     @property
     def mildness(self) -> tuple[float, ...]:
-        """Lower is milder: nothing, an analogue, an operation, fewer cycles, 177Lu before 90Y, chemotherapy last."""
+        """Lower is milder: nothing, an analogue, an operation, fewer cycles, less activity, 177Lu before 90Y, chemotherapy last."""
         if self.kind is Kind.OBSERVE:
-            return (0, 0, 0)
+            return (0, 0, 0, 0)
         if self.kind is Kind.SOMATOSTATIN_ANALOGUE:
-            return (1, 0, 0)
+            return (1, 0, 0, 0)
         if self.kind is Kind.OPERATE_NOW:
-            return (2, 0, 0)
+            return (2, 0, 0, 0)
         if self.scheme is None:
-            return (5, 0, 0)
+            return (5, 0, 0, 0)
         rough = 4 if any("Y-90" in cycle.activity_gbq for cycle in self.scheme.cycles) or self.scheme.sensitiser != "none" else 3
-        return (rough, len(self.scheme.cycles), int(self.kind is Kind.RLT_THEN_SURGERY))
+        given = round(sum(sum(cycle.activity_gbq.values()) for cycle in self.scheme.cycles), 3)
+        return (rough, len(self.scheme.cycles), given, int(self.kind is Kind.RLT_THEN_SURGERY))
 
 
-def options_for(schemes: Sequence[Scheme] = ()) -> tuple[Option, ...]:
-    """All options, with these schemes (the usual two where none is given)."""
+def options_for(schemes: Sequence[Scheme] = (), *, all_alone: bool = False) -> tuple[Option, ...]:
+    """All options, with these schemes (the usual two where none is given).
+
+    Radioligand therapy without an operation is shown for the first scheme, or for all of them.
+    """
     schemes = tuple(schemes) or tuple(parse_scheme(text) for text in USUAL)
     names = [scheme.name for scheme in schemes]
     if len(set(names)) != len(names):
@@ -79,6 +83,7 @@ def options_for(schemes: Sequence[Scheme] = ()) -> tuple[Option, ...]:
     # Schemes that differ by the week of surgery alone keep it in their names.
     called = short if len(set(short)) == len(short) else names
     found += [Option(f"{name}, then surgery", Kind.RLT_THEN_SURGERY, scheme) for name, scheme in zip(called, schemes, strict=True)]
-    found.append(Option(f"{called[0]}, no surgery", Kind.RLT_ALONE, schemes[0]))
+    found += [Option(f"{name}, no surgery", Kind.RLT_ALONE, scheme)
+              for name, scheme in list(zip(called, schemes, strict=True))[: None if all_alone else 1]]
     found += [Option(WORDS[kind], kind) for kind in (Kind.CHEMOTHERAPY_THEN_SURGERY, Kind.SOMATOSTATIN_ANALOGUE)]
     return tuple(found)

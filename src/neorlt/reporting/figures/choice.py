@@ -21,7 +21,7 @@ def _point(row: Mapping[str, Any], benefit: str) -> tuple[float, float] | None:
 
 
 def benefit_against_harm(search: Mapping[str, Any]) -> str | None:
-    """Screened schemes as a cloud, the front as points, the chosen scheme marked; None where no benefit is known."""
+    """Screened schemes as a cloud, the front as points, the first of them marked; None where no benefit is known."""
     front, chosen = maps(search.get("front")), block(search.get("chosen"))
     name = "p_resectable" if _point(chosen, "p_resectable") is not None else "p_objective_response"
     marked = _point(chosen, name)
@@ -40,7 +40,7 @@ def benefit_against_harm(search: Mapping[str, Any]) -> str | None:
         known = [p for _, p in references if p is not None]
         axes.plot([100 * p[0] for p in known], [100 * p[1] for p in known], "s", ms=7, mfc="none", color=colour("ink"),
                   label="for comparison")
-        axes.plot([100 * marked[0]], [100 * marked[1]], "D", ms=9, color=colour("warn"), label="highest expected utility")
+        axes.plot([100 * marked[0]], [100 * marked[1]], "D", ms=9, color=colour("warn"), label="stands first")
         axes.set_xlabel("largest of the chances of harm: kidney, blood, secondary neoplasm (%)")
         axes.set_ylabel("resectable at surgery (%)" if name == "p_resectable" else "objective response (%)")
         light_grid(axes, "both")

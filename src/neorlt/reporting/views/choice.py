@@ -26,14 +26,15 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     for row in [*maps(search.get("references")), *maps(search.get("front"))[:MAX_ROWS]]:
         seen.setdefault(str(row.get("name")), row)
     heads = ["Scheme", "Resectable", "Response", "Tumour left", "Kidney over limit", "Blood grade 3–4", "Second neoplasm", "Surgery, week",
-             "Utility (90 % interval)", "Against the first"]
+             "Quality-adjusted years (90 % interval)", "Against the best"]
     body = []
     for name, row in seen.items():
         values = {key: block(value).get("mean") for key, value in block(row.get("objectives")).items()}
         utility = block(row.get("utility"))
         ends = utility.get("ci90") or [None, None]
-        verdict = "the choice" if row is chosen else "cannot be told apart" if name in tied else str(
-            block(row.get("chosen_minus_this")).get("verdict") or "–")
+        verdict = "stands first" if row is chosen else "tied with the best" if name in tied else _against(row)
+        if row.get("eligible") == "no":
+            verdict = "not eligible"
         if row is not chosen and row.get("within_limits") is False:
             verdict += "; passes a limit"
         body.append([
@@ -41,12 +42,12 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
                                                                 "p_blood_grade34", "p_secondary_neoplasm")),
             given(row.get("surgery_week")), _span(utility.get("mean"), ends), verdict])
     limits = block(search.get("limits"))
-    weights = block(search.get("weights"))
+    told = block(search.get("decision")) or block(search.get("weights"))
     return {
         "sentences": [prose(text) for text in texts(block(search.get("answer")).get("sentences"))],
         "heads": heads, "body": body, "rule": str(search.get("rule") or ""),
         "limits": "; ".join(f"{_words(key)} {number(value)}" for key, value in limits.items() if is_number(value)),
-        "weights": "; ".join(f"{_words(key)} {number(value)}" for key, value in weights.items()),
+        "told": "; ".join(f"{_words(key)} {number(value) if is_number(value) else _words(str(value))}" for key, value in told.items()),
         "size": f"{search.get('n_screened')} schemes were screened on {search.get('n_screen_draws')} common draws, "
                 f"{search.get('n_full')} went through the full model on {search.get('n_draws')}. {_optimiser(search)}".rstrip(),
         "assumptions": [{"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
@@ -57,6 +58,14 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
 def _optimiser(search: Mapping[str, Any]) -> str:
     used = block(search.get("optimiser"))
     return f"Drawn by {used['package']} {used['version']} ({used['algorithm']}). {used['note']}" if used else ""
+
+
+def _against(row: Mapping[str, Any]) -> str:
+    """Loss against the best, or the verdict of a document of version 0.1."""
+    loss = block(row.get("best_minus_this"))
+    if not loss:
+        return str(block(row.get("chosen_minus_this")).get("verdict") or "–")
+    return f"{fixed(-float(loss['mean']), 1)} months ({loss.get('verdict')})"
 
 
 def _words(key: str) -> str:
@@ -85,14 +94,13 @@ def update_section(update: Mapping[str, Any]) -> dict[str, Any] | None:
         cells = [times(str(row.get("option"))), times(str(row.get("scheme")))]
         for key in ("p_resectable", "p_objective_response", "p_kidney_over", "p_blood_grade34"):
             cells.append(f"{_chance(block(row.get('before')).get(key))} → {_chance(block(row.get('after')).get(key))}")
-        cells.append(str(block(row.get("chosen_minus_this")).get("verdict") or "–")
-                     if row.get("option") != block(update.get("chosen")).get("option") else "the choice")
+        cells.append(_against(row) if row.get("option") != block(update.get("chosen")).get("option") else "stands first")
         options.append(cells)
     return {
         "title": f"Update after cycle {update.get('cycles_given')} (week {given(update.get('week'))})",
         "changes": [prose(text) for text in texts(update.get("changes"))],
         "measured": (["Measured", "Value", "Expected before", "Expected after"], measured),
-        "options": (["What may follow", "Scheme", "Resectable", "Response", "Kidney over limit", "Blood grade 3–4", "Against the first"],
+        "options": (["What may follow", "Scheme", "Resectable", "Response", "Kidney over limit", "Blood grade 3–4", "Against the best"],
                     options),
         "method": str(update.get("method") or ""), "rule": str(update.get("rule") or ""),
         "warnings": texts(update.get("warnings")),
