@@ -16,6 +16,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parents[2] / "validation"
 TINY: dict[str, dict] = {
+    "decision_replica": {"set": {"N_PATIENTS": 2, "N_DRAWS": 20, "N_TRIALS": 20}, "writes": "validation/decision_replica.json",
+                         "root": True},
     "dosimetry_blur": {"argv": ["--seeds", "1"], "writes": "validation/dosimetry_blur.json"},
     "dosimetry_coverage": {"set": {"N_PATIENTS": 3, "N_DRAWS": 50, "SCHEDULES": {"2": (24.0, 96.0), "3": (4.0, 24.0, 96.0)}},
                            "writes": "validation/dosimetry_coverage.json"},
