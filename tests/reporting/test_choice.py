@@ -87,9 +87,9 @@ def test_figure_needs_a_benefit():
 
 def test_benefit_page_is_self_contained():
     index = {"first": 0.2, "first_half_width95": 0.05, "total": 0.3, "total_half_width95": 0.05}
-    features = [{"text": text, "unit": "mm", "range": [20.0, 80.0], "ideal": {"from": 30.0, "to": 60.0}, "resectable": index,
-                 "removed": index} for text in ("size of the primary", "Ki-67")]
+    features = [{"text": text, "unit": "mm", "range": [20.0, 80.0], "ideal": {"from": 30.0, "to": 60.0}, "months": index,
+                 "resectable": index, "removed": index} for text in ("size of the primary", "Ki-67")]
     html = render_benefit({"scheme": "4 x <i>7.4</i>", "features": features, "answer": {"sentences": ["The tenth that gains most."]},
                            "assumptions": [{"text": "Ranges are assumptions."}]})
-    assert "<i>7.4" not in html and html.count("<svg") == 2 and "Ranges are assumptions." in html
+    assert "<i>7.4" not in html and html.count("<svg") == 3 and "Ranges are assumptions." in html
     assert "http" not in re.sub(r"http-equiv", "", html).replace("http://www.w3.org", "")

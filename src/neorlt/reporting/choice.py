@@ -27,7 +27,8 @@ def render_benefit(document: Mapping[str, Any]) -> str:
     titles = {"months": "Quality-adjusted months gained against the best option without RLT",
               "resectable": "Gain in the chance of being resectable", "removed": "Share of the tumour's volume removed"}
     figures = "".join(f"<figure>{with_page_colours(sobol_bars(features, outcome, f'sobol-{outcome}', title))}</figure>"
-                      for outcome, title in titles.items())
+                      for outcome, title in titles.items()
+                      if all(block(row.get(outcome)) for row in features))
     rows = "".join(
         f"<tr><th scope='row'>{escape(str(row.get('text')))} ({escape(str(row.get('unit')))})</th>"
         f"<td>{number(row['range'][0])} to {number(row['range'][1])}</td>"
