@@ -13,7 +13,7 @@ import pytest
 from neorlt.core import tables
 from neorlt.core.draws import systematic
 from neorlt.core.errors import InputError
-from neorlt.response import centre, judging, nuts
+from neorlt.response import centre, fitting, judging, nuts
 from neorlt.response.parameters import (
     LEVEL_NAMES,
     MODEL_VERSION,
@@ -176,6 +176,52 @@ def test_counts_of_arms_are_no_weights_of_draws(tmp_path, monkeypatch):
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="no exported likelihood"):
         calibrate._read_likelihood(path, "x", 3)
+
+
+class Toy(fitting.Problem):
+    """A normal posterior in the clothes of the synthesis: the chains are real, the likelihood is not."""
+
+    def __init__(self, terms=(), n_points=1):
+        self.terms, self.n_points = tuple(terms), n_points
+        self.sizes, self.told = {"pop": 2, "u": 1, "v": 1}, {"u": np.zeros(1), "v": np.zeros(1)}
+        self.mode, self.metric = (np.zeros(4), np.eye(4)), np.eye(4)
+        self.density = lambda q: (float(-0.5 * (q**2).sum()), -q)
+
+    def standard(self, z):
+        return z
+
+    def walked(self, standard):
+        return np.asarray(standard)
+
+
+def test_chains_on_a_cluster_give_the_numbers_of_one_process_and_go_on_where_they_were(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    from neorlt.core.cluster import connected
+
+    monkeypatch.setattr(fitting, "Problem", Toy)
+    monkeypatch.setattr(fitting, "CHUNK", 7)
+    alone = Toy().sample(tmp_path / "alone", 5, 2, 60, 20)
+    told = []
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster, \
+            connected(cluster.scheduler_address) as client:
+        executor = client.get_executor(pure=False, retries=5)
+        Toy().sample(tmp_path / "together", 5, 2, 60, 0, None, executor)  # stopped after the warm-up
+        together = Toy().sample(tmp_path / "together", 5, 2, 60, 20, lambda k, n: told.append((k, n)), executor)
+    for name, value in alone.items():
+        np.testing.assert_array_equal(together[name], value)
+    assert told[-1] == (160, 160) and told[0][0] > 120
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    from neorlt.core import cluster
+    from neorlt.jobs.calibrate import calibrate_command
+
+    monkeypatch.setattr(cluster, "WAIT_S", 1)
+    with pytest.raises(InputError, match="no dask scheduler"):
+        calibrate_command(tmp_path / "out", dask="tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="chains of a refit"):
+        calibrate_command(check=tmp_path / "x.csv", dask="tcp://127.0.0.1:9")
 
 
 def test_data_that_are_given_are_the_data_that_were_baked_in():

@@ -24,13 +24,16 @@ def command(
     import_likelihood: Annotated[
         list[Path] | None, typer.Option("--import-likelihood", help="Such a file of another centre; repeat it.")
     ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler, tcp://…: chains run on workers that reach the folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Refit the response model to the published evidence, or set your own lesions against it."""
     from neorlt.jobs.calibrate import calibrate_command
 
     document = calibrate_command(out, leave_out=leave_out, check=check, table=with_table, export_likelihood=export_likelihood,
-                                 import_likelihood=import_likelihood or ())
+                                 import_likelihood=import_likelihood or (), dask=dask)
     show(document, json, _check if check else _update if "study_effect" in document else _refit)
 
 

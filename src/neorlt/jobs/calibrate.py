@@ -19,7 +19,7 @@ from neorlt.core.run import result_folder, write_json
 
 def calibrate_command(
     out: str | Path | None = None, *, leave_out: str | None = None, check: Path | None = None, table: Path | None = None,
-    export_likelihood: Path | None = None, import_likelihood: Sequence[Path] = (), seed: int | None = None,
+    export_likelihood: Path | None = None, import_likelihood: Sequence[Path] = (), seed: int | None = None, dask: str | None = None,
 ) -> dict[str, Any]:
     """Refit, check or update.
 
@@ -39,6 +39,8 @@ def calibrate_command(
         File that gets the table's likelihood under every draw of the shipped posterior: a number a draw, nothing of a patient.
     import_likelihood
         Such files of other centres: they weigh the draws of what all centres share.
+    dask
+        Address of a dask scheduler: the chains of a refit run on its workers, the same numbers.
 
     Raises
     ------
@@ -50,6 +52,8 @@ def calibrate_command(
     from neorlt.response import centre
     from neorlt.response.parameters import draw_parameters
 
+    if dask is not None and (check is not None or table is not None or import_likelihood):
+        raise InputError("--dask runs the chains of a refit", remedy="give it with --out alone (and --leave-out)")
     if check is not None:
         if table is not None or leave_out or export_likelihood or import_likelihood:
             raise InputError("--check fits nothing", remedy="give --check TABLE alone (and --out, --json)")
@@ -61,7 +65,7 @@ def calibrate_command(
         return _update(out, table, export_likelihood, import_likelihood, seed or SEED)
     if out is None:
         raise InputError("no folder for the results is given", remedy="give --out DIR, or --check TABLE.csv")
-    return _refit(Path(out), leave_out, seed)
+    return _refit(Path(out), leave_out, seed, dask)
 
 
 N_CHECK_DRAWS = 500
@@ -79,7 +83,7 @@ def _show_check(report: dict[str, Any], out: Path, table: Path, seed: int) -> di
     return report | {"picture": str(out / "check.svg")}
 
 
-def _refit(out: Path, leave_out: str | None, seed: int | None) -> dict[str, Any]:
+def _refit(out: Path, leave_out: str | None, seed: int | None, dask: str | None) -> dict[str, Any]:
     from neorlt.core.progress import Told
     from neorlt.response.calibrate import SEED as FIT_SEED
     from neorlt.response.calibrate import calibrate
@@ -92,7 +96,7 @@ def _refit(out: Path, leave_out: str | None, seed: int | None) -> dict[str, Any]
     kept = out.with_name(out.name + ".chains")
     with result_folder(out, "calibrate", options={"leave_out": leave_out}, seed=seed) as folder:
         with Told() as told:
-            report, content = calibrate(kept, leave_out=leave_out, seed=seed, progress=told)
+            report, content = calibrate(kept, leave_out=leave_out, seed=seed, progress=told, dask=dask)
         (folder / "posterior.npz").write_bytes(content)
         write_json(folder / "posterior.json", report)
     shutil.rmtree(kept)

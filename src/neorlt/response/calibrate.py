@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
+from neorlt.core.cluster import connected
 from neorlt.response import baselines, judging, surface
 from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose, one_thread
 from neorlt.response.parameters import LEVEL_NAMES, MODEL_VERSION, ROOM, TUMOUR_NAMES
@@ -73,7 +74,7 @@ def quantiles(values: NDArray[Any]) -> dict[str, Any]:
 
 def calibrate(
     folder: Path, *, leave_out: str | None = None, seed: int = SEED, n_chains: int = N_CHAINS, n_warmup: int = N_WARMUP,
-    n_samples: int = N_SAMPLES, progress: Progress | None = None,
+    n_samples: int = N_SAMPLES, progress: Progress | None = None, dask: str | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """Fit every term marked ``fit`` (one study left out if asked) and judge it; returns (report, content of ``posterior.npz``).
 
@@ -85,16 +86,30 @@ def calibrate(
         Name of a study.
     progress
         Called with (what, done, in all).
+    dask
+        Address of a dask scheduler whose workers, which must reach ``folder``, run the chains; the same numbers.
+
+    Raises
+    ------
+    MissingExtraError, InputError
+        If dask.distributed is missing, or no scheduler answers.
     """
     terms = fitted(leave_out)
+    if dask is not None:
+        with connected(dask):
+            pass  # before the problem is built, which takes a while
     problem = Problem(terms)
     tell = None if progress is None else lambda k, n: progress("chains", k, n)
     workers = min(n_chains, len(os.sched_getaffinity(0)))
-    if workers < 2 or n_samples < 50:  # building the problem in another process takes longer than a few iterations here
+    if dask is not None:
+        with connected(dask) as client:
+            executor = client.get_executor(pure=False, retries=5)
+            draws = problem.sample(folder.resolve(), seed, n_chains, n_warmup, n_samples, tell, executor)
+    elif workers < 2 or n_samples < 50:  # building the problem in another process takes longer than a few iterations here
         draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell)
     else:
-        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as executor:
-            draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell, executor)
+        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
+            draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell, pool)
     return assess(problem.terms, draws, seed, n_warmup, progress)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from neorlt.core.errors import MissingExtraError
 from neorlt.response import nuts, synthesis
 from neorlt.response.studies import Term
-from neorlt.response.synthesis import POPULATION, Synthesis, constrain, studies_of
+from neorlt.response.synthesis import POPULATION, Seen, Synthesis, constrain, studies_of
 
 N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 240, 600, 20
 TARGET_ACCEPT, MAX_TREE_DEPTH = 0.9, 7
@@ -58,31 +58,36 @@ class Problem:
         self.emulator = self.model.emulator()
         self.sizes = {"pop": len(POPULATION), "u": len(self.layout.treated), "v": len(self.layout.all)}
 
-    def log_likelihood(self, z: dict[str, Any]) -> Any:
-        """Log likelihood of every term ``(term,)``, by the emulator."""
-        free = constrain(z["pop"])
-        return self.model.log_likelihood(self.model.answer(free, z["u"][self.at_u], z["v"][self.at_v], self.emulator(z["pop"])))
+    def population(self, pop: Any) -> dict[str, Any]:
+        """The population's parameters from what the chains walk over."""
+        return constrain(pop)
+
+    def log_likelihood(self, z: dict[str, Any], seen: Seen | None = None) -> Any:
+        """Log likelihood of every term ``(term,)``, by the emulator; ``seen``: other observations than the terms'."""
+        free = self.population(z["pop"])
+        said = self.model.answer(free, z["u"][self.at_u], z["v"][self.at_v], self.emulator(z["pop"]), seen)
+        return self.model.log_likelihood(said, seen)
 
     def standard(self, z: dict[str, Any]) -> dict[str, Any]:
         """Studies' effects as standard normals. The chains walk over an effect divided by a power of the spread between studies: 0 where
         a study tells its effect well, 1 where it says nothing of it, between by what it says (Papaspiliopoulos, Roberts and Skold 2007,
         doi:10.1214/088342307000000014): so the spread does not stretch what the chains walk over.
         """
-        free = constrain(z["pop"])
+        free = self.population(z["pop"])
         return {"pop": z["pop"], "u": z["u"] * free["study_log_sd"][..., None] ** -self.told["u"],
                 "v": z["v"] * free["study_growth_log_sd"][..., None] ** -self.told["v"]}
 
-    def log_posterior(self, z: dict[str, Any]) -> Any:
+    def log_posterior(self, z: dict[str, Any], seen: Seen | None = None) -> Any:
         """Log density of the population's standard normals and of what the chains walk over, up to a constant."""
         import jax.numpy as jnp
 
-        free, standard = constrain(z["pop"]), self.standard(z)
+        free, standard = self.population(z["pop"]), self.standard(z)
         spread = self.told["u"].sum() * jnp.log(free["study_log_sd"]) + self.told["v"].sum() * jnp.log(free["study_growth_log_sd"])
-        return self.log_of_standard(standard) - spread
+        return self.log_of_standard(standard, seen) - spread
 
-    def log_of_standard(self, z: dict[str, Any]) -> Any:
+    def log_of_standard(self, z: dict[str, Any], seen: Seen | None = None) -> Any:
         """Log density of standard normals, up to a constant."""
-        return self.log_likelihood(z).sum() - sum(0.5 * (value**2).sum() for value in z.values())
+        return self.log_likelihood(z, seen).sum() - sum(0.5 * (value**2).sum() for value in z.values())
 
     def unravel(self, q: Any) -> dict[str, Any]:
         """Population and studies' effects from one flat array ``(..., parameter)``."""
@@ -108,7 +113,7 @@ class Problem:
         return {name: np.asarray(value / (1 + value), np.float32) for name, value in gain.items()}
 
     def _spreads(self, standard: NDArray[np.float64]) -> dict[str, float]:
-        free = constrain(np.asarray(self.unravel(standard)["pop"], np.float32))
+        free = self.population(np.asarray(self.unravel(standard)["pop"], np.float32))
         return {"u": float(free["study_log_sd"]), "v": float(free["study_growth_log_sd"])}
 
     @functools.cached_property
