@@ -68,9 +68,12 @@ def inside(organ: Organ, where: Grid) -> NDArray[np.bool_]:
     return np.asarray(total < 1.0)
 
 
-def masks(where: Grid) -> dict[str, NDArray[np.bool_]]:
+def masks(where: Grid, extra: tuple[Organ, ...] = ()) -> dict[str, NDArray[np.bool_]]:
     """Every organ's own voxels; the body without them."""
-    found = {organ.name: inside(organ, where) for organ in ORGANS}
+    found = {organ.name: inside(organ, where) for organ in (*ORGANS, *extra)}
+    for one in extra:  # what is added lies in an organ's place where they meet
+        for organ in ORGANS:
+            found[organ.name] &= ~found[one.name]
     found["body"] = inside(BODY, where) & ~np.any(list(found.values()), axis=0)
     return found
 
@@ -81,15 +84,16 @@ def true_tia_mbq_h(organ: Organ, injected_mbq: float, nuclide: str = "Lu-177") -
     return float(injected_mbq * (amplitude / rate).sum())
 
 
-def make_study(*, seed: int = 0, injected_mbq: float = 7400.0, nuclide: str = "Lu-177", counts_per_mbq_s: float = 20.0) -> Study:
-    """SPECT at four times with counting noise, a CT of soft tissue, contours."""
+def make_study(*, seed: int = 0, injected_mbq: float = 7400.0, nuclide: str = "Lu-177", counts_per_mbq_s: float = 20.0,
+               extra: tuple[Organ, ...] = ()) -> Study:
+    """SPECT at four times with counting noise, a CT of soft tissue, contours; ``extra`` organs beside the usual."""
     fine, coarse = grid(FINE), grid(COARSE)
-    where = masks(fine)
+    where = masks(fine, extra)
     rng = np.random.default_rng(seed)
     volumes = []
     for hour in TIMES_H:
         activity = np.zeros(fine.shape, dtype=np.float32)
-        for organ in (*ORGANS, BODY):
+        for organ in (*ORGANS, *extra, BODY):
             amplitude, rate = organ.terms(nuclide)
             total = injected_mbq * float((amplitude * np.exp(-rate * hour)).sum())
             activity += where[organ.name] * np.float32(total / where[organ.name].sum())
@@ -102,7 +106,7 @@ def make_study(*, seed: int = 0, injected_mbq: float = 7400.0, nuclide: str = "L
         )
     body = inside(BODY, coarse)
     ct = Volume(np.where(body, 32.0, -1000.0), coarse, Unit.HU, "CT")
-    regions = tuple(Region(o.name, o.kind, _occupancy(where[o.name], coarse), coarse, "synthetic") for o in ORGANS)
+    regions = tuple(Region(o.name, o.kind, _occupancy(where[o.name], coarse), coarse, "synthetic") for o in (*ORGANS, *extra))
     outline = Region("body", RegionKind.BODY, body.astype(np.float32), coarse, "synthetic")
     return Study(
         patient_key="synthetic",

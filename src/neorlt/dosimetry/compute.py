@@ -36,6 +36,7 @@ from neorlt.dosimetry.s_values import METHOD, settled_occupancies
 from neorlt.dosimetry.tia_map import tia_map
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings
 from neorlt.dosimetry.voxel_dose import voxel_dose
+from neorlt.imaging.hot import HotRegion, hot_without_role
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Volume
 from neorlt.nuclides.therapy import therapy_nuclides
@@ -115,6 +116,8 @@ class FittedActivity:
     """Sizes of doubt as used: that of the blur is the combined one."""
     blur: UsedBlur | None
     """Blur of the correction where one number states it; None without correction or with a blur by place."""
+    beside: tuple[HotRegion, ...] = ()
+    """Hot regions without a role, whose spill was counted or whose activity lies in another region."""
 
 
 def fit_activity(
@@ -140,7 +143,10 @@ def fit_activity(
     if correct and stated and (psf_fwhm_mm is not None or study.psf_map is None):
         blur = combine_blur(stated, settings.psf_fwhm_sd_mm, estimate_blur(study))
         settings, psf_fwhm_mm = replace(settings, psf_fwhm_sd_mm=blur.sd_mm), blur.fwhm_mm
-    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
+    width = psf_fwhm_mm or study.psf_map or study.psf_fwhm_mm
+    beside = hot_without_role(study, width) if correct and width else ()
+    joined = [one.region for one in beside if not one.inside]
+    curves = activity_curves(study, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed, beside=joined)
     held = held_activity(study, curves, settings=settings)
     lesions = {region.name for region in study.lesions()}
     priors = curve_priors([c.name for c in curves], lesions, len(curves[0].time_h), own=population, previous=previous)
@@ -154,7 +160,7 @@ def fit_activity(
             half_life_h=physical_half_life_h(injection.nuclide), n_draws=n_draws, seed=seed, settings=settings,
             calibration_cv=study.calibration_cv,
         )  # fmt: skip
-        return FittedActivity(curves, tuple(priors), tias, rest, balance, settings, blur)
+        return FittedActivity(curves, tuple(priors), tias, rest, balance, settings, blur, beside)
 
     fitted = drawn(n_draws if pool is None else pool)
     if pool is None and fitted.balance.effective_draws < ENOUGH * n_draws:
@@ -254,7 +260,7 @@ def compute_doses(
     totals = [float(np.median(tia.draws_mbq_h)) for tia in tias]
     fine = fine_doses(activity, regions, totals, density=density, local=method == "local", relative=relative)
     histograms = tuple(one.histogram(median) for one, median in zip(fine, medians, strict=True))
-    warnings = [*balance.sentences, *_warnings(curves, tias, correct)]
+    warnings = [*balance.sentences, *(one.sentence for one in fitted.beside), *_warnings(curves, tias, correct)]
     if fitted.blur is not None and fitted.blur.estimate is not None:
         said = fitted.blur.estimate.sentence(fitted.blur.stated_mm, fitted.blur.stated_sd_mm)
         warnings += [] if said is None else [said]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -62,6 +63,7 @@ def activity_curves(
     correct: bool = True,
     settings: UncertaintySettings = DEFAULT,
     seed: int = 0,
+    beside: Sequence[Region] | None = None,
 ) -> tuple[TimeActivity, ...]:
     """Time–activity curve of every organ and lesion of the study.
 
@@ -78,6 +80,8 @@ def activity_curves(
         What each step may be wrong by. A blur that states its own standard deviation counts instead of the setting.
     seed
         Of the draws of blur and contours.
+    beside
+        Regions without a role that spill into the others (:func:`~neorlt.imaging.hot.hot_without_role`); looked for where left out.
 
     Raises
     ------
@@ -99,7 +103,13 @@ def activity_curves(
         )
     images = study.therapy_images()
     blur: Blur | None = study.psf_map if psf_fwhm_mm is None and study.psf_map is not None else fwhm
-    corrected, measured, volume_ml, worlds = _activities(study, images, regions, blur if correct else None, settings, seed)
+    if not correct or blur is None:
+        beside = ()
+    elif beside is None:
+        from neorlt.imaging.hot import hot_without_role
+
+        beside = [one.region for one in hot_without_role(study, blur) if not one.inside]
+    corrected, measured, volume_ml, worlds = _activities(study, images, regions, beside, blur if correct else None, settings, seed)
     noise = np.stack([_noise_mbq(image, regions, measured[:, t], float(fwhm or 0.0)) for t, image in enumerate(images)], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         recovery = np.where(corrected > 0, measured / corrected, 1.0)
@@ -136,11 +146,14 @@ def _activities(
     study: Study,
     images: tuple[Volume, ...],
     regions: tuple[Region, ...],
+    beside: Sequence[Region],
     blur: Blur | None,
     settings: UncertaintySettings,
     seed: int,
 ) -> tuple[Floats, Floats, Floats, Floats | None]:
     """Corrected and measured activity ``(region, time)`` in MBq, volumes less overlaps in ml, and worlds ``(draw, region)``.
+
+    ``beside`` are sources too, and give no curve.
 
     A world is a factor on a region's corrected activity for a blur and contours that may be: the draws' activity over that
     of the matrix as stated, summed over time. Without a blur nothing is corrected and there are no worlds.
@@ -166,7 +179,7 @@ def _activities(
     transfers: list[Transfer] = []
     found = []
     for k, image in enumerate(images):
-        given = (*study.regions_at(k, regions), *(() if body is None else (body,)))
+        given = (*study.regions_at(k, [*regions, *beside]), *(() if body is None else (body,)))
         known = next((t for t in transfers if not study.moved and t.grid.same_as(image.grid)), None)
         if known is None:
             known = build_transfer(image.grid, given, blur, uncertainty=doubt, rng=generator(seed, "transfer matrix"))

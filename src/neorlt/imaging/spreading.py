@@ -115,14 +115,16 @@ def _smooth(region: Region, target: Grid) -> Mask:
 
 
 def settle_overlaps(regions: Sequence[Region], sources: list[Source]) -> list[Source]:
-    """Take from each region what a more specific one fills: lesions before organs, then the smaller before the larger.
+    """Take from each region what a more specific one fills: lesions before organs, those before regions without a role, then the
+    smaller before the larger.
 
     Raises
     ------
     InputError
         If a region is filled by others.
     """
-    rank = sorted(range(len(regions)), key=lambda n: (regions[n].kind is not RegionKind.LESION, regions[n].volume_ml))
+    order = {RegionKind.LESION: 0, RegionKind.OTHER: 2}
+    rank = sorted(range(len(regions)), key=lambda n: (order.get(regions[n].kind, 1), regions[n].volume_ml))
     settled: list[Source | None] = [None] * len(sources)
     for place, n in enumerate(rank):
         mask = sources[n].mask.copy()

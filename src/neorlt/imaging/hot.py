@@ -1,0 +1,126 @@
+"""Hot regions without a role: drawn by somebody, named by nothing that says organ or lesion, and spilling all the same.
+
+A region that gets no dose still shines into its neighbours. Where it is hotter than what surrounds it, after the neighbours' own
+spill has been counted, it joins the transfer matrix as a source of its own (:mod:`neorlt.imaging.partial_volume`); its activity stays
+with the rest of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neorlt.core.anatomy import Organ, organ_of
+from neorlt.core.errors import InputError
+from neorlt.imaging.blur import Blur
+from neorlt.imaging.partial_volume import BACKGROUND, build_transfer
+from neorlt.imaging.region import Region, RegionKind
+from neorlt.imaging.resample import region_on
+from neorlt.imaging.spreading import near
+from neorlt.imaging.study import Study
+from neorlt.imaging.volume import Volume
+
+HOT = 1.5
+"""So many times its surroundings' concentration: cooler than that, a region of a few centimetres spills less than contours err."""
+LEAST_OWN = 0.5
+"""A region that lies in others by more than this is a part of them, or a margin drawn round them, and no source of its own."""
+
+
+@dataclass(frozen=True)
+class HotRegion:
+    """A region without a role that is ``times`` as hot as its surroundings; ``inside`` names the region that it is a part of."""
+
+    region: Region
+    times: float
+    inside: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What was done with it, and the way out."""
+        name = self.region.name
+        remedy = f'say so under [roles] in settings.toml, as "{name}" = "lesion".'
+        if self.inside:
+            return (
+                f"Region {name!r} has no role, lies in {self.inside!r} and is {self.times:.1f} times as hot: its activity counts as that of"
+                f" {self.inside!r}. If it is a lesion, {remedy}"
+            )
+        return (
+            f"Region {name!r} has no role and is {self.times:.1f} times as hot as its surroundings: what it spills into other regions was"
+            f" taken from them, and it has no dose of its own. If it is a lesion, {remedy}"
+        )
+
+
+def hot_without_role(study: Study, blur: Blur) -> tuple[HotRegion, ...]:
+    """Regions of no role that are hot on a therapy image.
+
+    Vessels that are drawn for contact are no such regions. A region inside an organ or lesion (by more than half) joins nothing, since
+    its activity is in that region's already; it is returned with the region's name where it is hot against it.
+
+    Parameters
+    ----------
+    study
+        With therapy images in Bq/ml and regions.
+    blur
+        As for :func:`~neorlt.imaging.partial_volume.build_transfer`.
+    """
+    others = [r for r in study.regions if r.kind is RegionKind.OTHER and organ_of(r.name) is not Organ.VESSEL]
+    named = [r for r in study.regions if r.kind in (RegionKind.ORGAN, RegionKind.LESION)]
+    images = study.therapy_images()
+    if not others or not named or not images:
+        return ()
+    image = images[0]  # one grid; a region that is hot is so at every time that a therapy image is taken
+    occupied = [region_on(r, image.grid) for r in named]
+    taken = np.clip(np.sum(occupied, axis=0), 0.0, 1.0).astype(np.float32)
+    inside: list[HotRegion] = []
+    apart: list[Region] = []
+    for region in others:
+        whole = region_on(region, image.grid)
+        size = float(whole.sum(dtype=np.float64))
+        if size * image.grid.voxel_ml < 0.5 * region.volume_ml or size < 1.0:  # outside the image, or a point
+            continue
+        own = np.minimum(whole, 1.0 - taken)
+        if float(own.sum(dtype=np.float64)) >= LEAST_OWN * size:
+            if _contrast(images, own, near(own, image.grid, blur) * np.clip(1.0 - taken - own, 0.0, None)) >= HOT:
+                apart.append(region)
+            continue
+        shared = [float(np.minimum(whole, part).sum(dtype=np.float64)) for part in occupied]
+        holder = int(np.argmax(shared))
+        if shared[holder] < LEAST_OWN * size or named[holder].kind is RegionKind.LESION:
+            continue
+        times = _contrast(images, whole, np.clip(occupied[holder] - whole, 0.0, None))
+        if times >= HOT:
+            inside.append(HotRegion(region, times, named[holder].name))
+    return (*_not_explained(images, named, apart, blur, study), *inside)
+
+
+def _contrast(images: Sequence[Volume], region: NDArray[np.float32], around: NDArray[np.float32]) -> float:
+    """Mean of a region over that of its surroundings, on the image where it is largest; 0 without surroundings."""
+    if around.sum() <= 0 or region.sum() <= 0:
+        return 0.0
+    same = [i for i in images if i.grid.same_as(images[0].grid)]
+    means = [(float(np.average(i.array, weights=region)), float(np.average(i.array, weights=around))) for i in same]
+    return max(one / other if other > 0 else (np.inf if one > 0 else 0.0) for one, other in means)
+
+
+def _not_explained(images: Sequence[Volume], named: list[Region], apart: list[Region], blur: Blur, study: Study) -> list[HotRegion]:
+    """Those whose own concentration is above the background's once every region's spill is counted.
+
+    A margin round a tumour looks hot and is not: what it shows came from the tumour.
+    """
+    bodies = [r for r in study.regions if r.kind is RegionKind.BODY]
+    kept = list(apart)
+    while kept:
+        try:
+            matrix = build_transfer(images[0].grid, (*named, *kept, *bodies), blur)
+        except InputError:  # two that cannot be told apart: the larger, less specific one is given up
+            kept.remove(max(kept, key=lambda r: r.volume_ml))
+            continue
+        if BACKGROUND not in matrix.names:
+            return []
+        true = matrix.correct(images[0]).corrected_mbq / matrix.volume_ml
+        floor = max(float(true[matrix.names.index(BACKGROUND)]), 1e-3 * float(true.max()))
+        return [HotRegion(r, float(true[len(named) + n] / floor)) for n, r in enumerate(kept) if true[len(named) + n] >= HOT * floor]
+    return []
