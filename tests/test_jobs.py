@@ -127,6 +127,22 @@ def test_plan_holds_the_fixed_keys(plan):
     assert document["synthetic"]
 
 
+def test_plan_and_dose_say_what_each_region_is_and_how_numbers_became_activity(plan, dose):
+    document, out = plan
+    roles = {row["name"]: row["role"] for row in document["roles"]}
+    assert {name: roles[name] for name in (*ORGANS, *TUMOURS)} == {**dict.fromkeys(ORGANS, "organ"), **dict.fromkeys(TUMOURS, "lesion")}
+    assert all(row["why"] for row in document["roles"])
+    assert {row["step"] for row in document["ledger"] if row["image"].startswith("SPECT")} >= {"map", "decay", "injection", "stated"}
+    assert {row["from"] for row in document["ledger"]} >= {"header", "header, not used"}
+    kept = json.loads((out / "dose" / "dose.json").read_text())
+    for one in (dose, kept):
+        assert one["roles"] == document["roles"]
+        assert [row["step"] for row in one["ledger"]] == [row["step"] for row in document["ledger"]]
+    html = (out / "report.html").read_text()
+    assert 'id="roles"' in html
+    assert "RealWorldValueMappingSequence" in html
+
+
 def test_planned_lesion_dose_is_the_measured_one(plan, dose):
     document, _ = plan
     measured = {row["name"]: row for row in dose["regions"]}

@@ -15,7 +15,7 @@ from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.dosimetry.cycles import cumulate, start_weeks
 from neorlt.dosimetry.uncertainty import DEFAULT, settings_from
 from neorlt.imaging.study import Study
-from neorlt.jobs.cycles import course_document, course_page, fit_course, split_cycles, update_toml
+from neorlt.jobs.cycles import course_document, course_page, fit_course, one_cycle, split_cycles, update_toml
 from neorlt.jobs.dose import dose_document
 
 FALL = 0.2
@@ -87,6 +87,22 @@ def test_one_study_with_two_injections_is_two_cycles() -> None:
     later = replace(both.administrations[0], time=INJECTION + timedelta(weeks=16))
     with pytest.raises(InputError, match="no SPECT"):
         split_cycles(replace(both, administrations=(*both.administrations, later)))
+
+
+def test_one_of_two_cycles_is_taken_by_its_number() -> None:
+    one, two = _cycle(0), _cycle(1, 2)
+    both = replace(one, volumes=(*one.volumes, *two.therapy_images()), administrations=(*two.administrations, *one.administrations))
+    with pytest.raises(InputError, match="several cycles") as refused:
+        compute_doses(both, n_draws=100)
+    assert "--cycle 1" in str(refused.value)
+    second = one_cycle(both, 2)
+    assert second.therapy_administration().time == INJECTION + timedelta(weeks=8)
+    assert second.warnings[-1] == "The folder holds 2 cycles; this is cycle 2, injected 2026-04-27 09:00."
+    assert [v.time for v in second.therapy_images()] == [v.time for v in two.therapy_images()]
+    assert one_cycle(one, 1) is one
+    for number in (0, 3):
+        with pytest.raises(InputError, match="no such cycle.*2026-03-02 09:00, 2026-04-27 09:00"):
+            one_cycle(both, number)
 
 
 def test_cycles_out_of_order_are_refused() -> None:

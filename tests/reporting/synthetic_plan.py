@@ -368,6 +368,16 @@ def synthetic_plan() -> dict[str, Any]:
             {"key": "book", "text": "A book without an address", "url": None},
         ],
         "sources": ["DICOM study, 412 files", "patient.toml"],
+        "roles": [
+            {"name": "primary", "role": "lesion", "why": "type GTV (3006,00A4)", "volume_ml": 31.4, "source": "RTSTRUCT"},
+            {"name": "X7", "role": "other", "why": "no type, code or word says what it is", "volume_ml": 4.0, "source": "SEG"},
+        ],
+        "ledger": [
+            {"image": "SPECT Lu-177 2026-01-19 14:00", "step": "calibration", "tag": "calibration.toml cps_per_mbq", "value": "8.9",
+             "unit": "cps/MBq", "from": "phantom of 2026-01-02"},
+            {"image": "SPECT Lu-177 2026-01-19 14:00", "step": "stated", "tag": "Rows (0028,0010)", "value": "128", "unit": "",
+             "from": "header"},
+        ],
         "label_explanations": {"measured": "Read from this patient's images, laboratory values or file."},
     }
 

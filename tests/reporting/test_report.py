@@ -53,6 +53,15 @@ def test_no_part_of_the_page_asks_for_anything_outside(page: Page) -> None:
     assert "script-src" not in policy
 
 
+def test_roles_and_scale_stand_in_the_report(html: str) -> None:
+    roles = html[html.index('id="roles"') : html.index('id="conflicts"')]
+    assert re.search(r"X7.*other.*no type, code or word says what it is.*4.0.*SEG", roles, re.DOTALL)
+    ledger = html[html.index('id="ledger"') : html.index('id="words"')]
+    assert re.search(r"calibration.*8\.9 cps/MBq.*cps_per_mbq.*phantom of 2026-01-02", ledger, re.DOTALL)
+    assert "0028,0010" not in ledger  # counted, and kept in plan.json
+    assert "1 more attribute of its files stands there" in ledger
+
+
 def test_ids_are_unique_and_every_reference_has_its_target(html: str, page: Page) -> None:
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
@@ -86,12 +95,14 @@ def test_sections_stand_in_the_order_in_which_a_board_reads(page: Page) -> None:
         "figures",
         "lesions",
         "organs",
+        "roles",
         "conflicts",
         "curves",
         "uncertainty",
         "pictures",
         "dvh",
         "assumed",
+        "ledger",
         "words",
         "citations",
         "run",

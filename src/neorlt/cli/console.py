@@ -39,6 +39,7 @@ InjectedAt = Annotated[
     list[str] | None,
     typer.Option("--injected-at", help="Moment of a therapy injection, 2026-03-02T09:00, where the images do not state it; repeat it."),
 ]
+Cycle = Annotated[int | None, typer.Option("--cycle", min=1, help="Which of several cycles in the folder, by order of injection.")]
 Limits = Annotated[list[str] | None, typer.Option("--limits", help="name=value,… or a TOML file with [limits], [decision], [space].")]
 Daughters = Annotated[bool, typer.Option("--daughters", help="Count the decays of all daughters too, in place.")]
 NuclideFile = Annotated[Path | None, typer.Option("--nuclide-file", help="TOML file of a nuclide of your own.")]

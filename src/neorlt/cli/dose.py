@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from neorlt.cli.console import (
+    Cycle,
     Draws,
     InjectedAt,
     Json,
@@ -54,6 +55,7 @@ def command(
     export_gate: Annotated[bool, typer.Option("--export-gate", help="Write the case as a GATE 10 simulation, OUT/gate.")] = False,
     register: Register = "check",
     injected_at: InjectedAt = None,
+    cycle: Cycle = None,
     draws: Draws = 1000,
     seed: Seed = 1,
     strict: Strict = False,
@@ -66,7 +68,7 @@ def command(
                         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
                         s_values=s_values, s_masses=s_masses, previous=previous, population=population, histories=histories,
                         checkpoint=checkpoint, device=device, gate=export_gate, cumulate=cumulate,
-                        injected_at=read_moments(injected_at or (), "--injected-at"))
+                        injected_at=read_moments(injected_at or (), "--injected-at"), cycle=cycle)
     warn(*document["warnings"])
     show(document, json, lambda d: _course(d, out) if cumulate else _for_people(d, out))
     if strict and document["outside_validity"]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.console import (
+    Cycle,
     Draws,
     InjectedAt,
     Json,
@@ -37,6 +38,7 @@ def command(
     no_partial_volume: NoPartialVolume = False,
     register: Register = "check",
     injected_at: InjectedAt = None,
+    cycle: Cycle = None,
     previous: Previous = None,
     population: Population = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too (extra pdf).")] = False,
@@ -51,6 +53,6 @@ def command(
     document = run_plan(
         study, patient, out, schemes=scheme or [], labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed, pdf=pdf, previous=previous,
-        population=population, injected_at=read_moments(injected_at or (), "--injected-at"),
+        population=population, injected_at=read_moments(injected_at or (), "--injected-at"), cycle=cycle,
     )
     finish(document, json, strict, report=Path(out) / "report.html")

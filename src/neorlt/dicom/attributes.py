@@ -30,7 +30,8 @@ _USED = {
     *("PatientSize", "NumberOfSlices", "PhotometricInterpretation", "NumberOfEnergyWindows", "QualityControlImage"),
     *("Radiopharmaceutical", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime", "RadionuclideTotalDose"),
     *("RadionuclideHalfLife", "RadionuclideCodeSequence", "RadiopharmaceuticalCodeSequence", "NumberOfFramesInRotation"),
-    *("TableTraverse", "RealWorldValueSlope", "RealWorldValueIntercept", "RealWorldValueFirstValueMapped"),
+    *("DecayCorrected", "DecayCorrectionDateTime", "AttenuationCorrected", "FrameAcquisitionDateTime", "FrameAcquisitionDuration"),
+    *("TemporalPositionIndex", "TableTraverse", "RealWorldValueSlope", "RealWorldValueIntercept", "RealWorldValueFirstValueMapped"),
     *("RealWorldValueLastValueMapped", "MeasurementUnitsCodeSequence", "PatientIdentityRemoved"),
 }
 _TOP = (
@@ -48,6 +49,9 @@ _TOP = (
     "PatientWeight", "PatientSize", "PatientAge", "PatientSex", "KVP", "FilterType", "Manufacturer", "ManufacturerModelName",
     "SoftwareVersions", "DateOfLastCalibration", "TimeOfLastCalibration", "QualityControlImage", "PatientIdentityRemoved",
     "LongitudinalTemporalInformationModified", "CollimatorType", "CardiacFramingType", "ReprojectionMethod", "ScanProgressionDirection",
+    "DecayCorrected", "DecayCorrectionDateTime", "AttenuationCorrected", "ScatterCorrected", "DeadTimeCorrected", "RandomsCorrected",
+    "SensitivityCalibrated", "DetectorNormalizationCorrection", "FrameAcquisitionDateTime", "FrameAcquisitionDuration",
+    "FrameReferenceDateTime", "TemporalPositionIndex",
 )  # fmt: skip
 _ITEMS: dict[str, tuple[str, ...]] = {
     "RadiopharmaceuticalInformationSequence": (
@@ -83,7 +87,8 @@ def attributes_of(modality: str) -> list[tuple[str, str]]:
 def stated_rows(instances: Sequence[Instance], image: str) -> tuple[LedgerRow, ...]:
     """One row for every attribute of the tables above that the files of one image state."""
     rows = []
-    for keyword in _TOP:
+    told = frozenset[str]().union(*(i.told for i in instances))
+    for keyword in (k for k in _TOP if k not in told):
         found = _several([(i.header, i.name) for i in instances], keyword)
         if found is not None:
             rows.append(_row(image, keyword, found))

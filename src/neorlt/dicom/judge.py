@@ -26,6 +26,7 @@ from pydicom.uid import (
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.codes import nuclide_of_item
+from neorlt.dicom.enhanced import SINGLE, slices_of
 from neorlt.dicom.header import moment, number, numbers, text, where
 from neorlt.dicom.injections import administrations_of, date_injections, stated_moments
 from neorlt.dicom.pet_scale import NotUsableError
@@ -78,8 +79,9 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
     """
     found = Judged(warnings=list(files.notes))
     left_out: Counter[str] = Counter()
-    corrections = _Corrections(files, settings)
     refused: list[tuple[str, InputError]] = []
+    files = _as_slices(files, refused)
+    corrections = _Corrections(files, settings)
     for series in files.series:
         kind = series.sop_class
         if kind == CTImageStorage:
@@ -122,6 +124,17 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
     found.weight_kg = corrections.weight(found)
     found.warnings += _of_whole_series(found)
     return found
+
+
+def _as_slices(files: Scan, refused: list[tuple[str, InputError]]) -> Scan:
+    """The study with multi-frame CT and PET as single slices; one that cannot be told so is set aside with its error."""
+    kept = []
+    for series in files.series:
+        try:
+            kept.append(slices_of(series))
+        except InputError as error:
+            refused.append(("CT" if SINGLE[series.sop_class] == CTImageStorage else "PET", error))
+    return replace(files, series=tuple(kept))
 
 
 def _spect(instance: Instance, address: Address, settings: Settings, corrections: _Corrections) -> SpectObject:

@@ -10,6 +10,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
+from neorlt.dicom.enhanced import SINGLE
 from neorlt.dicom.identity import Identity
 from neorlt.dicom.packed import unpacked
 from neorlt.dicom.scan import files_below
@@ -33,6 +34,8 @@ def find_owner(folder: Path, frame_of_reference_uid: str) -> Owner | None:
             header = dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
         except (InvalidDicomError, OSError):
             continue
+        if header.get("SOPClassUID") in SINGLE:  # results refer to single slices
+            continue
         if header.get("Modality") in ("CT", "PT") and header.get("FrameOfReferenceUID") == frame_of_reference_uid:
             key = (str(header.Modality), str(header.SeriesInstanceUID))
             series.setdefault(key, []).append(path)
@@ -44,6 +47,7 @@ def find_owner(folder: Path, frame_of_reference_uid: str) -> Owner | None:
 
 
 _TAGS = [
+    "SOPClassUID",
     "Modality",
     "SeriesInstanceUID",
     "FrameOfReferenceUID",

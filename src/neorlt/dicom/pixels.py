@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,8 @@ def decode_instance(instance: Instance) -> NDArray[np.generic]:
 
     """
     header, name, at = instance.header, instance.name, instance.pixels
+    if instance.frame is not None and (at is None or at.length is None or _by_library(header)):
+        return _frame_of(instance.path, name.rpartition(", frame")[0], instance.frame)
     if at is None and not any(keyword in header for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise InputError("the file has no pixel data", where=where(name, "PixelData"), remedy="copy the file again")
     if number(header, "SamplesPerPixel", name) not in (None, 1.0):
@@ -170,6 +173,21 @@ def decode_instance(instance: Instance) -> NDArray[np.generic]:
         ) from error
     _check_bits(array, instance)
     return array
+
+
+def _frame_of(path: Path, name: str, frame: int) -> NDArray[np.generic]:
+    """One frame of a file that is decoded as a whole: once, and let go after its last frame."""
+    whole = _frames(path, name)
+    found = whole[frame] if whole.ndim == 3 else whole
+    if whole.ndim == 2 or frame == len(whole) - 1:
+        found = found.copy()
+        _frames.cache_clear()
+    return found
+
+
+@lru_cache(maxsize=1)
+def _frames(path: Path, name: str) -> NDArray[np.generic]:
+    return decode(path, name)
 
 
 def _by_library(header: Dataset) -> bool:

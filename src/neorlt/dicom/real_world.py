@@ -82,7 +82,7 @@ def real_world_map(dataset: Dataset, file: str) -> Mapping | None:
     items = list(raw(dataset, "RealWorldValueMappingSequence", file) or [])
     for shared in raw(dataset, "SharedFunctionalGroupsSequence", file) or []:
         items += list(raw(shared, "RealWorldValueMappingSequence", file) or [])
-    found = [_mapping(item, unit, file) for item in items for unit in raw(item, "MeasurementUnitsCodeSequence", file) or []]
+    found = [mapping_of(item, unit, file) for item in items for unit in raw(item, "MeasurementUnitsCodeSequence", file) or []]
     if items and len(found) < len(items):
         raise InputError(
             "a real-world-value map has no unit",
@@ -103,6 +103,11 @@ def real_world_map(dataset: Dataset, file: str) -> Mapping | None:
     return None
 
 
+def unit_of(unit: Dataset, file: str) -> str:
+    """UCUM code of a unit, or its meaning where it has none."""
+    return text(unit, "CodeValue", file) or text(unit, "CodeMeaning", file)
+
+
 def _kind(unit: Dataset, file: str) -> tuple[Quantity, float, str]:
     code = text(unit, "CodeValue", file)
     key = code if code.startswith("m") else code.lower()  # milli is not mega
@@ -115,7 +120,14 @@ def _kind(unit: Dataset, file: str) -> tuple[Quantity, float, str]:
     return Quantity.OTHER, 1.0, code or text(unit, "CodeMeaning", file) or "no unit"
 
 
-def _mapping(item: Dataset, unit_item: Dataset, file: str) -> Mapping:
+def mapping_of(item: Dataset, unit_item: Dataset, file: str) -> Mapping:
+    """One map and its unit.
+
+    Raises
+    ------
+    InputError
+        If it has no range, no slope above 0, or a table that does not fit its range.
+    """
     quantity, factor, unit = _kind(unit_item, file)
     tag = where(file, "RealWorldValueMappingSequence")
     remedy = "export the series again with its quantitative scale"

@@ -35,6 +35,10 @@ class Instance:
     header: Dataset
     pixels: PixelBytes | None = None
     """Where the pixel data lie in the file; None where the header holds them, or there are none."""
+    frame: int | None = None
+    """Number (from 0) of the frame of a multi-frame file that this slice is; None for a file of its own."""
+    told: frozenset[str] = frozenset()
+    """Keywords of the header that the file states by other attributes."""
 
 
 @dataclass(frozen=True)

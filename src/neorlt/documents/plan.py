@@ -290,6 +290,29 @@ class Kidneys(Block):
     gy_per_gbq: dict[str, Quantity]
 
 
+class RoleRow(Block):
+    """One region, what it is, and why."""
+
+    name: str
+    role: str
+    why: str
+    volume_ml: float
+    source: str
+
+
+class LedgerStep(Block):
+    """One step from stored numbers to an image's unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    image: str
+    step: str
+    tag: str
+    value: str
+    unit: str
+    from_: str = Field(alias="from")
+
+
 class Sentence(Block):
     """A sentence with its label."""
 
@@ -361,6 +384,8 @@ class PlanDocument(FromImages):
     citations: tuple[Citation, ...]
     label_explanations: dict[str, str]
     sources: tuple[Any, ...]
+    roles: tuple[RoleRow, ...] = ()
+    ledger: tuple[LedgerStep, ...] = ()
     reporting_items: tuple[dict[str, str], ...] = ()
     curves: tuple[FromImages, ...] = ()
     dvh: tuple[FromImages, ...] = ()

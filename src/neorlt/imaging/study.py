@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.imaging.blur import BlurMap
@@ -104,6 +105,10 @@ class Study:
         """CT volumes in Hounsfield units."""
         return tuple(v for v in self.volumes if v.modality == "CT")
 
+    def role_rows(self) -> list[dict[str, Any]]:
+        """Every region with its role and why it has it: ``name, role, why, volume_ml, source``, as documents show them."""
+        return [{"name": r.name, "role": str(r.kind), "why": r.why, "volume_ml": r.volume_ml, "source": r.source} for r in self.regions]
+
     def lesions(self) -> tuple[Region, ...]:
         """Regions that are lesions; the enhancing part of one is not a lesion of its own."""
         parts = {part.name for part in self.viable_parts().values()}
@@ -142,7 +147,7 @@ class Study:
             expected="one injected activity and time for the SPECT series",
             found=f"{len(found)} injections: {named}" if found else f"0 for {', '.join(sorted(str(n) for n in nuclides)) or 'no SPECT'}",
             remedy="give one cycle's images, each with its injected activity (0018,1074) and start time (0018,1078)"
-            + ("; neorlt dose --cumulate adds several cycles up" if found else ""),
+            + ("; --cycle 1 takes the first, and so on, and neorlt dose --cumulate adds all of them up" if found else ""),
         )
 
     def _therapy_injections(self) -> list[Administration]:
@@ -154,7 +159,7 @@ class Study:
 
         A study of one injection is returned as it is.
         """
-        found = self._therapy_injections()
+        found = sorted(self._therapy_injections(), key=lambda a: a.time)
         if len(found) < 2:
             return (self,)
         therapy = self.therapy_images()

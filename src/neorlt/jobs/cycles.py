@@ -29,28 +29,40 @@ def split_cycles(study: Study) -> list[Study]:
     InputError
         For an injection without a SPECT after it.
     """
+    parts = list(study.cycles())
+    for number, part in enumerate(parts, start=1):
+        if len(parts) > 1 and not part.therapy_images():
+            raise InputError(
+                "a cycle has no SPECT", expected="images after each injection",
+                found=f"none after that of {part.administrations[-1].time:%Y-%m-%d %H:%M}", where=f"cycle {number}",
+                remedy="leave the injection out, or give its images",
+            )
+    return parts
+
+
+def one_cycle(study: Study, number: int) -> Study:
+    """Cycle ``number`` (from 1) of a folder that holds several, with the study's other images and its regions.
+
+    Raises
+    ------
+    InputError
+        For a number that is no cycle of the study.
+    """
     from dataclasses import replace
 
-    spect = study.therapy_images()
-    nuclides = {image.nuclide for image in spect}
-    given = sorted((one for one in study.administrations if one.nuclide in nuclides), key=lambda one: one.time)
-    if len(given) < 2:
-        return [study]
-    ends = [*(one.time for one in given[1:]), datetime.max]
-    others = [one for one in study.administrations if one.nuclide not in nuclides]
-    found = []
-    for number, (one, end) in enumerate(zip(given, ends, strict=True), start=1):
-        mine = [k for k, image in enumerate(spect) if image.time is not None and one.time <= image.time < end]
-        if not mine:
-            raise InputError(
-                "a cycle has no SPECT", expected="images after each injection", found=f"none after that of {one.time:%Y-%m-%d %H:%M}",
-                where=f"cycle {number}", remedy="leave the injection out, or give its images",
-            )
-        left = [image for k, image in enumerate(spect) if k not in mine]
-        volumes = tuple(v for v in study.volumes if not any(v is image for image in left))
-        moved = tuple(study.moved[k] for k in mine) if study.moved else ()
-        found.append(replace(study, volumes=volumes, administrations=(one, *others), moved=moved))
-    return found
+    parts = split_cycles(study)
+    if not 1 <= number <= len(parts):
+        given = [part.therapy_administration().time for part in parts]
+        raise InputError(
+            "the study has no such cycle", expected=f"1 to {len(parts)}: " + ", ".join(f"{at:%Y-%m-%d %H:%M}" for at in given),
+            found=str(number), where="--cycle", remedy="give the number of a cycle, in the order of their injections",
+        )
+    one = parts[number - 1]
+    if len(parts) == 1:
+        return one
+    at = one.therapy_administration().time
+    said = f"The folder holds {len(parts)} cycles; this is cycle {number}, injected {at:%Y-%m-%d %H:%M}."
+    return replace(one, warnings=(*one.warnings, said))
 
 
 def fit_course(

@@ -27,13 +27,13 @@ def run_dose(
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
     n_draws: int = 1000, seed: int = 1, s_values: Path | None = None, s_masses: Path | None = None, previous: Path | None = None,
     population: Path | None = None, histories: int = 2_000_000, checkpoint: Path | None = None, device: str = "cpu", gate: bool = False,
-    injected_at: Sequence[datetime] = (),
+    injected_at: Sequence[datetime] = (), cycle: int | None = None,
 ) -> dict[str, Any]:
     """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document.
 
     With ``cumulate`` the folders are the cycles of one course in their order (or one folder holds several injections): each gets
     ``cycle-N/``, and the document is that of
-    :func:`~neorlt.jobs.cycles.course_document`.
+    :func:`~neorlt.jobs.cycles.course_document`. ``cycle`` takes one of several cycles in one folder, counted from 1.
     """
     from neorlt.dosimetry.engines import check_method
     from neorlt.dosimetry.gate_export import export_gate
@@ -46,6 +46,11 @@ def run_dose(
             "several studies are several cycles", expected="one study, or --cumulate", found=f"{len(folders)} studies",
             remedy="add --cumulate to have the cycles of one course added up, or give one study",
         )
+    if cumulate and cycle is not None:
+        raise InputError(
+            "one cycle and all of them were asked for", expected="--cycle or --cumulate", found="both",
+            remedy="leave one of the two out",
+        )
     given: dict[str, Any] = {
         "psf_fwhm_mm": psf_fwhm_mm, "correct": partial_volume, "seed": seed, "n_draws": n_draws, "s_values": s_values, "s_masses": s_masses,
         "previous": previous, "population": population,
@@ -53,13 +58,13 @@ def run_dose(
     options = {
         "method": method, "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
         "histories": histories if method == "montecarlo" else None, "device": device if method == "montecarlo" else None, "gate": gate,
-        "cumulate": cumulate, "injected_at": [moment.isoformat() for moment in injected_at],
+        "cumulate": cumulate, "injected_at": [moment.isoformat() for moment in injected_at], "cycle": cycle,
     }
     files = [path for path in (*folders, s_values, s_masses, previous, population) if path is not None]
     # one moment a cycle, in their order; any other number is for every study to look through
     moments = [[one] for one in injected_at] if cumulate and len(injected_at) == len(folders) else [injected_at] * len(folders)
     studies = [
-        read_aligned(folder, psf_fwhm_mm, labels, label_names, register, moment) for folder, moment in zip(folders, moments, strict=True)
+        read_aligned(folder, psf_fwhm_mm, labels, label_names, register, moment, cycle) for folder, moment in zip(folders, moments, strict=True)
     ]
     if cumulate and len(folders) == 1:
         from neorlt.jobs.cycles import split_cycles
@@ -253,6 +258,8 @@ def dose_document(
         "warnings": [*study.warnings, *result.warnings],
         "outside_validity": list(result.outside_validity),
         "citations": [citation.text for citation in result.citations()],
+        "roles": study.role_rows(),
+        "ledger": [row.as_json() for row in study.ledger],
     }
     if result.s_table is not None:
         names, masses = [dose.name for dose in result.doses], [dose.mass_g for dose in result.doses]

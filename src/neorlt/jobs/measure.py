@@ -119,9 +119,7 @@ def measure_study(study: Study, *, krenning: bool = False) -> dict[str, Any]:
         "lesions": rows,
         "response": None,
         "response_reason": "one set of contours: response needs lesions measured in two studies (--follow-up)",
-        "roles": [
-            {"name": r.name, "role": str(r.kind), "why": r.why, "volume_ml": r.volume_ml, "source": r.source} for r in study.regions
-        ],
+        "roles": study.role_rows(),
         "warnings": list(study.warnings),
         # the formula with every number used stands beside what was read
         "sources": [*study.sources, *(note for image in images for note in image.notes if "SUVbw =" in note)],

@@ -42,12 +42,13 @@ def run_plan(
     study_folder: Path | None, patient_file: Path | None, out: Path, *, schemes: Sequence[str] = (), labels: Path | None = None,
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
     n_draws: int = 1000, seed: int = 1, pdf: bool = False, previous: Path | None = None, population: Path | None = None,
-    injected_at: Sequence[datetime] = (),
+    injected_at: Sequence[datetime] = (), cycle: int | None = None,
 ) -> dict[str, Any]:
     """Read, measure, predict, compare, and write the report.
 
     The folder gets ``report.html``, ``plan.json``, ``world.npz`` (every draw), ``run.json``, ``fhir.json``, the tables of
     ``steps/``, the dose volumes, the report's ``pictures/`` and the page's ``view/``; with ``pdf`` also ``report.pdf``.
+    ``cycle`` takes one of several cycles in the study's folder, counted from 1.
 
     Returns the plan document. Nothing is left in ``out`` if a step fails.
     """
@@ -68,7 +69,7 @@ def run_plan(
     inputs = [path for path in (study_folder, patient_file, previous, population) if path is not None]
     options = {
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
-        "injected_at": [moment.isoformat() for moment in injected_at],
+        "injected_at": [moment.isoformat() for moment in injected_at], "cycle": cycle,
     }
     from_images = study_folder is not None
     with (result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work,
@@ -89,7 +90,7 @@ def run_plan(
             from neorlt.planning.contacts import contact_warnings, vessel_contacts
             from neorlt.planning.merge import merge_patient
 
-            study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at)
+            study, alignment = read_aligned(study_folder, psf_fwhm_mm, labels, label_names, register, injected_at, cycle)
             settings = read_uncertainty(study_folder)
             at("computing doses")
             result = compute_doses(
@@ -175,6 +176,8 @@ def image_blocks(study: Study, result: DoseResult) -> dict[str, Any]:
         "dvh": [_histogram(histogram) for histogram in result.histograms],
         "uncertainty": tornado_rows(result.doses, fwhm_mm=fwhm, settings=result.settings, between_cycles=True),
         "sources": list(study.sources),
+        "roles": study.role_rows(),
+        "ledger": [row.as_json() for row in study.ledger],
     }
 
 

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 def read_aligned(
     folder: Path, psf_fwhm_mm: float | None, labels: Path | None, label_names: Path | None, register: str,
-    injected_at: Sequence[datetime] = (),
+    injected_at: Sequence[datetime] = (), cycle: int | None = None,
 ) -> tuple[Study, list[dict[str, object]]]:
-    """Read a study with regions and see to it that its time points lie on one another; returns the study and what was found."""
+    """Read a study with regions and see to it that its time points lie on one another; returns the study and what was found.
+
+    ``cycle`` leaves one of several cycles in the folder, counted from 1 (:func:`~neorlt.jobs.cycles.one_cycle`).
+    """
     from dataclasses import replace
 
     from neorlt.dicom.read import read_study
@@ -31,6 +34,10 @@ def read_aligned(
                        injected_at=injected_at)
     need_regions(study)
     study, found = align_time_points(study, register)
+    if cycle is not None:
+        from neorlt.jobs.cycles import one_cycle
+
+        study = one_cycle(study, cycle)
     shown = [one.sentence for one in found if one.applied or one.note or one.shift_mm > one.error_mm]
     return replace(study, warnings=(*study.warnings, *shown)), [one.as_json() for one in found]
 
@@ -93,7 +100,7 @@ def write_dicom(
 
     owner = find_owner(study_folder, dose.grid.frame_of_reference)
     if owner is None:
-        return ["The study has no CT or PET that DICOM results could refer to: the NIfTI volumes stand alone."]
+        return ["The study has no CT or PET in single slices that DICOM results could refer to: the NIfTI volumes stand alone."]
     notes: list[str] = []
     lesions: list[dict[str, Any]] = []
     try:

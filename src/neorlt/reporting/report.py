@@ -130,6 +130,10 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "details": scheme_views.details(scheme_rows, letters),
         "lesions": regions.lesions(maps(plan.get("lesions"))),
         "organs": regions.organs(maps(plan.get("organs")) or regions.kidneys_as_organ(block(plan.get("kidneys")))),
+        "role_heads": regions.ROLE_HEADS,
+        "roles": regions.roles(plan.get("roles")),
+        "ledger_heads": regions.LEDGER_HEADS,
+        "ledger": regions.ledger(plan.get("ledger")),
         "curves": [
             {
                 "name": str(row.get("name", "")),

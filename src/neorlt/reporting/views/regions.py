@@ -187,3 +187,32 @@ def generic(rows: Any) -> tuple[list[str], list[list[str]]] | None:
                 line.append(number(value) if is_number(value) else "–" if value is None else str(value))
         body.append(line)
     return [key_words(key) for key in keys], body
+
+
+ROLE_HEADS = ("Region", "Role", "Why", "ml", "Drawn in")
+LEDGER_HEADS = ("Step", "Value", "Where it stands", "From")
+
+
+def roles(rows: Any) -> list[tuple[str, str, str, str, str]]:
+    """Every region of the study: name, role, why it has it, volume, and where it was drawn."""
+    return [
+        (str(row.get("name", "")), str(row.get("role", "")), str(row.get("why") or "–"), number(row.get("volume_ml")),
+         str(row.get("source") or "–"))
+        for row in maps(rows)
+    ]  # fmt: skip
+
+
+def ledger(rows: Any) -> list[tuple[str, list[tuple[str, str, str, str]], int]]:
+    """By image: the steps from stored numbers to its unit, and how many other attributes the document holds as its files state them."""
+    known = maps(rows)
+    found = []
+    for image in dict.fromkeys(str(row.get("image", "")) for row in known):
+        own = [row for row in known if str(row.get("image", "")) == image]
+        steps = [row for row in own if row.get("step") != "stated"]
+        lines = [
+            (str(row.get("step", "")), f"{row.get('value', '')} {row.get('unit', '')}".strip(), str(row.get("tag") or "–"),
+             str(row.get("from") or "–"))
+            for row in steps
+        ]  # fmt: skip
+        found.append((image, lines, len(own) - len(steps)))
+    return found
