@@ -68,7 +68,9 @@ def slices_of(series: Series) -> Series:
         raise
     except Exception as error:  # pydicom raises many kinds for broken bytes inside items
         raise InputError(
-            "the multi-frame image cannot be read", found=type(error).__name__, where=series.where,
+            "the multi-frame image cannot be read",
+            found=type(error).__name__,
+            where=series.where,
             remedy="export the file again; it is damaged",
         ) from error
 
@@ -91,8 +93,11 @@ def _frames(instance: Instance, sop_class: str) -> Iterator[Instance]:
     count = int(number(header, "NumberOfFrames", name) or 0)
     if count < 1 or len(each) != count or len(shared) > 1:
         raise InputError(
-            "the multi-frame image does not describe its frames", expected="one item of the functional groups for each frame",
-            found=f"{len(each)} items, {count} frames", where=where(name, _GROUPS[1]), remedy="export the series again",
+            "the multi-frame image does not describe its frames",
+            expected="one item of the functional groups for each frame",
+            found=f"{len(each)} items, {count} frames",
+            where=where(name, _GROUPS[1]),
+            remedy="export the series again",
         )
     common = Dataset()
     for element in header:
@@ -195,7 +200,9 @@ def _decay(header: Dataset, name: str) -> None:
     at = parse_datetime(text(header, "DecayCorrectionDateTime", name))
     if at is None:
         raise InputError(
-            "the enhanced PET is decay-corrected and does not say to when", where=tag, remedy="export the series with it, or as single slices"
+            "the enhanced PET is decay-corrected and does not say to when",
+            where=tag,
+            remedy="export the series with it, or as single slices",
         )
     items = raw(header, "RadiopharmaceuticalInformationSequence", name) or []
     injected = parse_datetime(text(items[0], "RadiopharmaceuticalStartDateTime", name)) if items else None
@@ -205,8 +212,11 @@ def _decay(header: Dataset, name: str) -> None:
     taken = parse_datetime(text(header, "FrameAcquisitionDateTime", name))
     if taken is not None and at.replace(tzinfo=None) > taken.replace(tzinfo=None):
         raise InputError(
-            "the enhanced PET is decay-corrected to a moment after its acquisition began", expected=f"{taken:%Y-%m-%d %H:%M:%S} or before",
-            found=f"{at:%Y-%m-%d %H:%M:%S}", where=tag, remedy="export the series corrected to its start",
+            "the enhanced PET is decay-corrected to a moment after its acquisition began",
+            expected=f"{taken:%Y-%m-%d %H:%M:%S} or before",
+            found=f"{at:%Y-%m-%d %H:%M:%S}",
+            where=tag,
+            remedy="export the series corrected to its start",
         )
     header.DecayCorrection = "START"
     header.SeriesDate, header.SeriesTime = f"{at:%Y%m%d}", f"{at:%H%M%S.%f}"

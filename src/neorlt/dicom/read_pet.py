@@ -259,13 +259,14 @@ def _ledger(pet: PetSeries) -> tuple[LedgerRow, ...]:
     slopes = [rescale(i)[0] for i in pet.series.instances]
     settings = f"{SETTINGS}: {said.reason}"
     first = pet.series.first
-    mapped, moment_of = "Units" in first.told, "DecayCorrectionDateTime" in first.header
+    mapped = "Units" in first.told
+    held_by = "DecayCorrectionDateTime (0018,9701)" if "DecayCorrectionDateTime" in first.header else "DecayCorrection (0054,1102)"
     scaled_by = "RealWorldValueMappingSequence (0040,9096)" if mapped else "RescaleSlope (0028,1053)"
     factors = sorted(set(scale.factors))
     rows = [
         LedgerRow(image, "rescale", scaled_by, _span(slopes), f"{header.units} per stored value", USED),
         LedgerRow(image, "unit", scaled_by if mapped else "Units (0054,1001)", _span(factors), f"{scale.unit} per {header.units}", USED),
-        LedgerRow(image, "decay", "DecayCorrectionDateTime (0018,9701)" if moment_of else "DecayCorrection (0054,1102)", scale.reference.isoformat(), "holds for", USED),
+        LedgerRow(image, "decay", held_by, scale.reference.isoformat(), "holds for", USED),
         LedgerRow(image, "half-life", "", f"{scale.half_life_s:.6g}", "s", "nuclide table, or header where it has none"),
     ]
     if scale.administration is not None:

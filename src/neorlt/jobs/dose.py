@@ -64,7 +64,8 @@ def run_dose(
     # one moment a cycle, in their order; any other number is for every study to look through
     moments = [[one] for one in injected_at] if cumulate and len(injected_at) == len(folders) else [injected_at] * len(folders)
     studies = [
-        read_aligned(folder, psf_fwhm_mm, labels, label_names, register, moment, cycle) for folder, moment in zip(folders, moments, strict=True)
+        read_aligned(folder, psf_fwhm_mm, labels, label_names, register, moment, cycle)
+        for folder, moment in zip(folders, moments, strict=True)
     ]
     if cumulate and len(folders) == 1:
         from neorlt.jobs.cycles import split_cycles
