@@ -15,8 +15,9 @@ from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.dosimetry.cycles import cumulate, start_weeks
 from neorlt.dosimetry.uncertainty import DEFAULT, settings_from
 from neorlt.imaging.study import Study
-from neorlt.jobs.cycles import course_document, course_page, fit_course, one_cycle, split_cycles, update_toml
+from neorlt.jobs.cycles import course_document, course_page, fit_course, update_toml
 from neorlt.jobs.dose import dose_document
+from neorlt.jobs.study import one_cycle, split_cycles
 
 FALL = 0.2
 

@@ -11,7 +11,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.core.progress import stages, track
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_dicom
+from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, split_cycles, write_dicom
 
 if TYPE_CHECKING:
     from neorlt.dosimetry.compute import DoseResult, FittedActivity, MonteCarloOptions
@@ -68,8 +68,6 @@ def run_dose(
         for folder, moment in zip(folders, moments, strict=True)
     ]
     if cumulate and len(folders) == 1:
-        from neorlt.jobs.cycles import split_cycles
-
         alignment = studies[0][1]
         studies = [(one, alignment) for one in split_cycles(studies[0][0])]
         folders = folders * len(studies)

@@ -22,7 +22,7 @@ def read_aligned(
 ) -> tuple[Study, list[dict[str, object]]]:
     """Read a study with regions and see to it that its time points lie on one another; returns the study and what was found.
 
-    ``cycle`` leaves one of several cycles in the folder, counted from 1 (:func:`~neorlt.jobs.cycles.one_cycle`).
+    ``cycle`` leaves one of several cycles in the folder, counted from 1 (:func:`one_cycle`).
     """
     from dataclasses import replace
 
@@ -35,11 +35,53 @@ def read_aligned(
     need_regions(study)
     study, found = align_time_points(study, register)
     if cycle is not None:
-        from neorlt.jobs.cycles import one_cycle
-
         study = one_cycle(study, cycle)
     shown = [one.sentence for one in found if one.applied or one.note or one.shift_mm > one.error_mm]
     return replace(study, warnings=(*study.warnings, *shown)), [one.as_json() for one in found]
+
+
+def split_cycles(study: Study) -> list[Study]:
+    """One study a therapy injection: each holds the SPECT from its injection to the next, and all other images and regions.
+
+    Raises
+    ------
+    InputError
+        For an injection without a SPECT after it.
+    """
+    parts = list(study.cycles())
+    for number, part in enumerate(parts, start=1):
+        if len(parts) > 1 and not part.therapy_images():
+            raise InputError(
+                "a cycle has no SPECT", expected="images after each injection",
+                found=f"none after that of {part.administrations[-1].time:%Y-%m-%d %H:%M}", where=f"cycle {number}",
+                remedy="leave the injection out, or give its images",
+            )
+    return parts
+
+
+def one_cycle(study: Study, number: int) -> Study:
+    """Cycle ``number`` (from 1) of a folder that holds several, with the study's other images and its regions.
+
+    Raises
+    ------
+    InputError
+        For a number that is no cycle of the study.
+    """
+    from dataclasses import replace
+
+    parts = split_cycles(study)
+    if not 1 <= number <= len(parts):
+        given = [part.therapy_administration().time for part in parts]
+        raise InputError(
+            "the study has no such cycle", expected=f"1 to {len(parts)}: " + ", ".join(f"{at:%Y-%m-%d %H:%M}" for at in given),
+            found=str(number), where="--cycle", remedy="give the number of a cycle, in the order of their injections",
+        )
+    one = parts[number - 1]
+    if len(parts) == 1:
+        return one
+    at = one.therapy_administration().time
+    said = f"The folder holds {len(parts)} cycles; this is cycle {number}, injected {at:%Y-%m-%d %H:%M}."
+    return replace(one, warnings=(*one.warnings, said))
 
 
 def read_uncertainty(folder: Path) -> UncertaintySettings:
