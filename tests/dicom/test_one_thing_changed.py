@@ -96,6 +96,31 @@ def test_a_pet_upside_down_is_said_where_no_common_shift_fits(copy):
     assert said(read_study(copy), "On the Ga-68 image of 2026-01-05 10:00", "'liver', 'spleen'", "less than its mean")
 
 
+def test_a_mirrored_ct_is_said_though_its_body_is_a_cylinder(copy):
+    """The segmentation names the slices that it was drawn on, and they lie elsewhere now."""
+    assert not said(read_study(copy), "off the slices that they name")
+
+    def mirror(dataset: pydicom.Dataset) -> None:
+        x, y, z = map(float, dataset.ImagePositionPatient)
+        dataset.ImagePositionPatient = [x, y, -z]
+
+    for path in (copy / "ct").glob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        mirror(dataset)
+        dataset.save_as(path)
+    assert said(read_study(copy), "off the slices that they name", "mirrored")
+
+
+@pytest.mark.parametrize(("move", "told"), [(0.0, False), (0.4, False), (6.0, True), (-12.0, True)])
+def test_a_ct_moved_along_the_body_after_it_was_drawn_on_is_said(copy, move, told):
+    for path in (copy / "ct").glob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        x, y, z = map(float, dataset.ImagePositionPatient)
+        dataset.ImagePositionPatient = [x, y, z + move]
+        dataset.save_as(path)
+    assert said(read_study(copy), "off the slices that they name") == told
+
+
 def write_map(path: Path, values: np.ndarray, affine: np.ndarray) -> Path:
     """NIfTI-1 by its byte table: unsigned bytes with an sform."""
     head = bytearray(352)

@@ -125,6 +125,98 @@ def test_a_scale_that_cannot_be_followed_is_refused(spoil, edit, change, problem
         read_study(spoil.folder)
 
 
+def yttrium(dataset: pydicom.Dataset) -> None:
+    """A bremsstrahlung SPECT of 90Y (SNOMED 14691008)."""
+    item = dataset.RadiopharmaceuticalInformationSequence[0]
+    code = item.RadionuclideCodeSequence[0]
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "14691008", "SCT", "^90^Yttrium"
+    item.Radiopharmaceutical = "90Y-DOTATATE"
+
+
+def test_bremsstrahlung_with_a_scale_is_read_and_named(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    before = _values(spoil)
+    edit(spoil.spect[0], yttrium)
+    spoil.spect[1].unlink()
+    study = read_study(spoil.folder)
+    assert [v.nuclide for v in study.therapy_images()] == ["Y-90"]
+    assert study.therapy_images()[0].array == pytest.approx(before)
+    assert any("bremsstrahlung" in w and "measured with Y-90" in w for w in study.warnings)
+
+
+def test_bremsstrahlung_in_counts_needs_its_own_calibration(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    spoil.spect[1].unlink()
+    edit(spoil.spect[0], counts(yttrium))
+    with pytest.raises(InputError, match="no scale to activity"):
+        read_study(spoil.folder)
+    calibrate(spoil.folder)
+    with pytest.raises(InputError, match="for another nuclide"):
+        read_study(spoil.folder)
+    (spoil.folder / "calibration.toml").write_text(f'cps_per_mbq = {CPS}\nrelative_sd = 0.1\nnuclide = "Y-90"\nsource = "a 90Y phantom"\n')
+    study = read_study(spoil.folder)
+    assert study.therapy_images()[0].array == pytest.approx(_stored(spoil.spect[0]) * PER_COUNT, rel=1e-5)
+    assert any("bremsstrahlung" in w for w in study.warnings)
+
+
+def test_a_lutetium_spect_is_no_bremsstrahlung(made) -> None:  # type: ignore[no-untyped-def]
+    assert not any("bremsstrahlung" in w for w in read_study(made.folder).warnings)
+
+
+def private(creator: str, group: int, **values: tuple[int, str, object]) -> Edit:
+    def edit(dataset: pydicom.Dataset) -> None:
+        block = dataset.private_block(group, creator, create=True)
+        for element, kind, value in values.values():
+            block.add_new(element, kind, value)
+
+    return edit
+
+
+GE = private("GEMS_GENIE_1", 0x0011, scale=(0x3B, "FD", 4.0))
+CAMERAS = [
+    (GE, lambda s: 4.0 * s),
+    (private("GEMS_GENIE_1", 0x0011, scale=(0x3B, "FD", 0.25), offset=(0x3C, "FD", 2.0)), lambda s: 0.25 * s + 2.0),
+    (private("GEMS_GENIE_1", 0x0011, scale=(0x3B, "DS", "4.0")), lambda s: 4.0 * s),
+    (private("GEMS_GENIE_1", 0x0011, scale=(0x3B, "UN", np.float64(2.5).tobytes())), lambda s: 2.5 * s),
+    (private("SIEMENS MED NM", 0x0033, scale=(0x38, "FL", 8.0)), lambda s: s / 8.0),
+]
+
+
+@pytest.mark.parametrize(("change", "counts_of"), CAMERAS)
+def test_a_cameras_private_factor_is_asked_for_and_then_counts(spoil, edit, change, counts_of) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect, counts(change))
+    calibrate(spoil.folder)
+    with pytest.raises(InputError, match="private attribute") as refused:
+        read_study(spoil.folder)
+    assert 'pixel_scale = "apply"' in str(refused.value)
+    calibrate(spoil.folder, 'pixel_scale = "apply"\n')
+    assert _values(spoil) == pytest.approx(counts_of(_stored(spoil.spect[0])) * PER_COUNT, rel=1e-5)
+    assert any(row.step == "private scale" and row.source == "header" for row in read_study(spoil.folder).ledger)
+    calibrate(spoil.folder, 'pixel_scale = "ignore"\n')
+    assert _values(spoil) == pytest.approx(_stored(spoil.spect[0]) * PER_COUNT, rel=1e-5)
+    assert any(row.step == "private scale" and row.source == "header, not used" for row in read_study(spoil.folder).ledger)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        private("GEMS_GENIE_1", 0x0011, scale=(0x3B, "FD", 1.0)),
+        private("SIEMENS MED NM", 0x0033, scale=(0x38, "FL", 1.0)),
+        lambda d: (GE(d), mapped(unit_map(0.05, "{counts}"))(d)),  # a standard scale leads
+    ],
+)
+def test_a_private_factor_that_changes_nothing_is_not_asked_for(spoil, edit, change) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect, counts(change))
+    calibrate(spoil.folder)
+    assert _values(spoil).max() > 0
+
+
+@pytest.mark.parametrize("value", ["nan", "-2", "0", "abc"])
+def test_a_private_factor_that_is_none_is_refused(spoil, edit, value) -> None:  # type: ignore[no-untyped-def]
+    edit(spoil.spect, counts(private("GEMS_GENIE_1", 0x0011, scale=(0x3B, "LO", value))))
+    calibrate(spoil.folder, 'pixel_scale = "apply"\n')
+    with pytest.raises(InputError, match="no number above 0"):
+        read_study(spoil.folder)
+
+
 @pytest.mark.parametrize("change", [lambda d: delattr(d, "RotationInformationSequence"), second_bed(None), second_bed("390", 2.0)])
 def test_seconds_can_be_stated(spoil, edit, change) -> None:  # type: ignore[no-untyped-def]
     edit(spoil.spect, counts(change))

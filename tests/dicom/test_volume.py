@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.contours import coverage, fill, polygon_area, rasterise
+from neorlt.dicom.naming import role_from_name
 from neorlt.dicom.nifti_labels import read_nifti_labels
 from neorlt.dicom.read import read_study
+from neorlt.dicom.read_labels import read_label_names
 from neorlt.dicom.write_seg import write_seg
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
@@ -371,6 +373,50 @@ def test_names_inside_the_file(spoil, tmp_path) -> None:  # type: ignore[no-unty
     study = read_study(spoil.folder, labels=path)
     assert [r.name for r in study.regions] == ["liver", "kidney_left", "label-3"]
     assert any("label-3" in w and "--names" in w for w in study.warnings)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("totalsegmentator-v2", ["liver", "pancreas", "kidney_right"]),
+        ("totalsegmentator-v1", ["liver", "aorta", "kidney_right"]),
+        ("totalsegmentator-mr", ["liver", "pancreas", "kidney_right"]),
+    ],
+)
+def test_a_map_of_numbers_alone_is_named_by_its_programs_list(spoil, tmp_path, words, names) -> None:  # type: ignore[no-untyped-def]
+    """Labels 5, 7 and 2: the seventh class of version 2 is the pancreas, that of version 1 the aorta."""
+    spoil.rtstruct.unlink()
+    path = write_labels(tmp_path / "l.nii", spoil, sform=_sform(spoil))
+    content = bytearray(path.read_bytes())
+    values = np.frombuffer(content, np.uint8, offset=352)
+    path.write_bytes(bytes(content[:352]) + np.array([0, 5, 7, 2], np.uint8)[values].tobytes())
+    (spoil.folder / "settings.toml").write_text('[place]\ntrust = true\nreason = "a test of names alone"\n')
+    plain = read_study(spoil.folder, labels=path)
+    assert any("totalsegmentator-v2" in w for w in plain.warnings)
+    study = read_study(spoil.folder, labels=path, label_names=Path(words))
+    assert sorted(r.name for r in study.regions) == sorted(names)
+    assert {r.name for r in study.organs()} >= {"liver", "kidney_right"}
+    assert not any("names labels that the map does not hold" in w or "without a name" in w for w in study.warnings)
+
+
+def test_a_label_beyond_the_list_is_refused(spoil, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Label 117 is of version 2: with the list of version 1 every number may mean another organ."""
+    spoil.rtstruct.unlink()
+    path = write_labels(tmp_path / "l.nii", spoil, sform=_sform(spoil))
+    content = bytearray(path.read_bytes())
+    values = np.frombuffer(content, np.uint8, offset=352)
+    path.write_bytes(bytes(content[:352]) + np.array([0, 5, 117, 2], np.uint8)[values].tobytes())
+    with pytest.raises(InputError, match="totalsegmentator-v1 does not.*1 to 104.*label-117"):
+        read_study(spoil.folder, labels=path, label_names=Path("totalsegmentator-v1"))
+
+
+def test_every_class_of_the_lists_has_a_name_of_its_own() -> None:
+    for words, count in (("totalsegmentator-v1", 104), ("totalsegmentator-v2", 117), ("totalsegmentator-mr", 50)):
+        names = [one.name for one in read_label_names(Path(words)).values()]
+        assert len(names) == len(set(names)) == count
+        kidneys = {name for name in names if role_from_name(name).why == "name: kidney"}
+        assert kidneys == {"kidney_left", "kidney_right"}  # and no cyst
+        assert {str(role_from_name(name).kind) for name in ("liver", "spleen", "pancreas", "urinary_bladder") if name in names} == {"organ"}
 
 
 def test_a_folder_with_one_mask_an_organ(spoil, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -34,7 +34,7 @@ Regions = Annotated[
     Path | None,
     typer.Option("--regions", help="NIfTI label map, folder of masks, SEG or RTSTRUCT; in the place of the study's own by name."),
 ]
-Names = Annotated[Path | None, typer.Option("--names", help="JSON: label number to region name.")]
+Names = Annotated[Path | None, typer.Option("--names", help="JSON of label numbers to names, or totalsegmentator-v1, -v2 or -mr.")]
 InjectedAt = Annotated[
     list[str] | None,
     typer.Option("--injected-at", help="Moment of a therapy injection, 2026-03-02T09:00, where the images do not state it; repeat it."),

@@ -228,7 +228,7 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
             found.sources.append(f"Structure set with {len(regions)} regions.")
     for series in found.judged.segmentations:
         for instance in series.instances:
-            regions, warnings = read_seg(instance, found.grids)
+            regions, warnings = read_seg(instance, found.grids, positions)
             found.regions.extend(regions)
             found.warnings.extend(warnings)
             found.sources.append(f"Segmentation with {len(regions)} regions.")
@@ -255,7 +255,7 @@ def _given_regions(
         if instance is not None and kind == RTStructureSetStorage:
             regions, warnings = read_rtstruct(instance, found.grids, positions)
         elif instance is not None and kind in (SegmentationStorage, LABELMAP_SEG):
-            regions, warnings = read_seg(instance, found.grids)
+            regions, warnings = read_seg(instance, found.grids, positions)
         else:
             raise InputError(
                 "the file holds no regions", expected="a label map, SEG or RTSTRUCT", found=UID(kind).name, where=path.name,

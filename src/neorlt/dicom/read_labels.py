@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.tables import read_json as read_table
 from neorlt.core.written import read_json
 from neorlt.dicom.naming import Role, role_from_name
 from neorlt.dicom.nifti_labels import read_nifti_labels
@@ -26,6 +27,8 @@ MOST_LABELS = 1000
 OFF_VOXELS = 0.1
 """A map of the image's shape that lies further beside it is said: rounding of a header stays far below."""
 _NIFTI = (".nii", ".nii.gz")
+LISTS = ("totalsegmentator-v1", "totalsegmentator-v2", "totalsegmentator-mr")
+"""Lists of labels that stand for a names file: maps of these programs often hold numbers alone."""
 _LOOK = 'a JSON object such as {"1": "liver", "19000": {"name": "LN", "kind": "lesion"}}'
 
 
@@ -40,7 +43,8 @@ class Named:
 def read_label_names(names: Names) -> dict[int, Named]:
     """Return ``{label: name}`` from a mapping or a JSON file.
 
-    The file holds ``{"1": "liver", …}``, ``{"liver": 1, …}`` or ``{"1": {"name": "LN", "kind": "lesion"}, …}``.
+    The file holds ``{"1": "liver", …}``, ``{"liver": 1, …}`` or ``{"1": {"name": "LN", "kind": "lesion"}, …}``. A word of
+    :data:`LISTS` in its place stands for the labels of that program.
 
     Raises
     ------
@@ -53,6 +57,8 @@ def read_label_names(names: Names) -> dict[int, Named]:
     if isinstance(names, Mapping):
         return {int(k): Named(str(v)) for k, v in names.items()}
     path = Path(names)
+    if str(names) in LISTS and not path.exists():
+        return {label: Named(name) for label, name in enumerate(read_table("dicom", "label_lists.json")[str(names)], start=1)}
     found = read_json(path, "the file of the labels' names", f"give {_LOOK}")
     try:
         pairs = [(k, v) if str(k).lstrip("-").isdigit() else (v, k) for k, v in found.items()]
@@ -116,10 +122,19 @@ def read_labels(path: Path, names: Names, frame_of_reference: str, image: Grid) 
         regions.append(_region(one.name, role, array == label, grid, image, path))
     if not regions:
         raise InputError("the label map is empty", where=path.name, remedy="give one with labels above 0")
+    listed = isinstance(names, Path) and str(names) in LISTS
     nameless = [r.name for r in regions if r.name.startswith("label-")]
+    if nameless and listed:
+        raise InputError(
+            f"the map holds labels that {names} does not", expected=f"1 to {len(read_label_names(names))}", found=", ".join(nameless[:5]),
+            where=path.name, remedy=f"give the list that the map was made with ({', '.join(LISTS)}), or a names file",
+        )  # fmt: skip
     if nameless:
-        warnings.append(f"Labels without a name: {', '.join(nameless)}; name them with --names.")
-    absent = [f"{one.name} ({label})" for label, one in read_label_names(names).items() if label not in labels and label > 0]
+        warnings.append(
+            f"Labels without a name: {', '.join(nameless)}; name them with --names (a file, or {LISTS[1]} and the like for a map of that"
+            " program)."
+        )
+    absent = [f"{one.name} ({label})" for label, one in read_label_names(names).items() if label not in labels and label > 0 and not listed]
     if absent and len(absent) < len(named):
         shown = ", ".join(absent[:5]) + (" …" if len(absent) > 5 else "")
         warnings.append(f"The names file names labels that the map does not hold: {shown}.")

@@ -21,7 +21,9 @@ from neorlt.imaging.resample import crop_region
 from neorlt.imaging.volume import Grid
 
 
-def read_seg(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[list[Region], list[str]]:
+def read_seg(
+    instance: Instance, image_grids: Mapping[str, Grid], image_positions: Mapping[str, NDArray[np.float64]] | None = None
+) -> tuple[list[Region], list[str]]:
     """Return one region per segment, on grids cropped to them, and warnings.
 
     The distance of planes comes from their positions, over all segments; slice thickness says nothing about it. Only where there is
@@ -31,6 +33,8 @@ def read_seg(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[list[
     ----------
     image_grids
         Grids of the study's images by Series Instance UID.
+    image_positions
+        Image Position (Patient) of the study's slices by SOP Instance UID: frames are compared with the slices that they name.
 
     Raises
     ------
@@ -65,6 +69,7 @@ def read_seg(instance: Instance, image_grids: Mapping[str, Grid]) -> tuple[list[
     planes = _Planes(positions, orientation, spacing, thickness, size(instance), frame_of_reference, name)
     planes.compare(image_grids)
     warnings += planes.settle_step(image_grids)
+    warnings += planes.off_their_images([_source_image(f, shared, name) for f in per_frame], image_positions or {})
     numbers_of = np.zeros(len(stored), int) if kind == "LABELMAP" else np.array([_segment(f, shared, name) for f in per_frame])
     padding = number(header, "PixelPaddingValue", name) if kind == "LABELMAP" else None
     regions = []
@@ -147,6 +152,13 @@ def _group(frame: Dataset, shared: Dataset, keyword: str, name: str) -> Dataset:
 def _segment(frame: Dataset, shared: Dataset, name: str) -> int:
     item = _group(frame, shared, "SegmentIdentificationSequence", name)
     return int(required(number(item, "ReferencedSegmentNumber", name), "ReferencedSegmentNumber", name, "export it again"))
+
+
+def _source_image(frame: Dataset, shared: Dataset, name: str) -> str:
+    """SOP Instance UID of the one image that a frame was drawn on (PS3.3 C.7.6.16.2.6), or empty."""
+    derivations = raw(frame, "DerivationImageSequence", name) or raw(shared, "DerivationImageSequence", name) or []
+    images = [image for item in derivations for image in raw(item, "SourceImageSequence", name) or []]
+    return text(images[0], "ReferencedSOPInstanceUID", name) if len(images) == 1 else ""
 
 
 Plane = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], float | None]
@@ -267,6 +279,19 @@ class _Planes:
             )
         self.step = self.stated_mm
         return []
+
+    def off_their_images(self, named: list[str], positions: Mapping[str, NDArray[np.float64]]) -> list[str]:
+        """Say that frames do not lie on the slices that they name: image or segmentation was moved after it was drawn."""
+        pairs = [(at, positions[uid]) for at, uid in zip(self.positions, named, strict=True) if uid in positions]
+        if not pairs:
+            return []
+        off = np.abs(np.array([at - image for at, image in pairs]) @ self._normal)
+        if np.median(off) <= 0.5 * self.step and off.max() <= 1.5 * self.step:
+            return []
+        return [
+            f"A segmentation's frames lie up to {off.max():.1f} mm off the slices that they name as their images: one of the two was moved,"
+            " mirrored or made anew after it was drawn; compare them."
+        ]
 
     def stack(self, planes: NDArray[np.float32], chosen: NDArray[np.intp]) -> tuple[Grid, NDArray[np.float32], int]:
         """Stack a segment's frames; frames that hold nothing are usually left out, so gaps are empty planes."""

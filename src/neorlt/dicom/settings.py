@@ -23,7 +23,7 @@ _ALLOWED = {
     "frames_of_reference": {"treat_as_one", "reason"},
     "patient": {"treat_as_one", "reason"},
     "place": {"trust", "reason"},
-    "calibration": {"cps_per_mbq", "relative_sd", "nuclide", "source", "seconds"},
+    "calibration": {"cps_per_mbq", "relative_sd", "nuclide", "source", "seconds", "pixel_scale"},
 }
 _MODALITIES = {"PT": "PT", "PET": "PT", "NM": "NM", "SPECT": "NM"}
 KINDS = ("lesion", "organ", "body", "other")
@@ -34,7 +34,8 @@ KINDS = ("lesion", "organ", "body", "other")
 class Calibration:
     """Sensitivity of a gamma camera: counts per second and MBq, its relative standard deviation, and where it is from.
 
-    ``seconds`` is the time that every voxel was seen for, where the header does not state it.
+    ``seconds`` is the time that every voxel was seen for, where the header does not state it; ``pixel_scale`` says whether the value was
+    measured with the camera's private factor applied (:mod:`neorlt.dicom.vendor_scale`): ``"apply"``, ``"ignore"``, or empty.
     """
 
     cps_per_mbq: float
@@ -42,6 +43,7 @@ class Calibration:
     nuclide: str
     source: str
     seconds: float | None = None
+    pixel_scale: str = ""
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,11 @@ def _calibration(path: Path) -> Calibration | None:
             where=CALIBRATION,
             remedy="add what is missing; relative_sd is the standard deviation over the value",
         )
-    return Calibration(rate, sd, nuclide_name(nuclide) or nuclide, source, _positive(values, "seconds", CALIBRATION))
+    pixel_scale = _text(values, "pixel_scale", CALIBRATION)
+    if pixel_scale not in ("", "apply", "ignore"):
+        raise InputError("pixel_scale is not known", expected="apply or ignore", found=pixel_scale, where=CALIBRATION, remedy="correct it")
+    seconds = _positive(values, "seconds", CALIBRATION)
+    return Calibration(rate, sd, nuclide_name(nuclide) or nuclide, source, seconds, pixel_scale)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Bq/ml at the moment of the decay correction → Bq/ml at the start of the acquis
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -19,13 +19,16 @@ from neorlt.dicom.header import number, raw, tag_text, text, where
 from neorlt.dicom.plausible import check
 from neorlt.dicom.real_world import Quantity, real_world_map
 from neorlt.dicom.scan import Instance
-from neorlt.dicom.settings import CALIBRATION, Settings
+from neorlt.dicom.settings import CALIBRATION, Calibration, Settings
+from neorlt.dicom.vendor_scale import private_scale
 from neorlt.imaging.ledger import NOT_USED, USED, LedgerRow
 from neorlt.imaging.volume import Grid
 
 Scaler = Callable[[NDArray[np.generic]], NDArray[np.float32]]
 Row = tuple[str, str, str, str, str]
 """Step, tag, value, unit, source: a ledger row before its image has a name."""
+BREMSSTRAHLUNG = frozenset({"Y-90", "P-32", "Sr-89"})
+"""Nuclides without photons of their own worth imaging: a gamma camera sees the bremsstrahlung of their electrons."""
 SAME = 1e-4
 """Two statements of one factor may differ by this much: decimal strings are rounded."""
 _MAP = f"RealWorldValueMappingSequence {tag_text('RealWorldValueMappingSequence')}"
@@ -51,6 +54,17 @@ def spect_scale(instance: Instance, nuclide: str, grid: Grid, settings: Settings
         If its values have no way to Bq/ml, or two statements of the scale contradict each other.
 
     """
+    if nuclide in BREMSSTRAHLUNG:
+        found = _scale_of(instance, nuclide, grid, settings)
+        said = (
+            f"SPECT of {nuclide} shows bremsstrahlung: a wide spectrum without a peak, with scatter and septal penetration that usual"
+            f" corrections do not know. Its blur and scale hold only if they were measured with {nuclide}, on this collimator and window."
+        )
+        return replace(found, warnings=(*found.warnings, said))
+    return _scale_of(instance, nuclide, grid, settings)
+
+
+def _scale_of(instance: Instance, nuclide: str, grid: Grid, settings: Settings) -> SpectScale:
     header, name = instance.header, instance.name
     mapping = real_world_map(header, name)
     slope, intercept = number(header, "RescaleSlope", name), number(header, "RescaleIntercept", name) or 0.0
@@ -132,7 +146,7 @@ def _from_counts(
         rows.append(("rescale", "RescaleSlope (0028,1053)", f"{slope:g} x + {intercept:g}", "counts per stored value", USED))
         scaled = f" of {slope:g} counts per stored value (0028,1053)"
     else:
-        scaled = ""
+        slope, intercept, scaled = _by_camera(instance, calibration, rows)
 
     def counts(stored: NDArray[np.generic]) -> NDArray[np.float64]:
         if mapping is not None:
@@ -158,6 +172,33 @@ def _from_counts(
     return SpectScale(
         lambda v: (counts(v) * factor).astype(np.float32), note, warnings, tuple(rows), calibrated=True
     )
+
+
+def _by_camera(instance: Instance, calibration: Calibration, rows: list[Row]) -> tuple[float | None, float, str]:
+    """Slope, intercept and words of the camera's private factor; none where it has none or the calibration was made without it.
+
+    Raises
+    ------
+    InputError
+        If there is one and the calibration does not say whether it was measured with it.
+    """
+    private = private_scale(instance.header, instance.name)
+    if private is None:
+        return None, 0.0, ""
+    if not calibration.pixel_scale:
+        raise InputError(
+            "the camera keeps a factor between stored numbers and counts in a private attribute",
+            expected=f'pixel_scale = "apply" or "ignore" in {CALIBRATION}: whether cps_per_mbq was measured with it',
+            found=private.value,
+            where=f"{instance.name}, {private.tag}",
+            remedy=f'write pixel_scale = "apply" in {CALIBRATION} if its value came from images read with the factor (as neorlt'
+            ' calibrate-camera reads them), "ignore" if from the stored numbers',
+        )
+    used = calibration.pixel_scale == "apply"
+    rows.append(("private scale", private.tag, private.value, "counts per stored value", USED if used else NOT_USED))
+    if not used:
+        return None, 0.0, ""
+    return private.slope, private.intercept, f" of {private.slope:g} counts per stored value ({private.tag})"
 
 
 def _refuse(name: str, problem: str, found: str, keyword: str) -> None:

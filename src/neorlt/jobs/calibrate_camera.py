@@ -72,6 +72,7 @@ def calibration_toml(document: dict[str, Any]) -> str:
         f"# Made by neorlt calibrate-camera. Put it beside the SPECT in counts.\n# Dead time: {known}.\n"
         f"cps_per_mbq = {document['cps_per_mbq']:.6g}\nrelative_sd = {document['relative_sd']:.4g}\n"
         f'nuclide = "{document["nuclide"]}"\nsource = "{text}"\n'
+        '# A factor that the camera keeps in a private attribute was applied, and is to be in the images too.\npixel_scale = "apply"\n'
     )
 
 
@@ -114,7 +115,8 @@ def spect_scans(folder: Path, nuclide: str, activity_mbq: float, measured_at: da
         for number, file in enumerate(sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() not in (".toml", ".csv"))):
             os.symlink(file.resolve(), work / f"{number:05d}-{file.name}")
         (work / "calibration.toml").write_text(
-            f'cps_per_mbq = 1.0\nrelative_sd = 0.01\nnuclide = "{nuclide}"\nsource = "counts per second"\n', encoding="utf-8")
+            f'cps_per_mbq = 1.0\nrelative_sd = 0.01\nnuclide = "{nuclide}"\nsource = "counts per second"\n'
+            'pixel_scale = "apply"\n', encoding="utf-8")
         (work / "settings.toml").write_text(
             '[correction]\nreason = "a phantom: its activity and the moment it was measured at"\n'
             f"injected_activity_mbq = {activity_mbq!r}\ninjection_time = {measured_at.isoformat()}\n", encoding="utf-8")
