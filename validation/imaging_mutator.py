@@ -971,12 +971,14 @@ def main(cases: int | None = None, start: int = 0, seed: int = SEED, out: Path |
         parser.add_argument("--start", type=int, default=0)
         parser.add_argument("--seed", type=int, default=SEED)
         parser.add_argument("--out", type=Path, default=OUT)
-        parser.add_argument("--rows", type=Path, help="also write every case as one line of JSON")
+        parser.add_argument("--rows", type=Path, help="one line of JSON a case; cases that it holds already are not run again")
         given = parser.parse_args()
         cases, start, seed, rows_to, out = given.cases, given.start, given.seed, given.rows, given.out
     else:
         rows_to = None
-    rows = []
+    wanted = range(start, start + cases)
+    lines = rows_to.read_text(encoding="utf-8").splitlines() if rows_to is not None and rows_to.is_file() else []
+    done = {row["case"]: row for row in map(json.loads, lines) if row["case"] in wanted}
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         bases: dict[str, tuple[Path, Facts, set[str]]] = {}
@@ -988,9 +990,8 @@ def main(cases: int | None = None, start: int = 0, seed: int = SEED, out: Path |
                 print(f"the untouched study ({kind}) is not read as it was made: {'; '.join(wrong)}")
                 return 1
             bases[kind] = folder, facts, set(study.warnings)
-        for number in range(start, start + cases):
-            row = run_case(number, seed, bases, work)
-            rows.append(row)
+        for number in (n for n in wanted if n not in done):
+            row = done[number] = run_case(number, seed, bases, work)
             if rows_to is not None:
                 with rows_to.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -1001,6 +1002,7 @@ def main(cases: int | None = None, start: int = 0, seed: int = SEED, out: Path |
                     ),
                     flush=True,
                 )
+    rows = [done[number] for number in wanted]
     counts = Counter(row["outcome"] for row in rows)
     bad = [
         {k: row.get(k) for k in ("case", "change", "detail", "outcome", "differs", "said")}

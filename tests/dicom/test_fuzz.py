@@ -6,6 +6,7 @@ One study in four holds SPECT in counts with ``calibration.toml``; one in five i
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -360,9 +361,22 @@ def test_a_planted_silent_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     assert any("SILENT" in f and "weight_kg" in f for f in failures)
 
 
-def main(count: int, report: Path) -> int:
-    """Run all cases and write the report."""
-    outcomes, failures = run_cases(0, count)
+CHUNK = 250
+
+
+def main(count: int, report: Path, kept: Path | None = None) -> int:
+    """Run all cases and write the report; what ``kept`` (JSON of parts) holds already is not run again."""
+    parts: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept is not None and kept.is_file() else {}
+    for first in range(0, count, CHUNK):
+        size = min(CHUNK, count - first)
+        if f"{first}+{size}" not in parts:
+            found, failed = run_cases(first, size)
+            parts[f"{first}+{size}"] = {"outcomes": dict(found), "failures": failed}
+            if kept is not None:
+                kept.write_text(json.dumps(parts), encoding="utf-8")
+    own = [parts[f"{first}+{min(CHUNK, count - first)}"] for first in range(0, count, CHUNK)]
+    outcomes: Counter[str] = sum((Counter(part["outcomes"]) for part in own), Counter())
+    failures = [failure for part in own for failure in part["failures"]]
     lines = ["# Mutated studies", "", f"{count} studies, each with one file mutated (seed {SEED}): bytes flipped, cut, inserted or",
              "dropped in DICOM files, structure sets, segmentations, `settings.toml` and `calibration.toml`, header values changed,",
              "emptied or removed, and keys of the TOML files given other values or kinds, renamed, dropped or doubled. One study in",
@@ -385,4 +399,4 @@ def main(count: int, report: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None))
