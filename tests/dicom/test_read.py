@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Administration
 from neorlt.imaging.suv import suv_images
 from neorlt.imaging.volume import Grid, Unit, Volume
+from neorlt.jobs.measure import measure_command
 
 T0 = datetime(2026, 3, 2, 9, 0)
 
@@ -41,6 +44,31 @@ def test_study_reads_back(made) -> None:  # type: ignore[no-untyped-def]
     assert [(r.name, r.kind) for r in study.regions] == [(r.name, r.kind) for r in made.regions]
     for got, truth in zip(study.regions, made.regions, strict=True):
         assert got.volume_ml == pytest.approx(truth.volume_ml, rel=2e-3)
+
+
+def test_a_study_costs_each_file_one_header(made, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """The walk over a file's structure is the only parse of it: no other room and no library reads a header again."""
+    from neorlt.dicom import part10, pixels, scan
+
+    seen: Counter[str] = Counter()
+    original = part10.read_part10
+
+    def counted(path: Path, name: str):  # type: ignore[no-untyped-def]
+        seen[str(path)] += 1
+        return original(path, name)
+
+    for room in (part10, pixels, scan):
+        monkeypatch.setattr(room, "read_part10", counted)
+    parse = pydicom.dcmread
+
+    def of_memory(source, **options):  # type: ignore[no-untyped-def]
+        assert isinstance(source, BytesIO), "a file was parsed again"
+        return parse(source, **options)
+
+    monkeypatch.setattr(pydicom, "dcmread", of_memory)
+    document = measure_command(made.folder)
+    assert document["lesions"]
+    assert seen == Counter({str(p): 1 for p in made.folder.rglob("*.dcm")})
 
 
 def test_identity_never_shows(made) -> None:  # type: ignore[no-untyped-def]
