@@ -220,7 +220,7 @@ def test_one_plane_takes_the_images_spacing(spoil) -> None:  # type: ignore[no-u
     ("change", "problem"),
     [
         (lambda d: setattr(_measures(d), "PixelSpacing", ["2.25", "2"]), "not those of the image"),
-        (lambda d: setattr(_measures(d), "PixelSpacing", ["0.45", "0.4"]), "not those of the image"),
+        (lambda d: setattr(_measures(d), "PixelSpacing", ["0.45", "0.4"]), "length of the image"),
         (lambda d: setattr(_measures(d), "PixelSpacing", ["45", "40"]), "size of a pixel"),
         (lambda d: setattr(_measures(d), "SpacingBetweenSlices", "12"), "larger than that"),
         (lambda d: d.SegmentSequence.pop(), "list does not name"),
