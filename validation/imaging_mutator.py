@@ -40,6 +40,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.identity import Identity, make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_rtstruct import write_rtstruct
+from neorlt.dicom.write_seg import write_seg
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import suv_images
@@ -72,14 +73,16 @@ def write_bases(folder: Path) -> dict[str, Path]:
     frame = make_uid("small", "frame")
     grid, masks = small._grid(frame), true_masks(small)
     kinds = {name: RegionKind.LESION if "tumour" in name else RegionKind.ORGAN for name in masks}
+    (seg / "seg.dcm").unlink()  # the tests' own holds more than the patient's parts
     for name in ("rtstruct", "nifti"):
-        shutil.copytree(seg, folder / name / "study", ignore=shutil.ignore_patterns("seg.dcm"))
+        shutil.copytree(seg, folder / name / "study")
     who = Identity(
         patient_id="synthetic-small", patient_name="SYNTHETIC^SMALL", birth_date=None, sex="F", age_y=58.0, weight_kg=70.0, size_m=None,
         study_uid=make_uid("small", "baseline"), study_time=small.PET_TIME, frame_of_reference_uid=frame,
     )  # fmt: skip
     regions = [Region(name, kinds[name], mask.astype(np.float32), grid, "synthetic") for name, mask in masks.items()]
     ct = sorted((folder / "rtstruct" / "study" / "ct").glob("*.dcm"))
+    write_seg(regions, ct, seg / "seg.dcm", who, description="synthetic regions", series_number=3)
     write_rtstruct(regions, ct, folder / "rtstruct" / "study" / "rs.dcm", who, description="synthetic regions", series_number=3)
     values = sum(number * mask for number, mask in enumerate(masks.values(), start=1)).astype(np.uint8)
     to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine

@@ -92,6 +92,7 @@ def test_sections_stand_in_the_order_in_which_a_board_reads(page: Page) -> None:
         "answer",
         "warnings",
         "schemes",
+        "vessels",
         "figures",
         "lesions",
         "organs",
