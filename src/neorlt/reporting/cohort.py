@@ -11,7 +11,6 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.reporting.figures import cohort as draw
-from neorlt.reporting.figures.palette import DARK, LIGHT
 from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.report import clean, environment
 from neorlt.reporting.rounding import given
@@ -108,8 +107,6 @@ def render_cohort(document: Mapping[str, Any]) -> str:
                     ),
                 ],
                 "version": re.sub(r"[^\w.+-]", "", __version__),
-                "light": LIGHT,
-                "dark": DARK,
             }
         )
         + "\n"

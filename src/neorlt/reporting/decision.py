@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from neorlt import __version__
-from neorlt.reporting.figures.palette import DARK, LIGHT
 from neorlt.reporting.report import clean, environment
 from neorlt.reporting.views.cells import maps
 from neorlt.reporting.views.decision import decision_section
@@ -17,6 +16,6 @@ def render_decision(document: Mapping[str, Any], patient_id: str) -> str:
     """Return the decision as one self-contained HTML document."""
     known = clean(document)
     return environment().get_template("decision_page.html.j2").render(
-        decision=decision_section(known), patient_id=clean(patient_id), notice=NOTICE, light=LIGHT, dark=DARK, version=__version__,
+        decision=decision_section(known), patient_id=clean(patient_id), notice=NOTICE, version=__version__,
         assumptions=[{"name": str(row.get("name")).replace("_", " "), "source": str(row.get("source")), "label": str(row.get("label"))}
                      for row in maps(known.get("assumptions"))]) + "\n"

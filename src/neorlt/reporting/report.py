@@ -69,6 +69,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["label_class"] = front.label_class
+    made.globals.update(light=LIGHT, dark=DARK, outlines=OUTLINES)  # every page's style sheet asks for them
     return made
 
 
@@ -179,9 +180,6 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "reporting_items": [(str(row.get("item", "")), given(row.get("value"))) for row in maps(plan.get("reporting_items"))],
         "version": re.sub(r"[^\w.+-]", "", str(plan.get("neorlt") or "")),
         "choose_scheme": False,
-        "outlines": OUTLINES,
-        "light": LIGHT,
-        "dark": DARK,
     }
 
 
