@@ -149,3 +149,8 @@ def test_a_study_with_displaced_regions_is_refused_or_trusted_with_a_reason(tmp_
     assert any("a test" in w for w in study.warnings)
     assert any("do not lie on the uptake" in w for w in study.warnings)
     assert read_study(_written(tmp_path / "right", (0.0, 0.0, 0.0))).warnings == ()
+
+
+def test_a_vessel_on_the_tumour_has_its_role() -> None:
+    hot = replace(_region("primary"), name="SMV", kind=RegionKind.OTHER)
+    assert not any("'SMV' holds" in one.sentence for one in check_place(_study([hot])))

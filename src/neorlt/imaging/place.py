@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.anatomy import Organ, organ_of, side_of
+from neorlt.core.anatomy import Organ, organ_of, side_of, vessels_of
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_part
 from neorlt.imaging.study import Study
@@ -232,10 +232,15 @@ def _everywhere(image: Volume) -> float:
 
 
 def _hot(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
-    """Regions without a role that hold much: what they spill into others is corrected only once they are an organ or a lesion."""
+    """Regions without a role that hold much: what they spill into others is corrected only once they are an organ or a lesion.
+
+    A vessel beside the pancreas has its role, contact; it shows what the tumour on it spills.
+    """
     everywhere = _everywhere(image)
     said = []
     for region in regions:
+        if vessels_of(region.name):
+            continue
         mean = _mean(region, image)
         if everywhere > 0 and mean is not None and mean > HOT * everywhere:
             what = f"{mean / everywhere:.1f} times the mean of the {image.nuclide} image, and is neither organ nor lesion"
