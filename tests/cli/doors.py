@@ -28,7 +28,8 @@ REPORT = {"limits": "--limits surgery_week=40", "out": "--out {new}"}
 
 DOORS: dict[str, Door] = {
     "plan": Door("--out {new} " + BASE, {"study": "{study}", "patient": "--patient {patient}", "scheme": "--scheme {scheme}",
-                                         "psf_fwhm_mm": "--psf-fwhm-mm 8", "injected_at": "--injected-at 2026-01-19T10:00:00", **REGIONS,
+                                         "psf_fwhm_mm": "--psf-fwhm-mm 8", "injected_at": "--injected-at 2026-01-19T10:00:00",
+                                         "cycle": "--cycle 1", **REGIONS,
                                          **EARLIER}),
     "example": Door("pannet-head --out {new}"),
     "predict": Door(BASE, {"patient": "{patient}", "plan": "--plan {plan}", "scheme": "--scheme neolupanet"}, expected=2),
@@ -49,7 +50,7 @@ DOORS: dict[str, Door] = {
     "pacs send": Door(f"{{study}} --pacs {NOWHERE}", TLS, expected=2),
     "deidentify": Door("{study} --out {new}"),
     "dose": Door("{study} --out {new} " + BASE, {"psf_fwhm_mm": "--psf-fwhm-mm 8", "s_values": "--s-values {s_values}",
-                                                 "injected_at": "--injected-at 2026-01-19T10:00:00",
+                                                 "injected_at": "--injected-at 2026-01-19T10:00:00", "cycle": "--cycle 1",
                                                  "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz",
                                                  **REGIONS, **EARLIER}),
     "marrow": Door("{study} --out {new} " + BASE, {"blood": "--blood {blood}", "haematocrit": "--haematocrit 0.4",

@@ -53,7 +53,7 @@ class Watched:
         elif message.text.startswith("htmx:afterRequest, "):
             self.ended += 1
         else:
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} ({message.location['url']})")
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):

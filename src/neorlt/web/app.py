@@ -133,6 +133,11 @@ def create_app(settings: Settings) -> FastAPI:
             return HTMLResponse(pages.render("problem.html.j2", csrf="", text=str(error.detail)), status_code=error.status_code)
         return JSONResponse({"error": error.detail}, status_code=error.status_code)
 
+    @app.get("/favicon.ico")
+    async def icon() -> Response:
+        """None: a browser asks for one beside a report, which has no picture of its own."""
+        return Response(status_code=204)
+
     @app.get("/page.css")
     def style() -> Response:
         return Response(css, media_type="text/css")

@@ -153,7 +153,8 @@ def verdict(paired: Mapping[str, Any] | None, letter: str) -> str | None:
     stands = f" Of all options, first: {first}."
     if low == high == 0.0:
         return f"This scheme and {letter} do the same in every draw.{stands}"
-    shift = f"{gain:+.1f} quality-adjusted months, 90 % interval {low:+.1f} to {high:+.1f}".replace("-", "\u2212")
+    numbers = [f"{value:+.1f}".replace("-", "\u2212") for value in (gain, low, high)]
+    shift = "{} quality-adjusted months, 90 % interval {} to {}".format(*numbers)
     if paired["verdict"] == Verdict.TIED:
         return f"This scheme and {letter} are tied ({shift}).{stands}"
     if paired["verdict"] == Verdict.NOT_RESOLVED:
