@@ -63,6 +63,24 @@ def _between(low: Any, high: Any, u: Any) -> Any:
     return ndtri(low + u * (high - low))
 
 
+def _smaller(a: Any, b: Any) -> Any:
+    """The smaller of two, by a comparison.
+
+    The gradient of JAX's own asks which of the two *equals* the result, and where the compiler works one out a second time with another
+    rounding neither does (findings/jax-gradient-of-minimum-when-unrolled).
+    """
+    import jax.numpy as jnp
+
+    return jnp.where(b < a, b, a)
+
+
+def _larger(a: Any, b: Any) -> Any:
+    """The larger of two; see :func:`_smaller`."""
+    import jax.numpy as jnp
+
+    return jnp.where(b > a, b, a)
+
+
 def _inside(p: Any) -> Any:
     """A probability, drawn in from 0 and 1."""
     return EDGE + (1 - 2 * EDGE) * p
@@ -98,12 +116,12 @@ def best_response(log_sum: Any, visits_week: Any, exit_per_week: Any, sd: Any, l
         stay = jnp.exp(-exit_per_week * gap[:, None])
         centre = latent - shared
         low = _inside(ndtr((log_ratio[:, None] - centre) / s))
-        high = jnp.maximum(_inside(ndtr((np.log(PROGRESSION_RATIO) + nadir - centre) / s)), low + EDGE)
+        high = _larger(_inside(ndtr((np.log(PROGRESSION_RATIO) + nadir - centre) / s)), low + EDGE)
         read = centre + s * _between(low, high, u[None])
         out = (still * stay * low, 1 - stay * high)
-        return (jnp.minimum(nadir, read), still * stay * (high - low)), out
+        return (_smaller(nadir, read), still * stay * (high - low)), out
 
-    _, (response, progression) = jax.lax.scan(visit, (zero, zero + 1.0), _along(log_sum, visits_week, given))
+    _, (response, progression) = jax.lax.scan(visit, (zero, zero + 1.0), _along(log_sum, visits_week, given), unroll=True)
     return response.sum(axis=0), progression[0]
 
 
@@ -131,9 +149,9 @@ def free_of_progression(log_sum: Any, visits_week: Any, exit_per_week: Any, sd: 
         centre = latent - shared
         high = _inside(ndtr((np.log(PROGRESSION_RATIO) + nadir - centre) / s))
         still = still * jnp.exp(-exit_per_week * gap[:, None]) * high
-        return (jnp.minimum(nadir, centre + s * _between(0.5 * EDGE, high, u[None])), still), still
+        return (_smaller(nadir, centre + s * _between(0.5 * EDGE, high, u[None])), still), still
 
-    _, curve = jax.lax.scan(visit, (zero, zero + 1.0), _along(log_sum, visits_week, given))
+    _, curve = jax.lax.scan(visit, (zero, zero + 1.0), _along(log_sum, visits_week, given), unroll=True)
     return jnp.moveaxis(curve, 0, 2)
 
 
