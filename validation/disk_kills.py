@@ -426,10 +426,15 @@ def kill_run(house: House, number: int, rng: random.Random) -> Kill:
     moment = house.kill_somewhere("run", rng, server.process, lambda: any(folder.glob(".result.neorlt-*")))
     kill = Kill(number, "run", moment, server.status(name) + (", result there" if (folder / "result").exists() else ""), 1)
     _wait_for_workers(folder)
+    return _judged(server, kill, {name: files})
+
+
+def _judged(server: Server, kill: Kill, given: dict[str, dict[str, str]]) -> Kill:
+    """What the next start leaves of a kill."""
     server.up()
     try:
         _quiet(server)
-        server.judge(kill, {name: files})
+        server.judge(kill, given)
     finally:
         server.kill()
     server.empty()
@@ -482,14 +487,7 @@ def kill_worker(house: House, number: int, rng: random.Random) -> Kill:
     if (folder / "result").exists() and not whole(folder / "result"):
         kill.half.append("the result right after the kill")
     server.down()
-    server.up()
-    try:
-        _quiet(server)
-        server.judge(kill, {name: files})
-    finally:
-        server.kill()
-    server.empty()
-    return kill
+    return _judged(server, kill, {name: files})
 
 
 def kill_sign(house: House, number: int, rng: random.Random) -> Kill:

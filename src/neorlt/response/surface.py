@@ -149,15 +149,10 @@ class Surfaces:
         first, second = (jnp.asarray(_to_coefficients(k), jnp.float32) for k in (self.n_effect, self.n_growth))
         return jnp.einsum("ax,bg,sxgt->sabt", first, second, value)
 
-    def read(self, coefficients: Any, course: Any, log_effect: Any, log_growth: Any) -> Any:
+    def read(self, coefficients: Any, course: NDArray[np.intp], log_effect: Any, log_growth: Any) -> Any:
         """Pressed log volumes ``(row, point, visit)`` of lesions ``(row, point)``; ``course`` ``(row,)`` numbers the schedule of a row."""
-        import jax.numpy as jnp
-
-        chosen = coefficients[course]
-        first = basis(log_effect, self.n_effect, *EFFECT_RANGE)
-        second = basis(log_growth, self.n_growth, *GROWTH_RANGE)
-        both = jnp.einsum("rpa,rpb->rpab", first, second).reshape(*log_effect.shape, -1)
-        return jnp.einsum("rpk,rkt->rpt", both, chosen.reshape(chosen.shape[0], -1, chosen.shape[-1]))
+        every = np.arange(self.visits.shape[1])
+        return self.read_at(coefficients, course, np.broadcast_to(every, (len(course), len(every))), log_effect, log_growth)
 
     def read_at(self, coefficients: Any, course: NDArray[np.intp], column: NDArray[np.intp], log_effect: Any, log_growth: Any) -> Any:
         """:meth:`read` at some visits only: ``(row, point, k)`` for their numbers ``column`` ``(row, k)``.

@@ -104,22 +104,26 @@ def draw_pit(report: Mapping[str, Any]) -> str:
         Content of ``posterior.json``; reads ``predictive``.
 
     """
-    from scipy.stats import binom
-
-    pit = np.sort(np.asarray(report["predictive"]["pit"], np.float64))
-    n = len(pit)
-    grid = np.linspace(0, 1, 201)
     with drawing("pit"):
         figure = new_figure(330, 420, margins_px=(56, 16, 34, 50))
         axis = figure.subplots()
-        axis.fill_between(grid, binom.ppf(0.05, n, grid) / n, binom.ppf(0.95, n, grid) / n, color=LIGHT["line"], step="mid")
-        axis.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=0.8)
-        axis.step(np.concatenate([[0], pit, [1]]), np.concatenate([[0], np.arange(1, n + 1) / n, [1]]), where="post", color=LIGHT["ink"])
-        axis.set_xlabel("predicted probability of less than was seen")
-        axis.set_ylabel("share of lesions")
+        pit_panel(axis, report["predictive"]["pit"])
         axis.set_title("Leave-one-out PIT", pad=8)
         return to_svg(figure, "pit", "Probability integral transform",
                       "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
+
+
+def pit_panel(axis: Any, values: Sequence[float]) -> None:
+    """Draw the empirical distribution of PIT values, the diagonal, and the band that holds 90 % of a right model's curves at each point."""
+    from scipy.stats import binom
+
+    pit = np.sort(np.asarray(values, np.float64))
+    n, grid = len(pit), np.linspace(0, 1, 201)
+    axis.fill_between(grid, binom.ppf(0.05, n, grid) / n, binom.ppf(0.95, n, grid) / n, color=LIGHT["line"], step="mid")
+    axis.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=0.8)
+    axis.step(np.concatenate([[0], pit, [1]]), np.concatenate([[0], np.arange(1, n + 1) / n, [1]]), where="post", color=LIGHT["ink"])
+    axis.set_xlabel("predicted probability of less than was seen")
+    axis.set_ylabel("share of lesions")
 
 
 def draw_sbc(report: Mapping[str, Any], n_bins: int = 10) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from neorlt.reporting.figures.calibration import pit_panel
 from neorlt.reporting.figures.palette import LIGHT
 from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
 
@@ -22,10 +21,7 @@ def draw_check(report: Mapping[str, Any]) -> str:
         What :func:`neorlt.response.centre.check` says; reads ``lesions`` and ``pit``.
 
     """
-    from scipy.stats import binom
-
     rows = sorted(report["lesions"], key=lambda row: (row["median_pct"], row["line"]))
-    pit, n, grid = np.sort(np.asarray(report["pit"], np.float64)), len(rows), np.linspace(0, 1, 201)
     inside = [abs(row["pit"] - 0.5) <= 0.45 for row in rows]
     with drawing("check"):
         figure = new_figure(360, grid=(1, 2), margins_px=(64, 16, 40, 50), gaps_px=(70, 0))
@@ -38,13 +34,9 @@ def draw_check(report: Mapping[str, Any]) -> str:
         left.set_xticks([])
         left.set_xlabel("lesions, by what is predicted")
         left.set_ylabel("change of diameter (%)")
-        left.set_title(f"{sum(inside)} of {n} inside 90 %", pad=8)
+        left.set_title(f"{sum(inside)} of {len(rows)} inside 90 %", pad=8)
         light_grid(left)
-        right.fill_between(grid, binom.ppf(0.05, n, grid) / n, binom.ppf(0.95, n, grid) / n, color=LIGHT["line"], step="mid")
-        right.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=0.8)
-        right.step(np.concatenate([[0], pit, [1]]), np.concatenate([[0], np.arange(1, n + 1) / n, [1]]), where="post", color=LIGHT["ink"])
-        right.set_xlabel("predicted probability of less than was seen")
-        right.set_ylabel("share of lesions")
+        pit_panel(right, report["pit"])
         right.set_title("PIT", pad=8)
         return to_svg(figure, "check", "A centre's lesions against the shipped posterior",
                       "Left: 90 % and 50 % intervals; dots: seen inside 90 %; crosses: seen outside. Right: a right model follows the "
