@@ -232,7 +232,7 @@ def _everywhere(image: Volume) -> float:
 
 
 def _hot(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
-    """Regions without a role that hold much: what they spill into others is corrected only once they are an organ or a lesion.
+    """Regions without a role that hold much: they get no dose until they are an organ or a lesion (their spill: :mod:`neorlt.imaging.hot`).
 
     A vessel beside the pancreas has its role, contact; it shows what the tumour on it spills.
     """
