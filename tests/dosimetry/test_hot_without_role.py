@@ -78,6 +78,7 @@ def test_one_inside_an_organ_is_named_and_joins_nothing():
         ("couch", (0.0, -200.0, 0.0), (40.0, 5.0, 40.0)),  # outside the image
         ("right lobe", (45.0, 0.0, 20.0), (30.0, 30.0, 25.0)),  # a part of the liver, no hotter than it
         ("sma", (-2.0, 3.0, -15.0), (4.0, 4.0, 25.0)),  # a vessel drawn for contact, at the tumour's edge
+        ("truncus coeliacus", (-2.0, 3.0, -15.0), (4.0, 4.0, 25.0)),  # another, by a name that is no abbreviation
     ],
 )
 def test_what_is_no_source_joins_nothing(name, centre, axes):

@@ -18,6 +18,7 @@ from neorlt.dicom.read import read_study
 from neorlt.dicom.write_ct import write_ct
 from neorlt.dicom.write_nm import write_spect
 from neorlt.dicom.write_seg import write_seg
+from neorlt.imaging.hot import without_role
 from neorlt.imaging.place import check_place, fit_of_places
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
@@ -121,7 +122,7 @@ def test_a_cold_lesion_is_said() -> None:
 
 def test_a_hot_region_without_a_role_is_said() -> None:
     hot = replace(_region("primary"), name="X7", kind=RegionKind.OTHER)
-    assert any("'X7' holds" in one.sentence and "[roles]" in one.sentence for one in check_place(_study([hot])))
+    assert any("'X7' has no role and holds" in one.sentence and "[roles]" in one.sentence for one in check_place(_study([hot])))
     cold = replace(_region("primary", (0, 60, 60)), name="X8", kind=RegionKind.OTHER)
     assert not any("X8" in one.sentence for one in check_place(_study([cold])))
 
@@ -151,6 +152,13 @@ def test_a_study_with_displaced_regions_is_refused_or_trusted_with_a_reason(tmp_
     assert read_study(_written(tmp_path / "right", (0.0, 0.0, 0.0))).warnings == ()
 
 
-def test_a_vessel_on_the_tumour_has_its_role() -> None:
-    hot = replace(_region("primary"), name="SMV", kind=RegionKind.OTHER)
-    assert not any("'SMV' holds" in one.sentence for one in check_place(_study([hot])))
+@pytest.mark.parametrize("name", ["SMV", "Truncus coeliacus", "Pfortader", "renal vein"])
+def test_a_vessel_on_the_tumour_has_its_role(name: str) -> None:
+    hot = replace(_region("primary"), name=name, kind=RegionKind.OTHER)
+    assert without_role([hot]) == [] and not any(repr(name) in one.sentence for one in check_place(_study([hot])))
+
+
+@pytest.mark.parametrize("name", ["para-aortic", "aortocaval", "peri-SMV"])
+def test_what_lies_beside_a_vessel_is_none(name: str) -> None:
+    hot = replace(_region("primary"), name=name, kind=RegionKind.OTHER)
+    assert any(f"{name!r} has no role" in one.sentence for one in check_place(_study([hot])))

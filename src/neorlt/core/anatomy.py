@@ -146,7 +146,7 @@ _VESSELS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("SV", "sv", (r"splen|lienal|\bmilz|\bmilt|sledzion", _VEIN), ""),
     ("SA", "", (r"splen|lienal|\bmilz|\bmilt|sledzion", _ARTERY), ""),
     ("IVC", "ivc", (r"cava|cave\b|hohlvene|zyla glowna", r"infer|\binf\b|unter|onder|doln"), ""),
-    ("AORTA", "", (r"\baort",), ""),
+    ("AORTA", "", (r"\baort",), r"aorto ?cav"),
 )
 """Vessels whose contact with a tumour of the pancreas is judged (the names of :mod:`neorlt.clinic.vessels`, and the splenic two)."""
 
@@ -159,11 +159,24 @@ def vessels_of(name: str) -> frozenset[str]:
     (['SMA'], ['PV', 'SV'])
     >>> sorted(vessels_of("Vena mesenterica superior")), sorted(vessels_of("SMV/PV")), sorted(vessels_of("renal vein"))
     (['SMV'], ['PV', 'SMV'], [])
+    >>> sorted(vessels_of("para-aortic")), sorted(vessels_of("aortocaval"))
+    ([], [])
     """
     text = words_of(name)
+    if _NOT.search(text):
+        return frozenset()
     return frozenset(
         short
         for short, abbreviations, held, spoils in _VESSELS
         if any(f" {word} " in text for word in abbreviations.split())
         or (all(re.search(part, text) for part in held) and not (spoils and re.search(spoils, text)))
     )
+
+
+def is_vessel(name: str) -> bool:
+    """Whether a region of this name is a vessel: what it shows is blood, or spills from what lies on it.
+
+    >>> is_vessel("renal vein"), is_vessel("Truncus coeliacus"), is_vessel("para-aortic")
+    (True, True, False)
+    """
+    return organ_of(name) is Organ.VESSEL or bool(vessels_of(name))

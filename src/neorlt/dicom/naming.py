@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.anatomy import Organ, organ_of, words_of
 from neorlt.dicom.codes import BACKGROUND_CODES, LESION_CATEGORY_CODES, LESION_TYPE_CODES, ORGAN_CATEGORY_CODES
+from neorlt.imaging.hot import remedy, without_role
 from neorlt.imaging.region import Region, RegionKind
 
 _LESION = re.compile(
@@ -146,17 +147,12 @@ def settle_roles(regions: Sequence[Region], stated: Mapping[str, str]) -> tuple[
     for organ in (Organ.LIVER, Organ.SPLEEN, Organ.PANCREAS):  # there is one of each
         same = [r.name for r in found if r.kind is RegionKind.ORGAN and r.why.startswith("name") and organ_of(r.name) is organ]
         if len(same) > 1:
-            said.append(
-                f"Several regions are the {organ} by their names: {', '.join(map(repr, same))}. If one is a lesion in it, say so under"
-                f' [roles] in settings.toml, as "{same[-1]}" = "lesion".'
-            )
-    parts = [r for r in found if r.kind is RegionKind.OTHER and organ_of(r.name) is not Organ.VESSEL]
+            names = ", ".join(map(repr, same))
+            said.append(f"Several regions are the {organ} by their names: {names}. If one is a lesion in it, {remedy(same[-1])}")
+    parts = without_role(found)
     if parts:
         shown = "; ".join(f"{r.name!r} ({r.why})" for r in parts)
-        said.append(
-            f"Neither organ nor lesion, and in no dose: {shown}. If one is, say so under [roles] in settings.toml, as"
-            f' "{parts[0].name}" = "lesion".'
-        )
+        said.append(f"Neither organ nor lesion, and in no dose: {shown}. If one is, {remedy(parts[0].name)}")
     missing = [name for name in stated if words_of(name) not in used]
     if missing:
         said.append(f"settings.toml [roles] names regions that the study does not hold: {', '.join(map(repr, missing))}.")

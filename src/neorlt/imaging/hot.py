@@ -1,8 +1,9 @@
-"""Hot regions without a role: drawn by somebody, named by nothing that says organ or lesion, and spilling all the same.
+"""Regions without a role, and those of them that are hot: drawn by somebody, named by nothing that says organ or lesion.
 
-A region that gets no dose still shines into its neighbours. Where it is hotter than what surrounds it, after the neighbours' own
-spill has been counted, it joins the transfer matrix as a source of its own (:mod:`neorlt.imaging.partial_volume`); its activity stays
-with the rest of the body.
+Where a study is read, those are named that are hot against the mean of an image (:func:`hot_on`). A region that gets no dose still
+shines into its neighbours: where it is hotter than what surrounds it, after the neighbours' own spill has been counted
+(:func:`hot_without_role`), it joins the transfer matrix as a source of its own (:mod:`neorlt.imaging.partial_volume`); its activity
+stays with the rest of the body.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.anatomy import Organ, organ_of
+from neorlt.core.anatomy import is_vessel
 from neorlt.core.errors import InputError
 from neorlt.imaging.blur import Blur
+from neorlt.imaging.measures import mean_in, positive_mean
 from neorlt.imaging.partial_volume import BACKGROUND, build_transfer
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on
@@ -23,6 +25,8 @@ from neorlt.imaging.spreading import near
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Volume
 
+HOT_ON_IMAGE = 3.0
+"""Times the mean of an image from which a region without a role is named."""
 HOT = 1.5
 """So many times its surroundings' concentration: cooler than that, a region of a few centimetres spills less than contours err."""
 LEAST_OWN = 0.5
@@ -31,26 +35,49 @@ LEAST_OWN = 0.5
 
 @dataclass(frozen=True)
 class HotRegion:
-    """A region without a role that is ``times`` as hot as its surroundings; ``inside`` names the region that it is a part of."""
+    """A region without a role that is ``times`` as hot as its surroundings.
+
+    ``inside`` names the region that it is a part of; ``image`` the image with whose mean it was compared, where nothing else was looked at.
+    """
 
     region: Region
     times: float
     inside: str = ""
+    image: str = ""
 
     @property
     def sentence(self) -> str:
         """What was done with it, and the way out."""
-        name = self.region.name
-        remedy = f'say so under [roles] in settings.toml, as "{name}" = "lesion".'
-        if self.inside:
-            return (
-                f"Region {name!r} has no role, lies in {self.inside!r} and is {self.times:.1f} times as hot: its activity counts as that of"
-                f" {self.inside!r}. If it is a lesion, {remedy}"
-            )
-        return (
-            f"Region {name!r} has no role and is {self.times:.1f} times as hot as its surroundings: what it spills into other regions was"
-            f" taken from them, and it has no dose of its own. If it is a lesion, {remedy}"
-        )
+        name, times = self.region.name, f"{self.times:.1f} times"
+        if self.image:
+            found = f"holds {times} the mean of {self.image}: it is neither organ nor lesion, and gets no dose"
+        elif self.inside:
+            found = f"lies in {self.inside!r} and is {times} as hot: its activity counts as that of {self.inside!r}"
+        else:
+            found = f"is {times} as hot as its surroundings: what it spills into other regions was taken from them, and it has no dose"
+            found += " of its own"
+        return f"Region {name!r} has no role and {found}. If it is a lesion, {remedy(name)}"
+
+
+def remedy(name: str) -> str:
+    """The way out for a region without a role."""
+    return f'say so under [roles] in settings.toml, as "{name}" = "lesion".'
+
+
+def without_role(regions: Sequence[Region]) -> list[Region]:
+    """Regions that are neither organ, lesion nor body, and no vessel: a vessel's role is contact, and it shows what lies on it."""
+    return [r for r in regions if r.kind is RegionKind.OTHER and not is_vessel(r.name)]
+
+
+def hot_on(regions: Sequence[Region], image: Volume) -> list[HotRegion]:
+    """Regions without a role whose mean is :data:`HOT_ON_IMAGE` times that of the image where there is any."""
+    everywhere = positive_mean(image)
+    means = [(region, mean_in(region, image)) for region in without_role(regions)]
+    return [
+        HotRegion(region, mean / everywhere, image=f"the {image.nuclide} image")
+        for region, mean in means
+        if mean is not None and everywhere > 0 and mean > HOT_ON_IMAGE * everywhere
+    ]
 
 
 def hot_without_role(study: Study, blur: Blur) -> tuple[HotRegion, ...]:
@@ -66,7 +93,7 @@ def hot_without_role(study: Study, blur: Blur) -> tuple[HotRegion, ...]:
     blur
         As for :func:`~neorlt.imaging.partial_volume.build_transfer`.
     """
-    others = [r for r in study.regions if r.kind is RegionKind.OTHER and organ_of(r.name) is not Organ.VESSEL]
+    others = without_role(study.regions)
     named = [r for r in study.regions if r.kind in (RegionKind.ORGAN, RegionKind.LESION)]
     images = study.therapy_images()
     if not others or not named or not images:

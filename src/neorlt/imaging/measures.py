@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.imaging.region import Region
-from neorlt.imaging.resample import crop_region, filled_box, region_on
+from neorlt.imaging.resample import crop_region, filled_box, region_on, region_part
 from neorlt.imaging.volume import Grid, Volume
 
 Floats = NDArray[np.float64]
@@ -71,6 +71,21 @@ def measure_region(volume_suv: Volume, region: Region) -> RegionUptake:
     mean = float((values * filled).sum() / filled.sum())
     peak = float(_sphere_mean(values, volume_suv.grid)[core].max())
     return RegionUptake(float(values[core].max()), mean, peak, region.volume_ml, mean * region.volume_ml)
+
+
+def mean_in(region: Region, image: Volume) -> float | None:
+    """Mean of what a region fills of an image, in the image's unit; None where the two do not meet."""
+    if region.grid.frame_of_reference != image.grid.frame_of_reference:
+        return None
+    box, weight = region_part(region, image.grid)
+    total = float(weight.sum(dtype=np.float64))
+    return float((image.array[box] * weight).sum(dtype=np.float64)) / total if total > 0 else None
+
+
+def positive_mean(image: Volume) -> float:
+    """Mean of an image where there is anything, 0 where there is nothing."""
+    positive = image.array[image.array > 0]
+    return float(positive.mean(dtype=np.float64)) if positive.size else 0.0
 
 
 def _radius_mm() -> float:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.anatomy import Organ, organ_of, side_of, vessels_of
+from neorlt.core.anatomy import Organ, organ_of, side_of
+from neorlt.imaging.hot import hot_on
+from neorlt.imaging.measures import mean_in, positive_mean
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_part
 from neorlt.imaging.study import Study
@@ -47,8 +49,6 @@ COARSE_MM = 8.0
 REACH_MM = 120.0
 LEAST_SHIFT_MM = 24.0
 """Smaller shifts are the business of registration."""
-HOT = 3.0
-"""Times the mean of an image from which a region without a role is named."""
 SAID, DISPLACED, FAR_OFF = 1.1, 1.3, 1.6
 """Uptake at the best common place over that at the stated one: 1.0 in the digital patients, 1.25 to 1.6 for a shift of 32 mm.
 Beyond the last a shift counts however small it is: organs as thin as it lie beside their uptake."""
@@ -82,7 +82,7 @@ def check_place(study: Study) -> list[Misplaced]:
         found += _cold(study.lesions(), image)
         taking_up = [r for r in study.organs() if organ_of(r.name) in _TAKING_UP]
         found += [said for other in images for said in _cold_organs(taking_up, other)]
-        found += _hot([r for r in study.regions if r.kind is RegionKind.OTHER], image)
+        found += [Misplaced(one.sentence, False) for one in hot_on(study.regions, image)]
     return sorted(found, key=lambda one: not one.refuses)
 
 
@@ -216,44 +216,12 @@ def _coarse(image: Volume) -> tuple[Floats, Grid]:
     return blocks, Grid((shape[0], shape[1], shape[2]), affine, image.grid.frame_of_reference)
 
 
-def _mean(region: Region, image: Volume) -> float | None:
-    """Mean of an image in a region, None where the two do not meet."""
-    if region.grid.frame_of_reference != image.grid.frame_of_reference:
-        return None
-    box, weight = region_part(region, image.grid)
-    total = float(weight.sum(dtype=np.float64))
-    return float((image.array[box] * weight).sum(dtype=np.float64)) / total if total > 0 else None
-
-
-def _everywhere(image: Volume) -> float:
-    """Mean of an image where there is anything, 0 where there is nothing."""
-    positive = image.array[image.array > 0]
-    return float(positive.mean(dtype=np.float64)) if positive.size else 0.0
-
-
-def _hot(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
-    """Regions without a role that hold much: they get no dose until they are an organ or a lesion (their spill: :mod:`neorlt.imaging.hot`).
-
-    A vessel beside the pancreas has its role, contact; it shows what the tumour on it spills.
-    """
-    everywhere = _everywhere(image)
-    said = []
-    for region in regions:
-        if vessels_of(region.name):
-            continue
-        mean = _mean(region, image)
-        if everywhere > 0 and mean is not None and mean > HOT * everywhere:
-            what = f"{mean / everywhere:.1f} times the mean of the {image.nuclide} image, and is neither organ nor lesion"
-            said.append(Misplaced(f"Region {region.name!r} holds {what}: say what it is under [roles] in settings.toml.", False))
-    return said
-
-
 def _cold(lesions: Sequence[Region], image: Volume) -> list[Misplaced]:
     """Lesions that hold less than the mean of the image where there is any: said, since cold lesions exist."""
-    everywhere = _everywhere(image)
+    everywhere = positive_mean(image)
     said = []
     for lesion in lesions:
-        mean = _mean(lesion, image)
+        mean = mean_in(lesion, image)
         if mean is not None and mean < everywhere:
             where = f"less than the mean of the {image.nuclide} image"
             said.append(Misplaced(f"Lesion {lesion.name!r} holds {where}: cold, or not in its place.", False))
@@ -262,8 +230,8 @@ def _cold(lesions: Sequence[Region], image: Volume) -> list[Misplaced]:
 
 def _cold_organs(organs: Sequence[Region], image: Volume) -> list[Misplaced]:
     """Organs that take up every ligand and hold less than the mean of an image: it is mirrored or shifted, or they are."""
-    everywhere = _everywhere(image)
-    cold = [r for r in organs if (mean := _mean(r, image)) is not None and mean < everywhere]
+    everywhere = positive_mean(image)
+    cold = [r for r in organs if (mean := mean_in(r, image)) is not None and mean < everywhere]
     if not cold:
         return []
     names = ", ".join(repr(r.name) for r in cold)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.anatomy import Organ, organ_of, vessels_of
+from neorlt.core.anatomy import is_vessel
 from neorlt.core.errors import InputError
 from neorlt.imaging.blocks import open_blocks, write_blocks
 from neorlt.imaging.planes import centre_of
@@ -221,8 +221,7 @@ def write_contours(study: Study, image: Volume, folder: Path, whole: Volume | No
 
 def outline_kind(region: Region) -> str:
     """What the border of a region is drawn as: its kind, or ``vessel``."""
-    vessel = region.kind is not RegionKind.LESION and (vessels_of(region.name) or organ_of(region.name) is Organ.VESSEL)
-    return "vessel" if vessel else str(region.kind)
+    return "vessel" if region.kind is not RegionKind.LESION and is_vessel(region.name) else str(region.kind)
 
 
 def _drawn(study: Study) -> list[Region]:
