@@ -164,6 +164,12 @@ def test_a_fit_killed_or_run_elsewhere_gives_the_same(tmp_path, monkeypatch):
         np.testing.assert_array_equal(value, again[name])
         np.testing.assert_array_equal(value, elsewhere[name])
 
+    opened, load = [], np.load
+    monkeypatch.setattr(np, "load", lambda path: opened.append(path) or load(path))
+    plan = fitting.Plan(problem.terms, problem.n_points, tmp_path / "whole", 4, 2, 20)
+    assert plan.advance(0, 25, problem) == 25
+    assert opened == [plan.path(0)]  # a file that grows with the fit is read once a piece
+
 
 def test_models_without_mechanism_are_distributions():
     events, totals = np.array([3, 8, 20]), np.array([20, 30, 50])
