@@ -18,6 +18,19 @@ from typing import Any
 import numpy as np
 
 Answer = dict[str, Any]
+Read = Callable[[Path], tuple[Any, Any]]
+"""A reader's array ``(i, j, k)`` and affine of a file, or of a folder with one series."""
+PLACES = {
+    "parametric map": "absorbed_dose_parametric_map.dcm", "rtdose": "absorbed_dose_rtdose.dcm", "seg": "regions_seg.dcm",
+    "rtstruct": "regions_rtstruct.dcm", "nm": "study/spect_4h.dcm", "pet": "study/pet", "nifti": "absorbed_dose_gy.nii.gz",
+    "sr": "measurements_sr.dcm", "rrdsr": "radiopharmaceutical_dose_sr.dcm", "patient dose sr": "patient_dose_sr.dcm",
+}  # fmt: skip
+"""Where the object of each kind lies in the folder of ``make_objects.py``."""
+NUMBERS = {
+    "sr": {"volume": "Volume", "dose": "Absorbed Dose"}, "rrdsr": {"injected": "Administered activity"},
+    "patient dose sr": {"dose": "Mean Absorbed Radiation Dose"},
+}  # fmt: skip
+"""Meanings of the concepts whose numbers are asked of each report."""
 
 
 def image(array: Any, affine: Any, unit: str | None = None) -> Answer:
@@ -58,6 +71,25 @@ def region(mask: Any, affine: Any) -> Answer:
 def regions(labels: Any, affine: Any, names: dict[int, str]) -> Answer:
     """Every label of a label map."""
     return {"regions": {name: region(np.asarray(labels) == number, affine) for number, name in names.items()}}
+
+
+def images(read: Read, *kinds: str) -> dict[str, Callable[[Path], Answer]]:
+    """Readers of images for :func:`main`, by what the program makes of each kind's file or folder."""
+
+    def of(place: str) -> Callable[[Path], Answer]:
+        return lambda folder: image(*read(folder / place))
+
+    return {kind: of(PLACES[kind]) for kind in kinds}
+
+
+def seg_as_one(read: Read) -> dict[str, Callable[[Path], Answer]]:
+    """A reader of the segmentation for :func:`main`: a stack of frames without a word of segments is one region to whoever opens it."""
+    return {"seg": lambda folder: {"regions": {"all": region(*read(folder / PLACES["seg"]))}}}
+
+
+def files(source: Path) -> list[Path]:
+    """The file itself, or the slices of a folder by name."""
+    return [source] if source.is_file() else sorted(source.glob("*.dcm"))
 
 
 def affine_of(spacing: Any, origin: Any, direction: Any) -> Any:

@@ -17,7 +17,7 @@ def _converted(source):
         given, out = Path(work, "in"), Path(work, "out")
         given.mkdir()
         out.mkdir()
-        for path in [source] if source.is_file() else sorted(source.glob("*.dcm")):
+        for path in probe.files(source):
             shutil.copy(path, given)
         said = probe.run(PROGRAM, "-o", out, "-f", "x", given)
         made = sorted(out.glob("*.nii"))
@@ -27,16 +27,4 @@ def _converted(source):
         return array.copy(), affine
 
 
-def _file(name):
-    return lambda folder: probe.image(*_converted(folder / name))
-
-
-def _seg(folder):
-    array, affine = _converted(folder / "regions_seg.dcm")
-    return {"regions": {"all": probe.region(array, affine)}}
-
-
-probe.main({
-    "parametric map": _file("absorbed_dose_parametric_map.dcm"), "rtdose": _file("absorbed_dose_rtdose.dcm"), "seg": _seg,
-    "nm": _file("study/spect_4h.dcm"), "pet": _file("study/pet"),
-})  # fmt: skip
+probe.main(probe.images(_converted, "parametric map", "rtdose", "nm", "pet") | probe.seg_as_one(_converted))

@@ -8,11 +8,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import probe
 
 
-def _numbers(name, concepts):
+def _numbers(kind):
     def read(folder):
-        said = probe.run("/usr/bin/dsrdump", folder / name)
+        said = probe.run("/usr/bin/dsrdump", folder / probe.PLACES[kind])
         found = {}
-        for key, words in concepts.items():
+        for key, words in probe.NUMBERS[kind].items():
             match = re.search(rf'<contains NUM:\([^)]*"{words}"\)="([\d.]+)" \(([^,]*),', said)
             found[key] = [float(match.group(1)), match.group(2)] if match else None
         return {"numbers": found}
@@ -20,8 +20,4 @@ def _numbers(name, concepts):
     return read
 
 
-probe.main({
-    "sr": _numbers("measurements_sr.dcm", {"volume": "Volume", "dose": "Absorbed Dose"}),
-    "rrdsr": _numbers("radiopharmaceutical_dose_sr.dcm", {"injected": "Administered activity"}),
-    "patient dose sr": _numbers("patient_dose_sr.dcm", {"dose": "Mean Absorbed Radiation Dose"}),
-})  # fmt: skip
+probe.main({kind: _numbers(kind) for kind in probe.NUMBERS})

@@ -33,16 +33,4 @@ def _volume(path):
     return array, probe.affine_of(spacing, origin, axes)
 
 
-def _file(name):
-    return lambda folder: probe.image(*_volume(folder / name))
-
-
-def _seg(folder):
-    array, affine = _volume(folder / "regions_seg.dcm")
-    return {"regions": {"all": probe.region(array, affine)}}
-
-
-probe.main({
-    "parametric map": _file("absorbed_dose_parametric_map.dcm"), "rtdose": _file("absorbed_dose_rtdose.dcm"), "seg": _seg,
-    "nm": _file("study/spect_4h.dcm"),
-})  # fmt: skip
+probe.main(probe.images(_volume, "parametric map", "rtdose", "nm") | probe.seg_as_one(_volume))

@@ -10,7 +10,7 @@ import probe
 
 def _converted(source):
     with tempfile.TemporaryDirectory() as work:
-        given = [source] if source.is_file() else sorted(source.glob("*.dcm"))
+        given = probe.files(source)
         stack = ["-stacks"] if len(given) > 1 else []
         probe.run("medcon", "-w", "-qs", *stack, "-c", "nifti", "-o", Path(work, "x"), "-f", *given)
         made = [path for path in Path(work).iterdir() if path.name.endswith((".nii", ".nii.gz"))]
@@ -20,16 +20,4 @@ def _converted(source):
         return array.copy(), affine
 
 
-def _file(name):
-    return lambda folder: probe.image(*_converted(folder / name))
-
-
-def _seg(folder):
-    array, affine = _converted(folder / "regions_seg.dcm")
-    return {"regions": {"all": probe.region(array, affine)}}
-
-
-probe.main({
-    "parametric map": _file("absorbed_dose_parametric_map.dcm"), "rtdose": _file("absorbed_dose_rtdose.dcm"), "seg": _seg,
-    "nm": _file("study/spect_4h.dcm"), "pet": _file("study/pet"), "nifti": _file("absorbed_dose_gy.nii.gz"),
-})  # fmt: skip
+probe.main(probe.images(_converted, "parametric map", "rtdose", "nm", "pet", "nifti") | probe.seg_as_one(_converted))

@@ -97,10 +97,10 @@ def _map(folder):
         return probe.image(array, _place(places[order[0]], cosines, measures.PixelSpacing, float(measures.SpacingBetweenSlices)), unit)
 
 
-def _sixteen(name, kind):
+def _sixteen(kind):
     def read_it(folder):
         with _archive() as base:
-            read, frame = _stored(base, folder / name)
+            read, frame = _stored(base, folder / probe.PLACES[kind])
             data = [np.frombuffer(frame(n + 1), "<u2").reshape(read.Rows, read.Columns) for n in range(int(read.NumberOfFrames))]
             array = np.stack(data, axis=-1).transpose(1, 0, 2).astype(float)
             if kind == "rtdose":
@@ -150,16 +150,16 @@ def _seg(folder):
         return {"regions": found}
 
 
-def _numbers(name, wanted):
+def _numbers(kind):
     def read_it(folder):
         with _archive() as base:
-            read, _ = _stored(base, folder / name)
+            read, _ = _stored(base, folder / probe.PLACES[kind])
             found = {}
 
             def walk(items):
                 for item in items:
                     meaning = item.ConceptNameCodeSequence[0].CodeMeaning if item.get("ConceptNameCodeSequence") else None
-                    for key, words in wanted.items():
+                    for key, words in probe.NUMBERS[kind].items():
                         if meaning == words and item.get("MeasuredValueSequence") and key not in found:
                             value = item.MeasuredValueSequence[0]
                             found[key] = [float(value.NumericValue), value.MeasurementUnitsCodeSequence[0].CodeValue]
@@ -172,9 +172,6 @@ def _numbers(name, wanted):
 
 
 probe.main({
-    "parametric map": _map, "rtdose": _sixteen("absorbed_dose_rtdose.dcm", "rtdose"), "seg": _seg,
-    "nm": _sixteen("study/spect_4h.dcm", "nm"), "pet": _pet,
-    "sr": _numbers("measurements_sr.dcm", {"volume": "Volume", "dose": "Absorbed Dose"}),
-    "rrdsr": _numbers("radiopharmaceutical_dose_sr.dcm", {"injected": "Administered activity"}),
-    "patient dose sr": _numbers("patient_dose_sr.dcm", {"dose": "Mean Absorbed Radiation Dose"}),
+    "parametric map": _map, "rtdose": _sixteen("rtdose"), "seg": _seg, "nm": _sixteen("nm"), "pet": _pet,
+    **{kind: _numbers(kind) for kind in probe.NUMBERS},
 })  # fmt: skip

@@ -8,20 +8,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import probe
 
 
-def _converted(source, *options):
-    with tempfile.TemporaryDirectory() as work:
-        out = Path(work, "x.nii.gz")
-        probe.run("plastimatch", "convert", "--input", source, *options, out)
-        array, affine = probe.nifti(out)
-        return array.copy(), affine
+def _converted(option):
+    def read(source):
+        with tempfile.TemporaryDirectory() as work:
+            out = Path(work, "x.nii.gz")
+            probe.run("plastimatch", "convert", "--input", source, option, out)
+            array, affine = probe.nifti(out)
+            return array.copy(), affine
 
-
-def _image(name):
-    return lambda folder: probe.image(*_converted(folder / name, "--output-img"))
-
-
-def _dose(folder):
-    return probe.image(*_converted(folder / "absorbed_dose_rtdose.dcm", "--output-dose-img"))
+    return read
 
 
 def _structures(folder):
@@ -31,12 +26,8 @@ def _structures(folder):
         return {"regions": {path.name.removesuffix(".nii.gz"): probe.region(*probe.nifti(path)) for path in Path(work).glob("*.nii.gz")}}
 
 
-def _seg(folder):
-    array, affine = _converted(folder / "regions_seg.dcm", "--output-img")
-    return {"regions": {"all": probe.region(array, affine)}}
-
-
-probe.main({
-    "parametric map": _image("absorbed_dose_parametric_map.dcm"), "rtdose": _dose, "seg": _seg, "rtstruct": _structures,
-    "nm": _image("study/spect_4h.dcm"), "pet": _image("study/pet"), "nifti": _image("absorbed_dose_gy.nii.gz"),
-})  # fmt: skip
+image = _converted("--output-img")
+probe.main(
+    probe.images(image, "parametric map", "nm", "pet", "nifti") | probe.images(_converted("--output-dose-img"), "rtdose")
+    | probe.seg_as_one(image) | {"rtstruct": _structures}
+)  # fmt: skip
