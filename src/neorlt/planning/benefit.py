@@ -178,23 +178,18 @@ def _gains(scheme: Scheme, features: Floats, n_draws: int, seed: int, parameters
     scatter = generator(seed, "planning", "benefit", "cycles").standard_normal((n_draws, 1, MAX_CYCLES))
     fall = course.fall_per_cycle(ki67)
 
-    def run(given: Scheme | None, weeks: list[float]) -> tuple[Floats, Floats]:
-        """Diameter in mm and volume over baseline ``(draw, patient, week)``."""
-        cycles = [] if given is None else given.cycles
-        dose = (np.zeros((n_draws, n, 1, 2)) if given is None else course.cycle_doses_gy(
-            per_gbq, given.activities_gbq, fall=fall, scatter_z=scatter, log_sd=course.lesion_cycle_log_sd()))
+    def at_surgery(given: Scheme) -> tuple[Floats, Floats]:
+        """Diameter in mm and volume over baseline ``(draw, patient)``."""
+        dose = course.cycle_doses_gy(per_gbq, given.activities_gbq, fall=fall, scatter_z=scatter, log_sd=course.lesion_cycle_log_sd())
         outcome = simulate(parameters, lesions, ScheduleArrays(
-            week=np.array([cycle.week for cycle in cycles] or [0.0], np.float32), dose_gy=dose.astype(np.float32),
-            effective_half_life_h=half_life.astype(np.float32), times_week=np.array(weeks, np.float32),
-            sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in cycles] or [0], np.intp)), same)
-        return outcome.diameter_mm.astype(float), outcome.relative_volume.astype(float)
+            week=np.array([cycle.week for cycle in given.cycles], np.float32), dose_gy=dose.astype(np.float32),
+            effective_half_life_h=half_life.astype(np.float32), times_week=np.array([given.surgery_week], np.float32),
+            sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in given.cycles], np.intp)), same)
+        return outcome.diameter_mm[:, :, 0].astype(float), outcome.relative_volume[:, :, 0].astype(float)
 
-    usual = parse_scheme(USUAL[0])
-    after, left = (values[:, :, 0] for values in run(scheme, [scheme.surgery_week]))
-    usual_left = run(usual, [usual.surgery_week])[1][:, :, 0]
-    grid = np.array([0.0, *before.UNTREATED_WEEKS])
-    grown = [before.log_ratio(values / base, most) for values, base, most in zip(
-        run(None, grid.tolist()), (size[None, :, None], 1.0), (30.0, 1e4), strict=True)]
+    after, left = at_surgery(scheme)
+    _, usual_left = at_surgery(parse_scheme(USUAL[0]))
+    grown = before.left_alone(parameters, lesions, same)
     scar_u = generator(seed, "planning", "benefit", "scar").uniform(size=(n_draws, 1, len(VESSELS)))
     scar = scar_u < np.asarray(parameters.fibrotic_residue_probability, float)[:, None, None]
     contacts = np.stack([vein, artery], axis=1)
@@ -203,7 +198,7 @@ def _gains(scheme: Scheme, features: Floats, n_draws: int, seed: int, parameters
     patients = [patient_of(row) for row in features]
     world = replace(build_world(patients[0], n_draws=n_draws, seed=seed), parameters=parameters)
     world.scar_u[:] = scar_u[:, 0]
-    months, leads = _decide(world, scheme, patients, np.log(np.maximum(after / size, 1e-3)), left, usual_left, grown[0], grown[1])
+    months, leads = _decide(world, scheme, patients, np.log(np.maximum(after / size, 1e-3)), left, usual_left, *grown)
     return Gains(months, leads, gain, 1.0 - np.minimum(left, 1.0).mean(axis=0))
 
 
@@ -221,12 +216,11 @@ def _decide(
     shared = before.rlt(world, scheme, before.untreated(world))
     usual_week = np.full(world.n_draws, parse_scheme(USUAL[0]).surgery_week)
     week = np.full(world.n_draws, scheme.surgery_week)
-    grid = np.array([0.0, *before.UNTREATED_WEEKS])
     columns: list[Paths] = []
     of_patient: list[int] = []
     kept: list[tuple[list[bool], list[tuple[float, ...]], list[bool]]] = []
     for i, patient in enumerate(patients):
-        growth = before.Growth(grid, diameter[:, i] - diameter[:, i, :1], volume[:, i] - volume[:, i, :1])
+        growth = before.Growth(before.UNTREATED_WEEKS, diameter[:, i], volume[:, i])
         options = options_for([scheme])
         gates = open_gate(patient, options, settings.asked_for)
         shown = [k for k, (option, gate) in enumerate(zip(options, gates, strict=True))
@@ -236,7 +230,7 @@ def _decide(
         size = patient.lesions[0].longest_diameter_mm
         treated = replace(
             shared, week=week, log_diameter=log_diameter[:, i],
-            grew=(np.exp(log_diameter[:, i]) >= 1.2) & (np.expm1(log_diameter[:, i]) * size >= 5.0),
+            grew=before.grew(log_diameter[:, i], size),
             log_volume_gain=growth.at(week, volume=True) - np.log(np.maximum(left[:, i], 1e-9)))
         usual = replace(shared, log_volume_gain=growth.at(usual_week, volume=True) - np.log(np.maximum(usual_left[:, i], 1e-9)))
         restaged = {option.name: treated if option.kind.is_rlt else before.captem(here, rates, growth)

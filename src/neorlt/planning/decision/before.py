@@ -20,16 +20,16 @@ from neorlt.planning.patient import LesionBaseline, Patient
 from neorlt.planning.scheme import Scheme
 from neorlt.planning.world import World
 from neorlt.response import blood
-from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
+from neorlt.response.arrays import LesionArrays, LesionEffects, Outcome, ScheduleArrays
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.parameters import SENSITISERS
+from neorlt.response.parameters import SENSITISERS, Parameters
 from neorlt.response.simulate import simulate
 
 Floats = NDArray[np.float64]
 READ_STEP_WEEKS = 8.0
 DELAY_WEEKS = 32.0
 """Delays are read up to this many weeks after the planned surgery."""
-UNTREATED_WEEKS = (26.0, 104.0, 260.0, 520.0)
+UNTREATED_WEEKS = np.array([0.0, 26.0, 104.0, 260.0, 520.0])
 MAX_FOLLOWED = 3
 """Lesions that are followed: the primary, and the largest others."""
 
@@ -111,23 +111,39 @@ def _run(world: World, dose: Floats, week: Sequence[float], times: Floats, sensi
                        effective_half_life_h=half_life.astype(np.float32), times_week=times.astype(np.float32),
                        sensitiser=np.array([SENSITISERS.index(s) for s in sensitiser], np.intp)),
         effects)
-    base = np.asarray(lesions.diameters_mm, float)[0]
+    diameter, volume = _log_ratios(outcome, lesions)
+    return diameter[:, 0], np.asarray(volume.mean(axis=1))
 
-    return log_ratio(outcome.diameter_mm[:, 0, :] / base, 30.0), np.asarray(log_ratio(outcome.relative_volume, 1e4).mean(axis=1))
+
+def _log_ratios(outcome: Outcome, lesions: LesionArrays) -> tuple[Floats, Floats]:
+    """Log diameter and log volume over baseline, ``(draw, lesion, time)`` each."""
+    base = np.asarray(lesions.diameters_mm, float)[None, :, None]
+    return _log_ratio(outcome.diameter_mm / base, 30.0), _log_ratio(outcome.relative_volume, 1e4)
 
 
-def log_ratio(ratio: NDArray[np.floating[Any]], most: float) -> Floats:
+def _log_ratio(ratio: NDArray[np.floating[Any]], most: float) -> Floats:
     """Log of a ratio of at most ``most``: ten years of the fastest growth overflow, and nothing is larger than a body."""
     return np.asarray(np.log(np.clip(np.nan_to_num(np.asarray(ratio, float), nan=most, posinf=most), 1e-9, most)))
 
 
-def untreated(world: World) -> Growth:
-    """The course without any treatment."""
-    n = world.parameters.n_draws
-    weeks = np.array([0.0, *UNTREATED_WEEKS])
-    diameter, volume = _run(world, np.zeros((n, len(followed(world.patient)), 1, 2)), [0.0], weeks, ["none"])
+def grew(log_diameter: Floats, size_mm: float) -> NDArray[np.bool_]:
+    """Whether a lesion of this size has grown by a fifth and 5 mm, at a log ratio of its diameter."""
+    return (np.exp(log_diameter) >= 1.2) & (np.expm1(log_diameter) * size_mm >= 5.0)
+
+
+def left_alone(parameters: Parameters, lesions: LesionArrays, effects: LesionEffects) -> tuple[Floats, Floats]:
+    """Log diameter and log volume without any treatment, ``(draw, lesion, time)`` each, at :data:`UNTREATED_WEEKS`."""
+    nothing = ScheduleArrays(week=np.zeros(1, np.float32), dose_gy=np.zeros((1, 1, 1, 2), np.float32),
+                             effective_half_life_h=np.ones((1, 1, 2), np.float32), times_week=UNTREATED_WEEKS.astype(np.float32))
+    diameter, volume = _log_ratios(simulate(parameters, lesions, nothing, effects), lesions)
     # The log ratio at time 0 is 0 by definition; reading it keeps the straight lines honest.
-    return Growth(weeks, diameter - diameter[:, :1], volume - volume[:, :1])
+    return diameter - diameter[:, :, :1], volume - volume[:, :, :1]
+
+
+def untreated(world: World) -> Growth:
+    """The course without any treatment, of the main lesion and of those followed."""
+    diameter, volume = left_alone(world.parameters, *_part(world, followed(world.patient)))
+    return Growth(UNTREATED_WEEKS, diameter[:, 0], volume.mean(axis=1))
 
 
 def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
@@ -164,7 +180,7 @@ def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
     kidney = kidney_doses(world, scheme) * given[:, :, None]
     bed = kidney_bed_gy(world.parameters, kidney, world.kidneys.half_life_h, weeks)
     return Before(
-        week, log_diameter, (np.exp(log_diameter) >= 1.2) & (np.expm1(log_diameter) * size >= 5.0),
+        week, log_diameter, grew(log_diameter, size),
         growth.at(week, volume=True) - read.at(week, volume=True), cycles, cycles < len(weeks), grade34, bed,
         (marrow.sum(axis=2) * given).sum(axis=1).astype(float))
 
@@ -187,8 +203,8 @@ def captem(world: World, rates: Rates, growth: Growth) -> Before:
     size = world.patient.lesions[world.followed].longest_diameter_mm
     week = np.full(n, fixed("captem_weeks"))
     toxic = world.generator("captem blood").uniform(size=n) < rates["p_captem_grade34_blood"]
-    return Before(week, log_diameter, (np.exp(log_diameter) >= 1.2) & (np.expm1(log_diameter) * size >= 5.0),
-                  growth.at(week, volume=True) - 3 * log_diameter, np.zeros(n, np.intp), np.zeros(n, bool), toxic, np.zeros(n), np.zeros(n))
+    return Before(week, log_diameter, grew(log_diameter, size), growth.at(week, volume=True) - 3 * log_diameter,
+                  np.zeros(n, np.intp), np.zeros(n, bool), toxic, np.zeros(n), np.zeros(n))
 
 
 def contact_units(lesion: LesionBaseline, degrees: Floats) -> Floats:
