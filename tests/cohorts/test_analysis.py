@@ -423,7 +423,7 @@ def test_what_is_shared_holds_no_patient(table: Path, tmp_path: Path) -> None:
 
 def test_a_margin_that_was_not_stated_is_not_a_positive_one(tmp_path: Path) -> None:
     from neorlt.cohorts.rates import surgery
-    from neorlt.reporting.cohort import answer_sentences
+    from neorlt.reporting.views.cohort import answer_sentences
 
     head = "patient_id,group,baseline_date,last_date,died,surgery_date"
     rows = ["A,rlt,2020-01-01,2021-01-01,no,2020-06-01", "B,rlt,2020-01-01,2021-01-01,no,"]

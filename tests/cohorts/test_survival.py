@@ -255,7 +255,7 @@ def test_median_where_the_curve_rests_at_one_half_is_that_of_r(time, event, medi
 
 
 def test_a_report_says_where_a_curve_rests_at_one_half():
-    from neorlt.reporting.cohort import time_rows
+    from neorlt.reporting.views.cohort import time_rows
 
     group = {"n": 4, "events": 4, "median_months": 2.5, "median_ci95": [1.0, None], "median_rests_months": [2.0, 3.0],
              "median_follow_up_months": None}

@@ -57,7 +57,7 @@ def test_counts_that_are_no_proportion_are_refused(x, n):
 def test_every_room_prints_both_for_a_small_series():
     from neorlt.cohorts.rates import Rate
     from neorlt.evidence.pooling import StudyCounts, pool, with_limits
-    from neorlt.reporting.cohort import RATE_HEADS, rate_rows
+    from neorlt.reporting.views.cohort import RATE_HEADS, rate_rows
     from neorlt.reporting.views.schemes import rates
     from neorlt.response.readouts import baseline_rates
 

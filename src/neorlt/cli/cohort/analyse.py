@@ -42,7 +42,7 @@ def command(
 
 
 def _for_people(document: Mapping[str, Any], out: Path) -> None:
-    from neorlt.reporting.cohort import RATE_HEADS, answer_sentences, rate_rows, time_rows
+    from neorlt.reporting.views.cohort import RATE_HEADS, answer_sentences, rate_rows, time_rows
 
     sentences(*answer_sentences(document))
     say("")

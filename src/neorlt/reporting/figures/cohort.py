@@ -10,8 +10,8 @@ import numpy as np
 from neorlt.reporting.figures.palette import colour, dash, series
 from neorlt.reporting.figures.svg import WIDTH_PX, drawing, light_grid, new_figure, to_svg
 from neorlt.reporting.views.cells import block, maps
+from neorlt.reporting.views.cohort import GROUPS
 
-GROUP_NAMES = {"rlt": "radioligand therapy first", "upfront_surgery": "upfront surgery"}
 RESPONSE_COLOURS = {"CR": "good", "PR": "c3", "SD": "bar", "PD": "warn", "NE": "line"}
 RESPONSE_WORDS = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progression", "NE": "not evaluated"}
 BARS_APART = 150
@@ -50,7 +50,7 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
                 where="post",
                 color=series(k),
                 ls=dash(k),
-                label=f"{GROUP_NAMES.get(group, group)} ({part.get('events')} of {part.get('n')})",
+                label=f"{GROUPS.get(group, group)} ({part.get('events')} of {part.get('n')})",
             )
             known = [(t, a, b) for t, a, b in zip(time, low, high, strict=True) if a is not None and b is not None]
             if known:
@@ -73,7 +73,7 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
                         fontsize=11,
                     )
             axes.annotate(
-                GROUP_NAMES.get(group, group).replace(" first", ""),
+                GROUPS.get(group, group).replace(" first", ""),
                 (0, 0),
                 xytext=(-26, -66 - 22 * k),
                 ha="right",
@@ -83,7 +83,7 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
                 color=series(k),
                 fontsize=11,
             )
-            said.append(f"{GROUP_NAMES.get(group, group)}: {part.get('events')} events among {part.get('n')} patients")
+            said.append(f"{GROUPS.get(group, group)}: {part.get('events')} events among {part.get('n')} patients")
         axes.annotate(
             "at risk",
             (0, 0),
@@ -125,8 +125,8 @@ def incidence(curve: Mapping[str, Any], name: str) -> str:
                 axes.fill_between(x, base, base + y, step="post", color=series(2 * k + 1), alpha=0.32, lw=0, label=cause)
                 axes.step(x, base + y, where="post", color=series(2 * k + 1), lw=1.3)
                 base = base + y
-                said.append(f"{GROUP_NAMES.get(group, group)}, {cause}: {y[-1]:.0f} % at the end of follow-up")
-            axes.set_title(GROUP_NAMES.get(group, group))
+                said.append(f"{GROUPS.get(group, group)}, {cause}: {y[-1]:.0f} % at the end of follow-up")
+            axes.set_title(GROUPS.get(group, group))
             axes.set_ylim(0, max(20.0, min(102.0, 1.15 * float(base.max()))))
             light_grid(axes)
             _months(axes, str(curve.get("time_zero")))
