@@ -19,3 +19,4 @@ print(f"wheel: neorlt {info['version']} runs from a clean environment, {len(info
 PY
 "$work/venv/bin/neorlt" predict "$root/examples/pannet-head.toml" --scheme "4 x 7.4 GBq Lu-177 every 8 weeks" --draws 200 --json >/dev/null
 echo "wheel: prediction without images runs"
+"$work/venv/bin/python" -P "$root/tools/base_doors.py"
