@@ -1,6 +1,6 @@
 """Plant the faults of ``validation/mutants.toml`` one after another in a copy of the source: each must be found by its tests.
 
-Writes ``validation/mutants.md``. ``--only WORD`` runs those whose description holds the word, and writes nothing.
+Writes ``validation/mutants.md``. ``--only WORD`` runs those whose description or file holds the word; the others' rows stay as they are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST, REPORT = ROOT / "validation" / "mutants.toml", ROOT / "validation" / "mutants.md"
+ROW = re.compile(r"^\| (.+?) \| `.+` \| .+ \|$", re.MULTILINE)
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -64,9 +65,9 @@ def judge(mutant: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    mutants = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutant"]
+    listed = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutant"]
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None
-    mutants = [m for m in mutants if only is None or only in m["what"] or only in m["file"]]
+    mutants = [m for m in listed if only is None or only in m["what"] or only in m["file"]]
     started = time.monotonic()
     # Tests that fail without a fault prove nothing.
     bad = [tests for tests in dict.fromkeys(m["tests"] for m in mutants) if run_tests(tests, ROOT / "src")[0] != 0]
@@ -75,11 +76,13 @@ def main() -> int:
     with ThreadPoolExecutor(max_workers=int(os.environ.get("NEORLT_MUTANTS", "2"))) as pool:
         judged = list(pool.map(judge, [m for m in mutants if m["tests"] not in bad]))
     missed = [m for m in judged if not m["found_by"]]
-    if only is None:
-        lines = ["# Planted faults", "", f"Written by `make mutants`: {len(judged)} faults planted, {len(judged) - len(missed)} found.", "",
-                 "| fault | file | found by |", "| --- | --- | --- |"]
-        lines += [f"| {m['what']} | `{m['file']}` | {('`' + m['found_by'] + '`') if m['found_by'] else m['said']} |" for m in judged]
-        REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = {found[1]: found[0] for found in ROW.finditer(REPORT.read_text(encoding="utf-8"))} if REPORT.exists() else {}
+    rows |= {m["what"]: f"| {m['what']} | `{m['file']}` | {('`' + m['found_by'] + '`') if m['found_by'] else m['said']} |" for m in judged}
+    rows = {m["what"]: rows[m["what"]] for m in listed if m["what"] in rows}
+    found = sum(row.endswith("` |") for row in rows.values())
+    lines = ["# Planted faults", "", f"Written by `make mutants`: {len(rows)} faults planted, {found} found.", "",
+             "| fault | file | found by |", "| --- | --- | --- |", *rows.values()]
+    REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(judged) - len(missed)} of {len(judged)} found in {time.monotonic() - started:.0f} s")
     return int(bool(missed or bad))
 

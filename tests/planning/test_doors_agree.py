@@ -161,8 +161,10 @@ def test_a_world_reads_back_as_it_was(tmp_path):
 
 def test_lesions_of_one_patient_share_half_of_their_spread():
     patient = patient_from({"id": "s", "lesion": [{"id": i, "site": "liver", "longest_diameter_mm": 30} for i in "ab"]}, "p")
-    logs = np.log(build_world(patient, n_draws=4000).gy_per_gbq[:, :, 0])
-    assert np.corrcoef(logs.T)[0, 1] == pytest.approx(0.5, abs=0.05)
+    world = build_world(patient, n_draws=4000)
+    for name, values in (("dose", np.log(world.gy_per_gbq[:, :, 0])), ("sensitivity", world.alpha_z), ("growth", world.growth_z)):
+        assert np.corrcoef(values.T)[0, 1] == pytest.approx(0.5, abs=0.05), name
+    assert abs(np.corrcoef(world.reading_z.T)[0, 1]) < 0.05
 
 
 def test_the_kidneys_of_four_cycles_vary_as_the_tornado_says():

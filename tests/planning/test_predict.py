@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,24 @@ def test_cycles_of_kidneys_scatter_as_those_of_lesions_do(world):
         ratio = np.log(dose[:, :, 0] / kinetics.gy_per_gbq[:, :1])
         assert ratio.std(axis=0) == pytest.approx(np.full(4, 0.19), rel=0.2)
         assert abs(np.corrcoef(ratio[:, 0], ratio[:, 1])[0, 1]) < 0.25
+
+
+def test_a_lesion_takes_up_less_from_cycle_to_cycle_and_the_kidneys_do_not(world, patient):
+    still = replace(world, cycle_z=np.zeros_like(world.cycle_z), kidney_cycle_z=np.zeros_like(world.kidney_cycle_z))
+    activity = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks").activities_gbq
+    lesion, kidneys = still.lesion_doses_gy(activity)[:, 0, :, 0], still.kidney_doses_gy(activity)[:, :, 0]
+    fall = fall_per_cycle(patient.ki67_of(patient.lesions[0]))
+    assert np.allclose(lesion[:, 1:] / lesion[:, :-1], 1 - fall) and fall > 0.05
+    assert np.allclose(kidneys, kidneys[:, :1])
+
+
+def test_age_and_kidneys_move_the_marrow_of_a_world():
+    def marrow(**baseline):
+        rows = [{"id": "a", "site": "liver", "longest_diameter_mm": 30}]
+        return build_world(patient_from({"id": "s", "baseline": baseline, "lesion": rows}, "p"), n_draws=20).slopes
+
+    usual = {"age_y": 60, "egfr_ml_min": 90}
+    assert np.all(marrow(**usual | {"age_y": 80}) > marrow(**usual)) and np.all(marrow(**usual | {"egfr_ml_min": 40}) > marrow(**usual))
 
 
 def test_dose_list_in_the_patient_file_sets_the_dose():
