@@ -157,7 +157,8 @@ def cells(schedule: str, times_h: Sequence[float], study: Study) -> list[dict[st
     for k, region in enumerate(study.regions):
         fits, true_mbq_h = found[region.name]
         tia = judge(np.stack([f.draws_mbq_h for f in fits]), true_mbq_h)
-        rows.append({"organ": region.name, "schedule": schedule, "n_points": len(times_h), "tia": tia, "dose": judge(draws[:, k], right[:, k])})
+        dose = judge(draws[:, k], right[:, k])
+        rows.append({"organ": region.name, "schedule": schedule, "n_points": len(times_h), "tia": tia, "dose": dose})
     return rows
 
 
