@@ -22,8 +22,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def fresh(made: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
-    """The same files; the review is this test's own, since commands write into it."""
+def fresh(made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """The same files; the review is this test's own, since commands write into it, and so is the registry of therapy nuclides."""
+    from neorlt.nuclides import therapy
+
+    monkeypatch.setattr(therapy, "_USER", {})
     own = tmp_path / "review"
     shutil.copytree(made["review"], own)
     return made | {"review": own}

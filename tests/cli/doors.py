@@ -22,24 +22,25 @@ REGIONS = {"labels": "--regions {labels}", "names": "--names {names}"}
 NOWHERE = "http://127.0.0.1:9"
 EARLIER = {"previous": "--previous {previous}", "population": "--population {population}"}
 TLS = {"user": "--user a", "tls_ca": "--tls-ca {names}", "tls_cert": "--tls-cert {names}", "tls_key": "--tls-key {names}"}
-WHO = {"patient": "{patient}", "plan": "--plan {plan}"}
-"""Both are refused, and so is neither."""
+OWN = {"nuclide_file": "--nuclide-file {therapy}"}
+WHO = {"patient": "{patient}", "plan": "--plan {plan}", **OWN}
+"""Patient and plan together are refused, and so is neither."""
 REPORT = {"limits": "--limits surgery_week=40", "out": "--out {new}"}
 
 DOORS: dict[str, Door] = {
     "plan": Door("--out {new} " + BASE, {"study": "{study}", "patient": "--patient {patient}", "scheme": "--scheme {scheme}",
                                          "psf_fwhm_mm": "--psf-fwhm-mm 8", "injected_at": "--injected-at 2026-01-19T10:00:00",
                                          "cycle": "--cycle 1", **REGIONS,
-                                         **EARLIER}),
+                                         **EARLIER, **OWN}),
     "example": Door("pannet-head --out {new}"),
-    "predict": Door(BASE, {"patient": "{patient}", "plan": "--plan {plan}", "scheme": "--scheme neolupanet"}, expected=2),
+    "predict": Door(BASE, {"patient": "{patient}", "plan": "--plan {plan}", "scheme": "--scheme neolupanet", **OWN}, expected=2),
     "new": Door("patient {new}"),
     "decide": Door("--draws 200 --seed 1", {"patient": "{patient}", "plan": "--plan {plan}", "scheme": "--scheme neolupanet",
                                             "out": "--out {new}", "criterion": "--criterion qaly_10",
-                                            "ask": "--ask rlt-then-surgery"}),
+                                            "ask": "--ask rlt-then-surgery", **OWN}),
     "optimise": Door("--candidates 30 --screen-draws 10 --best 3 " + BASE, WHO | REPORT, expected=2),
     "adapt": Door("--scheme neolupanet --after 1 --updates {update} --worlds 200", WHO | REPORT, expected=2),
-    "benefit": Door("--patients 8 --draws 10", {"plan": "--plan {plan}", "out": "--out {new}"}),
+    "benefit": Door("--patients 8 --draws 10", {"plan": "--plan {plan}", "out": "--out {new}", **OWN}),
     "measure": Door("{study}", {"follow_up": "--follow-up {study}", **REGIONS}),
     "lesions": Door("{study} --out {new}", {"suv": "--suv 8", "at": "--at 25,-20,0", **REGIONS}),
     "recovery": Door("{phantom}", {"also": "--also {phantom}", "concentration": "--concentration 1"}, expected=2),
@@ -52,17 +53,17 @@ DOORS: dict[str, Door] = {
     "dose": Door("{study} --out {new} " + BASE, {"psf_fwhm_mm": "--psf-fwhm-mm 8", "s_values": "--s-values {s_values}",
                                                  "injected_at": "--injected-at 2026-01-19T10:00:00", "cycle": "--cycle 1",
                                                  "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz",
-                                                 **REGIONS, **EARLIER}),
+                                                 **REGIONS, **EARLIER, **OWN}),
     "marrow": Door("{study} --out {new} " + BASE, {"blood": "--blood {blood}", "haematocrit": "--haematocrit 0.4",
                                                    "psf_fwhm_mm": "--psf-fwhm-mm 8", **REGIONS}),
     "sphere": Door("Lu-177", {"nuclide_file": "--nuclide-file {nuclide}"}),
     "kernel": Door("Y-90 --voxel-mm 4.8", {"nuclide_file": "--nuclide-file {nuclide}", "out": "--out {new}.json"}),
-    "crossfire": Door("--diameter-mm 5"),
-    "kinetics what-if": Door("--try-peptide-ug 50", {"total_tumour_ml": "--total-tumour-ml 100"}),
+    "crossfire": Door("--diameter-mm 5", {"nuclide_file": "--nuclide-file {nuclide}"}),
+    "kinetics what-if": Door("--try-peptide-ug 50", {"total_tumour_ml": "--total-tumour-ml 100", **OWN}),
     "kinetics pet": Door("--suv 15", {"activity_gbq": "--activity-gbq 7.4",
-                                      "suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5"}),
-    "kinetics second-image": Door("--first-h 24"),
-    "trial": Door("{trial}", {"dask": "--dask tcp://127.0.0.1:9", "plan": "--plan {plan}"}, expected=2),
+                                      "suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5", **OWN}),
+    "kinetics second-image": Door("--first-h 24", OWN),
+    "trial": Door("{trial}", {"dask": "--dask tcp://127.0.0.1:9", "plan": "--plan {plan}", **OWN}, expected=2),
     "design": Door("simon --p0 0.1 --p1 0.3", {"plots": "--plots {new}"}),
     "cohort analyse": Door("{cohort} --out {new}", {"landmark_months": "--landmark-months 3", "map_file": "--map {map}",
                                                     "dictionary": "--dictionary {dictionary}"}, expected=2),

@@ -40,6 +40,7 @@ def make(folder: Path) -> dict[str, Path]:
         "update": 'week = 6\nplatelets_e9_per_l = 180\n[[lesion]]\nid = "tumour-1"\nlongest_diameter_mm = 40\n',
         "nuclide": 'name = "Xx-100"\nhalf_life_h = 46.5\nsource = "invented"\nbeta_per_decay = 1.0\n'
                    "[[beta_minus]]\nendpoint_mev = 0.7\nper_decay = 1.0\ndaughter_z = 63\n",
+        "therapy": 'name = "Tb-161"\n[therapy]\nactivity_gbq = 5.5\nsource = "invented"\n',
         "s_values": _s_values(),
         "s_masses": "organ,mass_g\nspleen,150\n",
         "counts": "study,events,total,design\na,16,17,series\nb,10,12,series\nc,4,8,series\nd,43,58,series\n",

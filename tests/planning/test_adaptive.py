@@ -118,6 +118,23 @@ def test_updates_that_do_not_fit_the_scheme_are_refused(patient):
         adapt(patient, SCHEME, 1, update_from({"week": 15.0, "kidney_dose_gy": [3.0, 3.0]}, patient))
 
 
+def test_cycles_as_given_stand_in_the_place_of_the_planned_ones(patient):
+    """A cycle a day early and a tenth weaker: expected doses follow what was given, the rest of the schedule moves with it."""
+    cycles = [{"week": 0.0, "activity_gbq": {"Lu-177": 7.4}}, {"week": 7.86, "activity_gbq": {"177Lu": 6.66}}]
+    measured = {"week": 7.86, "kidney_dose_gy": [3.0, 3.0]}
+    with pytest.raises(InputError, match="before the last given cycle"):
+        adapt(patient, SCHEME, 2, update_from(measured, patient), n_proposals=200)
+    planned = adapt(patient, SCHEME, 2, update_from(measured | {"week": 8.0}, patient), n_proposals=200)
+    real = adapt(patient, SCHEME, 2, update_from(measured | {"cycle": cycles}, patient), n_proposals=200)
+    np.testing.assert_allclose(real.measured[0].before, planned.measured[0].before)
+    np.testing.assert_allclose(real.measured[1].before, 0.9 * planned.measured[1].before, rtol=1e-6)
+    assert [cycle.week for cycle in real.scheme.cycles] == pytest.approx([0.0, 7.86, *(c.week - 0.14 for c in SCHEME.cycles[2:])])
+    with pytest.raises(InputError, match="another number of cycles"):
+        adapt(patient, SCHEME, 1, update_from({"week": 8.0, "platelets_e9_per_l": 200, "cycle": cycles}, patient), n_proposals=200)
+    with pytest.raises(InputError, match="needs its week"):
+        update_from({"week": 8.0, "platelets_e9_per_l": 200, "cycle": [{"week": 0.0}]}, patient)
+
+
 def test_update_file_is_read(tmp_path, patient):
     path = tmp_path / "update.toml"
     path.write_text('week = 15\nplatelets_e9_per_l = 140\n[[lesion]]\nid = "primary"\nlongest_diameter_mm = 40\ndose_gy = [30, 28]\n')

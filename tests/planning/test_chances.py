@@ -46,7 +46,7 @@ def test_interpolated_lesions_give_the_chances_of_simulated_ones(patient):
 def test_blood_chances_are_the_share_of_simulated_marrows(patient):
     world = build_world(patient, n_draws=40, seed=2)
     baselines = {"platelets": 110.0, "neutrophils": 2.2}
-    activity, weeks = DUAL.activities_gbq, [c.week for c in DUAL.cycles]
+    activity, weeks = DUAL.given_gbq(("Lu-177", "Y-90")), [c.week for c in DUAL.cycles]
     marrow = chances.marrow_course(world, activity, weeks, [0] * 4, 52.0, keep_days=False)
     found = chances.grade34_chances({line: marrow.log_fall(line) for line in baselines}, baselines)
     rng, n = np.random.default_rng(1), 256

@@ -178,7 +178,7 @@ def test_the_kidneys_of_four_cycles_vary_as_the_tornado_says():
         world = build_world(patient, {}, images, n_draws=4000)
     finally:
         N = few
-    activity = parse_scheme(TEXTS[0]).activities_gbq
+    activity = parse_scheme(TEXTS[0]).given_gbq(("Lu-177", "Y-90"))
     total = np.log(world.kidney_doses_gy(activity).sum(axis=(1, 2)))
     shared = np.var(np.log(world.kidneys.gy_per_gbq[:, 0]))
     assert np.var(total) == pytest.approx(shared + 3 * 0.19**2 / 16, rel=0.1)

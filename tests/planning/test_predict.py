@@ -62,7 +62,7 @@ def test_small_lesions_lose_most_with_90y():
 
 def test_doses_fall_with_what_was_given(world):
     gy = world.kinetics[0].gy_per_gbq
-    one = cycle_doses_gy(gy, parse_scheme("3 x 7.4 GBq Lu-177 every 8 weeks").activities_gbq, fall=0.14)
+    one = cycle_doses_gy(gy, parse_scheme("3 x 7.4 GBq Lu-177 every 8 weeks").given_gbq(("Lu-177", "Y-90")), fall=0.14)
     assert np.allclose(one[:, 0, 0], 7.4 * gy[:, 0])
     assert np.allclose(one[:, 1:, 0] / one[:, :-1, 0], 0.86)
     assert np.allclose(cycle_doses_gy(gy, np.array([[7.4, 0.0], [3.7, 0.0]])), 2 * cycle_doses_gy(gy, np.array([[3.7, 0], [1.85, 0]])))
@@ -94,7 +94,7 @@ def test_a_withheld_cycle_gives_nothing_and_costs_no_uptake():
 
 
 def test_cycles_of_kidneys_scatter_as_those_of_lesions_do(world):
-    activity = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks").activities_gbq
+    activity = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks").given_gbq(("Lu-177", "Y-90"))
     for dose, kinetics in ((world.kidney_doses_gy(activity), world.kidneys), (world.lesion_doses_gy(activity)[:, 0], world.kinetics[0])):
         ratio = np.log(dose[:, :, 0] / kinetics.gy_per_gbq[:, :1])
         assert ratio.std(axis=0) == pytest.approx(np.full(4, 0.19), rel=0.2)

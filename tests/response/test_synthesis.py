@@ -203,16 +203,17 @@ def test_limits_of_the_labels_are_those_of_the_fitted_lesions():
     assert reach.ONE_CENTRE_DOSE_GY == pytest.approx((one.dose_gy.min(), one.dose_gy.max()), abs=0.1)
 
 
-@pytest.mark.parametrize(("origin", "ki67", "dose", "size", "yttrium", "label"), [
-    (0, 8.0, 120.0, 40.0, False, Label.CALIBRATED), (1, 8.0, 120.0, 40.0, False, Label.CALIBRATED),
-    (0, 30.0, 120.0, 40.0, False, Label.EXTRAPOLATED), (2, 30.0, 120.0, 40.0, False, Label.EXTRAPOLATED),
-    (2, 30.0, 120.0, 15.0, False, Label.ASSUMPTION), (0, 70.0, 120.0, 40.0, False, Label.ASSUMPTION),
-    (0, 8.0, 2000.0, 40.0, False, Label.ASSUMPTION), (0, 8.0, 120.0, 40.0, True, Label.EXTRAPOLATED),
+@pytest.mark.parametrize(("origin", "ki67", "dose", "size", "nuclide", "label"), [
+    (0, 8.0, 120.0, 40.0, "Lu-177", Label.CALIBRATED), (1, 8.0, 120.0, 40.0, "Lu-177", Label.CALIBRATED),
+    (0, 30.0, 120.0, 40.0, "Lu-177", Label.EXTRAPOLATED), (2, 30.0, 120.0, 40.0, "Lu-177", Label.EXTRAPOLATED),
+    (2, 30.0, 120.0, 15.0, "Lu-177", Label.ASSUMPTION), (0, 70.0, 120.0, 40.0, "Lu-177", Label.ASSUMPTION),
+    (0, 8.0, 2000.0, 40.0, "Lu-177", Label.ASSUMPTION), (0, 8.0, 120.0, 40.0, "Y-90", Label.EXTRAPOLATED),
+    (0, 8.0, 120.0, 40.0, "Ho-166", Label.ASSUMPTION),
 ])
-def test_labels_follow_the_distance_to_the_data(monkeypatch, origin, ki67, dose, size, yttrium, label):
+def test_labels_follow_the_distance_to_the_data(monkeypatch, origin, ki67, dose, size, nuclide, label):
     monkeypatch.setattr(reach, "calibration_report", lambda: {"studies": ["a", "b"]})
     lesions = LesionArrays(volume_ml=[10.0], ki67_pct=[ki67], diameter_mm=[size], origin=[origin])
-    assert reach.farthest(reach.reach(lesions, [dose], yttrium)).label is label
+    assert reach.farthest(reach.reach(lesions, [dose], ["Lu-177", nuclide])).label is label
 
 
 def test_one_centres_posterior_reaches_no_other_origin(monkeypatch):

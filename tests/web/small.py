@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from neorlt.imaging.volume import Grid, Unit, Volume
 SHAPE, SPACING = (52, 36, 48), 6.0
 PET_TIME, THERAPY_TIME = datetime(2026, 1, 5, 10, 0), datetime(2026, 1, 19, 10, 0)
 SPECT_TIMES_H = (4.0, 24.0, 96.0)
+TUMOUR_LEFT = 0.8
+"""Uptake of the tumours in a cycle over that of the one before."""
 # name: (centre in mm, LPS; radii in mm; SUV; 177Lu in MBq at 0 h; effective half-life in h)
 PARTS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float, float, float]] = {
     "liver": ((-60.0, -10.0, 60.0), (55.0, 45.0, 40.0), 6.0, 400.0, 60.0),
@@ -70,8 +73,13 @@ def _ellipsoid(grid: Grid, centre: tuple[float, float, float], radii: tuple[floa
     return np.asarray((((places - np.array(centre)) / np.array(radii)) ** 2).sum(-1) <= 1.0)
 
 
-def write_small(folder: Path) -> tuple[Path, Path]:
-    """Write ``folder/study/`` and ``folder/patient.toml``; returns both paths."""
+def write_small(
+    folder: Path, cycles_at: Sequence[datetime] = (THERAPY_TIME,), times_h: Sequence[float] = SPECT_TIMES_H
+) -> tuple[Path, Path]:
+    """Write ``folder/study/`` and ``folder/patient.toml``; returns both paths.
+
+    Each cycle is injected at one of ``cycles_at`` and imaged ``times_h`` after; its images are ``spect_N.dcm``, numbered through.
+    """
     study = folder / "study"
     frame = make_uid("small", "frame")
     grid = _grid(frame)
@@ -83,7 +91,6 @@ def write_small(folder: Path) -> tuple[Path, Path]:
     ct = Volume(hounsfield, grid, Unit.HU, "CT", description="synthetic CT")
 
     tracer = Administration("Ga-68", 150.0, PET_TIME - timedelta(hours=1), "68Ga-DOTATATE")
-    therapy = Administration("Lu-177", 7400.0, THERAPY_TIME, "177Lu-DOTATATE")
 
     def identity(visit: str, time: datetime) -> Identity:
         return Identity(
@@ -105,17 +112,19 @@ def write_small(folder: Path) -> tuple[Path, Path]:
     vein = _ellipsoid(grid, (-3.0, -20.0, 0.0), (9.0, 9.0, 60.0)) & ~masks["tumour-1"]
     regions.append(Region("SMV", RegionKind.OTHER, vein.astype(np.float32), grid, "synthetic"))
     write_seg(regions, ct_paths, study / "seg.dcm", baseline, description="synthetic regions", series_number=3)
-    for number, hours in enumerate(SPECT_TIMES_H):
+    for number, (cycle, hours) in enumerate((cycle, hours) for cycle in range(len(cycles_at)) for hours in times_h):
         activity = body * 20.0 * 0.5 ** (hours / 30.0) / body.sum()
         for name, (_, _, _, mbq, half_life) in PARTS.items():
-            activity = activity + masks[name] * mbq * 0.5 ** (hours / half_life) / masks[name].sum()
+            left = TUMOUR_LEFT**cycle if kinds[name] is RegionKind.LESION else 1.0
+            activity = activity + masks[name] * left * mbq * 0.5 ** (hours / half_life) / masks[name].sum()
         image = gaussian_filter(activity * 1e6 / grid.voxel_ml, 8.0 / 2.355 / SPACING)
         noisy = (rng.poisson(image * 0.02) / 0.02).astype(np.float32)
-        time = THERAPY_TIME + timedelta(hours=hours)
+        injected = cycles_at[cycle]
+        time = injected + timedelta(hours=hours)
         write_spect(
             Volume(noisy, grid, Unit.BQ_PER_ML, "NM", time, "Lu-177", "synthetic SPECT"), study / f"spect_{number}.dcm",
-            identity("cycle-1", THERAPY_TIME), administration=therapy, acquisition_time=time, frame_duration_s=1200,
-            description="synthetic SPECT", series_number=10 + number,
+            identity(f"cycle-{cycle + 1}", injected), administration=Administration("Lu-177", 7400.0, injected, "177Lu-DOTATATE"),
+            acquisition_time=time, frame_duration_s=1200, description="synthetic SPECT", series_number=10 + number,
         )  # fmt: skip
     (study / "settings.toml").write_text("psf_fwhm_mm = 8.0\n", encoding="utf-8")
     patient = folder / "patient.toml"

@@ -43,6 +43,10 @@ Cycle = Annotated[int | None, typer.Option("--cycle", min=1, help="Which of seve
 Limits = Annotated[list[str] | None, typer.Option("--limits", help="name=value,… or a TOML file with [limits], [decision], [space].")]
 Daughters = Annotated[bool, typer.Option("--daughters", help="Count the decays of all daughters too, in place.")]
 NuclideFile = Annotated[Path | None, typer.Option("--nuclide-file", help="TOML file of a nuclide of your own.")]
+NuclideFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--nuclide-file", help="TOML file, with [therapy], of a nuclide of your own that is planned with; repeatable."),
+]
 
 WIDTH = 80
 """Columns where nobody says how wide the page is."""

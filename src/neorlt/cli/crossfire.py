@@ -7,18 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, read_numbers, say, sentences, show, table
+from neorlt.cli.console import Json, NuclideFile, read_numbers, say, sentences, show, table
 
 
 def command(
     diameter_mm: Annotated[str, typer.Option("--diameter-mm", help="Diameters of spherical lesions, comma separated.")] = "2,5,10,20,60",
     nuclides: Annotated[str, typer.Option(help="Nuclides to compare, the first is the reference.")] = "Lu-177,Y-90",
+    nuclide_file: NuclideFile = None,
     json: Json = False,
 ) -> None:
     """Answer "90Y or 177Lu for this lesion?": absorbed fraction, range, dose rate, LET and the price in the kidney."""
     from neorlt.jobs.crossfire import crossfire_command
 
-    document = crossfire_command(read_numbers(diameter_mm, "--diameter-mm", "5,20"), [name.strip() for name in nuclides.split(",")])
+    names = [name.strip() for name in nuclides.split(",")]
+    document = crossfire_command(read_numbers(diameter_mm, "--diameter-mm", "5,20"), names, nuclide_file=nuclide_file)
     show(document, json, _for_people)
 
 

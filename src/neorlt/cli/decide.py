@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, OutOrNone, PatientOrNone, Plan, Seed, sentences, show, table
+from neorlt.cli.console import Json, NuclideFiles, OutOrNone, PatientOrNone, Plan, Seed, sentences, show, table
 
 
 def command(
@@ -15,6 +15,7 @@ def command(
     scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Radioligand therapy that is compared; repeatable.")] = None,
     plan: Plan = None,
     out: OutOrNone = None,
+    nuclide_file: NuclideFiles = None,
     criterion: Annotated[str | None,
         typer.Option(help="What options are compared by; quality-adjusted lifetime where it is left out.")] = None,
     delta: Annotated[float, typer.Option(help="Quality-adjusted months up to which options are tied.")] = 0.5,
@@ -28,7 +29,7 @@ def command(
     from neorlt.jobs.decide import run_decide
 
     document = run_decide(patient, scheme or (), plan, out, criterion=criterion, delta_months=delta, discount=discount, ask=ask or (),
-                          n_draws=draws, seed=seed)
+                          n_draws=draws, seed=seed, nuclide_files=nuclide_file or ())
     show(document, json, _for_people)
 
 

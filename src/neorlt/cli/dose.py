@@ -15,6 +15,7 @@ from neorlt.cli.console import (
     Json,
     Names,
     NoPartialVolume,
+    NuclideFiles,
     Out,
     Population,
     Previous,
@@ -49,6 +50,7 @@ def command(
     s_masses: Annotated[Path | None, typer.Option("--s-masses", help="CSV organ,mass_g where the S-values hold no masses.")] = None,
     previous: Previous = None,
     population: Population = None,
+    nuclide_file: NuclideFiles = None,
     histories: Annotated[int, typer.Option(min=1000, help="Monte Carlo: electrons and photons to follow.")] = 2_000_000,
     checkpoint: Annotated[Path | None, typer.Option(help="Monte Carlo: file to keep and resume a run by.")] = None,
     device: Annotated[str, typer.Option(help="Monte Carlo: cpu or cuda:0.")] = "cpu",
@@ -68,7 +70,7 @@ def command(
                         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed,
                         s_values=s_values, s_masses=s_masses, previous=previous, population=population, histories=histories,
                         checkpoint=checkpoint, device=device, gate=export_gate, cumulate=cumulate,
-                        injected_at=read_moments(injected_at or (), "--injected-at"), cycle=cycle)
+                        injected_at=read_moments(injected_at or (), "--injected-at"), cycle=cycle, nuclide_files=nuclide_file or ())
     warn(*document["warnings"])
     show(document, json, lambda d: _course(d, out) if cumulate else _for_people(d, out))
     if strict and document["outside_validity"]:

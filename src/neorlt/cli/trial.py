@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, Plan, outline, sentences, show, table
+from neorlt.cli.console import Json, NuclideFiles, Plan, outline, sentences, show, table
 
 
 def command(
@@ -18,17 +18,18 @@ def command(
     patients_per_year: Annotated[float, typer.Option(min=1, help="With --value: patients for whom the answer is used.")] = 200.0,
     years: Annotated[float, typer.Option(min=0.1, help="With --value: how long it is used.")] = 10.0,
     plan: Plan = None,
+    nuclide_file: NuclideFiles = None,
     json: Json = False,
 ) -> None:
     """Run the virtual trial of a TOML file, or tell what its result would be worth."""
     if value:
         from neorlt.jobs.trial import value_command
 
-        show(value_command(design, patients_per_year, years), json, _worth_for_people)
+        show(value_command(design, patients_per_year, years, nuclide_file or ()), json, _worth_for_people)
         return
     from neorlt.jobs.trial import trial_command
 
-    show(trial_command(design, dask, plan), json, _for_people)
+    show(trial_command(design, dask, plan, nuclide_file or ()), json, _for_people)
 
 
 def _for_people(document: Mapping[str, Any]) -> None:

@@ -266,6 +266,8 @@ class LesionRow(FromImages):
     nuclide: str
     gy_per_gbq: Quantity
     gy_per_gbq_y90: Quantity
+    gy_per_gbq_by_nuclide: dict[str, Quantity] = {}
+    """Of every nuclide that the plan can give; the two above stand here too, and a file of before has these two alone."""
     effective_half_life_h: float
     labels: dict[str, LabelText]
 

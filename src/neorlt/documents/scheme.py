@@ -5,7 +5,8 @@ Its words are read in :mod:`neorlt.planning.scheme`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 
-THERAPY_NUCLIDES = ("Lu-177", "Y-90")
+_NUCLIDE = re.compile(r"[A-Z][a-z]?-[1-9]\d{0,2}")
 SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
 MAX_CYCLES = 12
 """Most cycles of a scheme."""
@@ -31,7 +32,8 @@ class Cycle:
     week
         Weeks after baseline.
     activity_gbq
-        Activity of each nuclide in GBq.
+        Activity of each nuclide in GBq, by names such as ``"Lu-177"``. Which nuclides a plan can be made with is said by the registry
+        of :mod:`neorlt.nuclides.therapy`, where a scheme is read and where it is predicted.
     sensitiser
         One of ``SENSITISERS``.
     peptide, peptide_ug
@@ -52,9 +54,9 @@ class Cycle:
             raise InputError("a cycle gives no activity", remedy="give activity_gbq for at least one nuclide")
         activity = {}
         for name, value in self.activity_gbq.items():
-            if name not in THERAPY_NUCLIDES:
-                raise InputError("the response model does not treat with this nuclide", expected=" or ".join(THERAPY_NUCLIDES),
-                                 found=name, remedy="plan with Lu-177 and Y-90")
+            if not _NUCLIDE.fullmatch(name):
+                raise InputError("a cycle's nuclide has no name that is known here", expected="symbol and mass number, such as Lu-177",
+                                 found=name, remedy="write for example Lu-177")
             if not 0 < value <= 50:
                 raise InputError("an activity is out of range", expected="above 0 and up to 50 GBq", found=f"{value:g} GBq",
                                  where=f"cycle at week {self.week:g}", remedy="give activities in GBq, not MBq")
@@ -108,10 +110,24 @@ class Scheme:
             raise InputError("a scheme has no name", remedy="give it a name")
 
     @property
-    def activities_gbq(self) -> NDArray[np.float64]:
-        """Activity given, ``(cycle, nuclide)`` in GBq, nuclides as in :data:`THERAPY_NUCLIDES`."""
-        rows = [[cycle.activity_gbq.get(name, 0.0) for name in THERAPY_NUCLIDES] for cycle in self.cycles]
-        return np.array(rows, np.float64).reshape(-1, len(THERAPY_NUCLIDES))
+    def nuclides(self) -> tuple[str, ...]:
+        """Names of what is given, in order of first use."""
+        return tuple(dict.fromkeys(name for cycle in self.cycles for name in cycle.activity_gbq))
+
+    def given_gbq(self, nuclides: Sequence[str]) -> NDArray[np.float64]:
+        """Activity given, ``(cycle, nuclide)`` in GBq, in this order of nuclides.
+
+        Raises
+        ------
+        InputError
+            If the scheme gives another nuclide: its activity would be lost without a word.
+        """
+        if missing := [name for name in self.nuclides if name not in nuclides]:
+            raise InputError("the scheme gives a nuclide of which no dose is known here", expected=", ".join(nuclides),
+                             found=", ".join(missing), where=f"scheme {self.name!r}",
+                             remedy="give its file with --nuclide-file; a stored plan is made again with it")
+        rows = [[cycle.activity_gbq.get(name, 0.0) for name in nuclides] for cycle in self.cycles]
+        return np.array(rows, np.float64).reshape(-1, len(nuclides))
 
     @property
     def surgery_week(self) -> float:

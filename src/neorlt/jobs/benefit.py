@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
 def run_benefit(
-    scheme_text: str, out: Path | None = None, *, plan: Path | None = None, n_base: int = 128, n_draws: int = 64, seed: int = 1
+    scheme_text: str, out: Path | None = None, *, plan: Path | None = None, n_base: int = 128, n_draws: int = 64, seed: int = 1,
+    nuclide_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Look who benefits, in the parameters of a finished ``plan`` where one is given.
 
@@ -21,6 +24,7 @@ def run_benefit(
     from neorlt.planning.stored import open_world
     from neorlt.reporting.choice import render_benefit
 
+    read_therapy_nuclides(nuclide_files)
     stored = None if plan is None else open_world(plan)
     parameters = None if stored is None else stored.first(n_draws).parameters
     seed = seed if stored is None else stored.seed
@@ -30,7 +34,7 @@ def run_benefit(
         at("writing the report")
         if out is not None:
             options = {"scheme": scheme_text, "patients": n_base, "draws": n_draws}
-            with result_folder(out, "benefit", options=options, seed=seed) as work:
+            with result_folder(out, "benefit", inputs=list(nuclide_files), options=options, seed=seed) as work:
                 write_json(work / "benefit.json", document)
                 (work / "report.html").write_text(render_benefit(document), encoding="utf-8")
     return document

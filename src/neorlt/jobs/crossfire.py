@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from neorlt.nuclides.crossfire import answer_for_lesion, kidney_per_tumour_ratio
 from neorlt.nuclides.therapy import gives_alphas
+from neorlt.nuclides.user import read_nuclide
 
 KIDNEY_BIOLOGICAL_HALF_LIFE_H = 75.0
 TUMOUR_BIOLOGICAL_HALF_LIFE_H = 250.0
@@ -25,11 +27,14 @@ def crossfire_command(
     *,
     kidney_biological_half_life_h: float = KIDNEY_BIOLOGICAL_HALF_LIFE_H,
     tumour_biological_half_life_h: float = TUMOUR_BIOLOGICAL_HALF_LIFE_H,
+    nuclide_file: Path | None = None,
 ) -> dict[str, Any]:
     """Absorbed fractions, ranges, dose rates and LET of nuclides in spherical lesions, and the price in the kidney.
 
     ``kidney_gy_per_tumour_gy_over_first`` compares each nuclide with the first one; the half-lives of wash-out are an assumption.
     """
+    if nuclide_file is not None:
+        read_nuclide(nuclide_file)
     lesions = []
     for diameter in diameter_mm:
         answers = [asdict(a) for a in answer_for_lesion(diameter, nuclides)]

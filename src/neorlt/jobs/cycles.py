@@ -155,8 +155,9 @@ def course_page(document: Mapping[str, Any]) -> str:
 
 
 def update_toml(document: Mapping[str, Any]) -> str:
-    """``update.toml`` for ``neorlt adapt``: dose of every cycle of the lesions and, mass-weighted, of the kidneys."""
-    lines = ["# Doses measured so far, for neorlt adapt --updates. week: that of the last cycle; state sizes and counts of that day too."]
+    """``update.toml`` for ``neorlt adapt``: cycles as they were given, dose of each of the lesions and, mass-weighted, of the kidneys."""
+    lines = ["# Doses measured so far, for neorlt adapt --updates. Weeks are counted from the first injection; week is that of the last",
+             "# cycle: state sizes and counts of that day too."]
     lines += [f"week = {document['cycles'][-1]['week']:.2f}"]
     kidneys = []
     for one in document["cycles"]:
@@ -166,6 +167,9 @@ def update_toml(document: Mapping[str, Any]) -> str:
             kidneys.append(float(weight @ [row["dose_gy"]["median"] for row in rows] / weight.sum()))
     if len(kidneys) == len(document["cycles"]):
         lines.append("kidney_dose_gy = [" + ", ".join(f"{dose:.4g}" for dose in kidneys) + "]")
+    for one in document["cycles"]:
+        activity = f'{{ "{document["nuclide"]}" = {one["injected_mbq"] / 1000:.4g} }}'
+        lines += ["", "[[cycle]]", f"week = {one['week']:.2f}", f"activity_gbq = {activity}"]
     for row in document["cumulated"]:
         if row["kind"] == "lesion" and len(row["cycles"]) == len(document["cycles"]):
             doses = ", ".join(f"{one['dose_gy']['median']:.4g}" for one in row["per_cycle"])

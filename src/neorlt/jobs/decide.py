@@ -8,12 +8,13 @@ from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
 def run_decide(
     patient_file: Path | None, schemes: Sequence[str] = (), plan: Path | None = None, out: Path | None = None, *,
     criterion: str | None = None, delta_months: float = 0.5, discount: float = 0.03, ask: Sequence[str] = (), n_draws: int = 10_000,
-    seed: int = 1,
+    seed: int = 1, nuclide_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Decide for a patient file, for a finished plan, or for the file's facts in the plan's world.
 
@@ -34,6 +35,7 @@ def run_decide(
     if patient_file is None and plan is None:
         raise InputError("one patient is needed", expected="patient.toml, --plan DIR, or both", found="neither",
                          remedy="give the patient file, or the folder of a finished plan")
+    read_therapy_nuclides(nuclide_files)
     patient = read_patient(patient_file) if patient_file is not None else planned_patient(plan)
     unknown = [word for word in ask if word not in {str(kind) for kind in Kind}]
     if unknown:
@@ -53,7 +55,8 @@ def run_decide(
         document["trials"] = trial_table(found)
         options = {"scheme": list(schemes), "criterion": settings.criterion, "delta_months": delta_months, "discount": discount,
                    "ask": list(ask), "draws": n_draws}
-        with result_folder(out, "decide", inputs=[patient_file] if patient_file is not None else [], options=options, seed=seed) as work:
+        inputs = [path for path in (patient_file, *nuclide_files) if path is not None]
+        with result_folder(out, "decide", inputs=inputs, options=options, seed=seed) as work:
             write_json(work / "decide.json", document)
             (work / "report.html").write_text(render_decision(document, patient.id), encoding="utf-8")
     return document

@@ -11,6 +11,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.core.progress import stages, track
 from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.nuclides import read_therapy_nuclides
 from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, split_cycles, write_dicom
 
 if TYPE_CHECKING:
@@ -27,19 +28,21 @@ def run_dose(
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
     n_draws: int = 1000, seed: int = 1, s_values: Path | None = None, s_masses: Path | None = None, previous: Path | None = None,
     population: Path | None = None, histories: int = 2_000_000, checkpoint: Path | None = None, device: str = "cpu", gate: bool = False,
-    injected_at: Sequence[datetime] = (), cycle: int | None = None,
+    injected_at: Sequence[datetime] = (), cycle: int | None = None, nuclide_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Write ``dose.json``, ``run.json`` and the dose volumes, with ``gate`` also ``gate/``; returns the document.
 
     With ``cumulate`` the folders are the cycles of one course in their order (or one folder holds several injections): each gets
     ``cycle-N/``, and the document is that of
     :func:`~neorlt.jobs.cycles.course_document`. ``cycle`` takes one of several cycles in one folder, counted from 1.
+    ``nuclide_files`` add therapy nuclides whose dose per activity is derived beside the measured one.
     """
     from neorlt.dosimetry.engines import check_method
     from neorlt.dosimetry.gate_export import export_gate
     from neorlt.imaging.nifti import write_nifti
 
     check_method(method)
+    read_therapy_nuclides(nuclide_files)
     folders = [study_folders] if isinstance(study_folders, Path) else list(study_folders)
     if len(folders) != 1 and not cumulate:
         raise InputError(
@@ -60,7 +63,7 @@ def run_dose(
         "histories": histories if method == "montecarlo" else None, "device": device if method == "montecarlo" else None, "gate": gate,
         "cumulate": cumulate, "injected_at": [moment.isoformat() for moment in injected_at], "cycle": cycle,
     }
-    files = [path for path in (*folders, s_values, s_masses, previous, population) if path is not None]
+    files = [path for path in (*folders, s_values, s_masses, previous, population, *nuclide_files) if path is not None]
     # one moment a cycle, in their order; any other number is for every study to look through
     moments = [[one] for one in injected_at] if cumulate and len(injected_at) == len(folders) else [injected_at] * len(folders)
     studies = [

@@ -21,17 +21,13 @@ from neorlt.dosimetry.fit import physical_half_life_h
 from neorlt.dosimetry.pet_to_therapy import NOTICE as PET_NOTICE
 from neorlt.dosimetry.pet_to_therapy import SuvReference, lesion_population, predict_from_pet
 from neorlt.dosimetry.s_values import sphere_s_gy_per_mbq_h
-from neorlt.nuclides.therapy import refuse_alpha, therapy_nuclide
+from neorlt.jobs.nuclides import read_therapy_nuclides
+from neorlt.nuclides.therapy import planned_nuclide, therapy_nuclide
 
 SSTR_NOTICE = "Predicted from the receptor kinetics of nine patients (Siebinga 2023): not a measurement of this patient's dose."
 SHOWN = ("tumour", "kidneys", "spleen")
 QUESTIONS = {"peptide_ug": "µg", "activity_gbq": "GBq", "tumour_ml": "ml", "total_tumour_ml": "ml"}
 """What can be asked, and its unit."""
-
-
-def _nuclide(name: str) -> str:
-    refuse_alpha(name, "a predicted dose")
-    return therapy_nuclide(name).name
 
 
 def _summary(draws: Any) -> dict[str, Any]:
@@ -69,6 +65,7 @@ def what_if(
     total_tumour_ml: float | None = None,
     instead: Mapping[str, Sequence[float]] | None = None,
     nuclide: str = "Lu-177",
+    nuclide_files: Sequence[Path] = (),
     n_draws: int = core_draws.N_DRAWS,
     seed: int = 1,
 ) -> dict[str, Any]:
@@ -81,7 +78,7 @@ def what_if(
     instead
         Other values of :data:`QUESTIONS`, each tried alone.
     nuclide
-        ``"Lu-177"`` or ``"Y-90"``.
+        A nuclide of the registry of therapies; ``nuclide_files`` add others to it.
     n_draws, seed
         Virtual patients; the same ones in every setting, so that a ratio is of one patient with himself.
 
@@ -96,6 +93,7 @@ def what_if(
     InputError
         For an unknown question or nuclide, or an amount that is not above 0.
     """
+    read_therapy_nuclides(nuclide_files)
     reference = {
         "peptide_ug": peptide_ug,
         "activity_gbq": activity_gbq,
@@ -111,7 +109,7 @@ def what_if(
         settings += [({name: float(v)}, {**reference, name: float(v)}) for v in values]
     if any(value <= 0 or not np.isfinite(value) for _, setting in settings for value in setting.values()):
         raise InputError("an amount is not above 0", expected="µg, GBq and ml above 0", remedy="correct the options")
-    _nuclide(nuclide)
+    planned_nuclide(nuclide)
     rows, base = [], _doses(reference, nuclide, n_draws, seed)
     for changed, setting in settings:
         doses = base if not changed else _doses(setting, nuclide, n_draws, seed)
@@ -139,6 +137,7 @@ def from_pet(
     suv: Sequence[float],
     *,
     nuclide: str = "Lu-177",
+    nuclide_files: Sequence[Path] = (),
     volume_ml: Sequence[float] | None = None,
     activity_gbq: float | None = None,
     suv_median: float | None = None,
@@ -153,7 +152,7 @@ def from_pet(
     suv
         SUV of each lesion.
     nuclide
-        ``"Lu-177"`` or ``"Y-90"``.
+        A nuclide of the registry of therapies; ``nuclide_files`` add others to it.
     volume_ml
         Volume of each lesion; needed for 90Y.
     activity_gbq
@@ -168,6 +167,7 @@ def from_pet(
     InputError
         If an SUV is not above 0, or the volumes do not match.
     """
+    read_therapy_nuclides(nuclide_files)
     values = [float(v) for v in suv]
     if volume_ml is not None and len(volume_ml) != len(values):
         raise InputError(
@@ -176,7 +176,7 @@ def from_pet(
             found=str(len(volume_ml)),
             remedy="give one volume for each SUV, in the same order",
         )
-    entry = therapy_nuclide(_nuclide(nuclide))
+    entry = therapy_nuclide(planned_nuclide(nuclide))
     assumed = activity_gbq is None
     if activity_gbq is None:
         activity_gbq = entry.activity_gbq
@@ -188,7 +188,7 @@ def from_pet(
         if not (median > 0 and log_sd > 0):
             raise InputError("the distribution of SUVs is out of range", remedy="give a median and a log-SD above 0")
         known = SuvReference(median, log_sd, Label.MEASURED, "stated by the user")
-    prediction = predict_from_pet(values, nuclide=_nuclide(nuclide), volume_ml=volume_ml, reference=known, n_draws=n_draws, seed=seed)
+    prediction = predict_from_pet(values, nuclide=entry.name, volume_ml=volume_ml, reference=known, n_draws=n_draws, seed=seed)
     lesions = []
     for i, value in enumerate(values):
         draws = np.asarray(prediction.gy_per_gbq)[:, i]
@@ -244,7 +244,8 @@ def own_population(table: Path, out: Path, *, seed: int = 1) -> dict[str, Any]:
 
 
 def best_second_image(
-    first_h: float, half_lives_h: Sequence[float] = (), *, nuclide: str = "Lu-177", noise_ratio: float = 1.0
+    first_h: float, half_lives_h: Sequence[float] = (), *, nuclide: str = "Lu-177", noise_ratio: float = 1.0,
+    nuclide_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """When the second of two images is best, region by region and for all of them at once.
 
@@ -274,7 +275,8 @@ def best_second_image(
     from neorlt.dosimetry.population import POPULATION
     from neorlt.dosimetry.two_point import second_image, second_image_for_all
 
-    physical = physical_half_life_h(_nuclide(nuclide))
+    read_therapy_nuclides(nuclide_files)
+    physical = physical_half_life_h(planned_nuclide(nuclide))
     usual = {name: usual_half_life_h(prior, physical) for name, prior in POPULATION.items()}
     asked = [(f"{value:g} h", float(value)) for value in half_lives_h] or [(n, h) for n, h in usual.items() if h is not None]
     if any(half_life > physical for _, half_life in asked):

@@ -8,11 +8,12 @@ from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.jobs.choice import world_of, write_choice
+from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
 def run_optimise(
     patient_file: Path | None, limit_texts: Sequence[str], out: Path | None = None, *, plan: Path | None = None, n_screen: int = 10_000,
-    n_screen_draws: int = 100, n_full: int = 50, n_draws: int = 1000, seed: int = 1,
+    n_screen_draws: int = 100, n_full: int = 50, n_draws: int = 1000, seed: int = 1, nuclide_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Search in the world of a patient file or of a finished ``plan``; returns the document.
 
@@ -23,6 +24,7 @@ def run_optimise(
     from neorlt.planning.search_space import read_limits
 
     need_pymoo()
+    read_therapy_nuclides(nuclide_files)
     with stages(("screening", 60.0), ("writing the report", 40.0)) as at:
         world = world_of(patient_file, plan, n_draws, seed)
         limits, settings, space = read_limits(limit_texts)
@@ -34,6 +36,6 @@ def run_optimise(
                        "draws": world.n_draws}
             # The report's answer is the search's answer; its section then need not repeat it.
             extra = {"search": document | {"answer": {"sentences": []}}}
-            inputs = [path for path in (patient_file, plan) if path is not None]
+            inputs = [path for path in (patient_file, plan, *nuclide_files) if path is not None]
             write_choice(out, "optimise", document, shown_schemes(found), extra, document["answer"]["sentences"], inputs, options, world)
     return document

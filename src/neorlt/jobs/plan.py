@@ -15,6 +15,7 @@ from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
 from neorlt.jobs.decide import decision_block, decision_of
 from neorlt.jobs.dose import dose_document
+from neorlt.jobs.nuclides import read_therapy_nuclides
 from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, write_volumes
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def run_plan(
     study_folder: Path | None, patient_file: Path | None, out: Path, *, schemes: Sequence[str] = (), labels: Path | None = None,
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
     n_draws: int = 1000, seed: int = 1, pdf: bool = False, previous: Path | None = None, population: Path | None = None,
-    injected_at: Sequence[datetime] = (), cycle: int | None = None,
+    injected_at: Sequence[datetime] = (), cycle: int | None = None, nuclide_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Read, measure, predict, compare, and write the report.
 
     The folder gets ``report.html``, ``plan.json``, ``world.npz`` (every draw), ``run.json``, ``fhir.json``, the tables of
     ``steps/``, the dose volumes, the report's ``pictures/`` and the page's ``view/``; with ``pdf`` also ``report.pdf``.
-    ``cycle`` takes one of several cycles in the study's folder, counted from 1.
+    ``cycle`` takes one of several cycles in the study's folder, counted from 1; ``nuclide_files`` add nuclides that schemes may give.
 
     Returns the plan document. Nothing is left in ``out`` if a step fails.
     """
@@ -64,9 +65,10 @@ def run_plan(
 
     if study_folder is None and patient_file is None:
         raise InputError("there is nothing to plan from", remedy="give a study folder, --patient patient.toml, or both")
+    read_therapy_nuclides(nuclide_files)
     patient = read_patient(patient_file) if patient_file is not None else None
     chosen = tuple(load_scheme(text, patient) for text in schemes) if schemes else standard_schemes()
-    inputs = [path for path in (study_folder, patient_file, previous, population) if path is not None]
+    inputs = [path for path in (study_folder, patient_file, previous, population, *nuclide_files) if path is not None]
     options = {
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
         "injected_at": [moment.isoformat() for moment in injected_at], "cycle": cycle,

@@ -8,14 +8,17 @@ from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.jobs.choice import world_of
+from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
 def run_predict(
-    patient_file: Path | None, schemes: Sequence[str] = (), *, plan: Path | None = None, n_draws: int = 1000, seed: int = 1
+    patient_file: Path | None, schemes: Sequence[str] = (), *, plan: Path | None = None, nuclide_files: Sequence[Path] = (),
+    n_draws: int = 1000, seed: int = 1,
 ) -> dict[str, Any]:
     """The plan document of a patient file, or of the world of a finished ``plan``.
 
-    ``schemes`` in words, files or published names; the standard ones where none is given.
+    ``schemes`` in words, files or published names; the standard ones where none is given. ``nuclide_files`` add nuclides that they may
+    give; a plan keeps those that it was made with.
 
     Raises
     ------
@@ -26,6 +29,7 @@ def run_predict(
     from neorlt.planning.published import load_scheme
     from neorlt.planning.scheme import standard_schemes
 
+    read_therapy_nuclides(nuclide_files)
     with stages(("reading the patient", 30.0), ("predicting", 70.0)) as at:
         world = world_of(patient_file, plan, n_draws, seed)
         chosen = tuple(load_scheme(text, world.patient) for text in schemes) if schemes else standard_schemes()

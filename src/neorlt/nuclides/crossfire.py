@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,45 @@ def mass_of_sphere_g(diameter_mm: ArrayLike) -> NDArray[np.float64]:
     if np.any(~np.isfinite(diameter)) or np.any(diameter <= 0):
         raise InputError("a diameter is not above 0 mm", found=str(diameter.tolist()), remedy="give diameters in millimetres")
     return np.asarray(np.pi / 6.0 * (diameter / 10.0) ** 3 * DENSITY_G_PER_CM3)
+
+
+@functools.cache
+def pattern_left(nuclide: str, diameter_mm: tuple[float, ...]) -> dict[str, NDArray[np.float64]]:
+    """How much of a pattern of activity is left in the dose of the nuclide's electrons, by the size of its patches.
+
+    Parameters
+    ----------
+    nuclide
+        A nuclide whose emissions are known.
+    diameter_mm
+        Diameters L of patches in an otherwise uniform surrounding.
+
+    Returns
+    -------
+    dict
+        ``own_dose`` ``(diameter,)``: share of the electron energy that a patch keeps (self-absorbed fraction of a sphere of radius
+        L/2), so that a patch with relative uptake u has the dose ``D [1 + own_dose (u - 1)]``. ``pattern_sd`` ``(diameter,)``: standard
+        deviation that cross-fire leaves of a random pattern with a Gaussian correlation of length L/2, over that before.
+    """
+    r, e = electron_point_kernel(nuclide).shells()
+    radius_mm, energy = 10.0 * r, e / e.sum()
+    half = 0.5 * np.asarray(diameter_mm, np.float64)
+    return {"own_dose": np.array([_own_dose(radius_mm, energy, length) for length in half]),
+            "pattern_sd": np.array([_pattern_sd(radius_mm, energy, length) for length in half])}
+
+
+def _own_dose(radius_mm: NDArray[np.float64], energy: NDArray[np.float64], patch_radius_mm: float) -> float:
+    """Self-absorbed fraction of a sphere from the energy that shells at these distances take up (sum 1)."""
+    x = radius_mm / patch_radius_mm
+    return float((energy * np.where(x < 2, 1 - 0.75 * x + x**3 / 16, 0.0)).sum())
+
+
+def _pattern_sd(radius_mm: NDArray[np.float64], energy: NDArray[np.float64], correlation_mm: float) -> float:
+    """SD that smoothing by the kernel leaves of a random field with Gaussian correlation, over its SD before."""
+    k = np.linspace(0, 6 / correlation_mm, 400)
+    transfer = (energy[None, :] * np.sinc(k[:, None] * radius_mm[None, :] / np.pi)).sum(axis=1)
+    power = k**2 * np.exp(-0.5 * (k * correlation_mm) ** 2)
+    return float(np.sqrt(np.trapezoid(power * transfer**2, k) / np.trapezoid(power, k)))
 
 
 def _edge_to_centre(nuclide: str, radius_g_per_cm2: float) -> float:

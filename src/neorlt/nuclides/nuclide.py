@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -149,34 +150,60 @@ def normalise_name(name: str) -> str:
     return f"{symbol.capitalize()}-{int(mass)}"
 
 
-@functools.cache
-def _table() -> dict[str, Nuclide]:
-    def branches(rows: list[dict[str, Any]], sign: int) -> tuple[BetaBranch, ...]:
-        return tuple(BetaBranch(b["endpoint_mev"], b["per_decay"], b["unique"], sign * b["z"]) for b in rows)
+_LINES = ("gamma", "x_ray", "conversion_electron", "auger", "alpha")
+
+
+def from_row(name: str, row: Mapping[str, Any]) -> Nuclide:
+    """A nuclide from a row of ``nuclides.json``, or from one that :func:`as_row` made."""
+
+    def branches(key: str, sign: int) -> tuple[BetaBranch, ...]:
+        return tuple(BetaBranch(b["endpoint_mev"], b["per_decay"], b["unique"], sign * b["z"]) for b in row[key])
+
+    return Nuclide(
+        name,
+        row["half_life_h"],
+        row["mass_number"],
+        branches("beta_minus", 1),
+        branches("beta_plus", -1),
+        beta_table=as_lines(row.get("beta_table", ())),
+        **{kind: as_lines(row[kind]) for kind in _LINES},
+        daughters=tuple((n, b) for n, b in row["daughters"]),
+        source=row["source"],
+        emissions_complete=row["emissions_complete"],
+    )
+
+
+def as_row(nuclide: Nuclide) -> dict[str, Any]:
+    """A nuclide as a row of ``nuclides.json``, so that what was computed with it can be opened where its file is not."""
+
+    def branches(found: tuple[BetaBranch, ...]) -> list[dict[str, Any]]:
+        return [{"endpoint_mev": b.endpoint_mev, "per_decay": b.per_decay, "unique": b.unique, "z": abs(b.z)} for b in found]
 
     return {
-        name: Nuclide(
-            name,
-            row["half_life_h"],
-            row["mass_number"],
-            branches(row["beta_minus"], 1),
-            branches(row["beta_plus"], -1),
-            gamma=as_lines(row["gamma"]),
-            x_ray=as_lines(row["x_ray"]),
-            conversion_electron=as_lines(row["conversion_electron"]),
-            auger=as_lines(row["auger"]),
-            alpha=as_lines(row["alpha"]),
-            daughters=tuple((n, b) for n, b in row["daughters"]),
-            source=row["source"],
-            emissions_complete=row["emissions_complete"],
-        )
-        for name, row in tables.read_json("nuclides", "nuclides.json").items()
+        "half_life_h": nuclide.half_life_h,
+        "mass_number": nuclide.mass_number,
+        "beta_minus": branches(nuclide.beta_minus),
+        "beta_plus": branches(nuclide.beta_plus),
+        **{kind: getattr(nuclide, kind).tolist() for kind in ("beta_table", *_LINES)},
+        "daughters": [list(daughter) for daughter in nuclide.daughters],
+        "source": nuclide.source,
+        "emissions_complete": nuclide.emissions_complete,
     }
+
+
+@functools.cache
+def _table() -> dict[str, Nuclide]:
+    return {name: from_row(name, row) for name, row in tables.read_json("nuclides", "nuclides.json").items()}
+
+
+def shipped_nuclides() -> tuple[str, ...]:
+    """Names of the nuclides whose data are shipped."""
+    return tuple(_table())
 
 
 def list_nuclides() -> tuple[str, ...]:
     """Names of the nuclides that are known: shipped ones, then those that a user registered."""
-    return tuple(_table()) + tuple(_USER)
+    return shipped_nuclides() + tuple(_USER)
 
 
 def get_nuclide(name: str) -> Nuclide:

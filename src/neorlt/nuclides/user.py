@@ -16,6 +16,8 @@
     [therapy]                            # only for a nuclide that a therapy is planned with
     activity_gbq = 1.0                   # usual activity of one cycle
     source = "where it comes from"
+
+A nuclide whose emissions are shipped, such as Tb-161, needs ``name`` and ``[therapy]`` alone.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import flag_of, number_of, read_toml, tables_of, text_of
-from neorlt.nuclides.nuclide import Nuclide, as_lines, normalise_name, register_nuclide
+from neorlt.nuclides.nuclide import Nuclide, as_lines, get_nuclide, list_nuclides, normalise_name, register_nuclide
 from neorlt.nuclides.spectra import BetaBranch
 from neorlt.nuclides.therapy import TherapyNuclide, register_therapy
 
@@ -70,6 +72,10 @@ def read_nuclide(path: str | Path) -> Nuclide:
             where=where,
             remedy="correct or remove it",
         )
+    if set(document) == {"name", "therapy"} and normalise_name(text_of(document, "name", "", where)) in list_nuclides():
+        shipped = get_nuclide(document["name"])
+        register_therapy(_therapy(shipped.name, document["therapy"], where))
+        return shipped
     if missing := sorted({"name", "half_life_h", "source"} - set(document)):
         raise InputError("the nuclide file lacks a key", found=", ".join(missing), where=where, remedy="add it")
     for key in ("half_life_h", "beta_per_decay", "beta_mean_mev"):

@@ -27,7 +27,7 @@ from neorlt.planning.objectives import OBJECTIVES, allowed
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme
 from neorlt.planning.search_space import Candidate, Limits, candidate_of
-from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update
+from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update, as_given
 from neorlt.planning.valued import Valued, value_of
 from neorlt.planning.world import World, build_world
 from neorlt.response import blood, course
@@ -107,6 +107,7 @@ def adapt(
     if not 1 <= given <= len(scheme.cycles):
         raise InputError("the number of cycles given does not fit the scheme", expected=f"1 to {len(scheme.cycles)}", found=str(given),
                          where="--after", remedy="count the cycles that were given")
+    scheme = as_given(scheme, given, update.cycles)
     if update.week < scheme.cycles[given - 1].week:
         raise InputError("the update lies before the last given cycle", expected=f"week {scheme.cycles[given - 1].week:g} or later",
                          found=f"week {update.week:g}", remedy="count weeks from baseline")
@@ -175,14 +176,14 @@ def _likelihood(world: World, scheme: Scheme, update: Update) -> tuple[Floats, l
         for cycle, dose in enumerate(lesion.dose_gy):
             expected = schedule.dose_gy[:, i, cycle].sum(axis=-1).astype(np.float64)
             learn(f"{lesion.id}: dose of cycle {cycle + 1}", "Gy", dose, expected[:, None], DOSE_LOG_SD)
-    kidneys = world.kidney_doses_gy(scheme.activities_gbq).sum(axis=2)
+    kidneys = world.kidney_doses_gy(world.given_gbq(scheme)).sum(axis=2)
     for cycle, dose in enumerate(update.kidney_dose_gy):
         learn(f"kidneys: dose of cycle {cycle + 1}", "Gy", dose, kidneys[:, cycle, None], DOSE_LOG_SD)
     baselines = patient.blood_baselines
     counts = {line: value for line, value in (update.counts or {}).items() if line in baselines}
     if counts:
         marrow = chances.marrow_course(
-            world, scheme.activities_gbq, [c.week for c in scheme.cycles], [SENSITISERS.index(c.sensitiser) for c in scheme.cycles],
+            world, world.given_gbq(scheme), [c.week for c in scheme.cycles], [SENSITISERS.index(c.sensitiser) for c in scheme.cycles],
             float(13.0 * np.ceil((update.week + 1) / 13.0)))
         day = int(round(update.week * 7))
         for line, value in counts.items():
@@ -217,7 +218,7 @@ def _options(scheme: Scheme, given: int, update: Update, withheld: bool) -> tupl
     found: dict[str, Candidate] = {}
     if rest and not withheld:
         found["as planned"] = planned
-        reduced = tuple((a * REDUCTION, b * REDUCTION) if i >= given else (a, b) for i, (a, b) in enumerate(planned.activity_gbq))
+        reduced = tuple(tuple(a * REDUCTION for a in row) if i >= given else row for i, row in enumerate(planned.activity_gbq))
         found["half the activity from the next cycle on"] = replace(planned, activity_gbq=reduced)
     if rest:
         late = max(DELAY_WEEKS, update.week - weeks[given] + (DELAY_WEEKS if withheld else 0.0))

@@ -174,13 +174,14 @@ def _gains(scheme: Scheme, features: Floats, n_draws: int, seed: int, parameters
     volume = np.array([sphere_volume_ml(float(d)) for d in size])
     lesions = LesionArrays(volume_ml=volume, ki67_pct=ki67, diameter_mm=size, patient=np.arange(n))
     washout = course.lognormal("lesion_washout_per_h", generator(seed, "planning", "benefit", "washout").standard_normal((n_draws, 1)))
-    per_gbq, half_life = course.exchange(dose_per_gbq(quantile), washout, volume * course.TISSUE_G_PER_ML)
+    per_gbq, half_life = course.exchange(dose_per_gbq(quantile), washout, volume * course.TISSUE_G_PER_ML, parameters.nuclides)
     scatter = generator(seed, "planning", "benefit", "cycles").standard_normal((n_draws, 1, MAX_CYCLES))
     fall = course.fall_per_cycle(ki67)
 
     def at_surgery(given: Scheme) -> tuple[Floats, Floats]:
         """Diameter in mm and volume over baseline ``(draw, patient)``."""
-        dose = course.cycle_doses_gy(per_gbq, given.activities_gbq, fall=fall, scatter_z=scatter, log_sd=course.lesion_cycle_log_sd())
+        dose = course.cycle_doses_gy(per_gbq, given.given_gbq(parameters.nuclides), fall=fall, scatter_z=scatter,
+                                     log_sd=course.lesion_cycle_log_sd())
         outcome = simulate(parameters, lesions, ScheduleArrays(
             week=np.array([cycle.week for cycle in given.cycles], np.float32), dose_gy=dose.astype(np.float32),
             effective_half_life_h=half_life.astype(np.float32), times_week=np.array([given.surgery_week], np.float32),
@@ -196,7 +197,7 @@ def _gains(scheme: Scheme, features: Floats, n_draws: int, seed: int, parameters
     latent = np.stack([course.latent_contact_deg(name, contacts[:, j], after, size, clip=True) for j, name in enumerate(VESSELS)], axis=-1)
     gain = _resectable(course.seen_contact_deg(latent, contacts, scar)).mean(axis=0) - _resectable(contacts[None])[0]
     patients = [patient_of(row) for row in features]
-    world = replace(build_world(patients[0], n_draws=n_draws, seed=seed), parameters=parameters)
+    world = replace(build_world(patients[0], n_draws=n_draws, seed=seed, nuclides=parameters.nuclides), parameters=parameters)
     world.scar_u[:] = scar_u[:, 0]
     months, leads = _decide(world, scheme, patients, np.log(np.maximum(after / size, 1e-3)), left, usual_left, *grown)
     return Gains(months, leads, gain, 1.0 - np.minimum(left, 1.0).mean(axis=0))

@@ -16,12 +16,15 @@ from neorlt.clinic.vessels import PROXY_NOTE, Resectability, is_head
 from neorlt.core.citations import cite
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
+from neorlt.core.nuclide_words import nuclide_words
 from neorlt.core.proportions import likelihood_interval
 from neorlt.documents.patient import Patient, Vessel
 from neorlt.documents.plan import PlanDocument, build_plan
 from neorlt.documents.scheme import Scheme
 from neorlt.documents.store import plain
 from neorlt.dosimetry.objects import Dose, described
+from neorlt.nuclides.nuclide import get_nuclide
+from neorlt.nuclides.therapy import REFERENCE, added_nuclides
 from neorlt.planning.decision.choice import RULE, Verdict
 from neorlt.planning.decision.decide import Decision, decide_in
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
@@ -104,7 +107,7 @@ def plan_document(
                   "n_points": world.n_points, "seed": world.seed, "index": world.index},
         "run": {"command": command, "seed": world.seed, "n_draws": world.n_draws},
         "kidneys": {"origin": world.kidneys.origin, "label": str(world.kidneys.label), "gy_per_gbq": {
-            nuclide: summarise(world.kidneys.gy_per_gbq[:, i]).as_json() for i, nuclide in enumerate(("Lu-177", "Y-90"))}},
+            nuclide: summarise(world.kidneys.gy_per_gbq[:, i]).as_json() for i, nuclide in enumerate(world.nuclides)}},
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
         "warnings": list(dict.fromkeys([*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
@@ -235,13 +238,13 @@ def _timing(comparison: Comparison) -> dict[str, Any] | None:
 
 def _lesion(world: World, index: int, doses: Mapping[str, Dose]) -> dict[str, Any]:
     lesion, kinetics = world.patient.lesions[index], world.kinetics[index]
+    per_gbq = {name: summarise(draws).as_json() for name, draws in zip(world.nuclides, kinetics.gy_per_gbq.T, strict=True)}
     document: dict[str, Any] = {
         "id": lesion.id, "site": lesion.site, "volume_ml": lesion.volume_ml, "longest_diameter_mm": lesion.longest_diameter_mm,
         "ki67_pct": lesion.ki67_pct, "suv_max": lesion.suv_max, "recovery": None, "flags": [], "nuclide": kinetics.measured,
         "vessels": [_vessel(vessel) for vessel in lesion.vessels],
         "dose_origin": kinetics.origin,
-        "gy_per_gbq": summarise(kinetics.gy_per_gbq[:, 0]).as_json(),
-        "gy_per_gbq_y90": summarise(kinetics.gy_per_gbq[:, 1]).as_json(),
+        "gy_per_gbq": per_gbq[REFERENCE], "gy_per_gbq_y90": per_gbq["Y-90"], "gy_per_gbq_by_nuclide": per_gbq,
         "effective_half_life_h": float(np.median(kinetics.half_life_h[:, 0])),
         "labels": {"gy_per_gbq": str(kinetics.label), "gy_per_gbq_y90": str(Label.ASSUMPTION)},
     }
@@ -302,10 +305,15 @@ def _patient_warnings(patient: Patient) -> list[str]:
 
 def _assumptions(world: World) -> list[dict[str, str]]:
     patient = world.patient
+    known, *others = (nuclide_words(name) for name in world.nuclides)
     rows = [
-        ("Doses of 90Y are derived from those of 177Lu: wash-out kept, decay exchanged, energy by sphere S-values. "
+        (f"Doses of {' and '.join(others)} are derived from those of {known}: wash-out kept, decay exchanged, energy by sphere S-values. "
          "A change of peptide is not modelled.", Label.ASSUMPTION),
-        ("Per absorbed dose 90Y and 177Lu are taken as equally effective (RBE 1): no public data tell them apart.", Label.ASSUMPTION),
+        (f"Per absorbed dose {', '.join(others)} and {known} are taken as equally effective (RBE 1): no public data tell them apart.",
+         Label.ASSUMPTION),
+        *((f"{nuclide_words(entry.name)} was added by a file ({get_nuclide(entry.name).source}); a usual cycle gives "
+           f"{entry.activity_gbq:g} GBq ({entry.source}). No study of the fit treated with it.", Label.ASSUMPTION)
+          for entry in added_nuclides() if entry.name in world.nuclides),
         ("Resectability: " + PROXY_NOTE, Label.ASSUMPTION),
         ("Vessel contact follows sphere-cylinder geometry; scar may keep the contact with a probability for which no data exist. "
          "An irregular outline is taken to stay while the contact keeps its baseline extent.", Label.ASSUMPTION),

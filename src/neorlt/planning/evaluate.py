@@ -102,9 +102,11 @@ class Evaluator:
 
     def __call__(self, candidates: Sequence[Candidate]) -> Outcomes:
         """Predict candidates; the order is kept."""
-        schedules = list(dict.fromkeys(c.schedule for c in candidates))
+        by_schedule = {c.schedule: c for c in candidates}
+        schedules = list(by_schedule)
+        nuclides = self.world.nuclides
         groups: dict[tuple[int, str], list[int]] = {}
-        for i, (cycles, _, sensitiser) in enumerate(schedules):
+        for i, (cycles, _, sensitiser, _) in enumerate(schedules):
             groups.setdefault((-(-max(len(cycles), 1) // 4) * 4, sensitiser), []).append(i)
         gaps = np.unique([c.surgery_weeks_after_last for c in candidates])
         n_draws = self.world.n_draws
@@ -120,11 +122,11 @@ class Evaluator:
             for (n_cycles, sensitiser), members in groups.items():
                 for start in range(0, len(members), block):
                     part = np.array(members[start : start + block])
-                    activity = np.zeros((len(part), n_cycles, 2))
+                    activity = np.zeros((len(part), n_cycles, len(nuclides)))
                     week = np.zeros((len(part), n_cycles))
                     for row, i in enumerate(part):
-                        for c, (pair, at_week) in enumerate(zip(schedules[i][0], schedules[i][1], strict=True)):
-                            activity[row, c] = pair
+                        activity[row, : len(schedules[i][1])] = by_schedule[schedules[i]].given_gbq(nuclides)
+                        for c, at_week in enumerate(schedules[i][1]):
                             week[row, c:] = at_week
                     blood_counts = pool.submit(self._blood, activity, week, sensitiser)
                     found = self._tumour(activity, week, sensitiser, gaps, reasons)
@@ -163,7 +165,7 @@ class Evaluator:
                          origin=np.tile(base.origins, n_schedules)),
             ScheduleArrays(
                 week=np.repeat(week, n_lesions, axis=0).astype(np.float32),
-                dose_gy=dose.reshape(world.n_draws, n_schedules * n_lesions, n_cycles, 2).astype(np.float32),
+                dose_gy=dose.reshape(world.n_draws, n_schedules * n_lesions, n_cycles, len(world.nuclides)).astype(np.float32),
                 effective_half_life_h=np.tile(world.half_life_h, (1, n_schedules, 1)).astype(np.float32),
                 times_week=np.repeat(week[:, -1:] + gaps, n_lesions, axis=0).astype(np.float32),
                 sensitiser=np.full(n_cycles, SENSITISERS.index(sensitiser), np.intp),
@@ -229,7 +231,8 @@ class Evaluator:
             for start in range(0, len(rows), per_block):
                 part = rows[start : start + per_block]
                 padded = np.concatenate([part, np.repeat(part[-1:], per_block - len(part))])
-                dose = (world.marrow_gy_per_gbq[None, world_of, None, :] * activity[padded][:, None]).reshape(-1, n_cycles, 2)
+                dose = world.marrow_gy_per_gbq[None, world_of, None, :] * activity[padded][:, None]
+                dose = dose.reshape(-1, n_cycles, len(world.nuclides))
                 worlds = world.parameters.take(np.tile(world_of, per_block))
                 found = blood.blood_course(
                     worlds, dose, np.tile(world.marrow_half_life_h[world_of], (per_block, 1)), weeks, weeks=horizon, seed=world.seed,

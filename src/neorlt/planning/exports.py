@@ -39,9 +39,11 @@ def write_steps(plan: Mapping[str, Any], folder: Path) -> list[str]:
          row.get("effective_half_life_h"), part(row, "dose_gy", "mean"), part(row, "dose_gy", "sd"), part(row, "gy_per_gbq", "median"),
          part(row, "gy_per_gbq_y90", "median")]
         for kind, rows in (("lesion", plan.get("lesions", ())), ("organ", plan.get("organs", ()))) for row in rows])
-    _write(folder / "3_cycles.csv", ["scheme", "week", "lu177_gbq", "y90_gbq", "sensitiser"], [
-        [scheme["name"], cycle["week"], cycle["activity_gbq"].get("Lu-177", 0.0), cycle["activity_gbq"].get("Y-90", 0.0),
-         cycle.get("sensitiser")]
+    given = [name for scheme in plan.get("schemes", ()) for cycle in scheme["cycles"] for name in cycle["activity_gbq"]]
+    nuclides = list(dict.fromkeys(["Lu-177", "Y-90", *given]))
+    columns = [f"{name.replace('-', '').lower()}_gbq" for name in nuclides]
+    _write(folder / "3_cycles.csv", ["scheme", "week", *columns, "sensitiser"], [
+        [scheme["name"], cycle["week"], *(cycle["activity_gbq"].get(name, 0.0) for name in nuclides), cycle.get("sensitiser")]
         for scheme in plan.get("schemes", ()) for cycle in scheme["cycles"]])
     rows = []
     for scheme in plan.get("schemes", ()):

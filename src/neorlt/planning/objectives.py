@@ -46,14 +46,14 @@ def objective_matrix(outcomes: Outcomes) -> tuple[tuple[str, ...], Floats]:
 def violations(outcomes: Outcomes, limits: Limits) -> tuple[tuple[str, ...], Floats]:
     """Names of the limits set, and by how much each candidate passes them ``(candidate, limit)``; 0 or less keeps them."""
     found = means(outcomes)
-    totals = np.array([np.sum(np.reshape(c.activity_gbq, (-1, 2)), axis=0) for c in outcomes.candidates])
-    found |= {"lu177_gbq": totals[:, 0], "y90_gbq": totals[:, 1]}
+    for key, nuclide in (("lu177_gbq", "Lu-177"), ("y90_gbq", "Y-90")):
+        found[key] = np.array([candidate.total_gbq(nuclide) for candidate in outcomes.candidates])
     names, columns = [], []
     for name, limit in dataclasses.asdict(limits).items():
         if limit is not None and name in found:
             names.append(name)
             columns.append(found[name] - limit)
-    return tuple(names), np.stack(columns, axis=1) if columns else np.zeros((len(totals), 0))
+    return tuple(names), np.stack(columns, axis=1) if columns else np.zeros((len(outcomes.candidates), 0))
 
 
 def allowed(outcomes: Outcomes, limits: Limits) -> tuple[Flags, bool]:

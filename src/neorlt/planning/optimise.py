@@ -92,10 +92,10 @@ class Search:
     @property
     def shown(self) -> tuple[int, ...]:
         """The first, the best, the best of each kind of scheme, and the references."""
-        kinds: dict[tuple[bool, bool, int], int] = {}
+        kinds: dict[tuple[tuple[str, ...], int], int] = {}
         for i in self.front:
-            totals = np.sum(np.reshape(self.full.candidates[i].activity_gbq, (-1, 2)), axis=0)
-            kinds.setdefault((bool(totals[0] > 0), bool(totals[1] > 0), len(self.full.candidates[i].activity_gbq)), i)
+            one = self.full.candidates[i]
+            kinds.setdefault((tuple(name for name in one.nuclides if one.total_gbq(name) > 0), len(one.activity_gbq)), i)
         first = [self.chosen, *(() if self.choice is None else (self.choice.best,))]
         return tuple(dict.fromkeys([*first, *list(kinds.values())[:5], *self.references]))
 

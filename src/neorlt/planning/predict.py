@@ -46,7 +46,7 @@ def primary_index(patient: Patient) -> int:
 
 def kidney_bed(world: World, scheme: Scheme) -> NDArray[np.float64]:
     """BED of the kidneys ``(draw,)`` in Gy under a scheme."""
-    dose = world.kidney_doses_gy(scheme.activities_gbq)
+    dose = world.kidney_doses_gy(world.given_gbq(scheme))
     return kidney_bed_gy(world.parameters, dose, world.kidneys.half_life_h, [cycle.week for cycle in scheme.cycles])
 
 
@@ -58,7 +58,7 @@ def to_kidney_limit(world: World, scheme: Scheme) -> Scheme:
     """
     if scheme.kidney_p_over is None or not scheme.cycles:
         return scheme
-    linear = world.kidney_doses_gy(scheme.activities_gbq).sum(axis=(1, 2))
+    linear = world.kidney_doses_gy(world.given_gbq(scheme)).sum(axis=(1, 2))
     square = np.maximum(kidney_bed(world, scheme) - linear, 1e-12)
     limit = course.kidney_limit_gy(world.patient.kidney_risk_factors)
     scale = (np.sqrt(linear**2 + 4 * square * limit) - linear) / (2 * square)
@@ -97,7 +97,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     response = _objective_response(world, volume, reasons)
     resectable, not_advanced, contact = _resectability(world, at_surgery, reasons)
     bed = kidney_bed(world, scheme)
-    kidney_dose = world.kidney_doses_gy(scheme.activities_gbq)
+    kidney_dose = world.kidney_doses_gy(world.given_gbq(scheme))
     limit = course.kidney_limit_gy(patient.kidney_risk_factors)
     for line, counted in counts.items():
         if counted is None:
@@ -132,11 +132,17 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
         trajectory_mm=np.quantile(diameter.reshape(-1, len(times)), [0.5, 0.05, 0.95], axis=0),
         p_2mm_more=_at_readouts(month.week, month.probability, times),
         limited_by=_limited_by(scheme, p_over, counts, limit),
-        doses_derived=any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles),
+        doses_derived=_derived(world, scheme),
         labels=_labels(world, scheme, {name: dose.median for name, dose in doses.items()}),
         reasons=reasons,
         cycle_rules=rules,
     )
+
+
+def _derived(world: World, scheme: Scheme) -> bool:
+    """Whether the scheme gives a nuclide that is not the one whose dose is known of every lesion and of the kidneys."""
+    known = {kinetics.measured for kinetics in (*world.kinetics, world.kidneys)}
+    return any({name} != known for name in scheme.nuclides)
 
 
 def _at_readouts(week: NDArray[np.float64], probability: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -220,7 +226,7 @@ def _blood(
     found: dict[str, BloodCourse | None] = dict.fromkeys(("platelets", "neutrophils"))
     if not baselines:
         return found, ()
-    given = (scheme.activities_gbq, [cycle.week for cycle in scheme.cycles],
+    given = (world.given_gbq(scheme), [cycle.week for cycle in scheme.cycles],
              [SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles],
              float(13.0 * np.ceil((horizon_week + WEEKS_AFTER_SURGERY) / 13.0)))
     marrow = chances.marrow_course(world, *given)
@@ -255,7 +261,7 @@ def _labels(world: World, scheme: Scheme, dose_gy: Mapping[str, float]) -> dict[
     tumour, target = (
         _label_of(world, scheme, dose_gy, keep)
         for keep in (np.arange(world.lesions.n_lesions) == world.followed, chances.targets_of(world.patient)))
-    derived = any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles)
+    derived = _derived(world, scheme)
     lesion = Label.ASSUMPTION if derived else Label.BY_CONSTRUCTION
     # A scheme holds cycles that nobody has imaged: even with measured doses its sum is an extrapolation.
     kidneys = Label.ASSUMPTION if derived else Label.BY_CONSTRUCTION
@@ -285,7 +291,7 @@ def _label_of(world: World, scheme: Scheme, dose_gy: Mapping[str, float], keep: 
     if world.parameters.source != "posterior" or not keep.any() or not scheme.cycles:
         return Label.ASSUMPTION
     dose = np.array([dose_gy[lesion.id] for lesion in patient.lesions])
-    found = reach(world.lesions, dose, any("Y-90" in cycle.activity_gbq for cycle in scheme.cycles))
+    found = reach(world.lesions, dose, scheme.nuclides)
     label = farthest([found[i] for i in np.flatnonzero(keep)]).label
     unlike = any(cycle.sensitiser != "none" for cycle in scheme.cycles) or any(
         patient.ki67_of(lesion) is None for lesion, kept in zip(patient.lesions, keep, strict=True) if kept)

@@ -16,7 +16,7 @@ def level_of_prescription(plan: Mapping[str, Any]) -> str:
         return "activity-based: doses are those of a published population, not of this patient"
     if kidneys_seen and origins == {"images"}:
         return ("dose-based: activities of the further cycles can be prescribed by this patient's measured doses to tumour and kidneys; "
-                "90Y doses stay derived")
+                "doses of a nuclide that was not imaged stay derived")
     parts = ["kidneys measured" if kidneys_seen else "kidneys from a population",
              "lesions " + ", ".join({"images": "measured", "patient file": "from the patient file", "population": "from a population"}[o]
                                     for o in sorted(origins))]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown, tables_of, text_of
-from neorlt.documents.scheme import MAX_CYCLES, SENSITISERS, SURGERY_WEEKS_AFTER_LAST, THERAPY_NUCLIDES, Cycle, Scheme
-from neorlt.nuclides.nuclide import get_nuclide
+from neorlt.documents.scheme import MAX_CYCLES, SENSITISERS, SURGERY_WEEKS_AFTER_LAST, Cycle, Scheme
+from neorlt.nuclides.nuclide import list_nuclides, normalise_name
+from neorlt.nuclides.therapy import planned_nuclide, therapy_nuclides
 
-__all__ = ["DEFAULT_INTERVAL_WEEKS", "MAX_CYCLES", "SENSITISERS", "SURGERY_WEEKS_AFTER_LAST", "THERAPY_NUCLIDES", "Cycle", "Scheme",
+__all__ = ["DEFAULT_INTERVAL_WEEKS", "MAX_CYCLES", "SENSITISERS", "SURGERY_WEEKS_AFTER_LAST", "Cycle", "Scheme",
            "parse_scheme", "read_scheme", "standard_schemes"]
 
 _FORMS = (
@@ -108,14 +109,14 @@ def parse_scheme(text: str, name: str | None = None, body_surface_m2: float | No
 
 
 def _nuclide(word: str, text: str) -> str:
-    """A nuclide by any usual spelling; an unknown one is refused where it stands."""
-    try:
-        return get_nuclide(word).name
-    except InputError as error:
-        near = get_close_matches(word.lower(), _SPELT, 1, 0.5)
-        raise InputError("the scheme names an unknown nuclide", expected=" or ".join(THERAPY_NUCLIDES), found=word,
-                         where=f"scheme {text!r}, character {text.find(word) + 1}",
-                         remedy=f"did you mean {_SPELT[near[0]]}?" if near else "name one of these") from error
+    """A therapy nuclide by any usual spelling; an unknown one is refused where it stands."""
+    if normalise_name(word) in list_nuclides():
+        return planned_nuclide(word)
+    near = get_close_matches(word.lower(), _SPELT, 1, 0.5)
+    raise InputError("the scheme names an unknown nuclide", expected=" or ".join(therapy_nuclides()), found=word,
+                     where=f"scheme {text!r}, character {text.find(word) + 1}",
+                     remedy=f"did you mean {_SPELT[near[0]]}?" if near
+                     else "name one of these, or give --nuclide-file a file of it with a [therapy] table")
 
 
 def _surface(body_surface_m2: float | None, where: str) -> float:
@@ -202,7 +203,7 @@ def read_scheme(path: Path, body_surface_m2: float | None = None) -> Scheme:
                              remedy='write for example: week = 0 and activity_gbq = { "Lu-177" = 7.4 }')
         try:
             cycles.append(
-                Cycle(float(row["week"]), {get_nuclide(k).name: float(v) for k, v in row["activity_gbq"].items()},
+                Cycle(float(row["week"]), {planned_nuclide(k): float(v) for k, v in row["activity_gbq"].items()},
                       text_of(row, "sensitiser", sensitiser, where).lower(), text_of(row, "peptide", "", where) or None,
                       None if row.get("peptide_ug") is None else float(row["peptide_ug"]))
             )

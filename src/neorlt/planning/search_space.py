@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml
+from neorlt.nuclides.therapy import planned_nuclide, therapy_nuclide, therapy_nuclides
 from neorlt.planning.decision.settings import Settings
 from neorlt.planning.scheme import SENSITISERS, Cycle, Scheme
 
-ORDERS = ("Lu-177 first", "Y-90 first", "both in one cycle")
+PAIR = ("Lu-177", "Y-90")
+"""Nuclides that are searched where nobody names others."""
+TOGETHER = "both in one cycle"
+LEAST_SHARE, STEPS = 0.25, 15
+"""Of a nuclide that the search has no own values for: lowest activity over the usual one, and steps up to it (assumptions)."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The lattice on which schemes are sought: cycles of each nuclide, order, activities, interval, gap to surgery."""
+    """The lattice on which schemes are sought: cycles of each nuclide, order, activities, interval, gap to surgery.
+
+    Two nuclides of the registry are searched. One that the tables of activity do not name goes up to its usual activity of a cycle
+    (:func:`~neorlt.nuclides.therapy.therapy_nuclide`).
+    """
 
     max_cycles: int = 4
+    nuclides: tuple[str, ...] = PAIR
+    """The two that are tried, first and second."""
     max_activity_gbq: Mapping[str, float] = field(default_factory=lambda: {"Lu-177": 7.4, "Y-90": 3.7})
     """Most activity in one cycle; 0 leaves a nuclide out."""
     min_activity_gbq: Mapping[str, float] = field(default_factory=lambda: {"Lu-177": 1.9, "Y-90": 0.7})
@@ -59,7 +70,8 @@ class SearchSpace:
     """Activities step down from the most that is allowed."""
     interval_weeks: tuple[float, ...] = (6.0, 8.0, 10.0, 12.0)
     surgery_weeks_after_last: tuple[float, ...] = (6.0, 8.0, 12.0, 16.0, 20.0, 24.0)
-    orders: tuple[str, ...] = ORDERS
+    orders: tuple[str, ...] = ()
+    """Which nuclide comes first, or both in one cycle; all of these where left empty."""
     sensitiser: str = "none"
 
     def __post_init__(self) -> None:
@@ -70,17 +82,31 @@ class SearchSpace:
             if not values or any(not 2 <= value <= 52 for value in values):
                 raise InputError(f"{name} is out of range", expected="2 to 52 weeks", found=str(values), remedy="give weeks")
             object.__setattr__(self, name, tuple(sorted(float(value) for value in values)))
-        if not self.orders or any(order not in ORDERS for order in self.orders):
-            raise InputError("unknown order of nuclides", expected=", ".join(ORDERS), found=str(self.orders), remedy="use these words")
+        if len(set(self.nuclides)) != 2 or len(self.nuclides) != 2:
+            raise InputError("the search is not given two nuclides", expected="two of " + ", ".join(therapy_nuclides()),
+                             found=", ".join(self.nuclides) or "none", remedy="name two; max_activity_gbq 0 leaves one of them out")
+        object.__setattr__(self, "nuclides", tuple(planned_nuclide(name) for name in self.nuclides))
+        given = {*self.max_activity_gbq, *self.min_activity_gbq, *self.step_gbq}
+        if strange := sorted(given - {*self.nuclides, *PAIR}):
+            raise InputError("the search has an activity of a nuclide that it does not try", expected=", ".join(self.nuclides),
+                             found=", ".join(strange), remedy="name it in space.nuclides too")
+        for name in set(self.nuclides) - set(PAIR):
+            most = float(self.max_activity_gbq.get(name, therapy_nuclide(name).activity_gbq))
+            for key, value in (("max_activity_gbq", most), ("min_activity_gbq", LEAST_SHARE * most), ("step_gbq", (most or 1.0) / STEPS)):
+                object.__setattr__(self, key, {name: value} | dict(getattr(self, key)))
+        known = (*(f"{name} first" for name in self.nuclides), TOGETHER)
+        object.__setattr__(self, "orders", tuple(self.orders) or known)
+        if any(order not in known for order in self.orders):
+            raise InputError("unknown order of nuclides", expected=", ".join(known), found=str(self.orders), remedy="use these words")
         if self.sensitiser not in SENSITISERS:
             raise InputError("unknown sensitiser", expected=", ".join(SENSITISERS), found=self.sensitiser, remedy="name one of these")
-        for name in ("Lu-177", "Y-90"):
+        for name in self.nuclides:
             most = self.max_activity_gbq.get(name, 0.0)
             if not 0 <= most <= 50 or self.step_gbq.get(name, 0.0) <= 0:
                 raise InputError("an activity of the search is out of range", expected="0 to 50 GBq, step above 0", found=f"{most:g}",
                                  where=name, remedy="give GBq per cycle; 0 leaves the nuclide out")
-        if not any(self.max_activity_gbq.get(name, 0.0) > 0 for name in ("Lu-177", "Y-90")):
-            raise InputError("the search has no nuclide", remedy="allow Lu-177, Y-90 or both")
+        if not any(self.max_activity_gbq.get(name, 0.0) > 0 for name in self.nuclides):
+            raise InputError("the search has no nuclide", remedy=f"allow {self.nuclides[0]}, {self.nuclides[1]} or both")
 
     def levels(self, nuclide: str) -> tuple[float, ...]:
         """Activities per cycle that are tried, GBq, ascending; empty where the nuclide is left out."""
@@ -92,44 +118,47 @@ class SearchSpace:
         return tuple(sorted(round(most - i * self.step_gbq[nuclide], 6) for i in range(count)))
 
     def gene_bounds(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-        """Lowest and highest gene ``(7,)``: cycles of 177Lu, of 90Y, order, activity of each, interval, gap to surgery."""
-        most = [self.max_cycles if self.levels(name) else 0 for name in ("Lu-177", "Y-90")]
-        high = [*most, len(self.orders) - 1, *(max(len(self.levels(name)) - 1, 0) for name in ("Lu-177", "Y-90")),
+        """Lowest and highest gene ``(7,)``: cycles of either nuclide, order, activity of each, interval, gap to surgery."""
+        most = [self.max_cycles if self.levels(name) else 0 for name in self.nuclides]
+        high = [*most, len(self.orders) - 1, *(max(len(self.levels(name)) - 1, 0) for name in self.nuclides),
                 len(self.interval_weeks) - 1, len(self.surgery_weeks_after_last) - 1]
         return np.zeros(7, int), np.array(high, int)
 
     def decode(self, genes: Sequence[int] | NDArray[Any]) -> Candidate:
         """The scheme that genes stand for, in its simplest form; cycles beyond ``max_cycles`` are dropped."""
-        n_lu, n_y, order_at, a_lu, a_y, interval_at, gap_at = (int(gene) for gene in genes)
-        lu, y = self.levels("Lu-177"), self.levels("Y-90")
-        lu_gbq = lu[a_lu] if lu else 0.0
-        y_gbq = y[a_y] if y else 0.0
+        n_one, n_two, order_at, a_one, a_two, interval_at, gap_at = (int(gene) for gene in genes)
+        one, two = (self.levels(name) for name in self.nuclides)
+        one_gbq = one[a_one] if one else 0.0
+        two_gbq = two[a_two] if two else 0.0
         order = self.orders[order_at]
-        if order == "both in one cycle":
-            cycles = [(lu_gbq if i < n_lu else 0.0, y_gbq if i < n_y else 0.0) for i in range(max(n_lu, n_y))]
-        elif order == "Lu-177 first":
-            cycles = [(lu_gbq, 0.0)] * n_lu + [(0.0, y_gbq)] * n_y
+        if order == TOGETHER:
+            cycles = [(one_gbq if i < n_one else 0.0, two_gbq if i < n_two else 0.0) for i in range(max(n_one, n_two))]
+        elif order == f"{self.nuclides[0]} first":
+            cycles = [(one_gbq, 0.0)] * n_one + [(0.0, two_gbq)] * n_two
         else:
-            cycles = [(0.0, y_gbq)] * n_y + [(lu_gbq, 0.0)] * n_lu
+            cycles = [(0.0, two_gbq)] * n_two + [(one_gbq, 0.0)] * n_one
         cycles = cycles[: self.max_cycles]
         interval = self.interval_weeks[interval_at] if len(cycles) > 1 else self.interval_weeks[0]
-        return Candidate(tuple(cycles), interval, self.surgery_weeks_after_last[gap_at], self.sensitiser)
+        return Candidate(tuple(cycles), interval, self.surgery_weeks_after_last[gap_at], self.sensitiser, nuclides=self.nuclides)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One scheme of the search: activities per cycle (177Lu, 90Y) in GBq, weeks from the last cycle to surgery.
+    """One scheme of the search: activities per cycle in GBq, in the order of ``nuclides``; weeks from the last cycle to surgery.
 
     Cycles stand at equal intervals unless ``weeks`` names their weeks.
     """
 
-    activity_gbq: tuple[tuple[float, float], ...]
+    activity_gbq: tuple[tuple[float, ...], ...]
     interval_weeks: float
     surgery_weeks_after_last: float
     sensitiser: str = "none"
     weeks: tuple[float, ...] | None = None
+    nuclides: tuple[str, ...] = PAIR
 
     def __post_init__(self) -> None:
+        if any(len(row) != len(self.nuclides) for row in self.activity_gbq):
+            raise ValueError(f"a cycle gives an activity of each of {', '.join(self.nuclides)}, found {self.activity_gbq}")
         if self.weeks is not None and len(self.weeks) != len(self.activity_gbq):
             raise ValueError(f"{len(self.activity_gbq)} cycles need as many weeks, found {len(self.weeks)}")
 
@@ -139,9 +168,17 @@ class Candidate:
         return self.weeks if self.weeks is not None else tuple(i * self.interval_weeks for i in range(len(self.activity_gbq)))
 
     @property
-    def schedule(self) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...], str]:
+    def schedule(self) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...], str, tuple[str, ...]]:
         """What is given and when, without the surgery: candidates that share it share their simulation."""
-        return self.activity_gbq, self.cycle_weeks, self.sensitiser
+        return self.activity_gbq, self.cycle_weeks, self.sensitiser, self.nuclides
+
+    def given_gbq(self, nuclides: Sequence[str]) -> NDArray[np.float64]:
+        """Activity given, ``(cycle, nuclide)`` in GBq, in this order of nuclides; as :meth:`Scheme.given_gbq`."""
+        return self.scheme("candidate").given_gbq(nuclides)
+
+    def total_gbq(self, nuclide: str) -> float:
+        """Activity of one nuclide over all cycles, GBq."""
+        return sum(row[self.nuclides.index(nuclide)] for row in self.activity_gbq) if nuclide in self.nuclides else 0.0
 
     @property
     def surgery_week(self) -> float:
@@ -151,8 +188,8 @@ class Candidate:
     def scheme(self, name: str | None = None, source: str = "") -> Scheme:
         """The scheme as the rest of the house knows it; its name is its words unless given."""
         cycles = tuple(
-            Cycle(week, {n: a for n, a in zip(("Lu-177", "Y-90"), pair, strict=True) if a > 0}, self.sensitiser)
-            for week, pair in zip(self.cycle_weeks, self.activity_gbq, strict=True)
+            Cycle(week, {n: a for n, a in zip(self.nuclides, row, strict=True) if a > 0}, self.sensitiser)
+            for week, row in zip(self.cycle_weeks, self.activity_gbq, strict=True)
         )
         if not cycles:
             return Scheme(name or f"No RLT, surgery in week {self.surgery_week:g}", (), watch_weeks=self.surgery_week, source=source)
@@ -162,10 +199,11 @@ class Candidate:
 
 def candidate_of(scheme: Scheme) -> Candidate:
     """A scheme as the search sees it; cycles may stand at any week, one sensitiser serves all."""
-    pairs = tuple((float(lu), float(y)) for lu, y in scheme.activities_gbq)
-    if not pairs:
+    nuclides = (*PAIR, *(name for name in scheme.nuclides if name not in PAIR))
+    rows = tuple(tuple(float(value) for value in row) for row in scheme.given_gbq(nuclides))
+    if not rows:
         return Candidate((), 8.0, scheme.surgery_week)
-    return Candidate(pairs, 8.0, scheme.surgery_weeks_after_last, scheme.sensitiser, tuple(cycle.week for cycle in scheme.cycles))
+    return Candidate(rows, 8.0, scheme.surgery_weeks_after_last, scheme.sensitiser, tuple(cycle.week for cycle in scheme.cycles), nuclides)
 
 
 def read_limits(texts: Sequence[str]) -> tuple[Limits, Settings, SearchSpace]:

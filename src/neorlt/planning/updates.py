@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, tables_of, text_of
+from neorlt.documents.scheme import Cycle, Scheme
+from neorlt.nuclides.therapy import planned_nuclide
 from neorlt.planning.patient import Patient, known_table
 
 COUNT_LOG_SD = 0.15
 """Day-to-day scatter of a blood count, log-SD: an assumption."""
 DOSE_LOG_SD = 0.20
 """Uncertainty of a measured dose: that of the population table (an assumption; published 0.14 to 1.02)."""
-_KEYS = {"week", "lesion", "platelets_e9_per_l", "neutrophils_e9_per_l", "haemoglobin_g_dl", "kidney_dose_gy"}
+_KEYS = {"week", "lesion", "cycle", "platelets_e9_per_l", "neutrophils_e9_per_l", "haemoglobin_g_dl", "kidney_dose_gy"}
 _LESION = {"id", "longest_diameter_mm", "dose_gy"}
+_CYCLE = {"week", "activity_gbq"}
 _RANGES = {"week": (0.0, 200.0), "platelets_e9_per_l": (1, 2000), "neutrophils_e9_per_l": (0.05, 100), "haemoglobin_g_dl": (3, 25),
            "longest_diameter_mm": (1, 400)}
 
@@ -40,11 +43,13 @@ class Update:
     """Baseline line name (``platelets``, ``neutrophils``, ``haemoglobin``) to the count now."""
     kidney_dose_gy: tuple[float, ...] = ()
     """Absorbed dose of the kidneys in each cycle measured so far."""
+    cycles: tuple[Cycle, ...] = ()
+    """The cycles as they were given, where that is known: week and activity stand in the place of those planned."""
 
 
 def read_update(path: Path, patient: Patient) -> Update:
-    """Read ``update.toml``: ``week``, counts, ``kidney_dose_gy = [...]``, and ``[[lesion]]`` with ``id``, ``longest_diameter_mm``,
-    ``dose_gy = [...]``.
+    """Read ``update.toml``: ``week``, counts, ``kidney_dose_gy = [...]``, ``[[cycle]]`` with ``week`` and ``activity_gbq`` as it was given,
+    and ``[[lesion]]`` with ``id``, ``longest_diameter_mm``, ``dose_gy = [...]``.
 
     Raises
     ------
@@ -73,10 +78,42 @@ def update_from(document: Mapping[str, Any], patient: Patient, where: str = "upd
         value = _number(document, key, where)
         if value is not None:
             counts[key.split("_")[0]] = value
-    update = Update(week, tuple(lesions), counts, _doses(document, "kidney_dose_gy", where))
+    cycles = tuple(_cycle(row, f"{where}, cycle {n}") for n, row in enumerate(tables_of(document, "cycle", where), start=1))
+    update = Update(week, tuple(lesions), counts, _doses(document, "kidney_dose_gy", where), cycles)
     if not (counts or update.kidney_dose_gy or any(item.longest_diameter_mm or item.dose_gy for item in lesions)):
         raise InputError("the update holds nothing new", where=where, remedy="give a size, a dose or a count")
     return update
+
+
+def _cycle(row: Any, where: str) -> Cycle:
+    known_table(row, _CYCLE, where, "update.toml")
+    week, given = _number(row, "week", where), row.get("activity_gbq")
+    if week is None or not isinstance(given, Mapping):
+        raise InputError("a cycle that was given needs its week and activity_gbq", where=where,
+                         remedy='write for example: week = 7.9 and activity_gbq = { "Lu-177" = 7.31 }')
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in given.values()):
+        raise InputError("an activity is not a number", found=str(dict(given)), where=where, remedy="give GBq by nuclide")
+    return Cycle(week, {planned_nuclide(name): float(value) for name, value in given.items()})
+
+
+def as_given(scheme: Scheme, given: int, cycles: Sequence[Cycle]) -> Scheme:
+    """The scheme with the cycles as they were given in the place of its first ``given``; what follows moves with the last of them.
+
+    Raises
+    ------
+    InputError
+        If there are not as many cycles as were given, or they run backwards.
+    """
+    if not cycles:
+        return scheme
+    if len(cycles) != given:
+        raise InputError("the update describes another number of cycles than were given", expected=str(given), found=str(len(cycles)),
+                         remedy="describe each cycle given, or leave [[cycle]] out where all was given as planned")
+    late = cycles[-1].week - scheme.cycles[given - 1].week
+    real = [replace(planned, week=cycle.week, activity_gbq=cycle.activity_gbq)
+            for planned, cycle in zip(scheme.cycles[:given], cycles, strict=True)]
+    rest = [replace(planned, week=planned.week + late) for planned in scheme.cycles[given:]]
+    return replace(scheme, cycles=(*real, *rest))
 
 
 def _number(row: Mapping[str, Any], key: str, where: str) -> float | None:

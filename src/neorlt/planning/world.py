@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from neorlt.documents.patient import Lesion, Patient
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
 from neorlt.documents.store import plain, read
 from neorlt.dosimetry.objects import Dose
+from neorlt.nuclides.therapy import added_nuclides, added_row, refuse_alpha, register_row
 from neorlt.planning.doses import (
     Kinetics,
     from_images,
@@ -36,7 +37,7 @@ from neorlt.planning.doses import (
 )
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, origin_code
-from neorlt.response.parameters import MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
+from neorlt.response.parameters import FITTED_NUCLIDES, MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
 
 Floats = NDArray[np.float64]
 ASSUMED_KI67_PCT = 5.0
@@ -102,6 +103,23 @@ class World:
     def n_draws(self) -> int:
         """Number of draws."""
         return self.parameters.n_draws
+
+    @property
+    def nuclides(self) -> tuple[str, ...]:
+        """Order of every nuclide axis."""
+        return self.parameters.nuclides
+
+    def given_gbq(self, scheme: Scheme) -> Floats:
+        """Activity that a scheme gives, ``(cycle, nuclide)`` in GBq, nuclides in the order of :attr:`nuclides`.
+
+        Raises
+        ------
+        InputError
+            If it gives a nuclide of which this world holds no dose, an alpha emitter by its name.
+        """
+        for name in set(scheme.nuclides) - set(self.nuclides):
+            refuse_alpha(name, "a plan")
+        return scheme.given_gbq(self.nuclides)
 
     @property
     def followed(self) -> int:
@@ -201,7 +219,7 @@ class World:
         """A scheme's doses and times, for :func:`~neorlt.response.simulate.simulate`."""
         return ScheduleArrays(
             week=np.array([cycle.week for cycle in scheme.cycles], dtype=np.float32),
-            dose_gy=self.lesion_doses_gy(scheme.activities_gbq).astype(np.float32),
+            dose_gy=self.lesion_doses_gy(self.given_gbq(scheme)).astype(np.float32),
             effective_half_life_h=self.half_life_h.astype(np.float32),
             times_week=np.asarray(times_week, np.float32),
             sensitiser=np.array([SENSITISERS.index(cycle.sensitiser) for cycle in scheme.cycles], dtype=np.intp),
@@ -271,7 +289,7 @@ def _points(shift: NDArray[np.float32], patient: Patient, n_points: int) -> Poin
 
 def build_world(
     patient: Patient, lesion_doses: Mapping[str, Dose] | None = None, kidney_doses: Mapping[str, Dose] | None = None, *,
-    n_draws: int = N_DRAWS, n_replicates: int = luck.N_POINTS, seed: int = 1, index: int = 0,
+    n_draws: int = N_DRAWS, n_replicates: int = luck.N_POINTS, seed: int = 1, index: int = 0, nuclides: Sequence[str] | None = None,
 ) -> World:
     """Draw everything that does not depend on the scheme.
 
@@ -286,6 +304,8 @@ def build_world(
         Draws of the parameters, points of luck within each, seed.
     index
         Place in a cohort; 0 for a single patient.
+    nuclides
+        Those that a scheme may give, 177Lu first; all of the registry where left out.
 
     Raises
     ------
@@ -301,7 +321,8 @@ def build_world(
     def normal(*cause: str) -> Floats:
         return cause_generator(seed, index, *cause).standard_normal(n_draws)
 
-    parameters = draw_parameters(n_draws, seed)
+    parameters = draw_parameters(n_draws, seed, nuclides=nuclides)
+    nuclides = parameters.nuclides
     lesions = LesionArrays(
         volume_ml=np.array([lesion.volume_ml for lesion in patient.lesions]),
         ki67_pct=np.array([patient.ki67_of(lesion) or ASSUMED_KI67_PCT for lesion in patient.lesions]),
@@ -313,17 +334,17 @@ def build_world(
     kinetics = []
     for i, lesion in enumerate(patient.lesions):
         if lesion.id in images:
-            kinetics.append(from_images(lesion.id, images[lesion.id]))
+            kinetics.append(from_images(lesion.id, images[lesion.id], nuclides))
             continue
         own, washout = normal("dose per activity", f"lesion {i}"), normal("wash-out", f"lesion {i}")
         if lesion.gy_per_gbq is not None or lesion.dose_gy:
-            kinetics.append(lesion_from_file(lesion, lesion_fall(patient, lesion), own, washout))
+            kinetics.append(lesion_from_file(lesion, lesion_fall(patient, lesion), own, washout, nuclides))
         else:
-            kinetics.append(lesion_from_population(lesion, course.share_between_lesions(patient_z, own), washout))
+            kinetics.append(lesion_from_population(lesion, course.share_between_lesions(patient_z, own), washout, nuclides))
     if kidney_doses:
-        kidneys = kidneys_from_images(kidney_doses)
+        kidneys = kidneys_from_images(kidney_doses, nuclides)
     else:
-        kidneys = kidneys_from_population(normal("dose per activity", "kidneys"), normal("wash-out", "kidneys"))
+        kidneys = kidneys_from_population(normal("dose per activity", "kidneys"), normal("wash-out", "kidneys"), nuclides)
     cycle_z = np.stack([cause_generator(seed, index, "cycle scatter", f"lesion {i}").standard_normal((n_draws, MAX_CYCLES))
                         for i in range(len(patient.lesions))], axis=1)
     kidney_z = cause_generator(seed, index, "cycle scatter", "kidneys").standard_normal((n_draws, MAX_CYCLES))
@@ -332,7 +353,7 @@ def build_world(
             cycle_z[:, i, 0] = 0.0
     if kidneys.origin == "images":
         kidney_z[:, 0] = 0.0
-    marrow, half_life = blood.marrow_per_gbq(cause_generator(seed, index, "marrow dose"), n_draws)
+    marrow, half_life = blood.marrow_per_gbq(cause_generator(seed, index, "marrow dose"), n_draws, nuclides)
     centre, spread = blood.draw_sensitivity(cause_generator(seed, index, "marrow sensitivity"), n_draws)
     factor = blood.covariate_factor(patient.age_y, patient.egfr_ml_min, patient.leukocytes_e9_per_l)
     low, high = blood.myeloid_risk()["range"]
@@ -366,7 +387,11 @@ def world_bytes(world: World) -> bytes:
         "world": WORLD_VERSION, "model": MODEL_VERSION, "seed": world.seed, "index": world.index, "n_points": world.n_points,
         "parameters": world.parameters.source, "patient": plain(world.patient),
         "kinetics": [[known.name, known.origin, str(known.label), known.measured] for known in kinetics],
+        "nuclides": list(world.nuclides),
     }
+    added = {entry.name for entry in added_nuclides()}
+    if rows := [added_row(name) for name in world.nuclides if name in added]:
+        about["added_nuclides"] = rows
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -400,11 +425,14 @@ def load_world(path: Path) -> World:
         raise InputError("the plan's world is of another version", expected=f"{WORLD_VERSION}, model {MODEL_VERSION}",
                          found=f"{versions[0]}, model {versions[1]}", where=path.name, remedy=remedy)
     try:
+        for row in about.get("added_nuclides", ()):
+            register_row(row)
         known = [Kinetics(name, gy, half_life, origin, Label(label), measured) for (name, origin, label, measured), gy, half_life
                  in zip(about["kinetics"], arrays["gy_per_gbq"], arrays["half_life_h"], strict=True)]
         return World(
             read(Patient, about["patient"], path.name),
-            Parameters(**{name: arrays[f"parameters/{name}"] for name in array_names()}, source=about["parameters"]),
+            Parameters(**{name: arrays[f"parameters/{name}"] for name in array_names()}, source=about["parameters"],
+                       nuclides=tuple(about.get("nuclides", FITTED_NUCLIDES))),
             LesionArrays(**{name.split("/")[1]: value for name, value in arrays.items() if name.startswith("lesions/")}),
             tuple(known[:-1]), known[-1], **{name: arrays[name] for name in _ARRAYS},
             seed=int(about["seed"]), index=int(about["index"]), n_points=int(about["n_points"]))

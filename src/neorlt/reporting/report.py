@@ -117,6 +117,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "baseline_vessels": [regions.vessel_words(vessel) for vessel in maps(baseline.get("vessels"))],
         "columns": columns,
         "rows": rows,
+        "second_nuclide": scheme_views.second_nuclide(scheme_rows),
         "any_derived": any(row.doses_derived for row in rows),
         "rates": scheme_views.rates(rates),
         "labels": front.label_legend(plan),

@@ -1,7 +1,7 @@
 """The plain arrays that go into and come out of :func:`neorlt.response.simulate.simulate`.
 
 Axes: *world* is (draw, replicate) flattened, *lesion* runs over the lesions of one or many patients, *cycle*,
-*nuclide* (177Lu, 90Y) and *time*.
+*nuclide* (those of the parameters, :attr:`~neorlt.response.parameters.Parameters.nuclides`) and *time*.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.errors import InputError
-from neorlt.response.parameters import NUCLIDES, ORIGINS, ROOM, SENSITISERS, Parameters
+from neorlt.response.parameters import ORIGINS, ROOM, SENSITISERS, Parameters
 
 HOURS_PER_WEEK = 168.0
 
@@ -143,11 +143,11 @@ class ScheduleArrays:
         n_cycles = self.week.shape[-1]
         codes = np.zeros(n_cycles, np.intp) if self.sensitiser is None else np.asarray(self.sensitiser, np.intp)
         object.__setattr__(self, "sensitiser", codes)
-        if self.dose_gy.ndim != 4 or self.dose_gy.shape[2:] != (n_cycles, len(NUCLIDES)):
-            raise InputError("dose_gy has the wrong axes", expected=f"(draw, lesion, {n_cycles}, {len(NUCLIDES)})",
+        if self.dose_gy.ndim != 4 or self.dose_gy.shape[2] != n_cycles or not self.dose_gy.shape[3]:
+            raise InputError("dose_gy has the wrong axes", expected=f"(draw, lesion, {n_cycles}, nuclide)",
                              found=str(self.dose_gy.shape), remedy="give the dose of every lesion, cycle and nuclide")
-        if self.effective_half_life_h.ndim != 3 or self.effective_half_life_h.shape[-1] != len(NUCLIDES):
-            raise InputError("effective_half_life_h has the wrong axes", expected="(draw, lesion, nuclide)",
+        if self.effective_half_life_h.ndim != 3 or self.effective_half_life_h.shape[-1] != self.dose_gy.shape[-1]:
+            raise InputError("effective_half_life_h has the wrong axes", expected=f"(draw, lesion, {self.dose_gy.shape[-1]})",
                              found=str(self.effective_half_life_h.shape), remedy="give one half-life a lesion and nuclide")
         if np.any(self.dose_gy < 0) or np.any(self.effective_half_life_h <= 0):
             raise InputError("a dose is negative or a half-life is not above 0 h", remedy="give doses in Gy of 0 or more")

@@ -17,7 +17,7 @@ counts allow it, later cycles move with it, and after 16 weeks the treatment end
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
-from neorlt.response.parameters import NUCLIDES, ROOM, Parameters
+from neorlt.response.parameters import FITTED_NUCLIDES, ROOM, Parameters
 
 Array = Any
 """A jax or numpy array."""
@@ -264,28 +264,30 @@ def covariate_factor(
     return float(np.exp(total))
 
 
-def marrow_per_gbq(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def marrow_per_gbq(
+    rng: np.random.Generator, n: int, nuclides: Sequence[str] = FITTED_NUCLIDES
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Marrow dose per activity ``(n, nuclide)`` in Gy/GBq and effective half-life ``(n, nuclide)`` in hours.
 
-    177Lu: 0.067 Gy/GBq (SD 0.007; Bergsma 2016, blood-based). 90Y is derived from it: same biology, its own decay and
-    electron energy (an assumption that leaves out bone uptake of free 90Y).
+    177Lu, the first nuclide: 0.067 Gy/GBq (SD 0.007; Bergsma 2016, blood-based). Every other one is derived from it: same biology, its
+    own decay and electron energy (an assumption that leaves out bone uptake of a free radiometal, such as 90Y, and its photons).
     """
     from neorlt.nuclides.nuclide import get_nuclide
 
     table = blood_table()
     per_gbq = table["marrow_lu_gy_per_gbq"]
     lu = np.maximum(rng.normal(per_gbq["value"], per_gbq["sd"], n), 0.01)
-    decay = np.array([get_nuclide(name).decay_constant_per_h for name in NUCLIDES])
-    energy = np.array([get_nuclide(name).electron_energy_mev for name in NUCLIDES])
+    decay = np.array([get_nuclide(name).decay_constant_per_h for name in nuclides])
+    energy = np.array([get_nuclide(name).electron_energy_mev for name in nuclides])
     rate = np.log(2) / table["marrow_half_life_h"]["value"] - decay[0] + decay
     coefficient = lu[:, None] * (energy / energy[0]) * (rate[0] / rate)
-    half_life = np.broadcast_to(np.log(2) / rate, (n, len(NUCLIDES)))
+    half_life = np.broadcast_to(np.log(2) / rate, (n, len(nuclides)))
     return coefficient.astype(np.float32), half_life.astype(np.float32)
 
 
 def marrow_dose_gy(parameters: Parameters, activity_gbq: ArrayLike, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Marrow dose ``(draw, cycle, nuclide)`` and effective half-life ``(draw, nuclide)`` from injected activities."""
-    per_gbq, half_life = marrow_per_gbq(core_draws.generator(seed, ROOM, "blood", "marrow"), parameters.n_draws)
+    per_gbq, half_life = marrow_per_gbq(core_draws.generator(seed, ROOM, "blood", "marrow"), parameters.n_draws, parameters.nuclides)
     return (per_gbq[:, None, :] * np.asarray(activity_gbq, np.float64)).astype(np.float32), half_life
 
 

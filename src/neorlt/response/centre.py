@@ -120,13 +120,13 @@ def log_volumes(parameters: Parameters, table: CentreTable, alpha_z: NDArray[Any
     """Latent log volumes ``(draw, point, lesion, visit)``; a lesion that is read at a week has one visit, repeated."""
     n, points, most = table.n, len(alpha_z), int(table.cycles.max())
     week = np.minimum(np.arange(most), table.cycles[:, None] - 1) * INTERVAL_WEEK
-    dose = np.zeros((1, n, most, 2), np.float32)
+    dose = np.zeros((1, n, most, len(parameters.nuclides)), np.float32)
     dose[0, :, :, 0] = np.where(np.arange(most) < table.cycles[:, None], table.dose_gy[:, None] / table.cycles[:, None], 0.0)
     best = week[:, -1:] + FOLLOW_UP_WEEK * (1 + np.arange(N_FOLLOW_UPS))
     times = np.where(np.isnan(table.week)[:, None], best, table.week[:, None])
     lesions = LesionArrays(volume_ml=np.full(n, 20.0, np.float32), ki67_pct=table.ki67_pct.astype(np.float32), origin=table.origin,
                            patient=np.arange(n))
-    half_life = np.broadcast_to(np.asarray(HALF_LIFE_H, np.float32), (1, n, 2))
+    half_life = np.broadcast_to(np.asarray(HALF_LIFE_H, np.float32), (1, n, len(parameters.nuclides)))
     wide = (parameters.n_draws * points, n)
     effects = LesionEffects(np.broadcast_to(np.tile(alpha_z, parameters.n_draws)[:, None], wide),
                             np.broadcast_to(np.tile(growth_z, parameters.n_draws)[:, None], wide), np.zeros(wide, np.float32), points, 0)

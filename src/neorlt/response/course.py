@@ -21,7 +21,8 @@ from neorlt.clinic.vessels import ENCASEMENT_ABOVE_DEG, VesselLike, resectabilit
 from neorlt.core import tables
 from neorlt.dosimetry.derive import s_value_ratio
 from neorlt.nuclides.nuclide import get_nuclide
-from neorlt.response.parameters import NUCLIDES, ROOM
+from neorlt.nuclides.therapy import REFERENCE
+from neorlt.response.parameters import FITTED_NUCLIDES, ROOM
 from neorlt.response.vessels import centre_distance_mm, contact_deg, vessel_radius_mm, widest_contact_deg
 
 Floats = NDArray[np.floating[Any]]
@@ -79,7 +80,9 @@ def energy_ratio(mass_g: ArrayLike, over: str = "Y-90", under: str = "Lu-177") -
     return np.asarray(np.exp(np.interp(np.log(np.asarray(mass_g, np.float64)), *_energy_ratios(over, under))))
 
 
-def exchange(lu_gy_per_gbq: ArrayLike, washout_per_h: ArrayLike, mass_g: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def exchange(
+    lu_gy_per_gbq: ArrayLike, washout_per_h: ArrayLike, mass_g: ArrayLike, nuclides: Sequence[str] = FITTED_NUCLIDES
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Dose per activity and effective half-life of every nuclide from those of 177Lu.
 
     The biological wash-out is kept, the decay exchanged, the energy follows the sphere S-values.
@@ -88,17 +91,21 @@ def exchange(lu_gy_per_gbq: ArrayLike, washout_per_h: ArrayLike, mass_g: ArrayLi
     ----------
     lu_gy_per_gbq, washout_per_h, mass_g
         ``(...)`` dose per activity of 177Lu, one biological rate, mass; broadcast.
+    nuclides
+        Order of the nuclide axes; 177Lu stands first.
 
     Returns
     -------
     tuple
-        Gy/GBq ``(..., nuclide)`` and hours ``(..., nuclide)``, nuclides as in :data:`~neorlt.response.parameters.NUCLIDES`.
+        Gy/GBq ``(..., nuclide)`` and hours ``(..., nuclide)``.
     """
-    decay = np.array([get_nuclide(name).decay_constant_per_h for name in NUCLIDES])
+    if nuclides[0] != REFERENCE:
+        raise ValueError(f"doses are exchanged from {REFERENCE}: it must stand first, found {nuclides[0]}")
+    decay = np.array([get_nuclide(name).decay_constant_per_h for name in nuclides])
     rate = np.asarray(washout_per_h, np.float64)[..., None] + decay
     lu = np.asarray(lu_gy_per_gbq, np.float64)
     columns = [lu * np.ones(rate.shape[:-1])]
-    columns += [lu * energy_ratio(mass_g, name) * rate[..., 0] / rate[..., i] for i, name in enumerate(NUCLIDES) if i]
+    columns += [lu * energy_ratio(mass_g, name) * rate[..., 0] / rate[..., i] for i, name in enumerate(nuclides) if i]
     gy = np.stack(np.broadcast_arrays(*columns), axis=-1)
     return gy, np.broadcast_to(np.log(2.0) / rate, gy.shape)
 

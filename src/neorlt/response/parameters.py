@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,10 +20,12 @@ from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.nuclides.crossfire import pattern_left
+from neorlt.nuclides.therapy import therapy_nuclides
 
 ROOM = "response"
-NUCLIDES = ("Lu-177", "Y-90")
-"""Order of the nuclide axis in every array of this room."""
+FITTED_NUCLIDES = ("Lu-177", "Y-90")
+"""Nuclides of the treatments that the model was fitted to. A plan's own order is :attr:`Parameters.nuclides`."""
 ORIGINS = ("pancreas", "small_intestine", "other")
 """Order of the origin axis: organ of the primary tumour."""
 KI67_REFERENCE_PCT = 8.0
@@ -74,7 +76,7 @@ class Parameters:
     sigma_h: Floats
     """``(draw, nuclide)`` log-SD of the dose between sub-volumes of a clone."""
     rho: Floats
-    """``(draw, nuclide)`` share of a clone's extra uptake that stays in it as extra dose."""
+    """``(draw, nuclide)`` share of a clone's extra uptake that stays in it as extra dose; order in :attr:`nuclides`."""
     sigma_d: Floats
     ki67_sampling_log_sd: Floats
     dose_modifying_factor: Floats
@@ -85,9 +87,14 @@ class Parameters:
     kidney_alpha_beta_gy: Floats
     kidney_repair_half_time_h: Floats
     source: str = "prior"
+    nuclides: tuple[str, ...] = FITTED_NUCLIDES
+    """Order of every nuclide axis of whatever is computed with these draws."""
 
     def __post_init__(self) -> None:
         n = len(self.alpha_per_gy)
+        for name in ("sigma_h", "rho"):
+            if np.shape(getattr(self, name))[1:] != (len(self.nuclides),):
+                raise ValueError(f"parameter {name} must have a column for each of {', '.join(self.nuclides)}")
         for name in array_names():
             value = np.asarray(getattr(self, name), dtype=np.float32)
             if value.shape[0] != n or not np.all(np.isfinite(value)):
@@ -114,7 +121,7 @@ class Parameters:
 
     def take(self, index: NDArray[np.intp]) -> Parameters:
         """Return the draws at ``index`` (repeats allowed)."""
-        return Parameters(**{name: getattr(self, name)[index] for name in array_names()}, source=self.source)
+        return dataclasses.replace(self, **{name: getattr(self, name)[index] for name in array_names()})
 
     def repeat(self, n_replicates: int) -> Parameters:
         """Repeat every draw ``n_replicates`` times in a row: axis (draw, replicate) flattened to one world axis."""
@@ -126,16 +133,19 @@ class Parameters:
         """Return a copy in which the given arrays (or numbers, spread over the draws) are changed."""
         spread: dict[str, Any] = {
             name: np.broadcast_to(np.asarray(value, np.float32), np.asarray(getattr(self, name)).shape)
-            if name != "source" else value
+            if name not in NO_ARRAYS else value
             for name, value in changes.items()
         }
         return dataclasses.replace(self, **spread)
 
 
+NO_ARRAYS = ("source", "nuclides")
+
+
 @functools.cache
 def array_names() -> tuple[str, ...]:
     """Names of the array fields of :class:`Parameters`."""
-    return tuple(field.name for field in dataclasses.fields(Parameters) if field.name != "source")
+    return tuple(field.name for field in dataclasses.fields(Parameters) if field.name not in NO_ARRAYS)
 
 
 def read_priors() -> dict[str, dict[str, Any]]:
@@ -144,17 +154,19 @@ def read_priors() -> dict[str, dict[str, Any]]:
     return table
 
 
-def crossfire(patch_diameter_mm: Any, xp: Any = np) -> tuple[Any, Any]:
+def crossfire(patch_diameter_mm: Any, xp: Any = np, nuclides: Sequence[str] = FITTED_NUCLIDES) -> tuple[Any, Any]:
     """Return (own dose share, pattern SD ratio) of patches of this diameter, each ``(..., nuclide)``.
 
-    Both fall from 177Lu to 90Y because 90Y electrons leave the patch; made from the house's point kernels by
-    ``tools/response/make_crossfire.py``. ``xp`` is numpy or ``jax.numpy``.
+    Both fall from 177Lu to 90Y because 90Y electrons leave the patch. Those of the fitted nuclides stand in a table that
+    ``tools/response/make_crossfire.py`` made from the house's point kernels; those of another nuclide are computed from its kernel in
+    the same way, at the table's diameters. ``xp`` is numpy or ``jax.numpy``.
     """
     table = tables.read_json(ROOM, "crossfire.json")
     x = xp.log(xp.asarray(table["diameter_mm"]))
     at = xp.log(xp.asarray(patch_diameter_mm))
-    own = xp.stack([xp.interp(at, x, xp.asarray(table[nuclide]["own_dose"])) for nuclide in NUCLIDES], -1)
-    sd = xp.stack([xp.interp(at, x, xp.asarray(table[nuclide]["pattern_sd"])) for nuclide in NUCLIDES], -1)
+    rows = [table[name] if name in FITTED_NUCLIDES else pattern_left(name, tuple(table["diameter_mm"])) for name in nuclides]
+    own = xp.stack([xp.interp(at, x, xp.asarray(row["own_dose"])) for row in rows], -1)
+    sd = xp.stack([xp.interp(at, x, xp.asarray(row["pattern_sd"])) for row in rows], -1)
     return own, sd
 
 
@@ -224,7 +236,8 @@ def calibration_warnings() -> list[dict[str, str]]:
 
 
 def draw_parameters(
-    n_draws: int = core_draws.N_DRAWS, seed: int = 0, source: Literal["default", "prior", "posterior"] = "default"
+    n_draws: int = core_draws.N_DRAWS, seed: int = 0, source: Literal["default", "prior", "posterior"] = "default",
+    nuclides: Sequence[str] | None = None,
 ) -> Parameters:
     """Draw joint parameters.
 
@@ -237,6 +250,9 @@ def draw_parameters(
     source
         ``"posterior"`` for the shipped calibration, ``"prior"`` for the priors alone, ``"default"`` for the
         posterior where one is shipped that has converged.
+    nuclides
+        Order of the nuclide axes; the registry's (:func:`~neorlt.nuclides.therapy.therapy_nuclides`) where left out. No draw of any
+        parameter depends on it.
 
     Raises
     ------
@@ -270,7 +286,7 @@ def draw_parameters(
     for name in STUDY_NAMES:  # a new study's, where the posterior holds no centre's own
         if name not in free:
             free[name] = core_draws.generator(seed, ROOM, "parameters", name).standard_normal(n_draws)
-    return assemble(free, draw_other(n_draws, seed), source)
+    return assemble(free, draw_other(n_draws, seed), source, therapy_nuclides() if nuclides is None else tuple(nuclides))
 
 
 def holds_studies(posterior: Mapping[str, Any]) -> bool:
@@ -315,10 +331,12 @@ OTHER_NAMES = (
 )
 
 
-def assemble(free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], source: str) -> Parameters:
+def assemble(
+    free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], source: str, nuclides: tuple[str, ...] = FITTED_NUCLIDES
+) -> Parameters:
     """Build :class:`Parameters` from sampled quantities (cross-fire follows from them; a new study's effects are theirs)."""
     n = len(free["alpha_per_gy"])
-    own, smoothing = crossfire(free["patch_diameter_mm"])
+    own, smoothing = crossfire(free["patch_diameter_mm"], nuclides=nuclides)
     factor = free["dose_modifying_factor"]
     return Parameters(
         **{name: free[name] for name in TUMOUR_NAMES if name not in {"activity_log_sd", "patch_diameter_mm"}},
@@ -333,6 +351,7 @@ def assemble(free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], sour
         dose_modifying_factor=np.stack([np.ones(n)] + [factor] * (len(SENSITISERS) - 1), axis=1),
         **{name: other[name] for name in OTHER_NAMES},
         source=source,
+        nuclides=nuclides,
     )
 
 

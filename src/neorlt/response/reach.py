@@ -9,7 +9,7 @@ one step further; *beyond* is neither.
 | Ki-67 | up to 20 % | up to 55 % (NETTER-2, Zhang 2018: arms without lesion doses) | above |
 | dose | 9–490 Gy, or none | 4–980 Gy | else |
 | diameter | 20 mm or more | 10 mm or more | below |
-| nuclide | 177Lu | 90Y in the scheme (one arm of six patients) | – |
+| nuclide | 177Lu | 90Y in the scheme (one arm of six patients) | any other |
 
 The columns are those of the evidence synthesis; while the posterior of one centre's 23 lesions is shipped, *near* in origin, Ki-67 and
 nuclide counts as *beyond*, other origins than the pancreas are beyond, and the doses are 22-467 Gy. All inside:
@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neorlt.core.labels import Label
+from neorlt.core.nuclide_words import nuclide_words
 from neorlt.response.arrays import LesionArrays
-from neorlt.response.parameters import ORIGINS, calibration_report
+from neorlt.response.parameters import FITTED_NUCLIDES, ORIGINS, calibration_report
 
 KI67_PCT = (20.0, 55.0)
 DIAMETER_MM = (20.0, 10.0)
@@ -62,9 +63,10 @@ def _step(value: float, inside: float, near: float) -> int:
     return 0 if value <= inside else 1 if value <= near else 2
 
 
-def reach(lesions: LesionArrays, total_dose_gy: ArrayLike, holds_yttrium: bool = False) -> tuple[Reach, ...]:
-    """The rule of this module for every lesion; ``total_dose_gy`` ``(lesion,)``."""
+def reach(lesions: LesionArrays, total_dose_gy: ArrayLike, nuclides: Sequence[str] = ()) -> tuple[Reach, ...]:
+    """The rule of this module for every lesion; ``total_dose_gy`` ``(lesion,)``, ``nuclides`` those that the scheme gives."""
     dose, wide = np.asarray(total_dose_gy, np.float64), _saw_studies()
+    unlike = {name: 1 if wide and name in FITTED_NUCLIDES else 2 for name in nuclides if name != FITTED_NUCLIDES[0]}
     least, most = dose_limits_gy()
     ki67_limits = KI67_PCT if wide else (KI67_PCT[0], KI67_PCT[0])
     found = []
@@ -75,7 +77,7 @@ def reach(lesions: LesionArrays, total_dose_gy: ArrayLike, holds_yttrium: bool =
             f"Ki-67 {ki67:g} %": _step(ki67, *ki67_limits),
             f"dose {dose[i]:.0f} Gy": 0 if dose[i] == 0 or least <= dose[i] <= most else 1 if least / 2 <= dose[i] <= 2 * most else 2,
             f"diameter {size:.0f} mm": 0 if size >= DIAMETER_MM[0] else 1 if size >= DIAMETER_MM[1] else 2,
-            "90Y in the scheme": int(holds_yttrium) if wide else 2 * int(holds_yttrium),
+            **{f"{nuclide_words(name)} in the scheme": step for name, step in unlike.items()},
         }
         reasons = tuple(name for name, step in steps.items() if step)
         worst, near = max(steps.values()), sum(step == 1 for step in steps.values())

@@ -142,7 +142,11 @@ def expand(
     codes = np.asarray(schedule.sensitiser)
     # Empty cycles that fill a schedule up stand at the last one's week: what is left of its dose acts with its sensitiser.
     codes = np.concatenate([codes, np.full(n_cycles - len(codes), codes[-1] if len(codes) else 0, np.intp)])
-    nuclides = [0] if not np.any(schedule.dose_gy[..., 1]) else [0, 1]
+    if schedule.dose_gy.shape[-1] != len(parameters.nuclides):
+        raise InputError("dose_gy has other nuclides than the parameters", expected=", ".join(parameters.nuclides),
+                         found=f"{schedule.dose_gy.shape[-1]} nuclides", remedy="give a column for each nuclide of the parameters")
+    # A nuclide that nobody gives costs time and changes nothing; the first column stands for a scheme without any dose.
+    nuclides = [0, *(i for i in range(1, len(parameters.nuclides)) if np.any(schedule.dose_gy[..., i]))]
 
     def per_lesion(values: NDArray[Any]) -> NDArray[np.float32]:
         array = np.asarray(values, np.float32)

@@ -47,7 +47,7 @@ def toxicity_probability(design: TrialDesign, arm: Arm, parameters: Parameters, 
     if arm.scheme is None or not arm.scheme.cycles:
         return np.zeros(parameters.n_draws)
     cycles = arm.scheme.cycles
-    dose, half_life = blood.marrow_dose_gy(parameters, arm.scheme.activities_gbq, seed)
+    dose, half_life = blood.marrow_dose_gy(parameters, arm.scheme.given_gbq(parameters.nuclides), seed)
     counts = blood.blood_course(
         parameters,
         dose,
@@ -91,6 +91,7 @@ def lesion_doses(
     n_draws: int,
     y90_potency: float,
     rng: np.random.Generator,
+    nuclides: tuple[str, ...],
 ) -> tuple[Floats, Floats]:
     """Doses ``(draw, lesion, cycle, nuclide)`` and half-lives ``(draw, lesion, nuclide)`` under the whole scheme.
 
@@ -102,15 +103,15 @@ def lesion_doses(
     own, washout = rng.standard_normal((n_draws, n)), rng.standard_normal((n_draws, n))
     lu = course.lognormal("lesion_gy_per_gbq", course.share_between_lesions(patients["dose_z"][owner], own))
     mass = np.asarray(lesions.volume_ml, float) * course.TISSUE_G_PER_ML
-    per_gbq, half_life = course.exchange(lu, course.lognormal("lesion_washout_per_h", washout), mass)
+    per_gbq, half_life = course.exchange(lu, course.lognormal("lesion_washout_per_h", washout), mass, nuclides)
     dose = course.cycle_doses_gy(
         per_gbq,
-        arm.scheme.activities_gbq,
+        arm.scheme.given_gbq(nuclides),
         fall=course.fall_per_cycle(lesions.ki67_pct),
         scatter_z=rng.standard_normal((n_draws, n, len(arm.scheme.cycles))),
         log_sd=course.lesion_cycle_log_sd(),
     )
-    return dose * np.array([1.0, y90_potency]), half_life
+    return dose * np.array([y90_potency if name == "Y-90" else 1.0 for name in nuclides]), half_life
 
 
 def allowed_cycles(arm: Arm, parameters: Parameters, n_patients: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -123,16 +124,16 @@ def allowed_cycles(arm: Arm, parameters: Parameters, n_patients: int, rng: np.ra
         return np.full(shape, total, np.intp)
     lu = course.lognormal("kidney_gy_per_gbq", rng.standard_normal(shape))
     washout = course.lognormal("kidney_washout_per_h", rng.standard_normal(shape))
-    per_gbq, half_life = course.exchange(lu, washout, course.fixed("kidney_mass_g"))
+    per_gbq, half_life = course.exchange(lu, washout, course.fixed("kidney_mass_g"), parameters.nuclides)
     scatter = rng.standard_normal((*shape, total))
     dose = course.cycle_doses_gy(
-        per_gbq, arm.scheme.activities_gbq, scatter_z=scatter, log_sd=course.kidney_cycle_log_sd()
-    ).reshape(-1, total, 2)
+        per_gbq, arm.scheme.given_gbq(parameters.nuclides), scatter_z=scatter, log_sd=course.kidney_cycle_log_sd()
+    ).reshape(-1, total, len(parameters.nuclides))
     worlds = parameters.repeat(n_patients)
     weeks = [cycle.week for cycle in cycles]
     fits = np.zeros(dose.shape[0], np.intp)
     for k in range(1, total + 1):
-        bed = kidney_bed_gy(worlds, dose[:, :k], half_life.reshape(-1, 2), weeks[:k])
+        bed = kidney_bed_gy(worlds, dose[:, :k], half_life.reshape(-1, len(parameters.nuclides)), weeks[:k])
         fits = np.where((bed <= course.kidney_limit_gy(())) & (fits == k - 1), k, fits)
     return np.asarray(np.maximum(fits, 1).reshape(shape), np.intp)
 
@@ -197,7 +198,8 @@ def treat(
     week = start[given - 1] + arm.scheme.surgery_weeks_after_last + delay
     lesions, owner = lesions_of(patients)
     dose, half_life = lesion_doses(
-        arm, patients, lesions, owner, parameters.n_draws, y90_potency, generator(seed, "trial", "dose")
+        arm, patients, lesions, owner, parameters.n_draws, y90_potency, generator(seed, "trial", "dose"),
+        parameters.nuclides,
     )
     dose = dose * (np.arange(total) < given[:, owner, None])[..., None]
     looks = np.unique(

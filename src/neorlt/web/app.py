@@ -321,7 +321,7 @@ def create_app(settings: Settings) -> FastAPI:
     def predict(
         name: str,
         session: Writer,
-        nuclide: Annotated[str, Form(pattern="^(Lu-177|Y-90)$")],
+        nuclide: Annotated[str, Form(pattern="^[A-Z][a-z]?-[0-9]{1,3}$")],
         cycles: Annotated[int, Form(ge=0, le=8)],
         activity_gbq: Annotated[float, Form(gt=0, le=12)],
         interval_weeks: Annotated[int, Form(ge=4, le=16)],

@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Stric
 from markupsafe import Markup
 
 from neorlt import __version__
+from neorlt.nuclides.therapy import therapy_nuclide, therapy_nuclides
 from neorlt.planning.decision.choice import Verdict
 from neorlt.reporting.drawn import INDEX, PICTURES
 from neorlt.reporting.figures.contact import contact_degrees
@@ -91,6 +92,8 @@ class Pages:
             "organs": regions.organs(maps(plan.get("organs")) or regions.kidneys_as_organ(block(plan.get("kidneys")))),
             "has_curves": bool(maps(plan.get("curves"))),
             "has_dvh": bool(maps(plan.get("dvh"))),
+            "nuclides": usual_activities(plan),
+            "second_nuclide": scheme_views.second_nuclide(schemes),
             "has_world": (case.result / "world.npz").is_file(),
             "draws": plan.get("n_draws") or 1000,
             "assumptions": [
@@ -236,7 +239,7 @@ def timeline(schemes: list[Mapping[str, Any]], letters: list[str], events: list[
         lines.append({"letter": "", "name": "Done so far", "marks": marks, "words": f"{words}."})
     for letter, scheme in zip(letters, schemes, strict=True):
         cycles = [
-            (place(float(cycle["week"])), "y" if "Y-90" in block(cycle.get("activity_gbq")) else "lu", float(cycle["week"]))
+            (place(float(cycle["week"])), "y" if set(block(cycle.get("activity_gbq"))) - {"Lu-177"} else "lu", float(cycle["week"]))
             for cycle in maps(scheme.get("cycles"))
         ]
         words = ", ".join(f"week {week:g}" for _, _, week in cycles) or "no cycle"
@@ -252,3 +255,12 @@ def _event_class(event: Mapping[str, Any]) -> str:
     if event["kind"] != "therapy":
         return "image"
     return "y" if "Y-90" in str(event["text"]) else "lu"
+
+
+def usual_activities(plan: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Nuclides that the plan's doses are known of, and an activity of a cycle to begin with: the plan's first, else the usual one."""
+    given = [item for scheme in maps(plan.get("schemes")) for cycle in maps(scheme.get("cycles"))
+             for item in block(cycle.get("activity_gbq")).items()]
+    names = list(block(block(plan.get("kidneys")).get("gy_per_gbq"))) or list(therapy_nuclides()[:2])
+    return [(name, therapy_nuclide(name).activity_gbq if name in therapy_nuclides()
+             else next((float(gbq) for known, gbq in given if known == name), 1.0)) for name in names]

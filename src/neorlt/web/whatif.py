@@ -52,6 +52,8 @@ def compare_schemes(folder: Path, text: str, beside: Mapping[str, Any] | None) -
     """
     from neorlt.planning.scheme import parse_scheme
 
+    # The plan's own nuclides are known once its world is open.
+    world = _world(Path(folder))
     scheme = parse_scheme(text, "What if")
     if scheme.surgery_week > HORIZON_WEEKS[-1]:
         raise InputError(
@@ -61,7 +63,6 @@ def compare_schemes(folder: Path, text: str, beside: Mapping[str, Any] | None) -
     other = None if not beside else scheme_of(beside)
     last = max(scheme.surgery_week, other.surgery_week if other else 0.0)
     horizon = next((week for week in HORIZON_WEEKS if last <= week), last)
-    world = _world(Path(folder))
     first = _predict(world, _words(scheme), horizon)
     if other is None:
         return {"predicted": first.as_json(), "other": None, "paired": None}

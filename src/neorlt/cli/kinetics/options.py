@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-Nuclide = Annotated[str, typer.Option(help="Lu-177 or Y-90.")]
+Nuclide = Annotated[str, typer.Option(help="Lu-177, Y-90, or one of your own.")]
 
 
 def span(summary: Mapping[str, Any], unit: str = "") -> str:

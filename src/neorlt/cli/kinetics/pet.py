@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, Seed, read_numbers, sentences, show
+from neorlt.cli.console import Json, NuclideFiles, Seed, read_numbers, sentences, show
 from neorlt.cli.kinetics.options import Nuclide, span
 
 
@@ -18,6 +18,7 @@ def command(
     suv_median: Annotated[float | None, typer.Option(help="Median SUV of the centre's treated lesions.")] = None,
     suv_log_sd: Annotated[float | None, typer.Option(help="Their log-SD.")] = None,
     nuclide: Nuclide = "Lu-177",
+    nuclide_file: NuclideFiles = None,
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
@@ -27,6 +28,7 @@ def command(
     document = from_pet(
         read_numbers(suv, "--suv"),
         nuclide=nuclide,
+        nuclide_files=nuclide_file or (),
         volume_ml=read_numbers(volume_ml, "--volume-ml") if volume_ml else None,
         activity_gbq=activity_gbq,
         suv_median=suv_median,

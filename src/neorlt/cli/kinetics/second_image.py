@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, read_numbers, sentences, show, table
+from neorlt.cli.console import Json, NuclideFiles, read_numbers, sentences, show, table
 from neorlt.cli.kinetics.options import Nuclide
 
 
@@ -16,13 +16,15 @@ def command(
     half_life_h: Annotated[str, typer.Option(help="Effective half-lives, h, with commas; the population's where left out.")] = "",
     noise_ratio: Annotated[float, typer.Option(help="Relative error of the second reading over that of the first.")] = 1.0,
     nuclide: Nuclide = "Lu-177",
+    nuclide_file: NuclideFiles = None,
     json: Json = False,
 ) -> None:
     """When the second of two therapy images is best: as far behind the mean life as the first lies before it."""
     from neorlt.jobs.kinetics import best_second_image
 
     halves = read_numbers(half_life_h, "--half-life-h") if half_life_h else ()
-    show(best_second_image(first_h, halves, nuclide=nuclide, noise_ratio=noise_ratio), json, _for_people)
+    found = best_second_image(first_h, halves, nuclide=nuclide, noise_ratio=noise_ratio, nuclide_files=nuclide_file or ())
+    show(found, json, _for_people)
 
 
 def _for_people(document: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, Seed, read_numbers, say, sentences, show
+from neorlt.cli.console import Json, NuclideFiles, Seed, read_numbers, say, sentences, show
 from neorlt.cli.kinetics.options import Nuclide, span
 
 
@@ -21,6 +21,7 @@ def command(
     try_tumour_ml: Annotated[str, typer.Option(help="Other volumes of the tumour.")] = "",
     try_total_tumour_ml: Annotated[str, typer.Option(help="Other volumes of all tumours.")] = "",
     nuclide: Nuclide = "Lu-177",
+    nuclide_file: NuclideFiles = None,
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
@@ -36,6 +37,7 @@ def command(
         total_tumour_ml=total_tumour_ml,
         instead=instead,
         nuclide=nuclide,
+        nuclide_files=nuclide_file or (),
         seed=seed,
     )
 

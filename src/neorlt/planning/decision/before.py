@@ -133,8 +133,9 @@ def grew(log_diameter: Floats, size_mm: float) -> NDArray[np.bool_]:
 
 def left_alone(parameters: Parameters, lesions: LesionArrays, effects: LesionEffects) -> tuple[Floats, Floats]:
     """Log diameter and log volume without any treatment, ``(draw, lesion, time)`` each, at :data:`UNTREATED_WEEKS`."""
-    nothing = ScheduleArrays(week=np.zeros(1, np.float32), dose_gy=np.zeros((1, 1, 1, 2), np.float32),
-                             effective_half_life_h=np.ones((1, 1, 2), np.float32), times_week=UNTREATED_WEEKS.astype(np.float32))
+    n = len(parameters.nuclides)
+    nothing = ScheduleArrays(week=np.zeros(1, np.float32), dose_gy=np.zeros((1, 1, 1, n), np.float32),
+                             effective_half_life_h=np.ones((1, 1, n), np.float32), times_week=UNTREATED_WEEKS.astype(np.float32))
     diameter, volume = _log_ratios(simulate(parameters, lesions, nothing, effects), lesions)
     # The log ratio at time 0 is 0 by definition; reading it keeps the straight lines honest.
     return diameter - diameter[:, :, :1], volume - volume[:, :, :1]
@@ -150,7 +151,7 @@ def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
     """Restaging after a scheme, cycles withheld where the counts say so."""
     patient, n = world.patient, world.parameters.n_draws
     weeks = np.array([cycle.week for cycle in scheme.cycles])
-    activity = scheme.activities_gbq
+    activity = world.given_gbq(scheme)
     counts = patient.blood_baselines
     marrow = world.marrow_gy_per_gbq[:, None, :] * activity
     horizon = 26.0 * np.ceil((weeks[-1] + DELAY_WEEKS + 20.0) / 26.0)
@@ -187,12 +188,12 @@ def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
 
 def lesion_doses(world: World, scheme: Scheme) -> Floats:
     """``(draw, lesion, cycle, nuclide)`` in Gy."""
-    return np.asarray(world.lesion_doses_gy(scheme.activities_gbq), float)
+    return np.asarray(world.lesion_doses_gy(world.given_gbq(scheme)), float)
 
 
 def kidney_doses(world: World, scheme: Scheme) -> Floats:
     """``(draw, cycle, nuclide)`` in Gy."""
-    return np.asarray(world.kidney_doses_gy(scheme.activities_gbq), float)
+    return np.asarray(world.kidney_doses_gy(world.given_gbq(scheme)), float)
 
 
 def captem(world: World, rates: Rates, growth: Growth) -> Before:

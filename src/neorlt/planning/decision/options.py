@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neorlt.core.errors import InputError
+from neorlt.nuclides.therapy import REFERENCE
 from neorlt.planning.scheme import Scheme, parse_scheme
 
 
@@ -55,7 +56,7 @@ class Option:
 
     @property
     def mildness(self) -> tuple[float, ...]:
-        """Lower is milder: nothing, an analogue, an operation, fewer cycles, less activity, 177Lu before 90Y, chemotherapy last."""
+        """Lower is milder: nothing, an analogue, an operation, fewer cycles, less activity, 177Lu before others, chemotherapy last."""
         if self.kind is Kind.OBSERVE:
             return (0, 0, 0, 0)
         if self.kind is Kind.SOMATOSTATIN_ANALOGUE:
@@ -64,7 +65,7 @@ class Option:
             return (2, 0, 0, 0)
         if self.scheme is None:
             return (5, 0, 0, 0)
-        rough = 4 if any("Y-90" in cycle.activity_gbq for cycle in self.scheme.cycles) or self.scheme.sensitiser != "none" else 3
+        rough = 4 if set(self.scheme.nuclides) - {REFERENCE} or self.scheme.sensitiser != "none" else 3
         given = round(sum(sum(cycle.activity_gbq.values()) for cycle in self.scheme.cycles), 3)
         return (rough, len(self.scheme.cycles), given, int(self.kind is Kind.RLT_THEN_SURGERY))
 

@@ -38,7 +38,7 @@ def world_columns(decision: Decision) -> dict[str, Floats]:
     return {
         "scar": column("fibrotic_residue_probability"), "clearance": np.log(column("clearance_half_life_d")),
         "growth": np.log(column("doubling_time_d")),
-        "90Y against 177Lu per Gy": column("rho", 1) - column("rho", 0), "unevenness": column("sigma_h", 0),
+        "90Y against 177Lu per Gy": column("rho", p.nuclides.index("Y-90")) - column("rho", 0), "unevenness": column("sigma_h", 0),
         "sensitiser": np.log(column("dose_modifying_factor", 2)), "sensitivity to dose": np.log(column("alpha_per_gy")),
     }
 

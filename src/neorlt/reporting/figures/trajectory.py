@@ -101,13 +101,13 @@ def _wrapped(title: str, letters: int) -> str:
 
 
 def _mark_cycles(axes: Any, scheme: Mapping[str, Any]) -> None:
-    """Put a mark on the time axis at each cycle: circle 177Lu, diamond 90Y, both where both are given."""
+    """Put a mark on the time axis at each cycle: circle 177Lu, diamond 90Y, square another; all that are given."""
     for cycle in scheme.get("cycles") or ():
         week = cycle.get("week")
         if not is_number(week):
             continue
         for nuclide in cycle.get("activity_gbq") or {}:
-            marker, name = ("D", "y") if nuclide == "Y-90" else ("o", "lu")
+            marker, name = {"Y-90": ("D", "y"), "Lu-177": ("o", "lu")}.get(nuclide, ("s", "y"))
             axes.plot(
                 [week],
                 [0.045],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neorlt.core.nuclide_words import nuclide_words
 from neorlt.reporting.rounding import given, is_number, number
 from neorlt.reporting.views.cells import (
     Cell,
@@ -78,6 +79,7 @@ def kidneys_as_organ(kidneys: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             "dose_origin": kidneys.get("origin"),
             "gy_per_gbq": per_activity.get("Lu-177"),
             "gy_per_gbq_y90": per_activity.get("Y-90"),
+            "gy_per_gbq_by_nuclide": per_activity,
             "labels": block(kidneys.get("labels")),
         }
     ]
@@ -88,10 +90,22 @@ def _dose_columns(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Column, list[
         (Column("Absorbed dose", "measured cycle"), [dose_cell(row, "dose_gy", "Gy") for row in rows]),
         (Column("Dose per activity"), [dose_cell(row, "gy_per_gbq", "Gy/GBq") for row in rows]),
         (Column("Dose per activity", "of 90Y, derived"), [dose_cell(row, "gy_per_gbq_y90", "Gy/GBq") for row in rows]),
+        *((Column("Dose per activity", f"of {nuclide_words(name)}, derived"), [_other(row, name) for row in rows])
+          for name in _others(rows)),
         (Column("Time-integrated activity"), [dose_cell(row, "tia_mbq_h", "MBq·h") for row in rows]),
         (Column("Effective half-life"), [_half_life(row) for row in rows]),
         (Column("Recovery", "share seen before correction"), [_recovery(row) for row in rows]),
     ]
+
+
+def _others(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Nuclides beyond 177Lu and 90Y whose dose per activity some row holds."""
+    return list(dict.fromkeys(name for row in rows for name in block(row.get("gy_per_gbq_by_nuclide")) if name not in ("Lu-177", "Y-90")))
+
+
+def _other(row: Mapping[str, Any], nuclide: str) -> Cell:
+    value = block(row.get("gy_per_gbq_by_nuclide")).get(nuclide)
+    return dose_cell({"value": value, "labels": {"value": block(row.get("labels")).get("gy_per_gbq_y90")}}, "value", "Gy/GBq")
 
 
 def _measured(row: Mapping[str, Any], key: str, unit: str) -> Cell:

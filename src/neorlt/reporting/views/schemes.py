@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neorlt.core.nuclide_words import nuclide_words
 from neorlt.core.proportions import limits_differ
 from neorlt.reporting.rounding import fixed, given, interval, is_number, joined, percent, prose, times
 from neorlt.reporting.views.cells import (
@@ -52,6 +53,12 @@ def letters_for(count: int) -> list[str]:
     """``A``, ``B`` … ``Z``, ``AA`` …, one for each scheme."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return [alphabet[i] if i < 26 else alphabet[i // 26 - 1] + alphabet[i % 26] for i in range(count)]
+
+
+def second_nuclide(schemes: Sequence[Mapping[str, Any]]) -> str:
+    """What the second mark of a time axis stands for: the nuclides beside 177Lu that the schemes give."""
+    given = [name for scheme in schemes for cycle in maps(scheme.get("cycles")) for name in block(cycle.get("activity_gbq"))]
+    return " or ".join(dict.fromkeys(nuclide_words(name) for name in given if name != "Lu-177")) or "90Y"
 
 
 def opening(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> tuple[list[Column], list[SchemeRow]]:

@@ -10,7 +10,7 @@ const nuclide = document.querySelector("select[name=nuclide]");
 nuclide?.addEventListener("input", () => {
   // A usual activity of the chosen nuclide, so that a change of nuclide alone does not ask for an absurd scheme.
   const activity = document.querySelector("input[name=activity_gbq]");
-  activity.value = nuclide.value === "Y-90" ? "2.8" : "7.4";
+  activity.value = nuclide.selectedOptions[0].dataset.gbq;
   activity.parentElement.querySelector(".value").textContent = activity.value;
 });
 
