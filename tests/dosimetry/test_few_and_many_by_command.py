@@ -43,20 +43,22 @@ def regions(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_a_subset_of_each_size_through_the_command(times_h: tuple[float, ...], tmp_path: Path) -> None:
     """Each region decays with one half-life here, so that its time-integrated activity is activity times half-life over ln 2.
 
-    Tumours of 16 and 22 mm radius on voxels of 6 mm: the goal for tumours of four points, 15 %, holds for them here too. Every time lies
-    inside the stated window, so that ``--strict`` ends with 0; no number passes what all of the injected activity would give.
+    One realisation says little of one region with one image; over the six regions the middle error keeps the bound for patients who are not
+    of the population (10 %), and the intervals hold what they claim. Every time lies inside the stated window, so that ``--strict`` ends
+    with 0; no number passes what all of the injected activity would give.
     """
     study, _ = write_small(tmp_path, times_h=times_h)
     document = ask("dose", study, "--out", tmp_path / "out", "--draws", "300", "--strict")
-    assert [len(row["activity_law"]["images"]) for row in [document]] == [len(times_h)]
-    covered = 0
+    assert len(document["activity_law"]["images"]) == len(times_h)
+    covered, error = 0, []
     for name, row in regions(document).items():
         *_, mbq, half_life_h = PARTS[name]
         truth = mbq * half_life_h / np.log(2)
-        assert row["tia_mbq_h"]["median"] == pytest.approx(truth, rel=0.15 if "tumour" in name else 0.12), name
+        error.append(row["tia_mbq_h"]["median"] / truth - 1)
         low, high = row["tia_mbq_h"]["ci90"]
         covered += low < truth < high
         assert high < 7400.0 * 6.647 * 24 / np.log(2)
+    assert len(error) == len(PARTS) and abs(np.median(error)) < 0.10
     assert covered >= 4  # of six with 90 % each: fewer come about by chance in 2 of 100
 
 

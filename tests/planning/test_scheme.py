@@ -124,3 +124,16 @@ def test_scheme_to_the_kidney_limit_meets_it():
     scheme = to_kidney_limit(world, load_scheme("4 x 1 GBq Lu-177 every 8 weeks to kidney limit", patient))
     bed = kidney_bed(world, scheme)
     assert (bed > 40).mean() == pytest.approx(0.05, abs=0.003)
+
+
+@pytest.mark.parametrize("words", [
+    "4 x 7.4 GBq Lu-177 every 8 weeks",
+    "2 x 7.4 GBq Lu-177 every 8 weeks + 2 x 2.8 GBq Y-90 every 6 weeks",
+    "1 x 7.4 GBq Lu-177 every 7.86 weeks + 1 x 7.4 GBq Lu-177 every 8.14 weeks + 2 x 7.4 GBq Lu-177 every 8 weeks",
+    "2 x 7.4 GBq Lu-177 every 12 weeks + 1 x 3.7 GBq Lu-177",
+])
+def test_a_scheme_in_words_says_every_week(words: str) -> None:
+    scheme = parse_scheme(words)
+    again = parse_scheme(scheme.text)
+    assert [cycle.week for cycle in again.cycles] == pytest.approx([cycle.week for cycle in scheme.cycles])
+    assert [cycle.activity_gbq for cycle in again.cycles] == [cycle.activity_gbq for cycle in scheme.cycles]

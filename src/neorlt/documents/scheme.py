@@ -165,15 +165,15 @@ class Scheme:
 
 
 def _runs(cycles: tuple[Cycle, ...]) -> list[tuple[int, Cycle, float | None]]:
-    """Group consecutive equal cycles: (count, cycle, interval to the next)."""
-    groups: list[list[Cycle]] = []
-    for cycle in cycles:
-        if groups and groups[-1][0].activity_gbq == cycle.activity_gbq:
-            groups[-1].append(cycle)
+    """Group consecutive cycles of one activity and one interval to the next: (count, cycle, interval).
+
+    The last cycle has no next one and joins the run before it where it is like it.
+    """
+    runs: list[tuple[int, Cycle, float | None]] = []
+    for cycle, after in zip(cycles, (*cycles[1:], None), strict=True):
+        gap = None if after is None else round(after.week - cycle.week, 6)
+        if runs and runs[-1][1].activity_gbq == cycle.activity_gbq and gap in (runs[-1][2], None):
+            runs[-1] = (runs[-1][0] + 1, *runs[-1][1:])
         else:
-            groups.append([cycle])
-    runs = []
-    for index, group in enumerate(groups):
-        following = group[1:] or (groups[index + 1] if index + 1 < len(groups) else [])
-        runs.append((len(group), group[0], following[0].week - group[0].week if following else None))
+            runs.append((1, cycle, gap))
     return runs
