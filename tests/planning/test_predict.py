@@ -103,7 +103,7 @@ def test_cycles_of_kidneys_scatter_as_those_of_lesions_do(world):
 
 def test_a_lesion_takes_up_less_from_cycle_to_cycle_and_the_kidneys_do_not(world, patient):
     still = replace(world, cycle_z=np.zeros_like(world.cycle_z), kidney_cycle_z=np.zeros_like(world.kidney_cycle_z))
-    activity = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks").activities_gbq
+    activity = parse_scheme("4 x 7.4 GBq Lu-177 every 8 weeks").given_gbq(("Lu-177", "Y-90"))
     lesion, kidneys = still.lesion_doses_gy(activity)[:, 0, :, 0], still.kidney_doses_gy(activity)[:, :, 0]
     fall = fall_per_cycle(patient.ki67_of(patient.lesions[0]))
     assert np.allclose(lesion[:, 1:] / lesion[:, :-1], 1 - fall) and fall > 0.05
