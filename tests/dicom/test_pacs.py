@@ -215,6 +215,31 @@ def _other_kinds(made, folder: Path) -> None:  # type: ignore[no-untyped-def]
         one.save_as(folder / f"{name.replace(' ', '-')}.dcm", enforce_file_format=True)
 
 
+def _jpeg2000(paths: list[Path], folder: Path) -> list[Path]:
+    """The slices of a CT as a second series, compressed to JPEG 2000 (lossless) by GDCM."""
+    import gdcm
+
+    folder.mkdir()
+    written = []
+    for number, path in enumerate(paths, 1):
+        reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEG2000Lossless))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.SetFileName(str(folder / path.name))
+        assert writer.Write()
+        one = dcmread(folder / path.name)
+        one.SeriesInstanceUID = f"{one.SeriesInstanceUID[:50]}.9"
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"{one.SeriesInstanceUID}.{number}"
+        one.save_as(folder / path.name)
+        written.append(folder / path.name)
+    return written
+
+
 @pytest.mark.needs_orthanc
 @pytest.mark.parametrize("way", ["dimse", "web"])
 def test_a_study_of_many_kinds_is_fetched_and_what_is_left_out_is_named(made, archive, tmp_path, way) -> None:  # type: ignore[no-untyped-def]
@@ -224,8 +249,9 @@ def test_a_study_of_many_kinds_is_fetched_and_what_is_left_out_is_named(made, ar
     compressed.SOPInstanceUID = compressed.file_meta.MediaStorageSOPInstanceUID = f"{compressed.SeriesInstanceUID}.1"
     compressed.save_as(tmp_path / "rle.dcm")
     _other_kinds(made, tmp_path / "others")
-    total = len(list(made.folder.rglob("*.dcm")))
-    for source in (made.folder, tmp_path / "rle.dcm"):
+    again = _jpeg2000(made.ct, tmp_path / "j2k")
+    total = len(list(made.folder.rglob("*.dcm"))) + len(again)
+    for source in (made.folder, tmp_path / "rle.dcm", tmp_path / "j2k"):
         assert pacs_send_command(archive.dimse, source)["refused"] == []
     assert pacs_send_command(archive.web, tmp_path / "others")["sent"] == len(KINDS)  # this archive's C-STORE knows no label map
     (study,) = pacs_fetch_command(getattr(archive, way), made.identity.study_uid, tmp_path / "out")["studies"]
@@ -238,6 +264,15 @@ def test_a_study_of_many_kinds_is_fetched_and_what_is_left_out_is_named(made, ar
     (whole,) = pacs_fetch_command(getattr(archive, way), made.identity.study_uid, tmp_path / "all", everything=True)["studies"]
     assert whole["instances"] + sum(whole["left_out"].values()) == total + 1 + len(KINDS)
     assert set(whole["left_out"]) == withheld
+    # What the archive holds as JPEG 2000 comes as JPEG 2000, bit by bit, and is the same CT.
+    held = {str(one.SOPInstanceUID): one for one in map(dcmread, (tmp_path / "out").rglob("*.dcm"))}
+    for sent in map(dcmread, again):
+        got = held[str(sent.SOPInstanceUID)]
+        assert got.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.90"
+        assert got.PixelData == sent.PixelData
+        (tmp_path / "squeezed").mkdir(exist_ok=True)
+        got.save_as(tmp_path / "squeezed" / f"{got.SOPInstanceUID}.dcm")
+    assert np.array_equal(read_study(tmp_path / "squeezed").ct_images()[0].array, read_study(made.folder).ct_images()[0].array)
 
 
 @pytest.mark.needs_orthanc
