@@ -47,7 +47,7 @@ audit-online: $(VENV)/dev.stamp  ## known vulnerabilities of the locked packages
 docs: $(VENV)/dev.stamp  ## run every example of the gallery
 	$(BIN)/python tools/run_docs.py
 
-newcomer: $(VENV)/dev.stamp  ## every command of README.md and the tutorial, on a fresh clone, with this environment
+newcomer: $(VENV)/dev.stamp  ## every command of README.md and the tutorial, on a fresh clone, with this environment and a small study
 	$(BIN)/python tools/newcomer.py --python $(BIN)/python
 
 site: $(VENV)/dev.stamp  ## the whole documentation as a static site in site/, internal links checked
