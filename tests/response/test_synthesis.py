@@ -96,6 +96,44 @@ def test_the_integral_over_visits_has_the_gradient_of_its_differences():
             assert gradient == pytest.approx(difference, rel=1e-4, abs=1e-6)
 
 
+def held_growth(x):
+    """Untreated growth, held where it would leave the exponential's range."""
+    free = {"residual_fraction": 0.1 + 0.05 * x[0], "fibrosis_fraction": 0.05 + 0.02 * x[1], "clone_fraction": 0.2 + 0.1 * x[2],
+            "clone_ki67_ratio": 4.0 + x[3]}
+    return surface.untreated(free, -6.0 + 3.0 * x[4], np.array([12.0, 24.0, 52.0, 96.0])).sum()
+
+
+def held_share(x):
+    """A share free of progression between two visits, held above 0."""
+    import jax.numpy as jnp
+
+    curve = jnp.exp(-10.0 * jnp.cumsum(jnp.exp(x[:4])))[None]
+    return arms.log_curve_at(curve, np.array([[8.0, 16.0, 24.0, 32.0]]), np.array([19.0]))[0] + x[4]
+
+
+def held_place(x):
+    """A lesion's place on the surface, held inside it."""
+    import jax.numpy as jnp
+
+    low, high = surface.EFFECT_RANGE
+    middle = 0.5 * (low + high)
+    return (surface.basis(jnp.exp(0.1 * x[0]) * middle + (high - low) * x[1], 8, low, high) * np.arange(1.0, 9.0)).sum() + x[2:].sum()
+
+
+@pytest.mark.parametrize("held", [held_growth, held_share, held_place])
+def test_what_is_held_at_a_limit_has_the_gradient_of_its_differences(held):
+    """Compiled, on both sides of the limit: no share of a gradient is lost (findings/jax-gradient-of-minimum-when-unrolled)."""
+    import jax
+
+    with jax.enable_x64(True):
+        x, h = np.random.default_rng(5).uniform(-1, 1, (400, 5)), 1e-6
+        value, gradient = jax.jit(jax.vmap(held)), jax.jit(jax.vmap(jax.grad(held)))
+        found = np.asarray(gradient(x))
+        step = h * np.eye(5)
+        difference = np.stack([np.asarray(value(x + d) - value(x - d)) / (2 * h) for d in step], axis=1)
+        np.testing.assert_allclose(found, difference, rtol=1e-5, atol=1e-6 * np.abs(difference).max())
+
+
 def test_lesions_read_off_the_surface_are_those_of_direct_courses():
     free = {"alpha_beta_gy": 10.0, "repair_half_time_h": 1.5, "residual_fraction": 0.12, "clearance_half_life_d": 45.0, "eta": 0.1,
             "nu": -0.2, "clone_fraction": 0.3, "clone_ki67_ratio": 3.0, "activity_log_sd": 0.6, "patch_diameter_mm": 2.0,
