@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Build the wheel, install it into a clean environment from the locked requirements, and run it from elsewhere.
 set -euo pipefail
+unset PYTHONPATH  # the wheel is tried, not the source
 python=$1
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)

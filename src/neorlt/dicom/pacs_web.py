@@ -47,11 +47,7 @@ class WebNode:
         return self.url.split("@")[-1]
 
     def _client(self) -> Any:
-        try:
-            import requests
-            from dicomweb_client.api import DICOMwebClient
-        except ImportError as error:
-            raise MissingExtraError("dicomweb-client", extra="pacs") from error
+        requests, client_class = _libraries()
         session = requests.Session()
         if self.access.user is not None:
             session.auth = (self.access.user, self.access.password or "")
@@ -60,13 +56,12 @@ class WebNode:
         if self.access.cert_file is not None:
             key = self.access.key_file
             session.cert = str(self.access.cert_file) if key is None else (str(self.access.cert_file), str(key))
-        client: Any = DICOMwebClient(self.url, session=session, timeout=TIMEOUT_S)
+        client: Any = client_class(self.url, session=session, timeout=TIMEOUT_S)
         client.set_http_retry_params(retry=False)
         return client
 
     def _ask(self, what: str, *arguments: Any, **options: Any) -> Any:
-        import requests
-
+        requests, _ = _libraries()
         client = self._client()
         try:
             answer = getattr(client, what)(*arguments, **options)
@@ -154,8 +149,7 @@ class WebNode:
 
     def _objects(self, what: str, *uids: str) -> Iterator[Dataset]:
         """Objects one by one, so that a long series does not stand in memory."""
-        import requests
-
+        requests, _ = _libraries()
         try:
             yield from self._ask(what, *uids, media_types=_ANY)
         except requests.exceptions.HTTPError as error:
@@ -203,3 +197,13 @@ class WebNode:
 
 _ANY = (("application/dicom", "*"),)
 """As stored: an archive that must transcode refuses what it cannot decode."""
+
+
+def _libraries() -> tuple[Any, Any]:
+    """``requests`` and the client of ``dicomweb_client``, which both come with the extra."""
+    try:
+        import requests
+        from dicomweb_client.api import DICOMwebClient
+    except ImportError as error:
+        raise MissingExtraError("dicomweb-client", extra="pacs") from error
+    return requests, DICOMwebClient

@@ -141,7 +141,7 @@ CAPABILITIES = (
     Capability("search over schemes", "search", ("pymoo", "SALib")),
     Capability("Monte Carlo dose", "mc", ("pyradmc", "warp")),
     Capability("trials on a dask cluster", "dask", ("distributed",)),
-    Capability("PACS", "pacs", ("pynetdicom", "dicomweb_client")),
+    Capability("PACS", "pacs", ("pynetdicom", "dicomweb_client", "requests")),
     Capability("PDF report", "pdf", ("weasyprint",), " and Debian's pango"),
     Capability("living evidence", "evidence", ("httpx", "defusedxml", "sklearn")),
     Capability("tables of SPSS, Stata and SAS", "tables", ("pyreadstat",)),
