@@ -83,6 +83,63 @@ def axe(page: Any, *, contrast_decided: bool = False) -> list[str]:
     return wrong
 
 
+def misfits(page: Any, width: int) -> list[str]:
+    """What has no room on a page in a window so wide, one line each: the page itself, letters that are cut, letters over letters."""
+    found: list[str] = page.evaluate(_MISFITS, width)
+    return found
+
+
+# Letters are taken line by line as they are drawn (client rectangles of each text), cut by every ancestor that hides or scrolls what
+# leaves it.
+_MISFITS = """(width) => {
+  const wrong = [], seen = [];
+  const short = (text) => `"${text.trim().replace(/\\s+/g, " ").slice(0, 40)}"`;
+  const name = (one) => `<${one.tagName.toLowerCase()} class="${one.getAttribute("class")}">`;
+  const over = document.documentElement.scrollWidth - width;
+  if (over > 0) {
+    const widest = [...document.querySelectorAll("main *, header *")].filter((one) => one.checkVisibility() && !one.closest(".table *"))
+      .sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0];
+    wrong.push(`${over} px too wide: ${name(widest)} ${short(widest.textContent)}`);
+  }
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    const parent = node.parentElement;
+    if (!node.data.trim() || !parent.checkVisibility({ visibilityProperty: true })) continue;
+    if (parent.closest("script, style, title, desc, option")) continue;
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects()) {
+      let { left, top, right, bottom } = box;
+      if (right - left < 2 || right < 0) continue;
+      for (let up = parent; up && up !== document.body; up = up.parentElement) {
+        const style = getComputedStyle(up), frame = up.getBoundingClientRect();
+        const hides = style.overflowX === "hidden" || style.overflowX === "clip" || up.tagName === "svg";
+        if (hides && (left < frame.left - 1 || right > frame.right + 1 || top < frame.top - 1 || bottom > frame.bottom + 1)) {
+          wrong.push(`cut: ${short(node.data)} in ${name(up)}`);
+        }
+        if (style.overflowX !== "visible" && style.display !== "inline") {
+          left = Math.max(left, frame.left); right = Math.min(right, frame.right);
+          top = Math.max(top, frame.top); bottom = Math.min(bottom, frame.bottom);
+        }
+      }
+      // The box of turned letters is larger than they are: whether they meet others cannot be told from it.
+      if (right > left && bottom > top && !parent.closest("[transform*=rotate]")) seen.push({ left, top, right, bottom, node });
+    }
+  }
+  seen.sort((a, b) => a.top - b.top);
+  for (let i = 0; i < seen.length; i++) {
+    for (let j = i + 1; j < seen.length && seen[j].top < seen[i].bottom; j++) {
+      const a = seen[i], b = seen[j];
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left), down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      // Line boxes of neighbouring lines touch; letters lie over letters where half of a line is shared.
+      if (a.node !== b.node && across > 2 && down > 0.5 * Math.min(a.bottom - a.top, b.bottom - b.top)) {
+        wrong.push(`over one another: ${short(a.node.data)} and ${short(b.node.data)}`);
+      }
+    }
+  }
+  return [...new Set(wrong)];
+}"""
+
+
 # Ratio and limits by WCAG 2.2, 1.4.3: 4.5, or 3 for letters of 24 px, or of 18.66 px and bold. The letters' ground is the first ancestor
 # that is painted; over an image it is the dark rim that the letters carry.
 _DECIDE = """(selectors) => {

@@ -22,7 +22,7 @@ from neorlt.web.app import create_app
 from neorlt.web.evidence import Evidence
 from neorlt.web.settings import Settings
 
-from .browser import Watched, axe, chromium
+from .browser import Watched, axe, chromium, misfits
 from .live import running
 
 pytestmark = pytest.mark.needs_chromium
@@ -273,6 +273,60 @@ def test_page_is_accessible_and_fits_its_window(browser: Any, address: str, pict
                     page.screenshot(path=pictures / f"page-{width}-{scheme}.png", full_page=True)
     assert found == {}
     watched.close()
+
+
+SCREENS = {"laptop": (1366, 768), "projector": (1024, 768), "wide projector": (1920, 1080), "phone": (390, 844)}
+LONGEST = "Wednesday-8-" + 68 * "m"
+"""A title of eighty characters and no gap, as the form allows it."""
+
+
+def test_letters_have_room_on_laptop_projector_and_phone(
+    browser: Any, example_folder: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neorlt.web.jobs.Jobs._run", lambda self, case: ("failed", "Not computed in this test."))
+    table = shipped_review()
+    write_evidence(table, shipped_flow(table), Evidence(tmp_path)._folder)
+    found = {}
+    with running(create_app(Settings(tmp_path, shared=(("example", example_folder),)))) as address:
+        for screen, (width, height) in SCREENS.items():
+            watched = Watched(browser, width, height, **({"is_mobile": True, "has_touch": True} if screen == "phone" else {}))
+            page = watched.page
+
+            def look(name: str, page: Any = page, screen: str = screen, width: int = width) -> None:
+                page.wait_for_timeout(400)
+                page.screenshot(path=pictures / f"{screen.replace(' ', '-')}-{name}.png", full_page=True)
+                if wrong := misfits(page, width):
+                    found[f"{screen}: {name}"] = wrong
+
+            page.goto(address)
+            page.get_by_label("Title (a pseudonym").fill(LONGEST)
+            page.get_by_label("patient.toml").set_input_files({"name": "p.toml", "mimeType": "text/plain", "buffer": b'id = "x"'})
+            page.get_by_role("button", name="Plan", exact=True).click()
+            page.get_by_text("Not computed in this test").wait_for()
+            look("failed")
+            page.goto(address)
+            # However long the title, the state of its case is in view.
+            state = page.get_by_role("row", name=LONGEST[:11]).get_by_role("cell").last
+            assert state.bounding_box()["x"] + 60 < width
+            look("cases")
+            page.goto(f"{address}/evidence")
+            look("evidence")
+            page.goto(f"{address}/cases/shared-example/report.html")
+            look("report")
+            page.goto(f"{address}/cases/shared-example")
+            page.wait_for_selector("#viewer[data-ready=true]")
+            page.locator("#predicted table").wait_for()
+            page.get_by_label("Your name").fill(LONGEST)
+            page.get_by_role("button", name="Sign").click()
+            page.locator("#trail li", has_text=LONGEST).first.wait_for()
+            if screen == "phone":  # beside one another both would be 170 px wide
+                page.get_by_label("Two panes").check()
+                page.wait_for_timeout(400)
+                boxes = [page.locator(".viewer").nth(i).bounding_box() for i in (0, 1)]
+                assert min(box["width"] for box in boxes) > 330
+            look("case")
+            watched.close()
+    assert found == {}
 
 
 def test_dark_and_light_can_be_chosen_and_are_kept(browser: Any, address: str) -> None:

@@ -26,8 +26,9 @@ def traffic_svg(judgements: Sequence[Judgement], tool: str, names: dict[str, str
     items = TOOLS[tool]
     studies = list(dict.fromkeys(item.study for item in judgements if item.tool == tool))
     found = {(item.study, item.item): item.judgement for item in judgements if item.tool == tool}
-    left, step, head = 220, 42, 120 if tool == "robins-i" else 50
-    width, height = left + step * len(items) + 30, head + 28 * len(studies) + 44
+    # Turned names of domains reach beyond their columns: 31 letters of 11 px upwards, the last ones to the right.
+    left, step, head, right = (220, 42, 146, 70) if tool == "robins-i" else (220, 42, 50, 30)
+    width, height = left + step * len(items) + right, head + 28 * len(studies) + 44
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" font-size="11">',
         f"<title>{escape(title)}</title>",

@@ -26,7 +26,7 @@ def dose_volume(histograms: Sequence[Mapping[str, Any]], name: str, title: str) 
         return None
     rows = -(-len(shown) // 3)
     with drawing(name):
-        figure = new_figure(262 + 18 * rows, 430, margins_px=(50, 14, 18 * rows, 42))
+        figure = new_figure(270 + 18 * rows, 430, margins_px=(66, 14, 8 + 18 * rows, 42))
         axes = figure.subplots()
         light_grid(axes)
         for index, row in enumerate(shown):
