@@ -21,8 +21,8 @@ from neorlt.response import nuts, synthesis
 from neorlt.response.studies import Term
 from neorlt.response.synthesis import POPULATION, Seen, Synthesis, constrain, studies_of
 
-N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 240, 600, 20
-TARGET_ACCEPT, MAX_TREE_DEPTH = 0.9, 7
+N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 240, 1800, 20
+TARGET_ACCEPT, MAX_TREE_DEPTH = 0.95, 8
 START_SPREAD = 1.5
 """Chains start at draws of the normal about the mode with its curvature, this much wider: dispersed, but not where nothing fits."""
 FALL_AT_START = 3.0
@@ -271,19 +271,21 @@ class _Kept:
     chain: nuts.Chain | None = None
 
     @classmethod
-    def read(cls, path: Path, chain: nuts.Chain | None = None) -> _Kept:
-        """What a chain has done; ``chain``, where given, is taken to where it was left."""
+    def read(cls, path: Path) -> _Kept:
+        """What a chain has done."""
         with np.load(path) as file:
-            if chain is not None:
-                chain.load(file["state"].tobytes())
-            return cls(path, file["q"], file["diverging"], file["num_steps"], chain)
+            return cls(path, file["q"], file["diverging"], file["num_steps"])
 
     @classmethod
     def open(cls, path: Path, chain: nuts.Chain) -> _Kept:
-        """What a chain has done, and the chain as it was left; one that has not begun has done nothing."""
-        if path.exists():
-            return cls.read(path, chain)
-        return cls(path, np.zeros((0, len(chain.start))), np.zeros(0, bool), np.zeros(0, np.intp), chain)
+        """What a chain has done, and the chain as it was left."""
+        if not path.exists():
+            return cls(path, np.zeros((0, len(chain.start))), np.zeros(0, bool), np.zeros(0, np.intp), chain)
+        kept = cls.read(path)
+        with np.load(path) as file:
+            chain.load(file["state"].tobytes())
+        kept.chain = chain
+        return kept
 
     def run(self, n: int) -> None:
         """``n`` more iterations, then write: a whole file takes the place of the last."""
