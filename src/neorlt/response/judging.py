@@ -198,7 +198,9 @@ def judge_terms(said: Said, index: Sequence[int], weight: Floats, seed: int) -> 
                     "pit": [round(float(x), 4) for x in pit]}
             if not t.sign_known:
                 flat = said.other[figures.index(t)].reshape(flat.shape)
-                row["log_score_per_lesion_other_reading"] = float(np.log((w[:, None] * np.exp(flat)).sum(axis=0)).mean())
+                other = logsumexp(flat.astype(np.float64), b=w[:, None], axis=0)
+                # None: a lesion lies where this reading of the sign cannot be (a diameter smaller than nothing).
+                row["log_score_per_lesion_other_reading"] = float(other.mean()) if np.isfinite(other).all() else None
         rows.append(row)
     return rows
 
