@@ -44,7 +44,8 @@ def main() -> int:
     status = 0
     with tempfile.TemporaryDirectory(prefix="neorlt-docs-") as folder:
         work = Path(folder)
-        (work / "examples").symlink_to(ROOT / "examples")
+        for name in ("examples", "validation"):
+            (work / name).symlink_to(ROOT / name)
         for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
             status |= run_page(page, work)
     return status

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,3 +184,18 @@ def test_rank_histograms_name_what_is_rejected():
     ranks = {"eta": rng.integers(0, 100, 200).tolist(), "nu": rng.integers(0, 50, 200).tolist()}
     svg = draw_sbc({"ranks": ranks, "n": 200, "n_ranked": 99, **uniformity(ranks)})
     assert svg.count("rejected") == 1 and "p = " in svg
+
+
+def test_studies_left_out_are_drawn_arm_by_arm():
+    from neorlt.reporting.figures.calibration import draw_studies_left_out, draw_studies_pit
+    from neorlt.response.studies import titles
+
+    path = Path(__file__).parents[2] / "validation" / "response_synthesis_fit.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
+    rows = report["left_out"]["rows"]
+    svg = draw_studies_left_out(report, titles())
+    for kind in ("counts", "pfs"):
+        some = [row for row in rows if row["kind"] == kind and row.get("statistic") != "hazard_ratio"]
+        assert f"{sum(row['inside_90'] for row in some)} of {len(some)} inside 90 %" in svg
+    assert "NETTER-2, RLT, pancreas" in svg and "netter2" not in svg
+    assert f"{sum(row['kind'] == 'counts' for row in rows)} values" in draw_studies_pit(report, titles())

@@ -234,6 +234,22 @@ def test_growth_and_sensitivity_have_no_steps_at_the_classes_borders():
     assert np.mean(np.abs(volume[:, 0] / volume[:, 1] - 1) > 1e-3) > 0.9
 
 
+def test_an_emulator_is_held_outside_the_cloud_of_its_training():
+    import jax
+    import jax.numpy as jnp
+
+    cloud = surface.Cloud((0.5, -1.0), (0.5, 2.0))
+    rng = np.random.default_rng(4)
+    near = np.float32(np.array(cloud.centre) + np.array(cloud.spread) * rng.uniform(-2.5, 2.5, (200, 2)))
+    np.testing.assert_allclose(cloud.standard(near) * np.array(cloud.spread) + np.array(cloud.centre), near, atol=1e-5)
+    ray = np.float32(np.array(cloud.centre) + np.array(cloud.spread) * np.array([[3.0, -4.0]]) * np.array([[1.0], [2.0], [50.0]]))
+    held = np.asarray(cloud.standard(ray))
+    np.testing.assert_allclose(held, np.tile([0.6 * cloud.RADIUS, -0.8 * cloud.RADIUS], (3, 1)), rtol=1e-5)
+    slope = jax.grad(lambda z: cloud.standard(z).sum())
+    for point in (jnp.array(cloud.centre), jnp.array([40.0, 3.0])):
+        assert np.isfinite(np.asarray(slope(point))).all()
+
+
 def test_limits_of_the_labels_are_those_of_the_fitted_lesions():
     doses = np.concatenate([t.dose_gy for t in studies.fitted() if t.kind == "lesions"])
     assert reach.SYNTHESIS_DOSE_GY == pytest.approx((doses.min(), doses.max()), abs=0.7)

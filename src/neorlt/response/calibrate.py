@@ -42,10 +42,10 @@ def fingerprint() -> list[float]:
     return [round(float(v), 4) for v in np.ravel(surfaces.direct(free, surfaces.log_effect, surfaces.log_growth))]
 
 
-def converged(found: dict[str, Any]) -> bool:
-    """The house's rule: R-hat up to 1.01, bulk and tail effective samples of 1 000, no divergence."""
+def converged(found: dict[str, Any], pareto_k: float = 0.0) -> bool:
+    """The house's rule: R-hat up to 1.01, bulk and tail effective samples of 1 000, no divergence; weights of draws that can be trusted."""
     enough = min(found["ess_bulk_min"], found["ess_tail_min"]) >= MIN_ESS
-    return bool(found["divergences"] == 0 and found["rhat_max"] <= MAX_RHAT and enough)
+    return bool(found["divergences"] == 0 and found["rhat_max"] <= MAX_RHAT and enough and pareto_k <= judging.K_LIMIT)
 
 
 def spread_evenly(draws: dict[str, NDArray[Any]], n: int, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -132,7 +132,7 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
     content = buffer.getvalue()
     report: dict[str, Any] = {
         "posterior_hash": hashlib.sha256(content).hexdigest(), "rhat_max": found["rhat_max"],
-        "ess_min": min(found["ess_bulk_min"], found["ess_tail_min"]), "divergences": found["divergences"], "converged": converged(found),
+        "ess_min": min(found["ess_bulk_min"], found["ess_tail_min"]), "divergences": found["divergences"], "converged": converged(found, k),
         "chains": found, "model_version": MODEL_VERSION, "fingerprint": fingerprint(), "seed": seed, "n_warmup": n_warmup,
         "command": "neorlt calibrate --out DIR", "n_terms": len(terms), "studies": sorted({t.study for t in terms}),
         "reweighting": {

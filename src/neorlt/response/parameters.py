@@ -231,7 +231,8 @@ def calibration_warnings() -> list[dict[str, str]]:
         return []
     return [{"name": "calibration-not-converged", "where": "response model",
              "text": f"The shipped calibration misses the rule for its chains (R-hat {report['rhat_max']:.3f}, smallest effective "
-                     f"sample {report['ess_min']:.0f}, {report['divergences']} divergences), so it is not used: "
+                     f"sample {report['ess_min']:.0f}, {report['divergences']} divergences), or the re-weighting of its draws cannot be "
+                     "trusted, so it is not used: "
                      "every response number rests on priors (assumptions)."}]
 
 

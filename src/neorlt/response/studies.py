@@ -215,3 +215,8 @@ def assumptions(study: str) -> dict[str, Any]:
     """Title and list of assumptions of one study."""
     content = tomllib.loads(tables.read_text(ROOM, f"{FOLDER}/{study}/assumptions.toml"))
     return {"title": content["title"], "assumed": content["assumed"], **({"doi": content["doi"]} if "doi" in content else {})}
+
+
+def titles() -> dict[str, str]:
+    """Title of every study that has a term, fitted or checked."""
+    return {study: str(assumptions(study)["title"]) for study in dict.fromkeys(term.study for term in read_terms())}

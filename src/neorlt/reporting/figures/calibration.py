@@ -113,6 +113,85 @@ def draw_pit(report: Mapping[str, Any]) -> str:
                       "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
 
 
+def draw_studies_left_out(report: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return each arm and each progression-free share with the 90 % interval predicted without its study, as SVG.
+
+    A hazard ratio is no share and stands in the table alone.
+
+    Parameters
+    ----------
+    report
+        Content of the ``posterior.json`` of a fit of the synthesis; reads ``left_out``.
+    titles
+        Title of every study (:func:`neorlt.response.studies.titles`).
+
+    """
+    rows: Sequence[Mapping[str, Any]] = report["left_out"]["rows"]
+    arms = [(_named(row, titles), 100 * row["seen"] / row["n"], row["predicted_pct"], row["ci90_pct"], row["inside_90"])
+            for row in rows if row["kind"] == "counts"]
+    shares = [(f"{_named(row, titles)}, {row['month']:g} mo", 100 * row["seen"], 100 * row["predicted"][1],
+               [100 * row["predicted"][0], 100 * row["predicted"][2]], row["inside_90"])
+              for row in rows if row["kind"] == "pfs" and row["statistic"] != "hazard_ratio"]
+    with drawing("studies-left-out"):
+        figure = new_figure(80 + 17 * max(len(arms), len(shares)), grid=(1, 2), margins_px=(208, 12, 34, 46), gaps_px=(236, 0))
+        left, right = figure.subplots(1, 2)
+        for axis, some, said in ((left, arms, "responders (%)"), (right, shares, "free of progression (%)")):
+            some.sort(key=lambda one: one[2])
+            for at, (_, seen, centre, interval, inside) in enumerate(some):
+                axis.plot(interval, [at, at], color=LIGHT["rule"], linewidth=5, solid_capstyle="butt")
+                axis.plot(centre, at, "|", color=LIGHT["muted"], markersize=9)
+                axis.plot(seen, at, "o" if inside else "X", color=LIGHT["ink"], markersize=4 if inside else 7)
+            axis.set_yticks(range(len(some)), [one[0] for one in some], fontsize=8.5)
+            axis.set_ylim(-0.7, max(len(arms), len(shares)) - 0.3)
+            axis.set_xlim(-2, 102)
+            axis.set_xticks([0, 25, 50, 75, 100])
+            axis.set_xlabel(said)
+            axis.set_title(f"{sum(one[4] for one in some)} of {len(some)} inside 90 %", pad=8)
+            light_grid(axis)
+        return to_svg(figure, "studies-left-out", "Arms predicted without their study",
+                      "Bars: 90 % interval with its centre; dots: seen inside it; crosses: seen outside it.")
+
+
+def _named(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Study and arm as a reader would write them; what is counted stands on the axis."""
+    study = titles[row["study"]].split(":")[0].split(",")[0]
+    arm = row["term"].split(": ")[0]
+    return study if arm in ("all", "evaluable") else f"{study}, {arm}"
+
+
+def draw_studies_pit(report: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return the distribution of the PIT of studies that were left out, by kind of outcome, each with its band, as SVG.
+
+    The band holds 90 % of the curves of a model that is right (independent uniform values; pointwise, from the binomial). Terms of one
+    study share its effect, lesions of one figure more so: the band is a guide.
+
+    Parameters
+    ----------
+    report
+        Content of the ``posterior.json`` of a fit of the synthesis; reads ``left_out``.
+    titles
+        Title of every study (:func:`neorlt.response.studies.titles`).
+
+    """
+    rows: Sequence[Mapping[str, Any]] = report["left_out"]["rows"]
+    panels = [(title, [row["pit"][0] for row in rows if row["kind"] == kind])
+              for title, kind in (("Response of arms", "counts"), ("Progression", "pfs"))]
+    panels += [(_named(row, titles), row["pit"]) for row in rows if row["kind"] == "lesions"]
+    with drawing("studies-pit"):
+        figure = new_figure(250, grid=(1, len(panels)), margins_px=(50, 12, 46, 46), gaps_px=(26, 0))
+        axes = figure.subplots(1, len(panels), sharey=True)
+        for axis, (title, values) in zip(axes, panels, strict=True):
+            pit_panel(axis, values)
+            axis.set_title(f"{title.replace(', ', chr(10))}\n{len(values)} values", fontsize=10, fontweight="normal", pad=5)
+            axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+            axis.set_xlabel("")
+            axis.set_ylabel("")
+        axes[0].set_ylabel("share")
+        axes[len(panels) // 2].set_xlabel("predicted probability of less than was seen")
+        return to_svg(figure, "studies-pit", "Probability integral transform of studies left out",
+                      "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
+
+
 def pit_panel(axis: Any, values: Sequence[float]) -> None:
     """Draw the empirical distribution of PIT values, the diagonal, and the band that holds 90 % of a right model's curves at each point."""
     from scipy.stats import binom
