@@ -72,7 +72,7 @@ def test_a_board_meets_by_keyboard_alone(browser: Any, tmp_path: Path, tmp_path_
         page = watched.page
         # One listener for the whole meeting: a chooser that opens while listening starts or stops is lost.
         chosen: list[Any] = []
-        page.on("filechooser", chosen.append)
+        page.on("filechooser", lambda one: chosen.append(one))
         page.goto(address)
         # Upload and plan: the whole job, in its own process.
         _type(page, "#title", "Board of Monday")
