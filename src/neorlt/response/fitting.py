@@ -272,21 +272,19 @@ class _Kept:
     chain: nuts.Chain | None = None
 
     @classmethod
-    def read(cls, path: Path) -> _Kept:
-        """What a chain has done."""
+    def read(cls, path: Path, chain: nuts.Chain | None = None) -> _Kept:
+        """What a chain has done; ``chain``, where given, is taken to where it was left."""
         with np.load(path) as file:
-            return cls(path, file["q"], file["diverging"], file["num_steps"])
+            if chain is not None:
+                chain.load(file["state"].tobytes())
+            return cls(path, file["q"], file["diverging"], file["num_steps"], chain)
 
     @classmethod
     def open(cls, path: Path, chain: nuts.Chain) -> _Kept:
-        """What a chain has done, and the chain as it was left."""
-        if not path.exists():
-            return cls(path, np.zeros((0, len(chain.start))), np.zeros(0, bool), np.zeros(0, np.intp), chain)
-        kept = cls.read(path)
-        with np.load(path) as file:
-            chain.load(file["state"].tobytes())
-        kept.chain = chain
-        return kept
+        """What a chain has done, and the chain as it was left; one that has not begun has done nothing."""
+        if path.exists():
+            return cls.read(path, chain)
+        return cls(path, np.zeros((0, len(chain.start))), np.zeros(0, bool), np.zeros(0, np.intp), chain)
 
     def run(self, n: int) -> None:
         """``n`` more iterations, then write: a whole file takes the place of the last."""
