@@ -10,7 +10,7 @@ the log likelihood and the predicted volume of the first lesion of the figure.
 Seeds, sizes and faults were fixed before the first whole run. A fault's *power* is the chance that Holm's test of all quantities at 1 %
 rejects, over resampled replicates.
 
-Usage: ``python validation/response_synthesis_sbc.py`` (goes on from what ``--folder`` holds). Writes ``response_synthesis_sbc.json``.
+Usage: ``python validation/response_synthesis_sbc.py`` (goes on from what ``--folder`` holds). Writes ``synthesis_sbc.json``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from neorlt.response.studies import WEEKS_PER_MONTH, Term, read_terms
 from neorlt.response.synthesis import POPULATION, Seen
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE / "response_synthesis_sbc.json"
+OUT = HERE / "synthesis_sbc.json"
 SEED = 20261129
 N = 200
 N_FAULT = 60

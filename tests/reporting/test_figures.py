@@ -190,7 +190,7 @@ def test_studies_left_out_are_drawn_arm_by_arm():
     from neorlt.reporting.figures.calibration import draw_studies_left_out, draw_studies_pit
     from neorlt.response.studies import titles
 
-    path = Path(__file__).parents[2] / "validation" / "response_synthesis_fit.json"
+    path = Path(__file__).parents[2] / "validation" / "synthesis_fit.json"
     report = json.loads(path.read_text(encoding="utf-8"))
     rows = report["left_out"]["rows"]
     svg = draw_studies_left_out(report, titles())

@@ -35,7 +35,7 @@ TINY: dict[str, dict] = {
     "response_book": {"set": {"N_DRAWS": 50, "N_REPLICATES": 2}, "writes": "src/neorlt/data/validation.json"},
     "response_synthesis_sbc": {"set": {"N": 2, "N_FAULT": 1, "N_WARMUP": 30, "N_LESIONS": 3, "STUDIES": ("hebert_2024: odd half",),
                                        "FREE": ("alpha_per_gy", "sigma_d"), "FAULTS": ("data ignored",)},
-                               "writes": "validation/response_synthesis_sbc.json"},
+                               "writes": "validation/synthesis_sbc.json"},
     "imaging_fuzz": {"call": {"cases": 3, "out": lambda folder: folder / "fuzz.md"}, "writes": "fuzz.md", "root": True},
     "disk_kills": {"call": {"kills": 1, "kinds": ("sign",), "page": lambda folder: folder / "fuzz.md"}, "root": True,
                    "writes": "validation/disk_kills.json"},

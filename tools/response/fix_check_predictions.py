@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-OUT = Path(__file__).resolve().parents[2] / "validation/response_check_predictions.json"
+OUT = Path(__file__).resolve().parents[2] / "validation/synthesis_check_predictions.json"
 SAID = ("study", "term", "kind", "statistic", "month", "n", "predicted_pct", "ci90_pct", "predicted")
 """Of a row: what names it and what is predicted; nothing that was seen and no score."""
 

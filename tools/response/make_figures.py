@@ -1,5 +1,5 @@
 """Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit,
-``validation/response_sbc.json`` and ``validation/response_synthesis_fit.json``.
+``validation/response_sbc.json`` and ``validation/synthesis_fit.json``.
 
 Usage: ``python tools/response/make_figures.py``.
 """
@@ -32,7 +32,7 @@ IMAGES = ROOT / "docs/images"
 def main() -> None:
     """Write the pictures."""
     fit = tables.read_json("response", "posterior.json")
-    synthesis = json.loads((ROOT / "validation/response_synthesis_fit.json").read_text(encoding="utf-8"))
+    synthesis = json.loads((ROOT / "validation/synthesis_fit.json").read_text(encoding="utf-8"))
     rng = np.random.default_rng(1)
     prior = {name: draw_from(read_priors()[name], rng, 20_000) for name in LABELS}
     figures = {
