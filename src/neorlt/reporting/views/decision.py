@@ -16,6 +16,7 @@ OPEN = {"yes": "yes", "hesitate": "with hesitation", "no": "no"}
 SHOWN = 8
 FEW_MONTHS = 0.01
 """Value of information below this is not listed, except for the dummy."""
+FLOOR = "nothing (a cause without effect: what the method finds of it is its noise)"
 
 
 def _chance(value: Any) -> str:
@@ -99,7 +100,8 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
                    times(str(row.get("new_best"))), _chance(row.get("p_beyond"))] for row in turning],
         "firm": ", ".join(firm),
         "worth_heads": ["Assumption", "Quality-adjusted months a patient"],
-        "worth": [[str(row.get("assumption")), f"{row['months']:.2f} (± {2 * row.get('mc_error', 0):.2f})"] for row in worth],
+        "worth": [[FLOOR if "dummy" in str(row.get("assumption")) else str(row.get("assumption")),
+                   f"{row['months']:.2f} (± {2 * row.get('mc_error', 0):.2f})"] for row in worth],
         "ceiling": ceiling_sentence(ceiling),
         "trial_heads": ["Trial", "n", *(f"SD {sd:g}" for sd in trials.get("sd", []))],
         "trials": [[str(row.get("name")), str(row.get("n")),
