@@ -257,6 +257,66 @@ def test_values_hold_for_the_moment_that_the_decay_correction_names(spoil, edit,
     assert study.therapy_images()[0].time == study.therapy_administration().time + timedelta(hours=4)
 
 
+@pytest.mark.parametrize("kind", ["", "ADMIN"])
+@pytest.mark.parametrize("zone", ["", "+0100"])
+@pytest.mark.parametrize("before_h", [4.0, 1.5, 0.0, -20.0])
+def test_values_that_hold_for_a_stated_moment_are_brought_to_the_start(spoil, edit, kind, zone, before_h) -> None:  # type: ignore[no-untyped-def]
+    """As where all images of a cycle are decayed to the injection (4 h before), or to the first or the last of them (0018,9701)."""
+    image = read_study(spoil.folder).therapy_images()[0]
+    first, truth = image.time, image.array * 2.0 ** (-before_h / HALF_LIFE_H)
+
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset.CorrectedImage = ["ATTN", "DECY"]
+        dataset.DecayCorrectionDateTime = f"{first - timedelta(hours=before_h):%Y%m%d%H%M%S}"
+        if zone:
+            dataset.TimezoneOffsetFromUTC = zone
+        if kind:
+            dataset.DecayCorrection = kind
+
+    edit(spoil.spect, change)
+    if kind and before_h != 4.0:
+        with pytest.raises(InputError, match=r"contradicts itself about decay correction.*0018,9701"):
+            read_study(spoil.folder)
+        return
+    image = read_study(spoil.folder).therapy_images()[0]
+    assert image.array == pytest.approx(truth, rel=1e-4)
+    assert any(row.tag.endswith("(0018,9701)") for row in image.ledger)
+
+
+def test_a_start_that_is_another_moment_is_refused(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset.CorrectedImage, dataset.DecayCorrection = ["ATTN", "DECY"], "START"
+        dataset.DecayCorrectionDateTime = "20200101120000"
+
+    edit(spoil.spect[0], change)
+    with pytest.raises(InputError, match=r"contradicts itself about decay correction.*0018,9701"):
+        read_study(spoil.folder)
+
+
+@pytest.mark.parametrize(("hours", "fits"), [(0.3, True), (24.0, False), (96.0, False)])
+def test_a_decay_factor_too_large_for_the_start_is_refused(spoil, edit, hours, fits) -> None:  # type: ignore[no-untyped-def]
+    """DECY alone means the start; a factor of a day or more shows values that were decayed to the injection."""
+    truth = _values(spoil)
+
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset.CorrectedImage, dataset.DecayFactor = ["ATTN", "DECY"], f"{2.0 ** (hours / HALF_LIFE_H):.8f}"
+
+    edit(spoil.spect, change)
+    if fits:
+        assert np.array_equal(_values(spoil), truth)
+    else:
+        with pytest.raises(InputError, match=r"decay factor does not fit.*0054,1321"):
+            read_study(spoil.folder)
+
+
+def test_a_moment_of_decay_correction_without_one_is_said(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset.CorrectedImage, dataset.DecayCorrectionDateTime = ["ATTN"], "20200101120000"
+
+    edit(spoil.spect, change)
+    assert any("(0018,9701)" in w and "not used" in w for w in read_study(spoil.folder).warnings)
+
+
 @pytest.mark.parametrize(("kind", "corrected"), [("NONE", ["ATTN", "DECY"]), ("START", ["ATTN"]), ("ADMIN", ["SCAT"]), ("SOME", ["ATTN"])])
 def test_two_statements_of_decay_correction_that_contradict(spoil, edit, kind, corrected) -> None:  # type: ignore[no-untyped-def]
     def change(dataset: pydicom.Dataset) -> None:

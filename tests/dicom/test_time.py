@@ -76,6 +76,63 @@ def test_dates_that_moved_without_the_bare_time(spoil, edit) -> None:  # type: i
         read_study(spoil.folder)
 
 
+@pytest.mark.parametrize("which", ["pet", "spect"])
+@pytest.mark.parametrize(
+    ("zone", "full", "bare", "refused"),
+    [
+        ("+0100", "20260302080000+0000", "090000", ""),
+        ("+0100", "20260302090000+0100", "090000", ""),
+        ("-0500", "20260302140000+0000", "090000", ""),
+        ("+0100", "20260302090000+0000", "090000", "contradict"),
+        ("", "20260302090000+0100", "090000", ""),
+        ("", "20260302080000+0000", "090000", "contradict"),
+    ],
+)
+def test_a_time_of_injection_that_states_its_zone(spoil, edit, which, zone, full, bare, refused) -> None:  # type: ignore[no-untyped-def]
+    """The bare time is on the clock of the file; an hour's difference is nearly twice the SUV of 68Ga."""
+    truth = [v.array for v in read_study(spoil.folder).volumes]
+
+    def change(dataset: pydicom.Dataset) -> None:
+        _item(dataset).RadiopharmaceuticalStartTime, _item(dataset).RadiopharmaceuticalStartDateTime = bare, full
+        if zone:
+            dataset.TimezoneOffsetFromUTC = zone
+
+    edit(getattr(spoil, which), change)
+    if refused:
+        with pytest.raises(InputError, match=refused):
+            read_study(spoil.folder)
+        return
+    study = read_study(spoil.folder)
+    assert [a.time for a in study.administrations] == [T0, T0]
+    assert all((v.array == t).all() for v, t in zip(study.volumes, truth, strict=True))
+
+
+def test_a_zone_of_the_injection_alone_dates_no_pet(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    def change(dataset: pydicom.Dataset) -> None:
+        del _item(dataset).RadiopharmaceuticalStartTime
+        _item(dataset).RadiopharmaceuticalStartDateTime = "20260302080000+0000"
+
+    edit(spoil.pet, change)
+    with pytest.raises(InputError, match=r"states its time zone and the image does not.*08:00\+0000.*0018,1078.*injection_time"):
+        read_study(spoil.folder)
+
+
+@pytest.mark.parametrize("minutes", [3, 60, 600])
+def test_two_times_of_one_injection_are_no_cycles(spoil, edit, minutes) -> None:  # type: ignore[no-untyped-def]
+    """--cycle or --cumulate would halve or double the dose of one injection that was typed in twice."""
+    later = T0 + timedelta(minutes=minutes)
+
+    def change(dataset: pydicom.Dataset) -> None:
+        _item(dataset).RadiopharmaceuticalStartTime = later.strftime("%H%M%S")
+        _item(dataset).RadiopharmaceuticalStartDateTime = later.strftime("%Y%m%d%H%M%S")
+
+    edit(spoil.spect[1], change)
+    with pytest.raises(InputError, match="less than a day apart") as refused:
+        read_study(spoil.folder).therapy_administration()
+    assert "--injected-at" in str(refused.value) and "--cycle" not in str(refused.value)
+    assert read_study(spoil.folder, injected_at=[T0]).therapy_administration().time == T0
+
+
 def _second_cycle(spoil: Any, edit: Any, *, stated: bool, days: int = 56) -> None:
     """The second SPECT becomes one of a later cycle."""
 

@@ -205,5 +205,8 @@ def test_refusals(study: Study) -> None:
     late = replace(study.administrations[0], time=INJECTION + timedelta(hours=50))
     with pytest.raises(InputError, match="times run backwards"):
         activity_curves(replace(study, administrations=(late,)))
+    twice = replace(study, volumes=(*study.volumes, replace(study.therapy_images()[-1], description="another reconstruction")))
+    with pytest.raises(InputError, match="two reconstructions of one acquisition"):
+        activity_curves(twice)
     with pytest.raises(InputError, match="unknown dose method"):
         compute_doses(study, method="guess", n_draws=10)  # type: ignore[arg-type]

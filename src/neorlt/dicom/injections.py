@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from neorlt.core.errors import InputError
@@ -104,7 +104,8 @@ def injection_of(instance: Instance, correction: Correction = NONE) -> Injection
         source = USED
         if (bare and seconds is None) or (full and time is None):
             raise InputError("the time of injection cannot be read", where=where(name, "RadiopharmaceuticalStartTime"), remedy=REMEDY)
-        _check_two_times(time, seconds, name)
+        here = parse_datetime("19700101000000", text(header, "TimezoneOffsetFromUTC", name))
+        _check_two_times(time, seconds, here.tzinfo if here else None, name)
     if time is None and seconds is None:
         raise InputError("the time of injection is missing", where=where(name, "RadiopharmaceuticalStartTime"), remedy=REMEDY)
     corrected = correction.injected_activity_mbq is not None
@@ -131,16 +132,15 @@ def _check_half_life(stated_s: float | None, nuclide: str, name: str) -> None:
         )
 
 
-def _check_two_times(time: datetime | None, seconds: float | None, name: str) -> None:
+def _check_two_times(time: datetime | None, seconds: float | None, zone: tzinfo | None, name: str) -> None:
     """Refuse two times of day of one injection: dates that were moved without the bare time, or a slip."""
     if time is None or seconds is None:
         return
-    midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
-    apart = abs((time - midnight).total_seconds() - seconds) % 86400.0
-    if min(apart, 86400.0 - apart) > SAME_TIME_S:
+    apart = clock_apart_s(on_clock(time, zone), seconds)
+    if apart > SAME_TIME_S:
         raise InputError(
             "two times of injection contradict each other",
-            found=f"{min(apart, 86400.0 - apart) / 60:.0f} min apart",
+            found=f"{apart / 60:.0f} min apart",
             where=where(name, "RadiopharmaceuticalStartDateTime"),
             remedy=f"correct (0018,1072) and (0018,1078), or {REMEDY}",
         )
@@ -218,7 +218,7 @@ def _proven(one: Timed, stated: set[datetime]) -> datetime:
     """
     seconds = float(one.injection.seconds_of_day or 0.0)
     start = one.start.replace(tzinfo=None)
-    fitting = [t for t in stated if t <= start and _clock_apart(t, seconds) <= SAME_TIME_S]
+    fitting = [t for t in stated if t <= start and clock_apart_s(t, seconds) <= SAME_TIME_S]
     near = [t for t in fitting if (start - t).total_seconds() <= _longest_s(one.injection.nuclide)]
     if len(near) == 1 and not _moved(one.instance):
         return near[0]
@@ -239,10 +239,16 @@ def _moved(instance: Instance) -> bool:
     return changed not in ("", "UNMODIFIED") or text(header, "PatientIdentityRemoved", name).upper() == "YES"
 
 
-def _clock_apart(time: datetime, seconds: float) -> float:
+def clock_apart_s(time: datetime, seconds: float) -> float:
+    """Seconds between the time of day of a moment and a bare time of day, the short way round midnight."""
     of_day = (time - time.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
     apart = abs(of_day - seconds) % 86400.0
     return min(apart, 86400.0 - apart)
+
+
+def on_clock(time: datetime, zone: tzinfo | None) -> datetime:
+    """A moment as the clock of its file shows it: a bare time of day is in the zone of the file (0008,0201)."""
+    return time if zone is None or time.tzinfo is None else time.astimezone(zone)
 
 
 def _longest_s(nuclide: str) -> float:

@@ -9,6 +9,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom import plausible
 from neorlt.dicom.decay import average_time_s, decay_factor, table_half_life_s
 from neorlt.dicom.header import where
+from neorlt.dicom.injections import SAME_TIME_S, clock_apart_s, on_clock
 from neorlt.imaging.study import SINGLE_PHOTON, THERAPY, Administration
 from neorlt.imaging.volume import Unit
 
@@ -338,6 +339,14 @@ def _injection_time(header: PetHeader, start: datetime, half_life: float) -> dat
             injection -= timedelta(days=1)
     if injection is None:
         return None
+    if injection.tzinfo is not None and start.tzinfo is None and header.injection_time_only_s is None:
+        raise InputError(
+            "the injection states its time zone and the image does not",
+            expected="a time zone of the image (0008,0201), or the time of day on its clock (0018,1072)",
+            found=f"{injection:%H:%M%z}",
+            where=where(header.file, "RadiopharmaceuticalStartDateTime"),
+            remedy=_remedy(header, "injection_time"),
+        )
     if (injection.tzinfo is None) != (start.tzinfo is None):
         injection, start = injection.replace(tzinfo=start.tzinfo), start
     tag = where(header.file, "RadiopharmaceuticalStartDateTime" if header.injection else "RadiopharmaceuticalStartTime")
@@ -359,9 +368,8 @@ def _injection_time(header: PetHeader, start: datetime, half_life: float) -> dat
             remedy="correct the time of injection, or state it with a reason in settings.toml",
         )
     if header.injection and header.injection_time_only_s is not None:
-        of_day = (header.injection - header.injection.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-        apart = abs(of_day - header.injection_time_only_s) % 86400.0
-        if min(apart, 86400.0 - apart) > 60.0 and header.injection.tzinfo is None:
+        apart = clock_apart_s(on_clock(header.injection, start.tzinfo), header.injection_time_only_s)
+        if apart > SAME_TIME_S:
             raise InputError(
                 "two times of injection contradict each other",
                 where=tag,

@@ -13,12 +13,12 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
-from neorlt.dicom.injections import Injection, injection_of
+from neorlt.dicom.injections import SAME_TIME_S, Injection, injection_of
 from neorlt.dicom.pixels import check_depth, check_finite, decode_instance, size
 from neorlt.dicom.plausible import check, check_grid
 from neorlt.dicom.scan import Instance
 from neorlt.dicom.settings import NONE, Correction, Settings
-from neorlt.dicom.spect_scale import Row, SpectScale, ValueTime, back_from_injection, rows_of, spect_scale, value_time
+from neorlt.dicom.spect_scale import Row, SpectScale, ValueTime, back_to_start, rows_of, spect_scale, value_time
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 ODD_TIME_S = 60.0
@@ -201,7 +201,8 @@ def read_nm(spect: SpectObject, injected: datetime) -> Volume:
             where=where(instance.name, "PixelData"),
             remedy="copy the file again",
         )
-    back = back_from_injection(nuclide, injected, spect.start) if spect.value.to_injection else 1.0
+    decayed_to = _decayed_to(spect, injected)
+    back = 1.0 if decayed_to is None else back_to_start(nuclide, decayed_to, spect.start)
     with np.errstate(over="ignore", invalid="ignore"):
         values = spect.scale.apply(stored)[spect.frame_order] * np.float32(back)
     check_finite(values, instance.name)
@@ -209,11 +210,34 @@ def read_nm(spect: SpectObject, injected: datetime) -> Volume:
         check("Bq/ml", edge, instance.name, "export the series again; its scale was changed", tag="RescaleSlope")
     image = f"SPECT {nuclide} {spect.time:%Y-%m-%d %H:%M}"
     rows: tuple[Row, ...] = (*spect.scale.rows, *spect.value.rows, *spect.injection.rows)
-    if spect.value.to_injection:
+    if decayed_to is not None:
         rows += (("decay", "", f"{back:.6g}", "back to the start of acquisition", "worked out"),)
     ledger = (*rows_of(image, rows), *stated_rows([instance], image))
     notes = (spect.scale.note, spect.value.note)
     return Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, nuclide, "SPECT", notes, ledger=ledger)
+
+
+def _decayed_to(spect: SpectObject, injected: datetime) -> datetime | None:
+    """The moment that the stored values were decayed to, None where it is the start of the acquisition.
+
+    Raises
+    ------
+    InputError
+        If they are said to hold for the injection and for another moment.
+
+    """
+    stated = spect.value.decayed_to
+    if stated is None or not spect.value.to_injection:
+        return injected if spect.value.to_injection else stated
+    if abs((stated - injected).total_seconds()) > SAME_TIME_S:
+        raise InputError(
+            "the header contradicts itself about decay correction",
+            expected=f"{injected:%Y-%m-%d %H:%M}, the injection, as Decay Correction (0054,1102) is ADMIN",
+            found=f"{stated:%Y-%m-%d %H:%M}",
+            where=where(spect.instance.name, "DecayCorrectionDateTime"),
+            remedy="export the series again",
+        )
+    return injected
 
 
 def in_zone(spect: SpectObject, zone: tzinfo) -> SpectObject:
@@ -224,4 +248,6 @@ def in_zone(spect: SpectObject, zone: tzinfo) -> SpectObject:
 
     injection = spect.injection
     moved = replace(injection, time=None if injection.time is None else there(injection.time))
-    return replace(spect, start=there(spect.start), value=replace(spect.value, time=there(spect.value.time)), injection=moved)
+    to = spect.value.decayed_to
+    value = replace(spect.value, time=there(spect.value.time), decayed_to=None if to is None else there(to))
+    return replace(spect, start=there(spect.start), value=value, injection=moved)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.decay import average_time_s, decay_factor, table_half_life_s
-from neorlt.dicom.header import number, raw, tag_text, text, where
+from neorlt.dicom.header import number, parse_datetime, raw, tag_text, text, where
 from neorlt.dicom.plausible import check
 from neorlt.dicom.real_world import Quantity, real_world_map
 from neorlt.dicom.scan import Instance
@@ -31,6 +31,8 @@ BREMSSTRAHLUNG = frozenset({"Y-90", "P-32", "Sr-89"})
 """Nuclides without photons of their own worth imaging: a gamma camera sees the bremsstrahlung of their electrons."""
 SAME = 1e-4
 """Two statements of one factor may differ by this much: decimal strings are rounded."""
+STARTED_S = 3600.0
+"""What objects call the start of one acquisition (its series, first bed, first projection) lies within this of one another."""
 _MAP = f"RealWorldValueMappingSequence {tag_text('RealWorldValueMappingSequence')}"
 
 
@@ -283,22 +285,29 @@ def duration_s(instance: Instance) -> float | None:
 
 @dataclass(frozen=True)
 class ValueTime:
-    """Moment that the values hold for; ``to_injection`` where they were decayed to the injection and must be brought back."""
+    """Moment that the values hold for once they are read.
+
+    ``to_injection`` where they were decayed to the injection, ``decayed_to`` where to a moment that the file states: from either
+    they must be brought back to the start of the acquisition.
+    """
 
     time: datetime
     to_injection: bool
     note: str
     warnings: tuple[str, ...]
     rows: tuple[Row, ...]
+    decayed_to: datetime | None = None
 
 
 def value_time(instance: Instance, start: datetime, nuclide: str) -> ValueTime:
-    """Judge what moment the values of a SPECT hold for, from Corrected Image (0028,0051) and Decay Correction (0054,1102).
+    """Judge what moment the values of a SPECT hold for.
+
+    From Corrected Image (0028,0051), Decay Correction (0054,1102), Decay Correction DateTime (0018,9701) and Decay Factor (0054,1321).
 
     Raises
     ------
     InputError
-        If the two contradict each other.
+        If they contradict each other.
 
     """
     name = instance.name
@@ -322,10 +331,18 @@ def value_time(instance: Instance, start: datetime, nuclide: str) -> ValueTime:
         warnings = (f"SPECT: a Decay Factor of {factor:g} (0054,1321) is stated, but no decay correction; it was not used.",)
     if "ATTN" not in listed:
         warnings += ("SPECT: attenuation correction is not stated (0028,0051); without it the activity is too low.",)
+    to = _stated_moment(instance, start, kind)
+    if to is not None and not (kind or "DECY" in listed):
+        warnings += ("SPECT: a moment of decay correction is stated (0018,9701), but no decay correction; it was not used.",)
+    elif to is not None:
+        note = f"Values hold for {to:%Y-%m-%d %H:%M:%S} (decay corrected) and were brought to the start of acquisition."
+        row = ("decay", f"DecayCorrectionDateTime {tag_text('DecayCorrectionDateTime')}", to.isoformat(), "holds for", USED)
+        return ValueTime(start, kind == "ADMIN", note, warnings, (row,), to)
     if kind == "ADMIN":
         note = "Values hold for the injection (decay corrected) and were brought to the start of acquisition."
         return ValueTime(start, True, note, warnings, (("decay", tag, "ADMIN", "", USED),))
     if kind == "START" or "DECY" in listed:
+        _check_factor(instance, factor, nuclide)
         note = "Values hold for the start of acquisition (decay corrected)."
         return ValueTime(start, False, note, warnings, (("decay", tag, start.isoformat(), "holds for", USED),))
     seconds, half_life = _or_none(instance), table_half_life_s(nuclide)
@@ -334,20 +351,63 @@ def value_time(instance: Instance, start: datetime, nuclide: str) -> ValueTime:
         return ValueTime(start, False, note, (*warnings, f"SPECT: {note}"), (("decay", tag, start.isoformat(), "holds for", "assumed"),))
     assumed = "SPECT: no decay correction is stated (0028,0051); values taken to hold for the average of the acquisition."
     at = start + timedelta(seconds=average_time_s(half_life, seconds))
-    row: Row = ("decay", tag, at.isoformat(), "holds for", "assumed")
+    row = ("decay", tag, at.isoformat(), "holds for", "assumed")
     return ValueTime(at, False, "Values hold for the average of the acquisition.", (*warnings, assumed), (row,))
 
 
-def back_from_injection(nuclide: str, injection: datetime, start: datetime) -> float:
-    """Factor from values that hold for the injection to values at the start of the acquisition."""
+def _stated_moment(instance: Instance, start: datetime, kind: str) -> datetime | None:
+    """Decay Correction DateTime (0018,9701), in the zone of the acquisition where only one of them states its zone."""
+    header, name = instance.header, instance.name
+    stated = text(header, "DecayCorrectionDateTime", name)
+    if not stated:
+        return None
+    to = parse_datetime(stated, text(header, "TimezoneOffsetFromUTC", name))
+    if to is None:
+        raise InputError(
+            "the moment of decay correction cannot be read",
+            found=stated,
+            where=where(name, "DecayCorrectionDateTime"),
+            remedy="export the series again",
+        )
+    if (to.tzinfo is None) != (start.tzinfo is None):
+        to = to.replace(tzinfo=start.tzinfo)
+    if kind == "START" and abs((to - start).total_seconds()) > STARTED_S:
+        raise InputError(
+            "the header contradicts itself about decay correction",
+            expected=f"{start:%Y-%m-%d %H:%M}, as Decay Correction (0054,1102) is START",
+            found=f"{to:%Y-%m-%d %H:%M}",
+            where=where(name, "DecayCorrectionDateTime"),
+            remedy="export the series again",
+        )
+    return to
+
+
+def _check_factor(instance: Instance, factor: float | None, nuclide: str) -> None:
+    """Refuse a decay factor that is too large for values that hold for the start: they were decayed to another moment."""
+    half_life, seconds = table_half_life_s(nuclide), _or_none(instance) or 0.0
+    if factor is None or half_life is None:
+        return
+    most = 2.0 ** ((seconds + STARTED_S) / half_life)
+    if factor > most:
+        raise InputError(
+            "the decay factor does not fit values that hold for the start of the acquisition",
+            expected=f"at most {most:.4g} for {nuclide}, or the moment that they were decayed to",
+            found=f"{factor:g}",
+            where=where(instance.name, "DecayFactor"),
+            remedy="export the series with Decay Correction (0054,1102) stated, ADMIN where values hold for the injection",
+        )
+
+
+def back_to_start(nuclide: str, decayed_to: datetime, start: datetime) -> float:
+    """Factor from values that hold for the moment that they were decayed to, to values at the start of the acquisition."""
     half_life = table_half_life_s(nuclide)
     if half_life is None:
         raise InputError(
-            "values hold for the injection, and the nuclide's half-life is not known",
+            "values hold for another moment than the acquisition, and the nuclide's half-life is not known",
             found=nuclide,
             remedy="export the series decay-corrected to the start of its acquisition",
         )
-    return decay_factor(half_life, injection, start)
+    return decay_factor(half_life, decayed_to, start)
 
 
 def rows_of(image: str, rows: tuple[Row, ...]) -> tuple[LedgerRow, ...]:

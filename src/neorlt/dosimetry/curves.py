@@ -46,7 +46,15 @@ def therapy_times_h(study: Study) -> Floats:
         )
     injection = study.therapy_administration()
     times = np.array([hours_after(injection.time, v.time) for v in images])
-    if np.any(times < 0) or np.any(np.diff(times) <= 0):
+    if np.any(np.diff(times) == 0):
+        twice = sorted({f"{t:.2f} h" for t, gap in zip(times, np.diff(times), strict=False) if gap == 0})
+        raise InputError(
+            "two therapy images show one moment: two reconstructions of one acquisition, or one with and one without a correction",
+            expected="one image a time point",
+            found=f"two at {', '.join(twice)} after the injection",
+            remedy="take one of them out of the folder (their SeriesDescription (0008,103E) says which is which)",
+        )
+    if np.any(times < 0) or np.any(np.diff(times) < 0):
         raise InputError(
             "times run backwards",
             expected="images after the injection, each later than the one before",

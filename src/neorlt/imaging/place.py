@@ -95,7 +95,7 @@ def _volume(region: Region) -> list[Misplaced]:
         high *= 2.0
     if low <= region.volume_ml <= high:
         return []
-    size = f"{region.volume_ml:.3g} ml is outside the range of a {organ}, {low:g} to {high:g} ml"
+    size = f"{region.volume_ml:.4g} ml is outside the range of a {organ}, {low:g} to {high:g} ml"
     return [Misplaced(f"Region {region.name!r}: {size}.", False)]
 
 

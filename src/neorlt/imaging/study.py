@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from neorlt.core.errors import InputError
@@ -20,6 +21,8 @@ SINGLE_PHOTON = frozenset(
     {"Lu-177", "Tb-161", "I-131", "I-123", "In-111", "Tc-99m", "Ho-166", "Re-188", "Sm-153", "Cu-67", "Ga-67", "Tl-201", "Ac-225", "Pb-212"}
 )
 """Nuclides without positrons: an image of one is a SPECT, also where it is stored as PET."""
+ONE_DAY = timedelta(days=1)
+"""Cycles lie weeks apart: times of injection of one nuclide closer than this are two statements about one injection, or a slip."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,15 @@ class Study:
             return found[0]
         nuclides = {v.nuclide for v in self.therapy_images()}
         named = "; ".join(f"{a.nuclide} on {a.time:%Y-%m-%d %H:%M}" for a in found)
+        ordered = sorted(found, key=lambda a: (a.nuclide, a.time))
+        if any(one.nuclide == other.nuclide and other.time - one.time < ONE_DAY for one, other in pairwise(ordered)):
+            raise InputError(
+                "the therapy images state times of injection less than a day apart",
+                expected="one time of injection for the images of one cycle",
+                found=f"{len(found)} times: {named}",
+                remedy="if it is one injection, give its moment as --injected-at, or state injection_time with a reason under"
+                " [correction] in settings.toml (a time zone (0008,0201) that differs between files does this too)",
+            )
         raise InputError(
             "the folder holds images of several cycles" if found else "the therapy images need exactly one injection",
             expected="one injected activity and time for the SPECT series",
