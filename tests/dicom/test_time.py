@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
 
 T0 = datetime(2026, 3, 2, 9, 0)
@@ -115,6 +116,41 @@ def test_a_zone_of_the_injection_alone_dates_no_pet(spoil, edit) -> None:  # typ
     edit(spoil.pet, change)
     with pytest.raises(InputError, match=r"states its time zone and the image does not.*08:00\+0000.*0018,1078.*injection_time"):
         read_study(spoil.folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "fits"),
+    [
+        ("START", "20260302100000", True),
+        ("START", "20260302090000", False),
+        ("ADMIN", "20260302090000", True),
+        ("ADMIN", "20260302100000", False),
+    ],
+)
+def test_a_pet_whose_moment_of_decay_correction_is_stated_twice(spoil, edit, kind, at, fits) -> None:  # type: ignore[no-untyped-def]
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset.DecayCorrection, dataset.DecayCorrectionDateTime = kind, at
+
+    edit(spoil.pet, change)
+    if fits:
+        assert read_study(spoil.folder).pet_images()
+        return
+    with pytest.raises(InputError, match=r"contradicts itself about decay correction.*0018,9701"):
+        read_study(spoil.folder)
+
+
+@pytest.mark.parametrize("brighter", [1.0, 1.2])
+def test_two_reconstructions_of_one_pet_are_said(spoil, edit, brighter) -> None:  # type: ignore[no-untyped-def]
+    """Rows of one time and two values; the same image again is a copy and is counted once."""
+    for path in spoil.pet:
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID, dataset.SOPInstanceUID = make_uid("again"), make_uid("again", path.name)
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.RescaleSlope = f"{float(dataset.RescaleSlope) * brighter:.14g}"
+        dataset.save_as(path.with_name(f"again_{path.name}"))
+    study = read_study(spoil.folder)
+    said = [w for w in study.warnings if w.startswith("2 PET images of Ga-68 show one moment, 2026-03-02 10:00")]
+    assert (len(study.pet_images()), len(said)) == ((1, 0) if brighter == 1.0 else (2, 1))
 
 
 @pytest.mark.parametrize("minutes", [3, 60, 600])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import BODY, FINE, INJECTION, ORGANS, grid, make_study, masks, true_tia_mbq_h
+from small_study import BODY, COARSE, FINE, INJECTION, ORGANS, grid, inside, make_study, masks, true_tia_mbq_h
 
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.compute import DoseResult, compute_doses
@@ -20,7 +20,7 @@ from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.region_dose import region_doses
 from neorlt.dosimetry.s_values import region_s_values, settled_occupancies, sphere_s_gy_per_mbq_h, surface_mm2
 from neorlt.dosimetry.voxel_dose import local_gy_per_mbq_h_per_ml, voxel_dose
-from neorlt.imaging.region import Region
+from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Unit, Volume
 from neorlt.jobs.dose import dose_command
@@ -208,5 +208,11 @@ def test_refusals(study: Study) -> None:
     twice = replace(study, volumes=(*study.volumes, replace(study.therapy_images()[-1], description="another reconstruction")))
     with pytest.raises(InputError, match="two reconstructions of one acquisition"):
         activity_curves(twice)
+    lesion = next(organ for organ in ORGANS if organ.name == "primary")
+    around = inside(replace(lesion, axes=(24.0, 24.0, 24.0)), grid(COARSE))
+    cold_around = tuple(replace(v, array=v.array * inside(lesion, v.grid)) for v in study.therapy_images())
+    margin = Region("margin", RegionKind.LESION, around.astype(np.float32), grid(COARSE))
+    with pytest.raises(InputError, match=r"no activity of its own.*region margin"):
+        activity_curves(replace(study, volumes=cold_around, regions=(*(r for r in study.regions if r.name == "primary"), margin)))
     with pytest.raises(InputError, match="unknown dose method"):
         compute_doses(study, method="guess", n_draws=10)  # type: ignore[arg-type]

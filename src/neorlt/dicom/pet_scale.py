@@ -67,6 +67,8 @@ class PetHeader:
     size_m: float | None = None
     is_test: bool = False
     """Quality Control Image (0028,0300)."""
+    decayed_to: datetime | None = None
+    """Decay Correction DateTime (0018,9701), where the files state it."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def quantify(header: PetHeader) -> PetScale:
             remedy=_remedy(header, "injected_activity_mbq"),
         )
     kind = header.decay_correction
+    _check_moment(header, start if kind == "START" else injection if kind == "ADMIN" else None)
     ones = (factor,) * len(header.slices)
     if unit is Unit.SUV_BW or kind == "START":
         return PetScale(unit, ones, start, administration, nuclide, half_life, (note, start_note), warnings)
@@ -151,6 +154,20 @@ def _check_kind(header: PetHeader) -> None:
     if header.is_test:
         raise NotUsableError(
             "the PET is an image of quality control", where=where(header.file, "QualityControlImage"), remedy="give the patient's series"
+        )
+
+
+def _check_moment(header: PetHeader, meant: datetime | None) -> None:
+    """Refuse a stated moment of decay correction that is not the one that START or ADMIN means."""
+    if header.decayed_to is None or meant is None:
+        return
+    if abs((header.decayed_to.replace(tzinfo=None) - meant.replace(tzinfo=None)).total_seconds()) > SAME_TIME_S:
+        raise InputError(
+            "the header contradicts itself about decay correction",
+            expected=f"{meant:%Y-%m-%d %H:%M}, as Decay Correction (0054,1102) is {header.decay_correction}",
+            found=f"{header.decayed_to:%Y-%m-%d %H:%M}",
+            where=where(header.file, "DecayCorrectionDateTime"),
+            remedy="export the series again",
         )
 
 

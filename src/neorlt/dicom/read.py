@@ -24,7 +24,7 @@ from neorlt.dicom.read_nm import read_nm
 from neorlt.dicom.read_pet import read_pet
 from neorlt.dicom.read_rtstruct import read_rtstruct
 from neorlt.dicom.read_seg import read_seg
-from neorlt.dicom.repeated import of_one_value, without_copies
+from neorlt.dicom.repeated import of_one_moment, of_one_value, without_copies
 from neorlt.dicom.scan import is_dicom, read_instance, scan
 from neorlt.dicom.settings import Settings, read_settings
 from neorlt.imaging.place import check_place
@@ -177,7 +177,7 @@ def _read_images(found: _Found) -> None:
         found.volumes.append(volume)
         found.grids[series.uid] = volume.grid
         found.sources.append(f"CT, {len(series.instances)} slices. {' '.join(volume.notes)}")
-    found.warnings.extend(of_one_value(found.volumes))
+    found.warnings.extend((*of_one_value(found.volumes), *of_one_moment(found.volumes)))
 
 
 def _one_frame(found: _Found, settings: Settings, several: bool) -> str:

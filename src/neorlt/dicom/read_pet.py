@@ -135,6 +135,7 @@ def read_pet_header(series: Series, correction: Correction = NONE) -> PetHeader:
         units=units,
         suv_type=text(header, "SUVType", name).upper(),
         decay_correction=text(header, "DecayCorrection", name).upper(),
+        decayed_to=parse_datetime(text(header, "DecayCorrectionDateTime", name), zone),
         corrected=(corrected,) if isinstance(corrected, str) else tuple(str(c) for c in corrected),
         series_time=moment(header, "Series", name),
         slices=tuple(_slice(i) for i in series.instances),

@@ -36,6 +36,21 @@ def of_one_value(volumes: Sequence[Volume]) -> list[str]:
     ]
 
 
+def of_one_moment(volumes: Sequence[Volume]) -> list[str]:
+    """Return a sentence for every PET scan that is there as several images: their rows bear the same time and cannot be told apart."""
+    scans: dict[tuple[str, str], int] = {}
+    for volume in volumes:
+        if volume.modality == "PT" and volume.time is not None:
+            scan = (str(volume.nuclide), f"{volume.time:%Y-%m-%d %H:%M}")
+            scans[scan] = scans.get(scan, 0) + 1
+    return [
+        f"{count} PET images of {nuclide} show one moment, {when}, and differ: reconstructions of one scan? Each has its own values; take"
+        " all but the one that is meant out of the folder."
+        for (nuclide, when), count in scans.items()
+        if count > 1
+    ]
+
+
 def _same(one: Volume, other: Volume) -> bool:
     if (one.modality, one.time, one.nuclide, one.unit) != (other.modality, other.time, other.nuclide, other.unit):
         return False

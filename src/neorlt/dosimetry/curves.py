@@ -126,6 +126,14 @@ def activity_curves(
     curves = []
     for i, region in enumerate(regions):
         scale = float(np.max(corrected[i]))
+        if not scale > 0 and np.max(measured[i]) > 0:
+            raise InputError(
+                "a region holds no activity of its own: regions that share voxels with it, or lie beside it, explain all of it",
+                found=f"{np.max(measured[i]):.3g} MBq before the correction for blur",
+                where=f"region {region.name}",
+                remedy='draw it without the voxels of others (a tumour and its margin are one lesion), or say "other" for one of them under'
+                " [roles] in settings.toml",
+            )
         if not scale > 0:
             raise InputError(
                 "a region holds no activity", where=f"region {region.name}", remedy="check the contour and the scaling"
