@@ -29,6 +29,13 @@ def _copy(paths: list[Path], folder: Path, change: Any) -> None:
         dataset.save_as(folder / path.name)
 
 
+def _turning_mip(dataset: pydicom.Dataset) -> None:
+    """One of the views round the patient that scanners keep as PET; each has an orientation of its own."""
+    angle = 0.2 * int(dataset.InstanceNumber)
+    dataset.ImageType = ["DERIVED", "SECONDARY", "MIP"]
+    dataset.ImageOrientationPatient = [round(float(v), 6) for v in (np.cos(angle), np.sin(angle), 0, 0, 0, -1)]
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -37,6 +44,7 @@ def _copy(paths: list[Path], folder: Path, change: Any) -> None:
         (lambda d: setattr(d, "Units", "CNTS"), "CNTS"),
         (lambda d: (setattr(d, "Units", "GML"), setattr(d, "SUVType", "LBM")), "LBM"),
         (lambda d: setattr(d, "SeriesType", ["WHOLE BODY", "REPROJECTION"]), "MIP"),
+        (lambda d: _turning_mip(d), "MIP"),
         (lambda d: setattr(d, "CountsSource", "TRANSMISSION"), "TRANSMISSION"),
         (lambda d: setattr(d, "Units", ""), "no unit"),
     ],

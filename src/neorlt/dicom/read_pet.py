@@ -113,6 +113,14 @@ def read_pet_header(series: Series, correction: Correction = NONE) -> PetHeader:
             where=where(first.name, "Units"),
             remedy="export the original series in Bq/ml",
         )
+    # before slices are compared: projections turn round the patient, and their orientations differ
+    if "MIP" in {kind.strip().upper() for kind in _listed(first.header, "ImageType", first.name)}:
+        raise NotUsableError(
+            "the PET holds projections of a volume",
+            found="MIP",
+            where=where(first.name, "ImageType"),
+            remedy="give the static, corrected series",
+        )
     check_same(series, _SAME)
     header, name = first.header, first.name
     units = text(header, "Units", name).upper()
