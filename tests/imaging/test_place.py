@@ -162,3 +162,11 @@ def test_a_vessel_on_the_tumour_has_its_role(name: str) -> None:
 def test_what_lies_beside_a_vessel_is_none(name: str) -> None:
     hot = replace(_region("primary"), name=name, kind=RegionKind.OTHER)
     assert any(f"{name!r} has no role" in one.sentence for one in check_place(_study([hot])))
+
+
+def test_an_image_that_shows_nothing_places_no_region() -> None:
+    study = _study([_region(n) for n in BOXES])
+    spect, ct = study.volumes
+    dark = replace(study, volumes=(replace(spect, array=np.zeros_like(spect.array)), ct))
+    assert fit_of_places([r for r in study.regions if r.kind is RegionKind.ORGAN], dark.volumes[0]) is None
+    assert not any("away" in one.sentence for one in check_place(dark))

@@ -181,14 +181,14 @@ def fit_of_places(regions: Sequence[Region], image: Volume) -> tuple[float, Floa
     """Uptake of regions at their best common place over that at their stated one, and the shift there in patient mm ``(3,)``.
 
     Every region counts the same; uptake by its square root, so that one hot spot does not draw all of them. None where nothing of
-    the regions lies on the image.
+    the regions lies on the image, or the image shows nothing.
     """
     coarse, grid = _coarse(image)
     mask = np.zeros(grid.shape)
     for region in regions:
         box, weight = region_part(region, grid)
         mask[box] += weight / (region.volume_ml / grid.voxel_ml)  # what lies outside the image holds nothing
-    if not mask.any():
+    if not mask.any() or not (coarse > 0).any():
         return None
     reach = [int(np.ceil(REACH_MM / s)) for s in grid.spacing_mm]
     from scipy.fft import irfftn, next_fast_len, rfftn
