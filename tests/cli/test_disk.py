@@ -28,14 +28,20 @@ def test_a_folder_in_the_place_of_the_file_is_a_sentence(tmp_path: Path, capsys:
 
 
 def test_terminated_command_leaves_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-P", "-m", "neorlt.cli", "example", "christie", "--out", str(tmp_path / "out")],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert any(tmp_path.iterdir())
-    os.kill(process.pid, signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    for attempt in range(5):  # on a busy machine the signal may come when the work is done: then again
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        process = subprocess.Popen([sys.executable, "-P", "-m", "neorlt.cli", "example", "christie", "--out", str(folder / "out")],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while not any(folder.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert any(folder.iterdir())
+        os.kill(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
+        assert (folder / "out" / "run.json").is_file() or any((folder / "out").rglob("*.dcm"))  # whole, not half
     assert process.returncode == 130
     assert b"nothing was written" in said
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
