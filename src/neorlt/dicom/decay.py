@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from neorlt.core.errors import InputError
+from neorlt.dicom.header import where
 from neorlt.nuclides.nuclide import get_nuclide
 
 _MOST_EXPONENT = 700.0
@@ -48,3 +50,24 @@ def average_time_s(half_life: float, duration_s: float) -> float:
     if x < 1e-9:
         return duration_s / 2.0
     return math.log(x / -math.expm1(-x)) / (math.log(2.0) / half_life)
+
+
+def check_decayed_to(stated: datetime, meant: datetime, said: str, name: str, within_s: float) -> None:
+    """Refuse a Decay Correction DateTime (0018,9701) that is not the moment which the rest of the header means.
+
+    ``said`` tells what means it; both moments are with or both without a time zone.
+
+    Raises
+    ------
+    InputError
+        If they lie more than ``within_s`` apart.
+
+    """
+    if abs((stated - meant).total_seconds()) > within_s:
+        raise InputError(
+            "the header contradicts itself about decay correction",
+            expected=f"{meant:%Y-%m-%d %H:%M}, {said}",
+            found=f"{stated:%Y-%m-%d %H:%M}",
+            where=where(name, "DecayCorrectionDateTime"),
+            remedy="export the series again",
+        )

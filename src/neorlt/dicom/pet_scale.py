@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from neorlt.core.errors import InputError
 from neorlt.dicom import plausible
-from neorlt.dicom.decay import average_time_s, decay_factor, table_half_life_s
+from neorlt.dicom.decay import average_time_s, check_decayed_to, decay_factor, table_half_life_s
 from neorlt.dicom.header import where
 from neorlt.dicom.injections import SAME_TIME_S, clock_apart_s, on_clock
 from neorlt.imaging.study import SINGLE_PHOTON, THERAPY, Administration
@@ -161,14 +161,8 @@ def _check_moment(header: PetHeader, meant: datetime | None) -> None:
     """Refuse a stated moment of decay correction that is not the one that START or ADMIN means."""
     if header.decayed_to is None or meant is None:
         return
-    if abs((header.decayed_to.replace(tzinfo=None) - meant.replace(tzinfo=None)).total_seconds()) > SAME_TIME_S:
-        raise InputError(
-            "the header contradicts itself about decay correction",
-            expected=f"{meant:%Y-%m-%d %H:%M}, as Decay Correction (0054,1102) is {header.decay_correction}",
-            found=f"{header.decayed_to:%Y-%m-%d %H:%M}",
-            where=where(header.file, "DecayCorrectionDateTime"),
-            remedy="export the series again",
-        )
+    said = f"as Decay Correction (0054,1102) is {header.decay_correction}"
+    check_decayed_to(header.decayed_to.replace(tzinfo=None), meant.replace(tzinfo=None), said, header.file, SAME_TIME_S)
 
 
 def _uncorrected(header: PetHeader, scale: PetScale) -> PetScale:

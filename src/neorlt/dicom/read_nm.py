@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
+from neorlt.dicom.decay import check_decayed_to
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
 from neorlt.dicom.injections import SAME_TIME_S, Injection, injection_of
@@ -229,14 +230,8 @@ def _decayed_to(spect: SpectObject, injected: datetime) -> datetime | None:
     stated = spect.value.decayed_to
     if stated is None or not spect.value.to_injection:
         return injected if spect.value.to_injection else stated
-    if abs((stated - injected).total_seconds()) > SAME_TIME_S:
-        raise InputError(
-            "the header contradicts itself about decay correction",
-            expected=f"{injected:%Y-%m-%d %H:%M}, the injection, as Decay Correction (0054,1102) is ADMIN",
-            found=f"{stated:%Y-%m-%d %H:%M}",
-            where=where(spect.instance.name, "DecayCorrectionDateTime"),
-            remedy="export the series again",
-        )
+    said = "the injection, as Decay Correction (0054,1102) is ADMIN"
+    check_decayed_to(stated, injected, said, spect.instance.name, SAME_TIME_S)
     return injected
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.decay import average_time_s, decay_factor, table_half_life_s
+from neorlt.dicom.decay import average_time_s, check_decayed_to, decay_factor, table_half_life_s
 from neorlt.dicom.header import number, parse_datetime, raw, tag_text, text, where
 from neorlt.dicom.plausible import check
 from neorlt.dicom.real_world import Quantity, real_world_map
@@ -371,14 +371,8 @@ def _stated_moment(instance: Instance, start: datetime, kind: str) -> datetime |
         )
     if (to.tzinfo is None) != (start.tzinfo is None):
         to = to.replace(tzinfo=start.tzinfo)
-    if kind == "START" and abs((to - start).total_seconds()) > STARTED_S:
-        raise InputError(
-            "the header contradicts itself about decay correction",
-            expected=f"{start:%Y-%m-%d %H:%M}, as Decay Correction (0054,1102) is START",
-            found=f"{to:%Y-%m-%d %H:%M}",
-            where=where(name, "DecayCorrectionDateTime"),
-            remedy="export the series again",
-        )
+    if kind == "START":
+        check_decayed_to(to, start, "as Decay Correction (0054,1102) is START", name, STARTED_S)
     return to
 
 
