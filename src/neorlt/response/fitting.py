@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from neorlt.core.errors import MissingExtraError
 from neorlt.response import nuts, synthesis
 from neorlt.response.studies import Term
-from neorlt.response.surface import STUDIES_CLOUD, Cloud
 from neorlt.response.synthesis import POPULATION, Seen, Synthesis, constrain, studies_of
 
 N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 240, 1800, 20
@@ -51,12 +50,12 @@ class Layout:
 class Problem:
     """The posterior of a list of terms as a potential of standard normals."""
 
-    def __init__(self, terms: Sequence[Term], n_points: int = synthesis.N_POINTS, cloud: Cloud = STUDIES_CLOUD) -> None:
+    def __init__(self, terms: Sequence[Term], n_points: int = synthesis.N_POINTS) -> None:
         self.terms, self.n_points = tuple(terms), n_points
         self.model = Synthesis(self.terms, n_points)
         self.layout = Layout.of(self.terms)
         self.at_u, self.at_v = self.layout.index(self.terms)
-        self.emulator = self.model.emulator(cloud)
+        self.emulator = self.model.emulator()
         self.sizes = {"pop": len(POPULATION), "u": len(self.layout.treated), "v": len(self.layout.all)}
 
     def population(self, pop: Any) -> dict[str, Any]:

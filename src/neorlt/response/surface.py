@@ -241,11 +241,10 @@ class Cloud:
         return jnp.where(outside, x * self.RADIUS / jnp.sqrt(jnp.where(outside, square, 1.0)), x)
 
 
-PRIOR_CLOUD = Cloud((0.0,) * 6, (1.2,) * 6)
-"""All that the prior holds likely: for data of any kind."""
 STUDIES_CLOUD = Cloud((-1.7, 1.0, 0.1, 0.0, 0.3, -0.7), (0.7, 0.86, 1.2, 1.2, 1.2, 1.2))
-"""Where the published studies lead: centre and spread of a first run of the chains on the emulator of :data:`PRIOR_CLOUD` (its means;
-1.75 of its standard deviations, no wider than the prior's cloud). That run left its cloud in residual and unevenness and diverged there."""
+"""Where the published studies lead: centre and spread of a first run of the chains on an emulator that was trained about the prior
+(spread 1.2): its means, and 1.75 of its standard deviations but no more than 1.2. That run left its cloud in
+residual and unevenness and diverged there."""
 
 
 def exponents() -> NDArray[np.intp]:
@@ -279,16 +278,15 @@ class Emulator:
     direct likelihood.
     """
 
-    def __init__(self, surfaces: Surfaces, constrain: Any, n_population: int, columns: NDArray[np.intp], cloud: Cloud = STUDIES_CLOUD,
-                 seed: int = 3) -> None:
+    def __init__(self, surfaces: Surfaces, constrain: Any, n_population: int, columns: NDArray[np.intp], seed: int = 3) -> None:
         import jax
         import jax.numpy as jnp
 
-        self.columns, self.cloud = columns, cloud
+        self.columns, self.cloud = columns, STUDIES_CLOUD
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((N_TRAINING, len(columns)))
         z = np.zeros((N_TRAINING, n_population), np.float32)
-        z[:, columns] = np.asarray(cloud.centre) + np.asarray(cloud.spread) * x
+        z[:, columns] = np.asarray(self.cloud.centre) + np.asarray(self.cloud.spread) * x
         one = jax.jit(lambda row: surfaces(constrain(row)))
         value = np.stack([np.asarray(one(jnp.asarray(row))) for row in z])
         self.shape = value.shape[1:]

@@ -288,10 +288,10 @@ class Synthesis:
         local = np.array([self.terms[i].reading != "central" for i in rows.term])
         return free["sum_log_sd"] * jnp.where(local, free["local_reading_ratio"], 1.0) / np.sqrt(2.0)
 
-    def emulator(self, cloud: surface.Cloud = surface.STUDIES_CLOUD) -> surface.Emulator:
-        """The surfaces as polynomials of the parameters that shape them, trained in a cloud of these."""
+    def emulator(self) -> surface.Emulator:
+        """The surfaces as polynomials of the parameters that shape them."""
         columns = np.array([POPULATION.index(name) for name in surface.SHAPE], np.intp)
-        return surface.Emulator(self.surfaces, constrain, len(POPULATION), columns, cloud)
+        return surface.Emulator(self.surfaces, constrain, len(POPULATION), columns)
 
     def answer(self, free: dict[str, Any], u: Any, v: Any, coefficients: Any = None, seen: Seen | None = None) -> Answers:
         """What the model says of every term; ``u`` and ``v`` ``(term,)`` are the studies' standard normals.
