@@ -18,6 +18,9 @@ import numpy as np
 
 from neorlt.dosimetry.population import LU177_HALF_LIFE_H, POPULATION
 from neorlt.dosimetry.single_time_point import haenscheid
+from neorlt.drawing.axes import level, light_grid
+from neorlt.drawing.palette import series
+from neorlt.drawing.svg import drawing, new_figure, standalone, to_svg
 
 TIMES_H = (6.0, 12.0, 24.0, 36.0, 48.0, 72.0, 96.0, 120.0, 144.0, 168.0, 192.0)
 POPULATIONS = {"as described": (1.0, 1.0), "20 % longer, spread x 1.5": (1.2, 1.5)}
@@ -39,36 +42,33 @@ def haenscheid_error(organ: str, time_h: float, shift: float, widen: float) -> f
 
 def draw(rows: list[dict[str, Any]]) -> str:
     """Median error against the time of the image, one panel per organ."""
-    import io
-
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
-    FigureCanvasSVG(figure)
-    colours = {"as described": "#1b3a57", "20 % longer, spread x 1.5": "#b3541e"}
-    for axis, organ in zip(figure.subplots(1, 2, sharey=True), coverage.ORGANS, strict=True):
-        for name, colour in colours.items():
-            mine = [row for row in rows if row["organ"] == organ and row["population"] == name]
-            hours = [row["time_h"] for row in mine]
-            axis.plot(
-                hours, [100 * row["median_error"] for row in mine], "o-", ms=3, color=colour, label=f"population model; patients {name}"
-            )
-            axis.plot(
-                hours, [100 * row["haenscheid_median_error"] for row in mine], ls=":", color=colour, label=f"Haenscheid; patients {name}"
-            )
-        axis.axhline(100 * LIMIT, color="0.6", lw=0.8, ls="--")
-        axis.set_title({"kidney": "Kidneys", "lesion": "Lesions"}[organ], loc="left", fontsize=11)
-        axis.set_xlabel("hours after injection")
-        axis.set_xticks([0, 24, 48, 72, 96, 120, 144, 168, 192])
-        axis.set_ylim(0, 60)
-    figure.axes[0].set_ylabel("median error of the\ntime-integrated activity (%)")
-    figure.axes[1].legend(frameon=False, fontsize=7.5, loc="upper right")
-    stream = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "neorlt", "svg.fonttype": "none"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    with drawing("single-time-point"):
+        figure = new_figure(330, margins_px=(70, 12, 30, 46), gaps_px=(26, 0), grid=(1, 2))
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, organ in zip(panels, coverage.ORGANS, strict=True):
+            light_grid(axes)
+            for tone, name in enumerate(POPULATIONS):
+                mine = [row for row in rows if row["organ"] == organ and row["population"] == name]
+                hours = [row["time_h"] for row in mine]
+                axes.plot(
+                    hours, [100 * row["median_error"] for row in mine], "o-", ms=3, color=series(tone),
+                    label=f"population model; patients {name}",
+                )  # fmt: skip
+                axes.plot(
+                    hours, [100 * row["haenscheid_median_error"] for row in mine], ls=":", color=series(tone),
+                    label=f"Haenscheid; patients {name}",
+                )  # fmt: skip
+            level(axes, y=100 * LIMIT)
+            axes.set_title({"kidney": "Kidneys", "lesion": "Lesions"}[organ])
+            axes.set_xlabel("hours after injection")
+            axes.set_xticks([0, 24, 48, 72, 96, 120, 144, 168, 192])
+            axes.set_ylim(0, 60)
+        panels[0].set_ylabel("median error of the\ntime-integrated activity (%)")
+        panels[1].legend(fontsize=9.5, loc="upper right")
+        said = "; ".join(
+            f"{row['organ']}, patients {row['population']}: {100 * row['median_error']:.0f} %" for row in rows if row["time_h"] == 96.0
+        )
+        return standalone(to_svg(figure, "single-time-point", "Median error of one image by its time", f"At 96 h: {said}."))
 
 
 def main() -> int:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neorlt.drawing.palette import OUTLINES
 from neorlt.reporting import render_report
 from neorlt.reporting.drawn import draw, read_drawn, write_drawn
 from neorlt.reporting.figures.contact import contact_degrees
 from neorlt.reporting.figures.dose_picture import describe, draw_picture
-from neorlt.reporting.figures.palette import OUTLINES
 from neorlt.reporting.picture import Line, Picture
 from neorlt.reporting.views import contact as views
 from neorlt.reporting.views.schemes import letters_for

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neorlt.drawing.palette import DARK, LIGHT
+from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.figures import curves, dose_picture, dvh, schemes, tornado, trajectory
-from neorlt.reporting.figures.palette import DARK, LIGHT
-from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.picture import Picture
 
 from .synthetic_plan import synthetic_plan

@@ -91,11 +91,9 @@ def test_failure_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wide_tables_scroll_by_keyboard_and_styles_are_dropped() -> None:
-    figure = '<svg width="5pt" height="6pt" viewBox="0 0 1 1"><style type="text/css">*{}</style></svg>'
-    body = figure + '<table class="evidence-table"><tr></tr></table>'
-    assert for_the_page(body) == (
-        '<svg viewBox="0 0 1 1"></svg><div class="table" role="region" aria-label="Table 1" tabindex="0">'
+def test_wide_tables_scroll_by_keyboard() -> None:
+    assert for_the_page('<table class="evidence-table"><tr></tr></table>') == (
+        '<div class="table" role="region" aria-label="Table 1" tabindex="0">'
         '<table class="evidence-table"><tr></tr></table></div>'
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neorlt.core import tables
+from neorlt.drawing.svg import standalone
 from neorlt.reporting.figures.calibration import (
     LABELS,
     draw_left_out,
@@ -21,7 +22,6 @@ from neorlt.reporting.figures.calibration import (
     draw_studies_left_out,
     draw_studies_pit,
 )
-from neorlt.reporting.figures.svg import standalone
 from neorlt.response.parameters import draw_from, read_priors
 from neorlt.response.studies import titles
 

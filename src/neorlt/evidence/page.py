@@ -10,6 +10,8 @@ from typing import Any
 from neorlt.core.manifest import to_json
 from neorlt.core.output import RUN_FILE
 from neorlt.core.run import result_folder
+from neorlt.drawing.palette import as_css
+from neorlt.drawing.svg import with_page_colours
 from neorlt.evidence import appraisal
 from neorlt.evidence.appraisal import Judgement
 from neorlt.evidence.claims import claims_csv, claims_html, patients_html, references_html, registry_html, shipped_claims, since_html
@@ -53,11 +55,11 @@ def evidence_html(table: ReviewTable, flow: Flow, method: str = "auto") -> str:
 
 
 def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, str], judged: dict[str, Any]) -> str:
-    parts = [f"<h2>{html.escape(table.question)}</h2>", _inline(drawings["prisma.svg"], "flow"), table_html(table)]
+    parts = [f"<h2>{html.escape(table.question)}</h2>", with_page_colours(drawings["prisma.svg"]), table_html(table)]
     for key, outcome in document["outcomes"].items():
         parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome)]
         if f"forest-{key}.svg" in drawings:
-            parts.append(_inline(drawings[f"forest-{key}.svg"], key))
+            parts.append(with_page_colours(drawings[f"forest-{key}.svg"]))
         then = outcome["without_what_came_since"]
         if then["k"] != outcome["k"]:
             parts.append(f"<p>Without what came since the review: k = {then['k']}, {then['n']} patients; {html.escape(then['why'])}.</p>")
@@ -67,21 +69,13 @@ def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, 
         if key == "surgery" and document["printed_crude"]:
             parts.append(_crude(document["printed_crude"]))
     parts += [_ratio(ratio) for ratio in document["ratios"].values()]
-    parts += ["<h3>Evidence map</h3>", _inline(drawings["map.svg"], "map"), "<h3>Risk of bias</h3>"]
-    parts += [_inline(drawings[name], name[5:-4]) for name in ("bias-jbi.svg", "bias-robins-i.svg") if name in drawings]
+    parts += ["<h3>Evidence map</h3>", with_page_colours(drawings["map.svg"]), "<h3>Risk of bias</h3>"]
+    parts += [with_page_colours(drawings[name]) for name in ("bias-jbi.svg", "bias-robins-i.svg") if name in drawings]
     parts.append(_grade(judged))
     if table.references:
         parts += ["<h3>The review, claim by claim</h3>", claims_html(shipped_claims()), registry_html(table)]
         parts += [since_html(table), patients_html(table), references_html(table)]
     return "\n".join(parts)
-
-
-def _inline(svg: str, prefix: str) -> str:
-    """An SVG for the inside of a page: ids get a prefix, since several figures share one page."""
-    body = svg[svg.index("<svg") :]
-    for mark in (' id="', "url(#", 'href="#'):
-        body = body.replace(mark, f"{mark}{prefix}-")
-    return body
 
 
 def _sentence(outcome: dict[str, Any]) -> str:
@@ -150,11 +144,13 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "aut
     The folder is whole or absent. Returns the names of the files.
     """
     style = (
-        "body{font:14px/1.45 sans-serif;margin:2rem;max-width:120rem}table{border-collapse:collapse;margin:1rem 0}"
-        "th,td{border:1px solid #bbb;padding:.3rem .5rem;vertical-align:top;text-align:left}svg{max-width:70rem;height:auto}"
-        ".empty{color:#666;font-style:italic}caption{text-align:left;font-weight:bold;padding:.3rem 0}"
+        f"{as_css()}body{{font:14px/1.45 var(--sans);margin:2rem;max-width:120rem;background:var(--paper);color:var(--ink)}}"
+        "table{border-collapse:collapse;margin:1rem 0}a{color:var(--accent)}"
+        "th,td{border:1px solid var(--line);padding:.3rem .5rem;vertical-align:top;text-align:left}svg{max-width:100%;height:auto}"
+        ".empty{color:var(--muted);font-style:italic}caption{text-align:left;font-weight:bold;padding:.3rem 0}"
     )
-    head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evidence</title>'
+    head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    head += "<title>Evidence</title>"
     head += f"<style>{style}</style></head><body>\n"
     notice = "<p>Research software: not a medical device, not for clinical decisions.</p>\n"
     document, judged = pool_review(table, method), appraisal.summary(table, method, made)

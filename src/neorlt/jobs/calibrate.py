@@ -74,8 +74,8 @@ SEED = 1
 
 def _show_check(report: dict[str, Any], out: Path, table: Path, seed: int) -> dict[str, Any]:
     """The check of a centre's lesions as a document and a picture."""
+    from neorlt.drawing.svg import standalone
     from neorlt.reporting.figures.centre import draw_check
-    from neorlt.reporting.figures.svg import standalone
 
     with result_folder(out, "calibrate", inputs=[table], options={"check": table.name}, seed=seed) as folder:
         write_json(folder / "check.json", report)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from neorlt.drawing.palette import as_css
+from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.figures.choice import sobol_bars
-from neorlt.reporting.figures.palette import DARK, LIGHT
-from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.rounding import number
 from neorlt.reporting.views.cells import block, maps, texts
 from neorlt.reporting.views.front import NOTICE
@@ -20,9 +20,6 @@ svg{max-width:100%;height:auto}.notice{background:var(--warn-tint);color:var(--w
 
 def render_benefit(document: Mapping[str, Any]) -> str:
     """Return the page of ``neorlt benefit`` as one self-contained HTML document."""
-    def colours(palette: Mapping[str, str]) -> str:
-        return "".join(f"--{name}:{value};" for name, value in palette.items())
-
     features = maps(document.get("features"))
     titles = {"months": "Quality-adjusted months gained against the best option without RLT",
               "resectable": "Gain in the chance of being resectable", "removed": "Share of the tumour's volume removed"}
@@ -39,8 +36,7 @@ def render_benefit(document: Mapping[str, Any]) -> str:
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'\">"
         "<meta name='viewport' content='width=device-width, initial-scale=1'><meta name='color-scheme' content='light dark'>"
-        f"<title>Who benefits</title><style>:root{{{colours(LIGHT)}--sans:system-ui,sans-serif}}"
-        f"@media (prefers-color-scheme:dark){{:root{{{colours(DARK)}}}}}{_STYLE}</style></head><body><main>"
+        f"<title>Who benefits</title><style>{as_css()}{_STYLE}</style></head><body><main>"
         f"<p class='notice'>{escape(NOTICE)}</p><h1>Who benefits from: {escape(str(document.get('scheme')))}</h1>{sentences}{figures}"
         "<h2>Features looked across</h2><table><thead><tr><th scope='col'>Feature</th><th scope='col'>Range</th>"
         f"<th scope='col'>Middle 80 % of the tenth that gains most</th></tr></thead><tbody>{rows}</tbody></table>"

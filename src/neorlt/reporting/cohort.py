@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from neorlt import __version__
+from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.figures import cohort as draw
-from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.report import clean, environment
 from neorlt.reporting.rounding import given
 from neorlt.reporting.views import front

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neorlt.core.errors import InputError
+from neorlt.drawing.palette import DARK, LIGHT, OUTLINES
+from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.drawn import Drawn, draw
 from neorlt.reporting.figures import choice, curves, dvh, schemes, tornado, trajectory
 from neorlt.reporting.figures import contact as contact_figure
-from neorlt.reporting.figures.palette import DARK, LIGHT, OUTLINES
-from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.picture import Picture
 from neorlt.reporting.rounding import given, prose, times
 from neorlt.reporting.views import choice as choice_views

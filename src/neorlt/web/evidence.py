@@ -27,9 +27,7 @@ FILES = {
 """What may be downloaded, with its media type."""
 TIMEOUT_S = 300.0
 _BODY = re.compile(r"<body>\n(?:<p>Research software[^<]*</p>\n)?(.*)</body>", re.DOTALL)
-_STYLE = re.compile(r"<style[^>]*>.*?</style>", re.DOTALL)
 _TABLE = re.compile(r'(<table class="(evidence-[a-z]+)">)(.*?</table>)', re.DOTALL)
-_SIZE = re.compile(r'(<svg\b[^>]*?) width="[^"]*" height="[^"]*"')
 _NAMES = {"evidence-table": "Table 1", "evidence-recomputed": "Recomputed values", "evidence-grade": "Certainty of the evidence",
           "evidence-claims": "The review, claim by claim", "evidence-trials": "Registrations", "evidence-since": "Published since",
           "evidence-patients": "Patients", "evidence-references": "References"}  # fmt: skip
@@ -110,8 +108,8 @@ def _row(outcome: dict[str, Any]) -> dict[str, str]:
 
 
 def for_the_page(body: str) -> str:
-    """Fit the files' body to the page: its policy allows no style element, and a wide table scrolls by keyboard too."""
-    body = _SIZE.sub(r"\1", _STYLE.sub("", body)).replace("<th scope='col'></th>", "<th scope='col'>Verdict</th>")
+    """Fit the files' body to the page: a wide table scrolls by keyboard too."""
+    body = body.replace("<th scope='col'></th>", "<th scope='col'>Verdict</th>")
     return _TABLE.sub(
         lambda found: f'<div class="table" role="region" aria-label="{_NAMES.get(found[2], "Table")}" tabindex="0">{found[0]}</div>',
         body,
@@ -119,12 +117,12 @@ def for_the_page(body: str) -> str:
 
 
 def _key() -> str:
-    """Short digest of the program's version and of the shipped review's files."""
-    from neorlt import evidence
+    """Short digest of the program's version, of the shipped review's files and of what draws them."""
+    from neorlt import drawing, evidence
 
     digest = hashlib.sha256(__version__.encode())
-    home = Path(str(evidence.__file__)).parent
-    for path in sorted([*home.rglob("data/**/*"), *home.rglob("*.py")]):
+    homes = [Path(str(room.__file__)).parent for room in (evidence, drawing)]
+    for path in sorted(path for home in homes for path in [*home.rglob("data/**/*"), *home.rglob("*.py")]):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

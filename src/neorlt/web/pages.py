@@ -12,12 +12,13 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Stric
 from markupsafe import Markup
 
 from neorlt import __version__
+from neorlt.drawing.elements import strip
+from neorlt.drawing.palette import DARK, LIGHT, OUTLINES
+from neorlt.drawing.svg import with_page_colours
 from neorlt.nuclides.therapy import therapy_nuclide, therapy_nuclides
 from neorlt.planning.decision.choice import Verdict
 from neorlt.reporting.drawn import INDEX, PICTURES
 from neorlt.reporting.figures.contact import contact_degrees
-from neorlt.reporting.figures.palette import DARK, LIGHT, OUTLINES
-from neorlt.reporting.figures.svg import with_page_colours
 from neorlt.reporting.rounding import given, is_number, prose, times
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
@@ -232,7 +233,7 @@ def timeline(schemes: list[Mapping[str, Any]], letters: list[str], events: list[
     def place(week: float) -> float:
         return round(100 * (week - begin) / (end - begin), 2)
 
-    lines = []
+    lines: list[dict[str, Any]] = []
     if events:
         marks = [(place(float(event["week"])), _event_class(event), float(event["week"])) for event in events]
         words = "; ".join(f"week {float(event['week']):.1f}: {event['text']}" for event in events)
@@ -247,6 +248,8 @@ def timeline(schemes: list[Mapping[str, Any]], letters: list[str], events: list[
         marks = [*cycles, (place(surgery), "surgery", surgery)] if cycles else cycles
         lines.append({"letter": letter, "name": times(str(scheme.get("name", ""))), "marks": marks,
                       "words": f"Cycles: {words}. Surgery: week {surgery:g}."})  # fmt: skip
+    for line in lines:
+        line["strip"] = Markup(strip([(at, kind) for at, kind, _ in line["marks"]], f"{line['name']}. {line['words']}"))
     step = 8 if end < 90 else 16
     return {"lines": lines, "ticks": [(place(week), week) for week in range(0, int(end) + 1, step)]}
 

@@ -6,7 +6,9 @@ import numpy as np
 from scipy import special
 
 from neorlt.core.errors import InputError
-from neorlt.evidence.figures.canvas import as_svg, new_figure
+from neorlt.drawing.axes import DASHED
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import drawing, new_figure, standalone, to_svg
 from neorlt.evidence.pooling import PooledRate
 
 MINIMUM_SERIES = 10
@@ -34,14 +36,16 @@ def funnel_svg(result: PooledRate, title: str = "Funnel plot") -> str:
     effect = np.log((events + half) / (totals - events + half))
     error = np.sqrt(1 / (events + half) + 1 / (totals - events + half))
     centre = float(special.logit(result.pooled))
-    figure = new_figure(5.5, 4.5)
-    axes = figure.add_subplot()
     top = float(error.max()) * 1.1
-    axes.plot([centre - 1.96 * top, centre, centre + 1.96 * top], [top, 0, top], color="#999999", linestyle="--")
-    axes.axvline(centre, color="#a03020", linewidth=1)
-    axes.plot(effect, error, "o", color="#1f4e79")
-    axes.set_ylim(top, 0)
-    axes.set_xlabel("logit of the proportion")
-    axes.set_ylabel("standard error")
-    axes.set_title(title, loc="left", fontsize=9)
-    return as_svg(figure, title)
+    with drawing("funnel"):
+        figure = new_figure(340, 430, margins_px=(60, 12, 30, 46))
+        axes = figure.subplots()
+        axes.plot([centre - 1.96 * top, centre, centre + 1.96 * top], [top, 0, top], color=colour("rule"), ls=DASHED)
+        axes.axvline(centre, color=colour("warn"), lw=1.2)
+        axes.plot(effect, error, "o", color=colour("accent"))
+        axes.set_ylim(top, 0)
+        axes.set_xlabel("logit of the proportion")
+        axes.set_ylabel("standard error")
+        axes.set_title(title)
+        said = f"{result.k} series about a pooled proportion of {100 * result.pooled:.0f} %; dashed: where 95 % of series alike would lie."
+        return standalone(to_svg(figure, "funnel", title, said))

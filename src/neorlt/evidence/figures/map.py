@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from neorlt.evidence.figures.canvas import as_svg, new_figure
+from neorlt.drawing.axes import light_grid, rows_down
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import drawing, new_figure, standalone, to_svg
 from neorlt.evidence.outcomes import nuclide_of
 from neorlt.evidence.studies import ReviewTable
 
@@ -38,15 +40,19 @@ def map_svg(table: ReviewTable, title: str = "Evidence map: patients behind each
     cells = evidence_map(table)
     nuclides = sorted({nuclide for nuclide, _ in cells})
     outcomes = list(OUTCOME_FIELDS)
-    figure = new_figure(9.0, 1.6 + 0.8 * max(1, len(nuclides)))
-    axes = figure.add_subplot()
-    for (nuclide, outcome), (records, patients) in cells.items():
-        x, y = outcomes.index(outcome), nuclides.index(nuclide)
-        axes.scatter([x], [y], s=60 + 10 * patients, color="#9dc3e6", edgecolor="#1f4e79")
-        axes.text(x, y, str(records), ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(len(outcomes)), outcomes, fontsize=8)
-    axes.set_yticks(range(len(nuclides)), nuclides, fontsize=8)
-    axes.set_xlim(-0.6, len(outcomes) - 0.4)
-    axes.set_ylim(-0.7, max(1, len(nuclides)) - 0.3)
-    axes.set_title(title, loc="left", fontsize=9)
-    return as_svg(figure, title)
+    with drawing("map"):
+        figure = new_figure(80 + 74 * max(1, len(nuclides)), margins_px=(24 + 7 * max(map(len, nuclides), default=0), 12, 30, 34))
+        axes = figure.subplots()
+        light_grid(axes, "both")
+        rows_down(axes, nuclides)
+        for (nuclide, outcome), (records, patients) in cells.items():
+            x, y = outcomes.index(outcome), nuclides.index(nuclide)
+            axes.scatter([x], [y], s=110 + 18 * patients, color=colour("tint"), edgecolor=colour("accent"), zorder=2)
+            axes.text(x, y, str(records), ha="center", va="center", fontsize=11, zorder=3)
+        axes.set_xticks(range(len(outcomes)), outcomes)
+        axes.tick_params(axis="x", length=0)
+        axes.set_xlim(-0.6, len(outcomes) - 0.4)
+        axes.set_title(title)
+        said = "; ".join(f"{nuclide}, {outcome}: {records} records, {patients} patients" for (nuclide, outcome), (records, patients)
+                         in sorted(cells.items()))
+        return standalone(to_svg(figure, "map", title, said + "."))

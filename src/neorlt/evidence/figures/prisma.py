@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
-
+from neorlt.drawing.elements import arrow, box, sheet, text
+from neorlt.drawing.svg import standalone
 from neorlt.evidence.prisma import Flow
 
 _WIDTH, _LINE = 236, 15
@@ -60,30 +60,24 @@ def prisma_svg(flow: Flow, title: str = "PRISMA 2020 flow") -> str:
         ("others", "other_sought"), ("other_sought", "other_assessed"), ("other_assessed", "new"), ("previous", "total"),
     )  # fmt: skip
     height = max(570, 350 + _LINE * (len(reasons) + 2))
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 {height}" role="img" font-family="sans-serif" font-size="11">',
-        f"<title>{escape(title)}</title>",
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>',
-        f'<text x="16" y="28" font-size="14" font-weight="bold">{escape(title)}</text>',
-    ]
+    out = [text(16, 28, title, size_px=14, bold=True)]
     if flow.note:
-        out.append(f'<text x="16" y="46" fill="#555">{escape(flow.note)}</text>')
+        out.append(text(16, 46, flow.note, "muted", size_px=11))
     shape = {key: (_COLUMNS[c], y, 12 + _LINE * len(lines)) for key, (c, y, lines) in boxes.items()}
     for start, end in arrows:
         (x1, y1, h1), (x2, y2, h2) = shape[start], shape[end]
+        points: list[tuple[float, float]]
         if x1 == x2:
-            points = f"{x1 + _WIDTH // 2},{y1 + h1} {x2 + _WIDTH // 2},{y2}"
+            points = [(x1 + _WIDTH / 2, y1 + h1), (x2 + _WIDTH / 2, y2)]
         elif y1 == y2:
-            points = f"{x1 + _WIDTH},{y1 + min(h1, h2) // 2} {x2},{y2 + min(h1, h2) // 2}"
+            points = [(x1 + _WIDTH, y1 + min(h1, h2) / 2), (x2, y2 + min(h1, h2) / 2)]
         else:
             side = x2 if x1 < x2 else x2 + _WIDTH
-            points = f"{x1 + _WIDTH // 2},{y1 + h1} {x1 + _WIDTH // 2},{y2 + h2 // 2} {side},{y2 + h2 // 2}"
-        out.append(f'<polyline points="{points}" fill="none" stroke="#555" marker-end="url(#tip)"/>')
+            points = [(x1 + _WIDTH / 2, y1 + h1), (x1 + _WIDTH / 2, y2 + h2 / 2), (side, y2 + h2 / 2)]
+        out.append(arrow(points, "muted"))
     for key, (_, _, lines) in boxes.items():
         x, y, h = shape[key]
-        out.append(f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{h}" fill="#f4f7fb" stroke="#1f4e79"/>')
-        for index, line in enumerate(lines):
-            out.append(f'<text x="{x + 8}" y="{y + 17 + _LINE * index}">{escape(line)}</text>')
-    out.append("</svg>")
-    return "\n".join(out) + "\n"
+        out.append(box(x, y, _WIDTH, h, "panel", "accent"))
+        out += [text(x + 8, y + 17 + _LINE * index, line, size_px=11) for index, line in enumerate(lines)]
+    said = "; ".join(", ".join(part.strip() for part in lines) for _, _, lines in boxes.values()) + "."
+    return standalone(sheet("".join(out), "prisma", title, said, f"0 0 1080 {height}", (1080, height)))

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.reporting.figures.palette import LIGHT
-from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
+from neorlt.drawing.axes import light_grid, log_ticks
+from neorlt.drawing.palette import LIGHT
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 
 LABELS = {
     "alpha_per_gy": "effective sensitivity α (1/Gy)",
@@ -50,9 +51,7 @@ def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[s
                 x = 10**centre if name in LOG_AXIS else centre
                 axis.plot(x, count, color=colour, linestyle=style)
             if name in LOG_AXIS:
-                axis.set_xscale("log")
-                axis.set_xticks(LOG_AXIS[name], [f"{tick:g}" for tick in LOG_AXIS[name]])
-                axis.minorticks_off()
+                log_ticks(axis, LOG_AXIS[name])
             axis.set_yticks([])
             axis.spines["left"].set_visible(False)
             axis.set_title(label.replace(" (", "\n("), fontsize=10, fontweight="normal", pad=4)
@@ -82,9 +81,7 @@ def draw_left_out(report: Mapping[str, Any]) -> str:
             axis.plot([row["dose_gy"]] * 2, [low, high], color=LIGHT["rule"], linewidth=5, solid_capstyle="butt")
             axis.plot(row["dose_gy"], row["seen_pct"], "o" if row["inside"] else "X", color=LIGHT["ink"])
         axis.axhline(0, color=LIGHT["muted"], linewidth=0.8)
-        axis.set_xscale("log")
-        axis.set_xticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
-        axis.minorticks_off()
+        log_ticks(axis, (20, 50, 100, 200, 500))
         axis.set_xlabel("dose to the lesion until best response (Gy)")
         axis.set_ylabel("change of volume (%)")
         axis.set_title(f"{inside} of {len(rows)} lesions lie in the 90 % interval predicted without them", pad=8)

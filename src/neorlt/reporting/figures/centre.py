@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from neorlt.drawing.axes import light_grid
+from neorlt.drawing.palette import LIGHT
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 from neorlt.reporting.figures.calibration import pit_panel
-from neorlt.reporting.figures.palette import LIGHT
-from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
 
 
 def draw_check(report: Mapping[str, Any]) -> str:

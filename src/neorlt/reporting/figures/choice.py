@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neorlt.reporting.figures.palette import colour
-from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
+from neorlt.drawing.axes import light_grid, rows_down
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 from neorlt.reporting.views.cells import block, maps
 
 
@@ -64,8 +65,7 @@ def sobol_bars(features: Sequence[Mapping[str, Any]], outcome: str, name: str, t
             axes.barh(y, max(first, 0.0), height=0.28, color=colour("accent"), label="alone" if y == 0 else None)
             axes.plot([total - half, total + half], [y, y], color=colour("ink"), lw=1.4)
             said.append(f"{row.get('text')} {total:.2f}")
-        axes.set_yticks(range(len(rows)), [str(row.get("text")) for row in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        rows_down(axes, [str(row.get("text")) for row in rows])
         axes.set_xlim(left=0)
         axes.set_xlabel("share of the variance of the gain (Sobol index)")
         axes.set_title(title)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neorlt.reporting.figures.palette import colour, dash, series
-from neorlt.reporting.figures.svg import WIDTH_PX, drawing, light_grid, new_figure, to_svg
+from neorlt.drawing.axes import at_row_end, below, legend_above, level, light_grid, log_ticks, rows_down, span
+from neorlt.drawing.palette import colour, dash, series
+from neorlt.drawing.svg import WIDTH_PX, drawing, new_figure, to_svg
 from neorlt.reporting.views.cells import block, maps
 from neorlt.reporting.views.cohort import GROUPS
 
@@ -61,40 +62,10 @@ def survival(curve: Mapping[str, Any], name: str, extra_events: str = "event-fre
             at = block(part.get("at_risk"))
             for month, n in zip(at.get("months", []), at.get("n", []), strict=True):
                 if month <= end:
-                    axes.annotate(
-                        f"{n}",
-                        (month, 0),
-                        xytext=(0, -66 - 22 * k),
-                        textcoords="offset points",
-                        ha="center",
-                        va="top",
-                        xycoords=("data", "axes fraction"),
-                        color=series(k),
-                        fontsize=11,
-                    )
-            axes.annotate(
-                GROUPS.get(group, group).replace(" first", ""),
-                (0, 0),
-                xytext=(-26, -66 - 22 * k),
-                ha="right",
-                va="top",
-                textcoords="offset points",
-                xycoords="axes fraction",
-                color=series(k),
-                fontsize=11,
-            )
+                    below(axes, month, 66 + 22 * k, f"{n}", series(k))
+            below(axes, None, 66 + 22 * k, GROUPS.get(group, group).replace(" first", ""), series(k))
             said.append(f"{GROUPS.get(group, group)}: {part.get('events')} events among {part.get('n')} patients")
-        axes.annotate(
-            "at risk",
-            (0, 0),
-            xytext=(-26, -46),
-            ha="right",
-            va="top",
-            textcoords="offset points",
-            xycoords="axes fraction",
-            color=colour("muted"),
-            fontsize=11,
-        )
+        below(axes, None, 46, "at risk", colour("muted"))
         ticks: list[float] = max((block(g).get("at_risk", {}).get("months", []) for g in groups.values()), key=len, default=[])
         if ticks:
             axes.set_xticks(ticks)
@@ -148,25 +119,11 @@ def forest(rows: Sequence[Mapping[str, Any]], name: str, title: str) -> str:
         axes.set_xlim(max(low, 0.02), min(high, 50.0))
         for y, row in enumerate(rows):
             a, b = row["ci95"]
-            axes.plot([a, b], [y, y], color=colour("accent"), lw=1.8)
-            axes.plot([row["hazard_ratio"]], [y], "s", color=colour("accent"), ms=7)
-            axes.annotate(
-                f"{row['hazard_ratio']:.2f} ({a:.2f} to {b:.2f})",
-                (1.0, y),
-                xytext=(14, 0),
-                textcoords="offset points",
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=11.5,
-                color=colour("ink"),
-            )
+            span(axes, y, a, b, row["hazard_ratio"], "accent")
+            at_row_end(axes, y, f"{row['hazard_ratio']:.2f} ({a:.2f} to {b:.2f})")
         axes.axvline(1.0, color=colour("ink"), lw=1.0)
-        axes.set_yticks(range(len(rows)), [str(row["text"]) for row in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10) if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
-        axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        axes.minorticks_off()
+        rows_down(axes, [str(row["text"]) for row in rows])
+        log_ticks(axes, [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10) if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]])
         axes.set_xlabel("hazard ratio of death (left of 1: fewer deaths)")
         light_grid(axes, "x")
         return to_svg(
@@ -196,18 +153,8 @@ def waterfall(rows: Sequence[Mapping[str, Any]], name: str = "waterfall") -> str
                 heights = np.zeros(len(rows))
                 heights[index] = change[index]
                 axes.fill_between(np.arange(len(rows)), heights, step="mid", color=colour(RESPONSE_COLOURS[code]), lw=0, label=label)
-        for level, words in ((-30.0, "−30 %"), (20.0, "+20 %")):
-            axes.axhline(level, color=colour("rule"), lw=0.9, ls=(0, (4, 3)))
-            axes.annotate(
-                words,
-                (1.0, level),
-                xytext=(6, 0),
-                textcoords="offset points",
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=10.5,
-                color=colour("muted"),
-            )
+        for change_pct, words in ((-30.0, "−30 %"), (20.0, "+20 %")):
+            level(axes, y=change_pct, words=words)
         axes.axhline(0.0, color=colour("ink"), lw=0.9)
         axes.set_xticks([])
         axes.set_xlim(-1, len(rows))
@@ -255,7 +202,7 @@ def swimmer(document: Mapping[str, Any], name: str = "swimmer") -> str:
         axes.set_ylim(len(rows) - 0.3, -0.9)
         _months(axes, "baseline scan (stronger colour: under radioligand therapy)")
         light_grid(axes, "x")
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.2, handletextpad=0.2, columnspacing=1.4)
+        legend_above(axes, 5, handletextpad=0.2, columnspacing=1.4)
         return to_svg(figure, name, "Follow-up of single patients", f"{document.get('shown')} of {document.get('of')} patients.")
 
 
@@ -273,9 +220,8 @@ def balance(found: Mapping[str, Any], names: Mapping[str, str], name: str = "bal
         ):
             if found.get(key) is not None:
                 axes.plot(np.abs(np.array(found[key], float)), y, marker, color=colour(hue), ms=7, label=words)
-        axes.axvline(0.1, color=colour("rule"), lw=0.9, ls=(0, (4, 3)))
-        axes.set_yticks(y, [names.get(row, row) for row in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        level(axes, x=0.1)
+        rows_down(axes, [names.get(row, row) for row in rows])
         axes.set_xlim(left=-0.005)
         axes.set_xlabel("absolute standardised difference (balanced: below 0.1)")
         light_grid(axes, "x")

@@ -6,10 +6,9 @@ Written without matplotlib: the page draws it at every visit, and its server sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-from neorlt.reporting.figures.palette import colour
+from neorlt.drawing.elements import diamond, disc, line, sheet, text
 from neorlt.reporting.rounding import given, interval, is_number, joined
 from neorlt.reporting.views.cells import block
 from neorlt.reporting.views.contact import predicted
@@ -58,34 +57,18 @@ def contact_degrees(
 
     parts = []
     for tick in (0, 90, 180, 270, 360):
-        parts += [_line(across(tick), TOP_PX, across(tick), bottom, "line", 0.8),
-                  _text(across(tick), bottom + 15, f"{tick}°", "muted", "middle")]
-    parts += [_line(across(ENCASED_ABOVE_DEG), TOP_PX - 4, across(ENCASED_ABOVE_DEG), bottom, "rule", 1.4, "4 3"),
-              _text(across(ENCASED_ABOVE_DEG), TOP_PX - 9, "encased above", "muted", "middle")]
-    for row_index, (label, middle, ends, tone, text) in enumerate(lines):
+        parts += [line(across(tick), TOP_PX, across(tick), bottom, "line", 0.8),
+                  text(across(tick), bottom + 15, f"{tick}°", "muted", "middle")]
+    parts += [line(across(ENCASED_ABOVE_DEG), TOP_PX - 4, across(ENCASED_ABOVE_DEG), bottom, "rule", 1.4, "4 3"),
+              text(across(ENCASED_ABOVE_DEG), TOP_PX - 9, "encased above", "muted", "middle")]
+    for row_index, (label, middle, ends, tone, said) in enumerate(lines):
         y = TOP_PX + ROW_PX * (row_index + 0.5)
-        parts.append(_text(left - 12, y + 4.5, label, "ink", "end"))
+        parts.append(text(left - 12, y + 4.5, label, "ink", "end"))
         if ends is not None:
-            parts.append(_line(across(ends[0]), y, across(ends[1]), y, tone, 2.6))
+            parts.append(line(across(ends[0]), y, across(ends[1]), y, tone, 2.6))
         x = across(middle)
-        mark = (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5"' if tone == "accent"
-                else f'<path d="M{x:.1f} {y - 5.5:.1f}l5.5 5.5l-5.5 5.5l-5.5 -5.5z"')
-        parts.append(f'{mark} style="fill: {colour(tone)}"/>')
-        parts.append(_text(across(360) + 12, y + 4.5, text, "ink", "start"))
+        parts.append(disc(x, y, 4.5, tone) if tone == "accent" else diamond(x, y, 5.5, tone))
+        parts.append(text(across(360) + 12, y + 4.5, said, "ink", "start"))
     title = f"Contact of the tumour with {vessel}, degrees of its circumference"
-    said = joined([f"{label} {text}" for label, _, _, _, text in lines]) + "."
-    return (
-        f'<svg viewBox="0 0 {WIDTH_PX} {height:.0f}" width="{WIDTH_PX}" height="{height:.0f}" role="img" '
-        f'aria-labelledby="{name}-t {name}-d">'
-        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(said)}</desc>{"".join(parts)}</svg>'
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, tone: str, width: float, dashes: str = "none") -> str:
-    style = f"stroke: {colour(tone)}; stroke-width: {width:g}; stroke-dasharray: {dashes}"
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" style="{style}"/>'
-
-
-def _text(x: float, y: float, text: str, tone: str, anchor: str) -> str:
-    style = f"fill: {colour(tone)}; font-family: sans-serif; font-size: 13px; text-anchor: {anchor}"
-    return f'<text x="{x:.1f}" y="{y:.1f}" style="{style}">{escape(text)}</text>'
+    described = joined([f"{label} {said}" for label, _, _, _, said in lines]) + "."
+    return sheet("".join(parts), name, title, described, f"0 0 {WIDTH_PX} {height:.0f}", (WIDTH_PX, height))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neorlt.reporting.figures.palette import colour
-from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
+from neorlt.drawing.axes import light_grid
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 from neorlt.reporting.rounding import number
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from neorlt.reporting.figures.palette import OUTLINES
-from neorlt.reporting.figures.svg import drawing
+from neorlt.drawing.palette import OUTLINES
+from neorlt.drawing.svg import drawing
 from neorlt.reporting.picture import Picture
 
 WINDOW_HU = (-135.0, 215.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neorlt.reporting.figures.palette import colour, dash, series
-from neorlt.reporting.figures.svg import drawing, light_grid, new_figure, to_svg
+from neorlt.drawing.axes import legend_above, light_grid, per_cent
+from neorlt.drawing.palette import colour, dash, series
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 from neorlt.reporting.rounding import number
 
 
@@ -34,11 +35,10 @@ def dose_volume(histograms: Sequence[Mapping[str, Any]], name: str, title: str) 
             axes.plot(row["dose_gy"], fraction, color=series(index), ls=dash(index // 8 + index % 2), label=str(row.get("name", "")))
         axes.set_xlim(left=0)
         axes.set_ylim(0, 102)
-        axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
+        per_cent(axes, "y")
         axes.set_xlabel("Absorbed dose (Gy)")
         axes.set_ylabel("Volume with at least this dose", color=colour("muted"))
-        # Above the axes, where it hides no curve.
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.08, 1.0), ncols=3, handlelength=2.2, columnspacing=1.4, borderaxespad=0.2)
+        legend_above(axes, 3, left=-0.08, handlelength=2.2, columnspacing=1.4)
         said = "; ".join(
             f"{row.get('name', '')}: half of the volume has at least {number(row['d50_gy'])} Gy" for row in shown if "d50_gy" in row
         )

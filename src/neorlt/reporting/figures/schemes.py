@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neorlt.reporting.figures.palette import colour
-from neorlt.reporting.figures.svg import drawing, new_figure, to_svg
+from neorlt.drawing.axes import level, per_cent, rows_down
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 from neorlt.reporting.rounding import given, interval, is_number, joined, percent, percent_span
 
 ENDPOINTS = (
@@ -58,7 +59,7 @@ def probability_bars(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str
             band = _ends(rate.get("ci95")) if rate is not None else None
             if rate is not None and band is not None:
                 axes.add_patch(Rectangle((100 * band[0], -0.6), 100 * (band[1] - band[0]), len(schemes) + 0.2, color=colour("tint"), lw=0))
-                axes.axvline(100 * float(rate["events"]) / float(rate["n"]), color=colour("rule"), lw=1, ls=(0, (4, 3)))
+                level(axes, x=100 * float(rate["events"]) / float(rate["n"]), width=1)
             for row, scheme in enumerate(schemes):
                 value, ends = scheme.get(key), _ends(scheme.get(f"{key}_ci90"))
                 if not is_number(value):
@@ -77,10 +78,8 @@ def probability_bars(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str
                 )
             axes.set_title(title)
             axes.set_xlim(0, 118)
-            axes.set_xticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
-            axes.set_ylim(len(schemes) - 0.4, -0.6)
-            axes.set_yticks(range(len(schemes)), letters)
-            axes.tick_params(axis="y", length=0, labelsize=12.5, labelcolor=colour("ink"))
+            per_cent(axes, "x")
+            rows_down(axes, letters[: len(schemes)], size=12.5, tone="ink")
             axes.tick_params(axis="x", length=3)
             axes.spines["left"].set_color(colour("rule"))
         return to_svg(figure, "probabilities", "Probability of each endpoint by scheme", "; ".join(said) + ".")
@@ -119,8 +118,6 @@ def kidney_bed(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> 
             axes.text(reach * 1.03, row, text, va="center", zorder=4)
             said.append(f"{letter} {text}")
         axes.set_xlim(0, reach * 1.34)
-        axes.set_ylim(len(rows) - 0.4, -0.7)
-        axes.set_yticks([row for row, _, _ in rows], [letter for _, letter, _ in rows])
-        axes.tick_params(axis="y", length=0, labelsize=12.5, labelcolor=colour("ink"))
+        rows_down(axes, [letter for _, letter, _ in rows], top=-0.7, size=12.5, tone="ink")
         axes.set_xlabel("Kidney BED, all cycles together (Gy)")
         return to_svg(figure, "kidney-bed", "Kidney biologically effective dose by scheme", joined(said) + ".")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neorlt.reporting.figures.palette import colour
-from neorlt.reporting.figures.svg import drawing, new_figure, to_svg
+from neorlt.drawing.axes import rows_down
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import drawing, new_figure, to_svg
 from neorlt.reporting.rounding import given, is_number, percent
 
 HALF_PX = 432
@@ -40,9 +41,7 @@ def tornado_bars(name: str, bars: Sequence[Mapping[str, Any]], key: str) -> str 
             axes.text(float(bar["high_gy"]) + 0.03 * span, row, percent(bar.get("share")) or "", va="center")
         axes.axvline(middle, color=colour("ink"), lw=1.2)
         axes.set_xlim(low - 0.03 * span, high + 0.2 * span)
-        axes.set_ylim(len(drawn) - 0.4, -0.6)
-        axes.set_yticks(range(len(drawn)), [str(bar.get("part", "")) for bar in drawn])
-        axes.tick_params(axis="y", length=0, labelcolor=colour("ink"))
+        rows_down(axes, [str(bar.get("part", "")) for bar in drawn], tone="ink")
         axes.set_xlabel("Dose (Gy)")
         said = "; ".join(
             f"{bar.get('part')} {given(bar['low_gy'])} to {given(bar['high_gy'])} Gy, {percent(bar.get('share'))} of the variance"

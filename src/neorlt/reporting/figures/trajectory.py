@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neorlt.reporting.figures.palette import colour
-from neorlt.reporting.figures.svg import WIDTH_PX, drawing, light_grid, new_figure, to_svg
+from neorlt.drawing.axes import DASHED, light_grid, per_cent
+from neorlt.drawing.palette import colour
+from neorlt.drawing.svg import WIDTH_PX, drawing, new_figure, to_svg
 from neorlt.reporting.rounding import is_number, number, percent, times
 
 QUANTITIES = {
@@ -67,7 +68,7 @@ def trajectories(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str], k
             letter, scheme, (weeks, block) = shown[position]
             light_grid(axes)
             if untreated is not None and scheme.get("cycles"):
-                axes.plot(untreated[0], untreated[1]["median"], color=colour("rule"), lw=1.2, ls=(0, (4, 3)))
+                axes.plot(untreated[0], untreated[1]["median"], color=colour("rule"), lw=1.2, ls=DASHED)
             if block.get("low") and block.get("high"):
                 axes.fill_between(weeks, block["low"], block["high"], color=colour("tint"), lw=0)
             axes.plot(weeks, block["median"], color=colour("accent"))
@@ -131,7 +132,7 @@ def waiting(timing: Mapping[str, Any]) -> str | None:
         light_grid(axes)
         axes.plot(weeks, [100 * float(chance) for chance in chances], color=colour("accent"))
         axes.set_ylim(0, 100)
-        axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
+        per_cent(axes, "y")
         axes.set_xlim(min(weeks), max(weeks))
         axes.set_xlabel("Weeks from baseline")
         first, last = percent(chances[0]), percent(chances[-1])

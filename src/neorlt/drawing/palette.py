@@ -54,6 +54,12 @@ DARK = {
 }
 """The same names on a dark screen."""
 
+def as_css() -> str:
+    """The palette as variables of a page's style, light, and dark on a dark screen."""
+    light, dark = ("".join(f"--{name}:{value};" for name, value in palette.items()) for palette in (LIGHT, DARK))
+    return f":root{{{light}--sans:system-ui,sans-serif}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+
+
 OUTLINES = {"lesion": "#38ff7a", "organ": "#b9d2ff", "vessel": "#ffe14d", "other": "#ffffff", "contact": "#ff4fd8"}
 """Borders over images by kind, in the report, on the page and in its viewer: each stands out from grey CT and from warm maps."""
 

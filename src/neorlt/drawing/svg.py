@@ -11,13 +11,12 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from neorlt.reporting.figures.palette import LIGHT
+from neorlt.drawing.elements import sheet
+from neorlt.drawing.palette import LIGHT
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH_PX = 880
@@ -125,12 +124,6 @@ def new_figure(
     return figure
 
 
-def light_grid(axes: Axes, axis: str = "y") -> None:
-    """Draw quiet grid lines behind the data."""
-    axes.grid(True, axis=axis)  # type: ignore[arg-type]
-    axes.set_axisbelow(True)
-
-
 def to_svg(figure: Figure, name: str, title: str, description: str) -> str:
     """Return the figure as an ``<svg>`` element with ``role="img"``, a title and a description for a reader who cannot see it.
 
@@ -163,11 +156,7 @@ def to_svg(figure: Figure, name: str, title: str, description: str) -> str:
     body = _TAG.sub(lambda found: _tidy_tag(found.group(0), name, used), body)
     body = re.sub(r"\n\s*", "\n", body)
     width, height = view_box.split()[2:4]
-    return (
-        f'<svg viewBox="{view_box}" width="{float(width):.0f}" height="{float(height):.0f}" role="img" '
-        f'aria-labelledby="{name}-t {name}-d" stroke-linejoin="round">'
-        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>{body}'
-    ).rstrip()
+    return sheet(body[: body.rindex("</svg>")], name, title, description, view_box, (float(width), float(height)))
 
 
 def _tidy_tag(tag: str, name: str, used: set[str]) -> str:
