@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 import re
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from neorlt.core import tables
 from neorlt.core.draws import generator, lognormal_draws, summarise
-from neorlt.core.errors import InputError, MissingExtraError, install_command
+from neorlt.core.errors import InputError, MissingExtraError, ValidityError, install_command
 from neorlt.core.manifest import build_manifest, hash_inputs, to_json
 from neorlt.core.output import atomic_folder, write_atomic
 from neorlt.core.run import result_folder, write_json
@@ -25,6 +26,14 @@ def test_input_error_says_what_where_and_remedy():
     assert error.exit_status == 2
     with pytest.raises(ValueError, match="remedy"):
         InputError("x", remedy=" ")
+
+
+def test_an_error_of_another_process_comes_whole():
+    """Pools and clusters pickle what a worker raises; one that cannot be made again breaks the pool instead of saying what was wrong."""
+    for error in (InputError("a", remedy="b", expected="c", found="d", where="e"), MissingExtraError("dask", extra="dask"),
+                  ValidityError("outside")):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error) and str(again) == str(error) and vars(again) == vars(error)
 
 
 def test_missing_extra_names_its_extra_and_system_package():

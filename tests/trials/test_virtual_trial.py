@@ -2,6 +2,7 @@ import json
 import os
 import signal
 import threading
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 from neorlt.core.tables import read_json
 from neorlt.jobs.trial import trial_command
+from neorlt.nuclides import nuclide, therapy
+from neorlt.nuclides.user import read_nuclide
 from neorlt.response.parameters import draw_parameters
 from neorlt.trials.answer import assumptions
 from neorlt.trials.decide import logrank_z, single_arm_rule, two_arm_region
@@ -20,7 +23,7 @@ from neorlt.trials.document import run_trial
 from neorlt.trials.population import draw_population, enrol, population_table
 from neorlt.trials.response_arm import treat
 from neorlt.trials.rules import Rule
-from neorlt.trials.run import here, make_plan, on_dask, run_block, run_plan
+from neorlt.trials.run import here, make_plan, on_dask, run_block, run_block_elsewhere, run_plan
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "trials"
 
@@ -351,6 +354,55 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_result() -> None:
     assert np.array_equal(alone["scenarios"]["model"]["positive"], together["scenarios"]["model"]["positive"])
     for name, counts in alone["scenarios"]["model"]["arms"][0]["counts"].items():
         assert np.array_equal(counts, together["scenarios"]["model"]["arms"][0]["counts"][name])
+
+
+HOLMIUM = Path(__file__).parents[1] / "data" / "nuclides" / "ho166.toml"
+OWN_NUCLIDE = """
+name = "own nuclide"
+n_draws = 20
+trials_per_draw = 5
+seed = 7
+scenario = { use = ["model"] }
+test = { endpoint = "r0", p0 = 0.4, alpha = 0.1 }
+arm = [{ name = "ho", n = 20, scheme = "3 x 1 GBq Ho-166 every 8 weeks" }]
+"""
+
+
+@pytest.fixture
+def knows_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(therapy, "_USER", {})
+    monkeypatch.setattr(nuclide, "_USER", {})
+
+
+@pytest.mark.slow
+def test_workers_are_told_a_nuclide_of_the_users_own(tmp_path: Path, knows_no_file: None) -> None:
+    """Workers are processes of their own that have read no file; a trial without the nuclide leaves them in the middle of nothing."""
+    distributed = pytest.importorskip("distributed")
+    path = tmp_path / "trial.toml"
+    path.write_text(OWN_NUCLIDE)
+    usual = design(n_draws=20, scenario={"use": ["model"]})
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        before = run_trial(usual, cluster.scheduler_address)
+        together = trial_command(path, dask=cluster.scheduler_address, nuclide_files=[HOLMIUM])
+        after = run_trial(usual, cluster.scheduler_address)
+    assert together == trial_command(path, nuclide_files=[HOLMIUM])
+    assert before == after == run_trial(usual)
+
+
+def test_a_worker_that_knows_another_nuclide_by_this_name_refuses(tmp_path: Path, knows_no_file: None) -> None:
+    read_nuclide(HOLMIUM)
+    plan = make_plan(design_from(tomllib.loads(OWN_NUCLIDE), Path("test.toml")))
+    row = therapy.added_row("Ho-166")
+    run_block_elsewhere([row], plan, 0)
+    other = row | {"emissions": row["emissions"] | {"half_life_h": 30.0}}
+    with pytest.raises(InputError, match="another Ho-166 on a worker.*start the workers again"):
+        run_block_elsewhere([other], plan, 0)
+
+
+def test_parameters_follow_the_nuclides_of_the_plan_not_of_an_earlier_trial(knows_no_file: None) -> None:
+    run_block(make_plan(design(n_draws=20)), 0)
+    read_nuclide(HOLMIUM)
+    run_block(make_plan(design_from(tomllib.loads(OWN_NUCLIDE), Path("test.toml"))), 0)
 
 
 def test_arms_without_radioligand_therapy_are_what_they_say() -> None:

@@ -6,11 +6,24 @@ Exit status of the command line (see ``docs/commands.md``): 2 for :class:`InputE
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class NeorltError(Exception):
     """Base of every error that neorlt raises on purpose."""
 
     exit_status = 1
+
+    def __reduce__(self) -> Any:
+        """Come whole out of another process: an exception is made again from its sentence, which the classes below do not take."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[NeorltError], args: tuple[Any, ...], held: dict[str, Any]) -> NeorltError:
+    made: NeorltError = kind.__new__(kind, *args)
+    made.args = args
+    made.__dict__.update(held)
+    return made
 
 
 class InputError(NeorltError, ValueError):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neorlt.core.errors import InputError
 from neorlt.jobs.nuclides import read_therapy_nuclides
 from neorlt.trials.design import read_design
 from neorlt.trials.document import plan_patient, run_trial
@@ -15,20 +14,17 @@ from neorlt.trials.document import plan_patient, run_trial
 def trial_command(
     design_toml: Path, dask: str | None = None, plan: Path | None = None, nuclide_files: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """Run the trial of a TOML file, here or on a dask cluster (the same result).
+    """Run the trial of a TOML file, here or on a dask cluster (the same result; workers are told the nuclides of ``nuclide_files``).
 
     With the folder of a finished ``plan`` the document also says what the arms would do to that patient (``plan_patient``).
 
     Raises
     ------
     InputError
-        If the file makes no trial, no scheduler answers, or a cluster is to run a nuclide that only this process has read.
+        If the file makes no trial, no scheduler answers, or a worker knows another nuclide by the name of one of the files.
     """
     from neorlt.planning.stored import open_world
 
-    if dask is not None and nuclide_files:
-        raise InputError("workers of a cluster do not know a nuclide of your own", where="--dask",
-                         remedy="run the trial here, without --dask")
     read_therapy_nuclides(nuclide_files)
     world = None if plan is None else open_world(plan)
     design = read_design(Path(design_toml))

@@ -7,7 +7,7 @@ seeds do not depend on who computes them, so any number of processes, and a clus
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from neorlt.core.cluster import connected, need_dask
 from neorlt.core.draws import generator
+from neorlt.core.errors import InputError
 from neorlt.core.progress import track
+from neorlt.nuclides.therapy import added_nuclides, added_row, register_row, therapy_nuclides
 from neorlt.response.parameters import Parameters, array_names, draw_parameters
 from neorlt.trials.decide import compare, single_arm, single_arm_rule
 from neorlt.trials.design import BINARY, CONTINUOUS, TIMES, TrialDesign
@@ -42,12 +44,16 @@ LOOKED_AT = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How a design is cut into blocks; ``fixed`` holds the parameters at their medians (power), else they vary (assurance)."""
+    """How a design is cut into blocks; ``fixed`` holds the parameters at their medians (power), else they vary (assurance).
+
+    ``nuclides`` are the order of the nuclide axes for whoever computes a block.
+    """
 
     design: TrialDesign
     fixed: bool
     draws_per_block: int
     n_blocks: int
+    nuclides: tuple[str, ...]
 
     @property
     def n_trials(self) -> int:
@@ -71,18 +77,18 @@ def make_plan(design: TrialDesign, *, fixed: bool = False) -> Plan:
     largest = max(arm.n for arm in design.arms) * design.trials_per_draw
     n_draws = draws_of(design, fixed)
     per_block = int(np.clip(CELLS // largest, 1, n_draws))
-    return Plan(design, fixed, per_block, -(-n_draws // per_block))
+    return Plan(design, fixed, per_block, -(-n_draws // per_block), therapy_nuclides())
 
 
 @functools.lru_cache(maxsize=4)
-def _parameters(n_draws: int, seed: int) -> tuple[Parameters, dict[str, Floats]]:
-    return draw_parameters(n_draws, seed), base_rates(n_draws, seed)
+def _parameters(n_draws: int, seed: int, nuclides: tuple[str, ...]) -> tuple[Parameters, dict[str, Floats]]:
+    return draw_parameters(n_draws, seed, nuclides=nuclides), base_rates(n_draws, seed)
 
 
 @functools.lru_cache(maxsize=4)
-def _medians(n_draws: int, seed: int) -> tuple[Parameters, dict[str, Floats]]:
+def _medians(n_draws: int, seed: int, nuclides: tuple[str, ...]) -> tuple[Parameters, dict[str, Floats]]:
     """One world at the medians of the parameters, and the means of the rates."""
-    parameters, rates = _parameters(n_draws, seed)
+    parameters, rates = _parameters(n_draws, seed, nuclides)
     middle = {name: np.median(np.asarray(getattr(parameters, name), float), axis=0) for name in array_names()}
     middle["fibrosis_fraction"] = np.minimum(middle["fibrosis_fraction"], middle["residual_fraction"])
     return parameters.take(np.zeros(1, np.intp)).replace(**middle), {
@@ -96,10 +102,10 @@ def run_block(plan: Plan, index: int) -> dict[str, Any]:
     start = index * plan.draws_per_block
     chosen = np.arange(start, min(start + plan.draws_per_block, plan.n_draws))
     if plan.fixed:
-        parameters, rates = _medians(design.n_draws, design.seed)
+        parameters, rates = _medians(design.n_draws, design.seed, plan.nuclides)
         which = np.zeros(len(chosen), np.intp)
     else:
-        parameters, rates = _parameters(design.n_draws, design.seed)
+        parameters, rates = _parameters(design.n_draws, design.seed, plan.nuclides)
         which = chosen
     parameters, rates = parameters.take(which), {name: rates[name][which] for name in RATES}
     name = "power" if plan.fixed else "assurance"
@@ -235,8 +241,27 @@ def here(plan: Plan, indices: Iterable[int]) -> Iterable[dict[str, Any]]:
     return [run_block(plan, i) for i in track(wanted, "virtual trials", len(wanted))]
 
 
+def run_block_elsewhere(added: Sequence[Mapping[str, Any]], plan: Plan, index: int) -> dict[str, Any]:
+    """:func:`run_block` in a process that has read no nuclide file: ``added`` are the rows of the nuclides that a user added.
+
+    Raises
+    ------
+    InputError
+        If the process knows another nuclide by one of their names: an earlier trial's, whose kernels it may hold.
+    """
+    for row in added:
+        try:
+            register_row(row)
+        except InputError as error:
+            raise InputError(error.problem, expected="the nuclide of the trial's own file", found=f"another {row['name']} on a worker",
+                             remedy="start the workers again, or give the nuclide another name") from None
+    return run_block(plan, index)
+
+
 def on_dask(address: str) -> Callable[[Plan, Iterable[int]], Iterable[dict[str, Any]]]:
     """A mapper that runs blocks on a dask cluster; a block lost with its worker is run again.
+
+    Every block carries the nuclides that a user added to this process: a worker that starts late knows them too.
 
     Raises
     ------
@@ -248,8 +273,9 @@ def on_dask(address: str) -> Callable[[Plan, Iterable[int]], Iterable[dict[str, 
     need_dask()
 
     def mapper(plan: Plan, indices: Iterable[int]) -> Iterable[dict[str, Any]]:
+        added = [added_row(one.name) for one in added_nuclides()]
         with connected(address) as client:
-            futures = [client.submit(run_block, plan, i, pure=False, retries=5) for i in indices]
+            futures = [client.submit(run_block_elsewhere, added, plan, i, pure=False, retries=5) for i in indices]
             blocks: list[dict[str, Any]] = client.gather(futures)
             return blocks
 
@@ -261,4 +287,5 @@ def endpoint_names() -> tuple[str, ...]:
     return (*BINARY, *TIMES, *CONTINUOUS)
 
 
-__all__ = ["Patients", "Plan", "endpoint_names", "here", "make_plan", "on_dask", "run_block", "run_plan"]
+__all__ = ["Patients", "Plan", "endpoint_names", "here", "make_plan", "on_dask", "run_block", "run_block_elsewhere",
+           "run_plan"]
