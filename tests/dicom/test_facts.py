@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from neorlt.dicom.write_pet import write_pet
 from neorlt.imaging.study import Administration
 from neorlt.imaging.suv import ligand_images, suv_images
 from neorlt.jobs.measure import measure_command
+from neorlt.jobs.nuclides import read_therapy_nuclides
+from neorlt.nuclides import nuclide, therapy
 
 T0 = datetime(2026, 3, 2, 9, 0)
 DECAYED = 2.0 ** (-60.0 / 67.71)
@@ -145,6 +148,51 @@ def test_a_therapy_image_stored_as_pet_is_no_sstr_pet(spoil, tmp_path) -> None: 
     assert [v.nuclide for v in suv_images(study)] == ["Ga-68"]
     assert [row["id"] for row in measure_command(spoil.folder)["lesions"]] == ["primary"]
     assert any("stored as PET" in w for w in study.warnings)
+
+
+OWN = {
+    "Er-169": ("^169^Erbium", 225.4, "gamma = []", 0.351, 69, "PT"),  # betas alone: what is stored as PET stays one
+    "Sc-47": ("^47^Scandium", 80.38, "gamma = [[0.159381, 0.683]]", 0.5, 22, "NM"),
+}
+"""Rounded: code meaning, half-life in hours, gammas, endpoint, daughter, what the image then is."""
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_images_of_a_nuclide_of_the_users_own_are_those_of_a_therapy(name, spoil, edit, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """By the file alone, which no list of the reader names; without it the image is none of a therapy."""
+    monkeypatch.setattr(therapy, "_USER", {})
+    monkeypatch.setattr(nuclide, "_USER", {})
+    meaning, half_life_h, gamma, endpoint, daughter, modality = OWN[name]
+    for path in spoil.spect:
+        path.unlink()
+    at = T0 + timedelta(hours=24)
+    write_pet(
+        replace(spoil.spect_volume, time=at), spoil.folder / "own", spoil.identity,
+        administration=Administration("Lu-177", 7400.0, T0, "177Lu-DOTATATE"), acquisition_time=at, frame_duration_s=180,
+        description="SPECT", series_number=31,
+    )  # fmt: skip
+
+    def own(dataset: pydicom.Dataset) -> None:
+        item = _item(dataset)
+        code = item.RadionuclideCodeSequence[0]
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = name, "99OWN", meaning
+        item.RadionuclideHalfLife = f"{half_life_h * 3600:.0f}"
+        item.Radiopharmaceutical = f"{name}-DOTATATE"
+        item.pop("RadiopharmaceuticalCodeSequence", None)
+
+    edit(sorted((spoil.folder / "own").rglob("*.dcm")), own)
+    with contextlib.suppress(InputError):
+        assert read_study(spoil.folder).therapy_images() == ()
+    path = tmp_path / "own.toml"
+    path.write_text(
+        f'name = "{name}"\nhalf_life_h = {half_life_h}\nsource = "a test"\nbeta_per_decay = 1.0\n{gamma}\n[[beta_minus]]\n'
+        f'endpoint_mev = {endpoint}\nper_decay = 1.0\ndaughter_z = {daughter}\n[therapy]\nactivity_gbq = 5.0\nsource = "a test"\n'
+    )
+    read_therapy_nuclides([path])
+    study = read_study(spoil.folder)
+    assert [(v.time, v.nuclide, v.modality) for v in study.therapy_images()] == [(at, name, modality)]
+    assert study.therapy_administration().nuclide == name
+    assert [v.nuclide for v in ligand_images(study)] == ["Ga-68"]
 
 
 def test_fdg_is_no_sstr_pet(spoil, edit) -> None:  # type: ignore[no-untyped-def]

@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from neorlt.dicom.header import raw, text
+from neorlt.nuclides.imaged import imaged_nuclides
 
 Term = tuple[str, str, str]
 
@@ -95,6 +96,11 @@ def code_sequence(*terms: Term) -> Sequence:
     return Sequence([code_item(term) for term in terms])
 
 
+_ALWAYS = frozenset({"Lu", "Y", "Ga", "F", "Cu", "Tc", "In", "I", "Zr", "Tb", "Sc", "Ho", "Ac", "Pb", "C", "O", "N"})
+"""Symbols that are read with any mass; others only as a nuclide of :func:`~neorlt.nuclides.imaged.imaged_nuclides`, since words would
+be found that mean none ("at 120 min", "10 small")."""
+
+
 def nuclide_name(text: str) -> str | None:
     """Return ``"Lu-177"`` for any usual spelling (``177Lu``, ``^177^Lutetium``, ``Lu177``, ``F-18``, ``18F``), else None."""
     symbols = {
@@ -115,16 +121,29 @@ def nuclide_name(text: str) -> str | None:
         "carbon": "C",
         "oxygen": "O",
         "nitrogen": "N",
+        "rhenium": "Re",
+        "samarium": "Sm",
+        "thallium": "Tl",
+        "bismuth": "Bi",
+        "erbium": "Er",
+        "promethium": "Pm",
+        "phosphorus": "P",
+        "strontium": "Sr",
+        "astatine": "At",
     }
+    stated = imaged_nuclides()
     flat = re.sub(r"[\^\s_\-\[\]()/]+", "", text).lower()
     for word, symbol in symbols.items():
         flat = flat.replace(word, symbol.lower())
-    known = "|".join(sorted((s.lower() for s in symbols.values()), key=len, reverse=True))
+    known = "|".join(sorted((s.lower() for s in _ALWAYS.union(name.partition("-")[0] for name in stated)), key=len, reverse=True))
     found = re.search(rf"(?<!\d)(\d{{1,3}}m?)({known})(?![a-z]?\d)", flat) or None
     if found and (len(found[2]) > 1 or not flat[found.end() :][:1].isalpha() or text[:1].isdigit()):
-        return f"{found[2].capitalize()}-{found[1]}"
-    found = re.search(rf"(?<![a-z])({known})(\d{{1,3}}m?)(?!\d)", flat)
-    return f"{found[1].capitalize()}-{found[2]}" if found else None
+        symbol, mass = found[2].capitalize(), found[1]
+    elif found := re.search(rf"(?<![a-z])({known})(\d{{1,3}}(?:m(?![a-z]))?)(?!\d)", flat):
+        symbol, mass = found[1].capitalize(), found[2]
+    else:
+        return None
+    return f"{symbol}-{mass}" if symbol in _ALWAYS or f"{symbol}-{mass}" in stated else None
 
 
 def agent_of_item(item: Dataset, file: str) -> str:

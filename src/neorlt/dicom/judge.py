@@ -36,8 +36,9 @@ from neorlt.dicom.read_nm import SpectObject, in_zone, judge_nm, kind_of
 from neorlt.dicom.read_pet import PetSeries, age_of, judge_pet
 from neorlt.dicom.scan import Instance, Scan, Series
 from neorlt.dicom.settings import NONE, SETTINGS, Address, Correction, Settings
-from neorlt.imaging.study import SINGLE_PHOTON, THERAPY, Administration
+from neorlt.imaging.study import Administration
 from neorlt.imaging.volume import Grid
+from neorlt.nuclides.imaged import joins_a_curve
 
 T = TypeVar("T")
 Moment = TypeVar("Moment", datetime, datetime | None)
@@ -154,7 +155,7 @@ def _pet(
 ) -> None:
     address = _address(series, series.first, "PT")
     stated = NONE
-    if injected_at and address.nuclide in SINGLE_PHOTON | THERAPY:
+    if injected_at and joins_a_curve(address.nuclide):
         start = moment(series.first.header, "Acquisition", series.first.name) or moment(series.first.header, "Series", series.first.name)
         before = [t for t in injected_at if start is not None and t <= start.replace(tzinfo=t.tzinfo)]
         stated = Correction("", "stated with --injected-at", injection_time=max(before)) if before else NONE

@@ -10,8 +10,9 @@ from neorlt.dicom import plausible
 from neorlt.dicom.decay import average_time_s, check_decayed_to, decay_factor, table_half_life_s
 from neorlt.dicom.header import where
 from neorlt.dicom.injections import SAME_TIME_S, clock_apart_s, on_clock
-from neorlt.imaging.study import SINGLE_PHOTON, THERAPY, Administration
+from neorlt.imaging.study import Administration
 from neorlt.imaging.volume import Unit
+from neorlt.nuclides.imaged import joins_a_curve
 
 LEAST_BQ, MOST_BQ = 1e6, 1e11
 """An injected activity in Bq lies between 1 MBq and 100 GBq; a smaller number is in MBq, against the standard."""
@@ -127,7 +128,7 @@ def quantify(header: PetHeader) -> PetScale:
                 remedy=_remedy(header, "injection_time"),
             )
         text = "Decay Correction ADMIN: values hold for the time of injection."
-        if nuclide in SINGLE_PHOTON | THERAPY:  # a curve needs what was there when the image was taken
+        if joins_a_curve(nuclide):  # a curve needs what was there when the image was taken
             back = decay_factor(half_life, injection, start)
             text = f"{text[:-1]}, and were brought to the start of acquisition (x {back:.6g})."
             return PetScale(unit, tuple(f * back for f in ones), start, administration, nuclide, half_life, (note, text), warnings)
@@ -369,7 +370,7 @@ def _injection_time(header: PetHeader, start: datetime, half_life: float) -> dat
             where=tag,
             remedy="correct the time of injection, or state it with a reason in settings.toml",
         )
-    most = LATEST_THERAPY if header.nuclide in SINGLE_PHOTON | THERAPY else MOST_HALF_LIVES
+    most = LATEST_THERAPY if joins_a_curve(header.nuclide) else MOST_HALF_LIVES
     if (start - injection).total_seconds() > most * half_life:
         raise InputError(
             "injection and image lie too far apart",

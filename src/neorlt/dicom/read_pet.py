@@ -20,9 +20,9 @@ from neorlt.dicom.plausible import check
 from neorlt.dicom.scan import Instance, Series
 from neorlt.dicom.settings import NONE, SETTINGS, Correction
 from neorlt.imaging.ledger import USED, LedgerRow
-from neorlt.imaging.study import SINGLE_PHOTON, THERAPY
 from neorlt.imaging.suv import suv_factor_of
 from neorlt.imaging.volume import Grid, Unit, Volume
+from neorlt.nuclides.imaged import joins_a_curve, seen_by_single_photons
 
 _SAME = (
     "Units",
@@ -226,7 +226,7 @@ def judge_pet(series: Series, correction: Correction = NONE) -> PetSeries:
 
 def is_therapy(scale: PetScale) -> bool:
     """Whether the image shows a therapy or a single-photon nuclide: a SPECT stored as PET, or a PET of 90Y."""
-    return scale.nuclide in SINGLE_PHOTON | THERAPY
+    return joins_a_curve(scale.nuclide)
 
 
 def read_pet(pet: PetSeries) -> Volume:
@@ -251,7 +251,7 @@ def read_pet(pet: PetSeries) -> Volume:
     unit = "SUV" if pet.scale.unit is Unit.SUV_BW else "Bq/ml"
     for edge in (float(array.min()), float(array.max())):
         check(unit, edge, pet.series.where, "export the series again; its scale was changed", tag="RescaleSlope")
-    modality = "NM" if pet.scale.nuclide in SINGLE_PHOTON else "PT"
+    modality = "NM" if seen_by_single_photons(pet.scale.nuclide) else "PT"
     if pet.scale.unit is Unit.BQ_PER_ML and modality == "PT" and table_half_life_s(pet.scale.nuclide) is None:
         return _suv_by_header(pet, array, grid)
     return Volume(
@@ -263,7 +263,7 @@ def read_pet(pet: PetSeries) -> Volume:
 def _ledger(pet: PetSeries) -> tuple[LedgerRow, ...]:
     """Every step from stored numbers to the unit, and what else the files state."""
     scale, header, said = pet.scale, pet.header, pet.correction
-    word = "SPECT (stored as PET)" if scale.nuclide in SINGLE_PHOTON else "PET"
+    word = "SPECT (stored as PET)" if seen_by_single_photons(scale.nuclide) else "PET"
     image = f"{word} {scale.nuclide} {scale.reference:%Y-%m-%d %H:%M}"
     slopes = [rescale(i)[0] for i in pet.series.instances]
     settings = f"{SETTINGS}: {said.reason}"

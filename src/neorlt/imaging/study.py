@@ -14,13 +14,8 @@ from neorlt.imaging.ledger import LedgerRow
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.viable import viable_parts
 from neorlt.imaging.volume import Unit, Volume
+from neorlt.nuclides.imaged import given_to_treat
 
-THERAPY = frozenset({"Lu-177", "Y-90", "Tb-161", "I-131", "Ho-166", "Re-188", "Sm-153", "Cu-67", "Ac-225", "Pb-212", "Bi-213"})
-"""Nuclides given to treat: an image of one is a therapy image, whatever object it is stored in."""
-SINGLE_PHOTON = frozenset(
-    {"Lu-177", "Tb-161", "I-131", "I-123", "In-111", "Tc-99m", "Ho-166", "Re-188", "Sm-153", "Cu-67", "Ga-67", "Tl-201", "Ac-225", "Pb-212"}
-)
-"""Nuclides without positrons: an image of one is a SPECT, also where it is stored as PET."""
 ONE_DAY = timedelta(days=1)
 """Cycles lie weeks apart: times of injection of one nuclide closer than this are two statements about one injection, or a slip."""
 
@@ -96,7 +91,7 @@ class Study:
 
     def therapy_images(self) -> tuple[Volume, ...]:
         """SPECT volumes in Bq/ml, and PET of a therapy nuclide, in order of time."""
-        found = [v for v in self.volumes if (v.modality == "NM" or v.nuclide in THERAPY) and v.unit is Unit.BQ_PER_ML]
+        found = [v for v in self.volumes if (v.modality == "NM" or given_to_treat(v.nuclide)) and v.unit is Unit.BQ_PER_ML]
         return tuple(sorted(found, key=lambda v: v.time))  # type: ignore[arg-type,return-value]
 
     def pet_images(self) -> tuple[Volume, ...]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neorlt.core.errors import InputError
-from neorlt.imaging.study import THERAPY, Administration, Study
+from neorlt.imaging.study import Administration, Study
 from neorlt.imaging.volume import Unit, Volume
+from neorlt.nuclides.imaged import given_to_treat
 from neorlt.nuclides.nuclide import get_nuclide
 
 
@@ -103,7 +104,7 @@ def administration_of(study: Study, volume: Volume) -> Administration | None:
 def shows_ligand(study: Study, volume: Volume) -> bool:
     """Whether a PET shows an SSTR ligand: no therapy nuclide, and no 18F-FDG by the agent that its series names."""
     administration = administration_of(study, volume)
-    return volume.nuclide not in THERAPY and (administration is None or not is_fdg(administration.agent))
+    return not given_to_treat(volume.nuclide) and (administration is None or not is_fdg(administration.agent))
 
 
 def is_fdg(agent: str) -> bool:
