@@ -5,10 +5,11 @@ with a biological half-life whose effective median is 20 % longer or shorter. Po
 error; the fit is told as much. A patient counts as inside a window unless the status of the fit says otherwise (time points too
 early, too late, rising last point).
 
-Passes when, inside the window, the median bias is at most 5 % (own population) and 10 % (shifted), and, with the own population,
-90 % intervals cover at a rate that an exact two-sided binomial test does not reject at 1 % after Holm's correction over the cells.
-The power of that test against a true coverage of 84 % is written beside the result. Writes
-``dosimetry_few_points.json``. Run by ``make validate`` (``--truths N`` takes fewer).
+Passes when, inside the window, the median bias is at most 5 % (own population) and 10 % (shifted), and 90 % intervals cover at a rate
+that an exact two-sided binomial test does not reject at 1 %: after Holm's correction over the cells of the own population, alone in each
+shifted cell that has a patient inside (what chance alone would reject stands beside). The power of that test against a true coverage of
+84 % is written too. Writes ``dosimetry_few_points.json``. Run by ``make validate`` (``--truths N`` takes fewer; ``--judge`` judges the rows
+that are stored).
 """
 
 from __future__ import annotations
@@ -89,6 +90,17 @@ def power(n: int, true: float, level: float = 0.01) -> float:
     return float(binom.pmf(k, n, true)[rejected].sum())
 
 
+LEVEL = 0.01
+
+
+def shifted_coverage(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How many shifted cells with a patient inside the window cover too little or too much, and how many chance alone would reject."""
+    inside = [row for row in rows if row["shift"] != 1.0 and row["n_inside"] > 0]
+    rejected = [row for row in inside if row["p_coverage"] < LEVEL]
+    short = sum(row["coverage90"] < 0.9 for row in rejected)
+    return {"cells": len(inside), "too_little": short, "too_much": len(rejected) - short, "by_chance_at_most": LEVEL * len(inside)}
+
+
 def judge(rows: Sequence[dict[str, Any]]) -> list[str]:
     """What misses the goal, in words."""
     missed = []
@@ -98,9 +110,13 @@ def judge(rows: Sequence[dict[str, Any]]) -> list[str]:
             missed.append(f"{row['organ']}, {row['times_h']} h, shift {row['shift']:g}: bias {100 * row['bias_inside']:+.1f} %")
     own = sorted((row for row in rows if row["shift"] == 1.0), key=lambda row: row["p_coverage"])
     for rank, row in enumerate(own):
-        if row["p_coverage"] >= 0.01 / (len(own) - rank):
+        if row["p_coverage"] >= LEVEL / (len(own) - rank):
             break
         missed.append(f"{row['organ']}, {row['times_h']} h: coverage {row['coverage90']:.3f} (p {row['p_coverage']:.1e})")
+    for row in rows:
+        if row["shift"] != 1.0 and row["n_inside"] > 0 and row["p_coverage"] < LEVEL:
+            missed.append(f"{row['organ']}, {row['times_h']} h, shift {row['shift']:g}: coverage {row['coverage90']:.3f} "
+                          f"(p {row['p_coverage']:.1e}, {row['n_inside']} of {row['n']} inside)")
     return missed
 
 
@@ -108,8 +124,14 @@ def main() -> int:
     """Run, print, write and judge."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--truths", type=int, default=400)
-    n = parser.parse_args().truths
-    rows = [cell(organ, times, shift, n) for organ in ORGANS for times in subsets() for shift in SHIFTS]
+    parser.add_argument("--judge", action="store_true", help="judge the stored rows; nothing is drawn")
+    asked = parser.parse_args()
+    n, result = asked.truths, Path(__file__).with_suffix(".json")
+    if asked.judge:
+        rows = json.loads(result.read_text())["cells"]
+        n = rows[0]["n"]
+    else:
+        rows = [cell(organ, times, shift, n) for organ in ORGANS for times in subsets() for shift in SHIFTS]
     for row in rows:
         bias = "  -  " if row["bias_inside"] is None else f"{100 * row['bias_inside']:+5.1f}"
         sys.stdout.write(
@@ -120,10 +142,10 @@ def main() -> int:
     document = {
         "data": "synthetic truths drawn from the shipped population, and 20 % longer and shorter", "status": "checked", "n_truths": n,
         "seed": SEED, "power_at_84_pct": power(n, 0.84),
-        "goal": "bias inside the window <= 5 % (own), 10 % (shifted); coverage not rejected at 1 %",
-        "missed": missed, "cells": rows,
+        "goal": "bias inside the window <= 5 % (own), 10 % (shifted); coverage not rejected at 1 % (own: after Holm's correction)",
+        "shifted_coverage": shifted_coverage(rows), "missed": missed, "cells": rows,
     }  # fmt: skip
-    Path(__file__).with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
+    result.write_text(json.dumps(document, indent=1) + "\n")
     sys.stdout.write("\n".join(missed) + "\n")
     return 1 if missed else 0
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,35 @@ def test_a_subset_of_each_size_is_unbiased_and_covers(organ: str, times: tuple[f
     if row["bias_inside"] is not None:
         assert abs(row["bias_inside"]) < 0.05
     assert row["largest_over_truth"] < 10.0
+
+
+def test_a_coverage_that_is_rejected_is_a_miss_in_every_population() -> None:
+    """Truth by hand: the point probabilities of 400 trials at 0.9, summed where they are no larger than that of what was seen."""
+
+    def p_value(seen: int) -> float:
+        chance = [math.comb(400, k) * 9**k for k in range(401)]
+        return float(Fraction(sum(c for c in chance if c <= chance[seen]), 10**400))
+
+    def row(seen: int, shift: float, n_inside: int = 400) -> dict:
+        return {"organ": "liver", "times_h": [96.0], "shift": shift, "n": 400, "n_inside": n_inside, "bias_inside": 0.0,
+                "coverage90": seen / 400, "p_coverage": p_value(seen)}
+
+    assert p_value(343) < 0.01 < p_value(345)
+    for shift in (1.0, 1.2, 0.8):
+        assert study_of_subsets.judge([row(345, shift)]) == []
+        (said,) = study_of_subsets.judge([row(343, shift)])
+        assert "coverage 0.858" in said
+    (said,) = study_of_subsets.judge([row(380, 0.8)])
+    assert "coverage 0.950" in said, "too wide is a miss too"
+    assert study_of_subsets.judge([row(300, 0.8, n_inside=0)]) == [], "outside the window the status says so"
+    found = study_of_subsets.shifted_coverage([row(343, 0.8), row(380, 1.2), row(360, 1.2), row(300, 0.8, 0), row(343, 1.0)])
+    assert found == {"cells": 3, "too_little": 1, "too_much": 1, "by_chance_at_most": pytest.approx(0.03)}
+
+
+def test_the_stored_judgement_is_that_of_the_stored_rows() -> None:
+    written = json.loads((Path(study_of_subsets.__file__).with_suffix(".json")).read_text())
+    assert written["missed"] == study_of_subsets.judge(written["cells"])
+    assert written["shifted_coverage"] == study_of_subsets.shifted_coverage(written["cells"])
 
 
 def test_the_windows_limits_are_where_a_fifth_moves_the_dose_by_a_tenth() -> None:
