@@ -22,9 +22,17 @@ from neorlt.dosimetry.objects import Dose
 Floats = NDArray[np.float64]
 MARROW_EXTRACELLULAR_FRACTION = 0.19
 """Extracellular fluid fraction of red marrow (Sgouros 1993, J Nucl Med 34:689); RMBLR = 0.19 / (1 − haematocrit)."""
-ABSORBED_FRACTION = (0.59, 1.0)
-"""Electrons of marrow's own activity that stay in marrow, lowest and highest believed (assumption). 1 lets none into trabecular bone
-and is an upper bound; with it the dose of 177Lu was found 1.7 times that of OLINDA for the same blood, so that 0.59 stands for OLINDA's."""
+ABSORBED_FRACTION = (0.57, 1.0)
+"""Electrons of marrow's own activity that stay in marrow, lowest and highest believed, all between alike (assumption).
+
+1 lets none into trabecular bone and is an upper bound. The lower end is what OLINDA's S-values of red marrow to itself hold of 177Lu's
+electron energy: 1.15e-5 mGy/(MBq s) in 1170 g (man) and 1.49e-5 in 900 g (woman), photons of the marrow in it; read in a third party's
+transcription (PyTheranostics, ``dosimetry/phantomdata``), not in OLINDA. None was found of other nuclides: theirs is that of 177Lu.
+"""
+ABSORBED_FRACTION_SOURCE = (
+    "assumption: even between 0.57, which OLINDA's S-values of red marrow to itself mean for 177Lu (read in a transcription), and 1, "
+    "the upper bound; no source says where between them"
+)
 JOULE_PER_MEV = 1.602176634e-13
 DISAGREEMENT = (
     "Marrow doses from blood and from images disagree several-fold in the literature "

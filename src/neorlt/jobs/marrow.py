@@ -41,6 +41,7 @@ def marrow_command(
     from neorlt.dosimetry.fit import fit_curve
     from neorlt.dosimetry.marrow import (
         ABSORBED_FRACTION,
+        ABSORBED_FRACTION_SOURCE,
         DISAGREEMENT,
         absorbed_fraction_draws,
         is_vertebra,
@@ -64,6 +65,7 @@ def marrow_command(
             found=", ".join(dose.name for dose in result.doses), remedy="give blood samples, or contour a lumbar vertebra and name it so",
         )
     rows: list[dict[str, Any]] = []
+    kept: dict[str, Any] | None = None
     image = study.therapy_images()[0]
     body = body_mask(study, image)
     remainder = np.zeros(n_draws)
@@ -83,7 +85,10 @@ def marrow_command(
         own = marrow_dose_from_blood(fit.draws_mbq_h, haematocrit, energy, absorbed_fraction=fraction)
         whole = marrow_dose_from_blood(fit.draws_mbq_h, haematocrit, energy, absorbed_fraction=fraction, remainder_gy=remainder)
         low, high = ABSORBED_FRACTION
-        note = f"absorbed fraction {low:g} to {high:g} (assumption; 1 is an upper bound)"
+        note = f"marrow keeps {low:g} to {high:g} of its own electrons (assumption)"
+        kept = {"low": low, "high": high, "label": "assumption", "source": ABSORBED_FRACTION_SOURCE}
+        if injection.nuclide != "Lu-177":
+            kept["source"] = f"{ABSORBED_FRACTION_SOURCE}; taken over from 177Lu to {injection.nuclide}"
         rows.append({"method": "blood", "dose_gy": described(own.draws_gy), "label": str(own.label), "note": note})
         rows.append({"method": "blood and remainder", "dose_gy": described(whole.draws_gy), "label": str(whole.label), "note": note})
     for dose in vertebrae:
@@ -99,6 +104,7 @@ def marrow_command(
         ratio = float(np.mean([row["dose_gy"]["median"] for row in from_bone])) / from_blood["dose_gy"]["median"]
     document = {
         "nuclide": injection.nuclide, "injected_mbq": injection.activity_mbq, "haematocrit": haematocrit, "methods": rows,
+        "absorbed_fraction": kept,
         "vertebrae_over_blood": ratio, "disagreement": DISAGREEMENT, "warnings": [*study.warnings, *result.warnings],
     }
     with result_folder(out, "marrow", inputs=[p for p in (study_folder, blood) if p is not None], seed=seed) as work:
@@ -146,6 +152,8 @@ def marrow_page(document: Mapping[str, Any]) -> str:
         low, high = row["dose_gy"]["ci90"]
         dose = f"{row['dose_gy']['median']:.3f} ({low:.3f} to {high:.3f})"
         lines.append(f"| {row['method']} | {dose} | {row['gy_per_gbq']:.4f} | {row['label']} | {row['note']} |")
+    if kept := document["absorbed_fraction"]:
+        lines += ["", f"Electrons that marrow keeps of its own blood's activity: {kept['low']:g} to {kept['high']:g}, {kept['source']}."]
     ratio = document["vertebrae_over_blood"]
     lines += ["", document["disagreement"]]
     if ratio is not None:
