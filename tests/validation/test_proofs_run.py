@@ -24,6 +24,7 @@ TINY: dict[str, dict] = {
     "dosimetry_few_points": {"argv": ["--truths", "2"], "writes": "validation/dosimetry_few_points.json"},
     "dosimetry_single_time_point": {"set": {"TIMES_H": (96.0,)}, "inner": {"coverage": {"N_PATIENTS": 3, "N_DRAWS": 50}},
                                     "writes": "docs/images/single-time-point.svg"},
+    "dosimetry_uneven": {"argv": ["--seeds", "1"], "writes": "validation/dosimetry_uneven.json"},
     "dosimetry_one_contour": {"argv": ["--moves", "3"]},
     "dosimetry_example": {"call": {"seeds": (0,)}, "writes": "validation/dosimetry_example.json"},
     "evidence_pooling_by_k": {"argv": ["--runs", "1"], "root": True},
