@@ -12,6 +12,7 @@ import pydicom
 import pytest
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.codes import nuclide_name
 from neorlt.dicom.identity import make_uid
 from neorlt.dicom.read import read_study
 from neorlt.dicom.write_pet import write_pet
@@ -195,6 +196,28 @@ def test_images_of_a_nuclide_of_the_users_own_are_those_of_a_therapy(name, spoil
     assert [v.nuclide for v in ligand_images(study)] == ["Ga-68"]
 
 
+@pytest.mark.parametrize("hours", [(24,), (4, 96), (4, 24, 96, 168)])
+@pytest.mark.parametrize("kind", ["START", "ADMIN"])
+def test_a_spect_stored_as_pet_beside_a_pet(spoil, edit, kind, hours) -> None:  # type: ignore[no-untyped-def]
+    """One image, two or four; decayed to their start, or all to the injection: 6.6443 d bring them back."""
+    for path in spoil.spect:
+        path.unlink()
+    for h in hours:
+        at = T0 + timedelta(hours=h)
+        paths = write_pet(
+            replace(spoil.spect_volume, time=at), spoil.folder / f"lu{h}", spoil.identity,
+            administration=Administration("Lu-177", 7400.0, T0, "177Lu-DOTATATE"), acquisition_time=at, frame_duration_s=180,
+            description="SPECT", series_number=30 + h,
+        )  # fmt: skip
+        edit(paths, lambda d: setattr(d, "DecayCorrection", kind))
+    study = read_study(spoil.folder)
+    assert [v.time for v in study.therapy_images()] == [T0 + timedelta(hours=h) for h in hours]
+    for h, image in zip(hours, study.therapy_images(), strict=True):
+        left = 2.0 ** (-h / (6.6443 * 24.0)) if kind == "ADMIN" else 1.0
+        assert image.array == pytest.approx(spoil.spect_volume.array * left, rel=2e-3, abs=50)
+    assert [v.nuclide for v in suv_images(study)] == ["Ga-68"]
+
+
 def test_fdg_is_no_sstr_pet(spoil, edit) -> None:  # type: ignore[no-untyped-def]
     """Its SUV is measured, and is not taken for the uptake of the receptors."""
 
@@ -211,3 +234,53 @@ def test_fdg_is_no_sstr_pet(spoil, edit) -> None:  # type: ignore[no-untyped-def
     assert len(suv_images(study)) == 1
     assert ligand_images(study) == ()
     assert any("no SSTR ligand" in w for w in study.warnings)
+
+
+@pytest.mark.parametrize("which", ["pet", "spect"])
+@pytest.mark.parametrize(
+    ("value", "meaning", "agent", "outcome"),
+    [
+        ("", "", "", ""),  # as it is
+        ("C-999999", "", "", "is not known"),
+        ("C-999999", "isotope 4", "", "is not known"),
+        ("C-999999", "own", "", ""),  # the meaning says it
+        ("", "other", "", "refused"),
+        ("", "", "111In-pentetreotide", "by its code"),
+    ],
+)
+def test_code_meaning_and_agent_of_one_nuclide(spoil, edit, which, value, meaning, agent, outcome) -> None:  # type: ignore[no-untyped-def]
+    """An unknown code fell back on the agent's text without a word; two nuclides in one item were one of them."""
+    own, other = {"pet": ("Ga-68", "Lu-177"), "spect": ("Lu-177", "Ga-68")}[which]
+
+    def change(dataset: pydicom.Dataset) -> None:
+        code = _item(dataset).RadionuclideCodeSequence[0]
+        code.CodeValue = value or code.CodeValue
+        if meaning or value:
+            code.CodeMeaning = {"own": own, "other": other}.get(meaning, meaning)
+        if agent:
+            _item(dataset).Radiopharmaceutical = agent
+
+    edit(getattr(spoil, which), change)
+    if outcome == "refused":
+        with pytest.raises(InputError, match=rf"code and its meaning are two nuclides.*{own}.*{other}.*0054,0300"):
+            read_study(spoil.folder)
+        return
+    study = read_study(spoil.folder)
+    assert {v.nuclide for v in study.volumes if v.modality == ("PT" if which == "pet" else "NM")} == {own}
+    said = [w for w in study.warnings if "radionuclide" in w]
+    assert len(said) == bool(outcome)
+    assert not outcome or (outcome in said[0] and own in said[0] and (value or agent) in said[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "nuclide"),
+    [
+        ("I-131 mIBG", "I-131"), ("Y-90 microspheres", "Y-90"), ("131I-MIBG", "I-131"), ("^99m^Technetium", "Tc-99m"), ("Tc-99m", "Tc-99m"),
+        ("[18F]AlF-NOTATATE", "F-18"), ("18FDG", "F-18"), ("[177Lu]Lu-DOTA-TATE", "Lu-177"), ("Lutetium^177^ DOTATATE", "Lu-177"),
+        ("F-18 PSMA-1007", "F-18"), ("Lu-PSMA-617", None), ("DOTATATE", None), ("Cu64 SARTATE", "Cu-64"), ("DOTATATE 68Ga", "Ga-68"),
+        ("PSMA-617 Lu-177", "Lu-177"), ("177Lu 7400 MBq", "Lu-177"), ("Octreotide 1 Tc-99m", "Tc-99m"),
+    ],
+)  # fmt: skip
+def test_a_nuclide_in_words(text, nuclide) -> None:  # type: ignore[no-untyped-def]
+    """The m of a word after the number is no metastable state."""
+    assert nuclide_name(text) == nuclide

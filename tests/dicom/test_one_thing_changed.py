@@ -160,3 +160,143 @@ def test_a_label_map_of_the_images_shape_beside_the_image_is_said(made, tmp_path
     study = read_study(made.folder, labels=write_map(tmp_path / "map.nii", values, affine), label_names={1: "liver"})
     assert said(study, "label map has the image's 20 x 16 x 8 voxels") == (off is not None)
     assert off is None or said(study, f"up to {off} beside")
+
+
+@pytest.mark.parametrize("names", [True, False], ids=["naming their slices", "naming none"])
+@pytest.mark.parametrize(("move", "told"), [(0.0, None), (0.4, None), (1.0, "1.0 mm"), (2.5, "2.5 mm"), (-2.5, "2.5 mm")])
+def test_contours_off_their_slices_are_said_with_the_distance(spoil, edit, move, told, names):
+    """Slices lie 5 mm apart: half of one is no refusal, and changes activity by a tenth."""
+
+    def shift(dataset: pydicom.Dataset) -> None:
+        for item in dataset.ROIContourSequence:
+            for contour in item.ContourSequence:
+                points = np.array([float(v) for v in contour.ContourData]).reshape(-1, 3) + [0, 0, move]
+                contour.ContourData = [f"{v:.4f}" for v in points.ravel()]
+                if not names:
+                    del contour.ContourImageSequence
+
+    edit(spoil.rtstruct, shift)
+    off = [sentence for sentence in read_study(spoil.folder).warnings if " off the " in sentence]
+    assert len(off) == (told is not None)
+    assert told is None or (f"up to {told} off" in off[0] and "'liver', 'kidney-left', 'primary'" in off[0])
+    assert told is None or ("slices that they name" if names else "planes of every image") in off[0]
+
+
+@pytest.mark.parametrize("names", [True, False], ids=["naming their slices", "naming none"])
+@pytest.mark.parametrize(("move", "told"), [(0.0, None), (0.4, None), (1.0, "1.0 mm"), (2.5, "2.5 mm"), (-2.5, "2.5 mm")])
+def test_frames_off_their_slices_are_said_with_the_distance(spoil, edit, seg, move, told, names):
+    spoil.rtstruct.unlink()
+
+    def shift(dataset: pydicom.Dataset) -> None:
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            place = frame.PlanePositionSequence[0]
+            x, y, z = map(float, place.ImagePositionPatient)
+            place.ImagePositionPatient = [x, y, z + move]
+            if not names:
+                del frame.DerivationImageSequence
+
+    edit(seg, shift)
+    off = [sentence for sentence in read_study(spoil.folder).warnings if "frames lie up to" in sentence]
+    assert len(off) == (told is not None)
+    assert told is None or f"up to {told} off {'the slices that they name' if names else 'the planes of every image'}" in off[0]
+
+
+@pytest.mark.parametrize(("factor", "intercept", "words"), [
+    (1.0, 0.0, ()), (0.1, 0.0, ("no air", "expected below -800 HU", "found -100 HU")),
+    (0.1, -1024.0, ("no soft tissue", "nothing above -500 HU")),
+    (10.0, 0.0, ("no soft tissue", "-200 to 200 HU", "found 400 HU")), (1.0, 1000.0, ("no air", "found 0 HU")),
+])  # fmt: skip
+def test_a_ct_off_the_hounsfield_scale_is_said(copy, factor, intercept, words):
+    """In the patient air is stored as -1000 and soft tissue as 40; with an intercept of -1024 no stored number reaches the body."""
+    for path in (copy / "ct").glob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.RescaleSlope = factor * float(dataset.RescaleSlope)
+        dataset.RescaleIntercept = intercept
+        dataset.save_as(path)
+    (copy / "seg.dcm").unlink()  # regions in air are refused before
+    assert said(read_study(copy), "The CT shows", *words) == bool(words)
+
+
+@pytest.mark.parametrize("kind", ["structure set", "segmentation"])
+@pytest.mark.parametrize(
+    ("gone", "words"), [("all", "the image that it was drawn on, and that image is not there"), ("two", "of which {} are not there")]
+)
+def test_a_region_file_whose_image_is_not_there_is_said(spoil, seg, kind, gone, words):
+    (seg if kind == "structure set" else spoil.rtstruct).unlink()
+    assert not said(read_study(spoil.folder), "not there")
+    for path in spoil.ct if gone == "all" else spoil.ct[:2]:
+        path.unlink()
+    # the segmentation names the slices that hold regions, 1 to 6 of 0 to 7
+    named, missing = {"structure set": (8, 2), "segmentation": (6, 1)}[kind]
+    assert said(read_study(spoil.folder), f"The {kind} names {named} slices of", words.format(missing))
+
+
+def test_a_segmentation_that_lists_no_series_names_its_images_by_frame(spoil, edit, seg):
+    spoil.rtstruct.unlink()
+    edit(seg, lambda d: d.__delitem__("ReferencedSeriesSequence") if "ReferencedSeriesSequence" in d else None)
+    assert not said(read_study(spoil.folder), "not there")
+    for path in spoil.ct:
+        path.unlink()
+    assert said(read_study(spoil.folder), "The segmentation names", "that image is not there")
+
+
+@pytest.mark.parametrize("kind", ["ct", "pet"])
+def test_every_second_slice_gone_is_said(spoil, kind):
+    spoil.rtstruct.unlink()
+    assert not said(read_study(spoil.folder), "mm apart")
+    for path in getattr(spoil, kind)[::2]:
+        path.unlink()
+    assert said(read_study(spoil.folder), f"{kind.upper()}: slices are 5 mm thick", "10 mm apart")
+
+
+@pytest.mark.parametrize(("counted", "words"), [(8, ("counts 8 slices (0054,0081), 6 are there",)), (6, ("Lu-177 have 6 and 8 slices",))])
+def test_a_spect_with_fewer_slices_is_said(spoil, edit, counted, words):
+    spoil.rtstruct.unlink()
+    assert not said(read_study(spoil.folder), "slices", "whole")
+
+    def crop(dataset: pydicom.Dataset) -> None:
+        dataset.PixelData = dataset.pixel_array[:6].tobytes()
+        dataset.NumberOfFrames, dataset.NumberOfSlices = 6, counted
+        dataset.SliceVector = list(range(1, 7))
+
+    edit(spoil.spect[1], crop)
+    assert said(read_study(spoil.folder), *words)
+
+
+def test_a_pet_corrected_by_a_ct_that_is_not_there_is_said(spoil, edit):
+    spoil.rtstruct.unlink()
+    edit(spoil.pet, lambda d: setattr(d, "AttenuationCorrectionMethod", "measured,AC_CT_Body"))
+    assert not said(read_study(spoil.folder), "(0054,1101)")
+    for path in spoil.ct:
+        path.unlink()
+    assert said(read_study(spoil.folder), "a CT corrected its attenuation (0054,1101), and no CT is there")
+
+
+@pytest.mark.parametrize(
+    ("diameter", "spacing", "told"),
+    [(14.0, None, "on the image"), (14.0, (6.0, 6.0, 6.0), "beside it"), (10.0, (5.0, 5.0, 5.0), "beside it"), (30.0, None, "")],
+)
+def test_a_region_of_few_voxels_is_said_with_what_rounding_leaves_open(made, tmp_path, diameter, spacing, told):
+    """A ball at voxel centres: its volume is known, and differs by no more than what is said."""
+    grid = made.ct_volume.grid
+    affine = np.array(grid.affine)
+    shape = grid.shape
+    if spacing is not None:
+        affine[:3, :3] = np.diag(spacing)
+        affine[:3, 3] += 1.3
+        shape = tuple(int(n * s / t) for n, s, t in zip(grid.shape, grid.spacing_mm, spacing, strict=True))
+    places = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) @ affine[:3, :3] + affine[:3, 3]
+    mask = np.linalg.norm(places - [-1.2, 4.1, 118.7], axis=-1) <= 0.5 * diameter
+    study = read_study(
+        made.folder, labels=write_map(tmp_path / "map.nii", mask, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine), label_names={1: "lesion 1"}
+    )
+    found = [w for w in study.warnings if "few voxels" in w]
+    assert len(found) == bool(told)
+    if told:
+        size = " x ".join(f"{s:g}" for s in (spacing or grid.spacing_mm))
+        assert f"'lesion 1' ({mask.sum()} of {size} mm)" in found[0]
+        assert ("do not lie on the voxels of an image" in found[0]) == (told == "beside it")
+        most = float(found[0].split("up to ")[1].split(" %")[0]) / 100.0
+        true_ml = np.pi / 6.0 * diameter**3 / 1000.0
+        kept_ml = mask.sum() * np.prod(spacing or grid.spacing_mm) / 1000.0
+        assert abs(true_ml / kept_ml - 1.0) <= most

@@ -11,7 +11,7 @@ import pytest
 
 from neorlt.core.anatomy import Organ, is_kidney, organ_of, side_of
 from neorlt.core.errors import InputError
-from neorlt.dicom.naming import role_from_name, role_of_roi
+from neorlt.dicom.naming import role_from_name, role_of_roi, role_of_segment
 from neorlt.dicom.read import read_study
 from neorlt.dosimetry.population import region_kind
 from neorlt.imaging.nifti import write_nifti
@@ -83,6 +83,32 @@ def test_a_type_outranks_a_word(type_: str, name: str, kind: RegionKind) -> None
     role = role_of_roi(type_, name)
     assert role.kind is kind
     assert role.why
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("SMA", "superior_mesenteric_artery", "A. mesenterica superior", "tętnica krezkowa górna"),
+        ("SMV", "superior mesenteric vein", "veine mésentérique supérieure"),
+        ("PV", "portal_vein", "Pfortader", "portal_vein_and_splenic_vein"),
+        ("IVC", "inferior_vena_cava", "untere Hohlvene"),
+        ("CHA", "common hepatic artery"),
+        ("GDA", "gastroduodenal artery"),
+        ("SV", "splenic vein", "Milzvene"),
+        ("Truncus coeliacus", "celiac artery"),
+        ("aorta", "Aorta abdominalis"),
+    ],
+)
+def test_every_spelling_of_a_vessel_is_for_contact_only(spellings: tuple[str, ...]) -> None:
+    """In full it was an organ with a dose, abbreviated it was none; a file's word for anatomy says no more than its name does."""
+    anatomy = pydicom.Dataset()
+    anatomy.SegmentedPropertyCategoryCodeSequence = [pydicom.Dataset()]
+    anatomy.SegmentedPropertyCategoryCodeSequence[0].CodeValue = "123037004"
+    for name in spellings:
+        for role in (role_from_name(name), role_of_roi("ORGAN", name), role_of_segment(anatomy, name)):
+            assert (role.kind, "for contact only" in role.why) == (RegionKind.OTHER, True), name
+    assert role_from_name("renal vein").kind is RegionKind.ORGAN
+    assert role_of_roi("GTV", spellings[0]).kind is RegionKind.LESION
 
 
 def _rename(spoil: Any, edit: Any, names: list[str], types: list[str]) -> None:

@@ -317,6 +317,38 @@ def test_a_moment_of_decay_correction_without_one_is_said(spoil, edit) -> None: 
     assert any("(0018,9701)" in w and "not used" in w for w in read_study(spoil.folder).warnings)
 
 
+@pytest.mark.parametrize("keyword", ["LUTExplanation", "LUTLabel"])
+@pytest.mark.parametrize(
+    ("words", "kind", "outcome"),
+    [
+        ("decay to inject.", "ADMIN", ""),
+        ("decay to inject.", "START", "refused"),
+        ("decay to inject.", "", "refused"),
+        ("decay to start", "START", ""),
+        ("decay to start", "ADMIN", "refused"),
+        ("decay to start", "", "said"),
+        ("no decay corr.", "", ""),
+        ("no decay corr.", "START", "said"),
+        ("act. at start", "ADMIN", ""),  # no word of decay
+    ],
+)
+def test_words_about_decay_that_contradict_the_header(spoil, edit, keyword, words, kind, outcome) -> None:  # type: ignore[no-untyped-def]
+    """Some exports tell the moment of decay correction in the map's words alone; a cycle lasts days, the injection counts double."""
+
+    def change(dataset: pydicom.Dataset) -> None:
+        setattr(dataset.RealWorldValueMappingSequence[0], keyword, words)
+        dataset.CorrectedImage = ["ATTN", "DECY"] if kind else ["ATTN"]
+        if kind:
+            dataset.DecayCorrection = kind
+
+    edit(spoil.spect, change)
+    if outcome == "refused":
+        with pytest.raises(InputError, match=rf"words beside the scale and the header differ.*{words}.*0054,1102"):
+            read_study(spoil.folder)
+        return
+    assert any("words beside the scale" in w and words in w for w in read_study(spoil.folder).warnings) == (outcome == "said")
+
+
 @pytest.mark.parametrize(("kind", "corrected"), [("NONE", ["ATTN", "DECY"]), ("START", ["ATTN"]), ("ADMIN", ["SCAT"]), ("SOME", ["ATTN"])])
 def test_two_statements_of_decay_correction_that_contradict(spoil, edit, kind, corrected) -> None:  # type: ignore[no-untyped-def]
     def change(dataset: pydicom.Dataset) -> None:

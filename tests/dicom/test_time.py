@@ -118,6 +118,39 @@ def test_a_zone_of_the_injection_alone_dates_no_pet(spoil, edit) -> None:  # typ
         read_study(spoil.folder)
 
 
+@pytest.mark.parametrize("full", ["20260302080000+0000", "20260302090000+0100"])
+def test_a_zone_of_the_injection_alone_dates_no_spect(spoil, edit, full) -> None:  # type: ignore[no-untyped-def]
+    """An explicit offset is no local time; a zone anywhere in the study, or a moment that the user states, settles it."""
+
+    def change(dataset: pydicom.Dataset) -> None:
+        del _item(dataset).RadiopharmaceuticalStartTime
+        _item(dataset).RadiopharmaceuticalStartDateTime = full
+
+    edit(spoil.spect, change)
+    with pytest.raises(InputError, match=r"states its time zone and the image does not.*\+0[01]00.*0018,1078.*--injected-at"):
+        read_study(spoil.folder)
+    assert read_study(spoil.folder, injected_at=[T0]).therapy_administration().time == T0
+    edit(spoil.pet, lambda d: setattr(d, "TimezoneOffsetFromUTC", "+0100"))
+    assert read_study(spoil.folder).therapy_administration().time == T0
+
+
+@pytest.mark.parametrize("stated", ["20260302090000", "20260302070000+0000", "20260302090000+0200"])
+def test_a_day_is_proven_across_time_zones(spoil, edit, stated) -> None:  # type: ignore[no-untyped-def]
+    """The baseline PET was in winter (+0100), the therapy in summer (+0200): its bare time is on the clock of summer."""
+
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset.TimezoneOffsetFromUTC = "+0200"
+        _item(dataset).RadiopharmaceuticalStartDateTime = stated
+
+    edit(spoil.pet, lambda d: setattr(d, "TimezoneOffsetFromUTC", "+0100"))
+    edit(spoil.spect, change)
+    edit(spoil.spect[1], _bare)
+    study = read_study(spoil.folder)
+    hours = [(v.time - study.therapy_administration().time) / timedelta(hours=1) for v in study.therapy_images()]
+    assert hours == [4.0, 96.0]
+    assert len([a for a in study.administrations if a.nuclide == "Lu-177"]) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "at", "fits"),
     [
@@ -125,11 +158,19 @@ def test_a_zone_of_the_injection_alone_dates_no_pet(spoil, edit) -> None:  # typ
         ("START", "20260302090000", False),
         ("ADMIN", "20260302090000", True),
         ("ADMIN", "20260302100000", False),
+        # the file's clock is an hour ahead of UTC
+        ("START", "20260302090000+0000", True),
+        ("START", "20260302100000+0100", True),
+        ("START", "20260302100000+0000", False),
+        ("ADMIN", "20260302080000+0000", True),
+        ("ADMIN", "20260302090000+0000", False),
     ],
 )
 def test_a_pet_whose_moment_of_decay_correction_is_stated_twice(spoil, edit, kind, at, fits) -> None:  # type: ignore[no-untyped-def]
     def change(dataset: pydicom.Dataset) -> None:
         dataset.DecayCorrection, dataset.DecayCorrectionDateTime = kind, at
+        if "+" in at:
+            dataset.TimezoneOffsetFromUTC = "+0100"
 
     edit(spoil.pet, change)
     if fits:

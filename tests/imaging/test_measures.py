@@ -20,6 +20,22 @@ def test_diameter_of_a_ball(make_ball, radius, step) -> None:  # type: ignore[no
     assert size.slice_mm == pytest.approx(5, abs=1.01 * step)
 
 
+@pytest.mark.parametrize("spacing", [(2.0, 2.0, 3.0), (4.0, 4.5, 5.0), (6.0, 6.0, 6.0)])
+@pytest.mark.parametrize("diameter", [15.0, 28.3])
+def test_diameter_of_a_ball_of_whole_voxels_is_known_to_one_voxel(make_grid, spacing, diameter) -> None:  # type: ignore[no-untyped-def]
+    """A mask keeps no parts of voxels: its longest diameter is the largest of many that were rounded, and tends to be too long."""
+    rng, grid = np.random.default_rng(4), make_grid((28, 28, 24), spacing)
+    axes = [np.arange(n) * s for n, s in zip((28, 28, 24), spacing, strict=True)]
+    off = []
+    for _ in range(12):
+        centre = np.array([14, 14, 12]) * spacing + (rng.random(3) - 0.5) * spacing
+        x, y, z = np.meshgrid(*((a - c) ** 2 for a, c in zip(axes, centre, strict=True)), indexing="ij")
+        mask = (x + y + z <= (0.5 * diameter) ** 2).astype(np.float32)
+        off.append(longest_diameter(Region("b", RegionKind.LESION, mask, grid)).longest_mm - diameter)
+    assert np.abs(off).max() < max(spacing[:2])
+    assert 0.0 < np.mean(off) < 0.75 * max(spacing[:2])
+
+
 def test_diameter_of_an_ellipse_at_an_angle(make_grid) -> None:  # type: ignore[no-untyped-def]
     grid = make_grid((80, 80, 5), (1.0, 1.0, 5.0))
     x, y = np.meshgrid(np.arange(80) - 40.0, np.arange(80) - 40.0, indexing="ij")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import signal
 import sys
 import warnings
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from neorlt import __version__
 from neorlt.cli.console import say
@@ -39,6 +40,14 @@ def root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")] = False,
 ) -> None:
     """The options that stand before a command."""
+
+
+class _Command(TyperCommand):
+    """A command whose help names what one value is, also where it may be repeated: ``<path>``, not ``<list[Path]>``."""
+
+    def get_help(self, ctx: Any) -> str:
+        text = super().get_help(ctx)
+        return re.sub(r"<list\[(\w+)\]>", lambda found: f"<{found[1].lower()}>".ljust(len(found[0])), text)
 
 
 def _with_default(command: str | None) -> type[TyperGroup]:
@@ -71,7 +80,7 @@ def build() -> typer.Typer:
     for row in COMMANDS:
         target = made if row.group is None else groups[row.group]
         settings = OWN_OPTIONS if row.own_options else None
-        target.command(row.words.split()[-1], context_settings=settings)(importlib.import_module(row.module).command)
+        target.command(row.words.split()[-1], cls=_Command, context_settings=settings)(importlib.import_module(row.module).command)
     for name, group in groups.items():
         made.add_typer(group, name=name)
     return made

@@ -32,7 +32,9 @@ Previous = Annotated[
 Population = Annotated[Path | None, typer.Option("--population", help="Your own curves, from neorlt kinetics population.")]
 Regions = Annotated[
     Path | None,
-    typer.Option("--regions", help="NIfTI label map, folder of masks, SEG or RTSTRUCT; in the place of the study's own by name."),
+    typer.Option(
+        "--regions", help="NIfTI label map, folder of masks, SEG or RTSTRUCT; takes the place of the study's regions of the same names."
+    ),
 ]
 Names = Annotated[Path | None, typer.Option("--names", help="JSON of label numbers to names, or totalsegmentator-v1, -v2 or -mr.")]
 InjectedAt = Annotated[

@@ -7,6 +7,7 @@ import re
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from neorlt.core.errors import InputError
 from neorlt.dicom.header import raw, text
 from neorlt.nuclides.imaged import imaged_nuclides
 
@@ -132,15 +133,20 @@ def nuclide_name(text: str) -> str | None:
         "astatine": "At",
     }
     stated = imaged_nuclides()
-    flat = re.sub(r"[\^\s_\-\[\]()/]+", "", text).lower()
+    flat = text.lower()
     for word, symbol in symbols.items():
         flat = flat.replace(word, symbol.lower())
     known = "|".join(sorted((s.lower() for s in _ALWAYS.union(name.partition("-")[0] for name in stated)), key=len, reverse=True))
-    found = re.search(rf"(?<!\d)(\d{{1,3}}m?)({known})(?![a-z]?\d)", flat) or None
-    if found and (len(found[2]) > 1 or not flat[found.end() :][:1].isalpha() or text[:1].isdigit()):
-        symbol, mass = found[2].capitalize(), found[1]
-    elif found := re.search(rf"(?<![a-z])({known})(\d{{1,3}}(?:m(?![a-z]))?)(?!\d)", flat):
-        symbol, mass = found[1].capitalize(), found[2]
+    between = r"[\^\s_\-\[\]()/]*"
+    first = re.search(rf"(?<!\d)(\d{{1,3}}m?){between}({known})(?![a-z]?\d|{between}\d{{1,3}}m?(?!\d))", flat)
+    # one letter before another is the start of a word (131 I is iodine, 68 for is not fluorine), except in 18FDG
+    if first and len(first[2]) == 1 and flat[first.end() :][:1].isalpha() and not flat[:1].isdigit():
+        first = None
+    then = re.search(rf"(?<![a-z])({known}){between}(\d{{1,3}}(?:m(?![a-z]))?)(?!\d)", flat)
+    if first and (then is None or first.start() < then.start()):
+        symbol, mass = first[2].capitalize(), first[1]
+    elif then:
+        symbol, mass = then[1].capitalize(), then[2]
     else:
         return None
     return f"{symbol}-{mass}" if symbol in _ALWAYS or f"{symbol}-{mass}" in stated else None
@@ -171,7 +177,46 @@ def nuclide_of_item(item: Dataset, file: str) -> str | None:
         for agent, term in AGENT.items():
             if text(code, "CodeValue", file) == term[0]:
                 return nuclide_name(agent)
-    agent_text = text(item, "Radiopharmaceutical", file)
-    if re.search(r"\bfdg\b|fluorodeoxyglucose", agent_text, re.IGNORECASE):
-        return "F-18"
-    return nuclide_name(agent_text)
+    return _of_agent(text(item, "Radiopharmaceutical", file))
+
+
+def _of_agent(name: str) -> str | None:
+    """Nuclide in an agent's name, FDG by itself is 18F."""
+    return "F-18" if re.search(r"\bfdg\b|fluorodeoxyglucose", name, re.IGNORECASE) else nuclide_name(name)
+
+
+def check_nuclide(item: Dataset, file: str, what: str) -> tuple[str, ...]:
+    """Compare what a Radiopharmaceutical Information item says of its nuclide: code, the code's meaning, and the agent's name.
+
+    Returns a sentence where a code is not known and the agent's name was taken, and where code and name differ (the code counts).
+
+    Raises
+    ------
+    InputError
+        If a code and its own meaning are two nuclides.
+    """
+    tag = "RadionuclideCodeSequence (0054,0300)"
+    agent = text(item, "Radiopharmaceutical", file)
+    named = _of_agent(agent)
+    for code in raw(item, "RadionuclideCodeSequence", file) or []:
+        value, meaning = text(code, "CodeValue", file), text(code, "CodeMeaning", file)
+        coded = next((n for n, term in RADIONUCLIDE.items() if value == term[0]), _LEGACY_RADIONUCLIDE.get(value))
+        meant = nuclide_name(meaning)
+        if coded and meant and coded != meant:
+            raise InputError(
+                "the radionuclide's code and its meaning are two nuclides",
+                expected=f"{coded} by the code {value}",
+                found=f"{meant} by its meaning {meaning!r}",
+                where=f"{file}, {tag}",
+                remedy="correct the radiopharmaceutical on the scanner and export again",
+            )
+        taken = nuclide_of_item(item, file)
+        if not (coded or meant) and (value or meaning) and taken:
+            shown = repr(value) + (f", {meaning!r}" if meaning else "")
+            return (f"{what}: the radionuclide's code ({shown}, {tag}) is not known; {taken} was taken from the agent's name {agent!r}.",)
+        if (coded or meant) and named and named != (coded or meant):
+            return (
+                f"{what}: the radionuclide is {coded or meant} by its code {tag} and {named} by the agent's name {agent!r}; the code"
+                " counts.",
+            )
+    return ()

@@ -52,10 +52,15 @@ def average_time_s(half_life: float, duration_s: float) -> float:
     return math.log(x / -math.expm1(-x)) / (math.log(2.0) / half_life)
 
 
+def comparable(one: datetime, other: datetime) -> tuple[datetime, datetime]:
+    """Two moments that can be subtracted: where only one states its zone, the other is taken to be in it."""
+    return one.replace(tzinfo=one.tzinfo or other.tzinfo), other.replace(tzinfo=other.tzinfo or one.tzinfo)
+
+
 def check_decayed_to(stated: datetime, meant: datetime, said: str, name: str, within_s: float) -> None:
     """Refuse a Decay Correction DateTime (0018,9701) that is not the moment which the rest of the header means.
 
-    ``said`` tells what means it; both moments are with or both without a time zone.
+    ``said`` tells what means it. Moments are compared as instants; where only one states its zone, the other is taken to be in it.
 
     Raises
     ------
@@ -63,6 +68,7 @@ def check_decayed_to(stated: datetime, meant: datetime, said: str, name: str, wi
         If they lie more than ``within_s`` apart.
 
     """
+    stated, meant = comparable(stated, meant)
     if abs((stated - meant).total_seconds()) > within_s:
         raise InputError(
             "the header contradicts itself about decay correction",

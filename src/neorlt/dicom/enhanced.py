@@ -29,7 +29,9 @@ from pydicom.uid import (
 )
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.decay import comparable
 from neorlt.dicom.header import number, parse_datetime, raw, text, where
+from neorlt.dicom.injections import on_clock
 from neorlt.dicom.part10 import PixelBytes
 from neorlt.dicom.real_world import Quantity, mapping_of, unit_of
 from neorlt.dicom.scan import Instance, Series
@@ -197,7 +199,8 @@ def _scale(header: Dataset, name: str) -> None:
 
 def _decay(header: Dataset, name: str) -> None:
     tag = where(name, "DecayCorrectionDateTime")
-    at = parse_datetime(text(header, "DecayCorrectionDateTime", name))
+    zone = text(header, "TimezoneOffsetFromUTC", name)
+    at = parse_datetime(text(header, "DecayCorrectionDateTime", name), zone)
     if at is None:
         raise InputError(
             "the enhanced PET is decay-corrected and does not say to when",
@@ -205,12 +208,17 @@ def _decay(header: Dataset, name: str) -> None:
             remedy="export the series with it, or as single slices",
         )
     items = raw(header, "RadiopharmaceuticalInformationSequence", name) or []
-    injected = parse_datetime(text(items[0], "RadiopharmaceuticalStartDateTime", name)) if items else None
-    if injected is not None and abs((at.replace(tzinfo=None) - injected.replace(tzinfo=None)).total_seconds()) <= _AS_ONE_S:
-        header.DecayCorrection = "ADMIN"
-        return
-    taken = parse_datetime(text(header, "FrameAcquisitionDateTime", name))
-    if taken is not None and at.replace(tzinfo=None) > taken.replace(tzinfo=None):
+    injected = parse_datetime(text(items[0], "RadiopharmaceuticalStartDateTime", name), zone) if items else None
+    if injected is not None:
+        one, other = comparable(at, injected)
+        if abs((one - other).total_seconds()) <= _AS_ONE_S:
+            header.DecayCorrection = "ADMIN"
+            return
+    taken = parse_datetime(text(header, "FrameAcquisitionDateTime", name), zone)
+    if taken is not None:
+        at, taken = comparable(at, taken)
+        at = on_clock(at, taken.tzinfo)
+    if taken is not None and at > taken:
         raise InputError(
             "the enhanced PET is decay-corrected to a moment after its acquisition began",
             expected=f"{taken:%Y-%m-%d %H:%M:%S} or before",

@@ -41,6 +41,8 @@ class Injection:
     seconds_of_day: float | None
     agent: str
     rows: tuple[tuple[str, str, str, str, str], ...] = ()
+    by_user: bool = False
+    """Whether the user stated the time."""
 
 
 class Timed(Protocol):
@@ -115,7 +117,8 @@ def injection_of(instance: Instance, correction: Correction = NONE) -> Injection
         ("injection", "RadiopharmaceuticalStartDateTime (0018,1078)" if time else "RadiopharmaceuticalStartTime (0018,1072)",
          time.isoformat() if time else bare, "injected at", source),
     )  # fmt: skip
-    return Injection(nuclide, float(activity), time, seconds, text(item, "Radiopharmaceutical", name), rows)
+    stated_by_user = correction.injection_time is not None
+    return Injection(nuclide, float(activity), time, seconds, text(item, "Radiopharmaceutical", name), rows, stated_by_user)
 
 
 def _check_half_life(stated_s: float | None, nuclide: str, name: str) -> None:
@@ -146,17 +149,45 @@ def _check_two_times(time: datetime | None, seconds: float | None, zone: tzinfo 
         )
 
 
-def stated_moments(instances: Sequence[Instance]) -> dict[str, set[datetime]]:
-    """Moments of injection that any object of the study states in full, by nuclide: they prove the day for a bare time."""
+def check_zone(time: datetime, image: datetime, on_its_clock: bool, name: str, remedy: str) -> None:
+    """Refuse an injection with a time zone beside an image without one, unless the image's clock shows it too (0018,1072).
+
+    Raises
+    ------
+    InputError
+        Naming the offset: an hour is not to be guessed.
+    """
+    if time.tzinfo is None or image.tzinfo is not None or on_its_clock:
+        return
+    raise InputError(
+        "the injection states its time zone and the image does not",
+        expected="a time zone of the image (0008,0201), or the time of day on its clock (0018,1072)",
+        found=f"{time:%H:%M%z}",
+        where=where(name, "RadiopharmaceuticalStartDateTime"),
+        remedy=remedy,
+    )
+
+
+def stated_moments(instances: Sequence[Instance], zone: tzinfo | None = None) -> dict[str, set[datetime]]:
+    """Moments of injection that any object of the study states in full, by nuclide: they prove the day for a bare time.
+
+    They are told on the clock of ``zone`` where the files state theirs, else on that of their file. A moment whose zone is stated and
+    whose file shows neither its zone nor the time of day on its clock proves nothing.
+    """
     found: dict[str, set[datetime]] = {}
     for instance in instances:
         items = instance.header.get("RadiopharmaceuticalInformationSequence")
         for item in items or []:
             full = text(item, "RadiopharmaceuticalStartDateTime", instance.name)
-            time = parse_datetime(full, text(instance.header, "TimezoneOffsetFromUTC", instance.name)) if full else None
+            of_file = text(instance.header, "TimezoneOffsetFromUTC", instance.name)
+            time = parse_datetime(full, of_file) if full else None
             nuclide = nuclide_of_item(item, instance.name)
-            if time is not None and nuclide is not None:
-                found.setdefault(nuclide, set()).add(time.replace(tzinfo=None))
+            if time is None or nuclide is None:
+                continue
+            if time.tzinfo is None or zone is not None or of_file or text(item, "RadiopharmaceuticalStartTime", instance.name):
+                here = parse_datetime("19700101000000", of_file)
+                clock = zone or (here.tzinfo if here else None)
+                found.setdefault(nuclide, set()).add(on_clock(time, clock).replace(tzinfo=None))
     return found
 
 
@@ -196,6 +227,8 @@ def date_injections(
         elif time is None:
             time = _proven(one, stated.get(one.injection.nuclide, set()))
             notes.append("SPECT: the day of the injection is proven by another object that states it in full (0018,1078).")
+        elif not one.injection.by_user:
+            check_zone(time, one.start, one.injection.seconds_of_day is not None, one.instance.name, REMEDY)
         time = _as(time, one.start)
         _check_order(one, time)
         moments.append(time)

@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.absent import corrected_by_absent_ct
 from neorlt.dicom.codes import nuclide_of_item
 from neorlt.dicom.enhanced import SINGLE, slices_of
 from neorlt.dicom.header import moment, number, numbers, text, where
@@ -33,7 +34,7 @@ from neorlt.dicom.pet_scale import NotUsableError
 from neorlt.dicom.pixels import slice_stack
 from neorlt.dicom.read_ct import check_ct, without_localizers
 from neorlt.dicom.read_nm import SpectObject, in_zone, judge_nm, kind_of
-from neorlt.dicom.read_pet import PetSeries, age_of, judge_pet
+from neorlt.dicom.read_pet import PetSeries, age_of, is_therapy, judge_pet
 from neorlt.dicom.scan import Instance, Scan, Series
 from neorlt.dicom.settings import NONE, SETTINGS, Address, Correction, Settings
 from neorlt.imaging.study import Administration
@@ -46,6 +47,8 @@ Stack = tuple[Grid, tuple[Instance, ...]]
 LABELMAP_SEG = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage."""
 SAME_TIME_S = 1.0
+MOST_APART = 1.5
+"""Slices that lie this many thicknesses apart leave gaps: some may be missing evenly."""
 
 
 @dataclass
@@ -62,6 +65,8 @@ class Judged:
     administrations: list[Administration] = field(default_factory=list)
     weight_kg: float | None = None
     warnings: list[str] = field(default_factory=list)
+    uids: frozenset[str] = frozenset()
+    """SOP Instance UIDs of all objects, also of those left out."""
 
 
 def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ()) -> Judged:
@@ -78,7 +83,9 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
         For the first fault that would make a number wrong.
 
     """
-    found = Judged(warnings=list(files.notes))
+    everything = [i for series in files.series for i in series.instances]
+    uids = frozenset(text(i.header, "SOPInstanceUID", i.name) for i in everything)
+    found = Judged(warnings=list(files.notes), uids=uids)
     left_out: Counter[str] = Counter()
     refused: list[tuple[str, InputError]] = []
     files = _as_slices(files, refused)
@@ -120,8 +127,7 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
             remedy="point to the folder with the images",
         )
     found.warnings += corrections.sentences()
-    _one_time_zone(found)
-    _administrations(found, files, injected_at)
+    _administrations(found, files, injected_at, _one_time_zone(found))
     found.weight_kg = corrections.weight(found)
     found.warnings += _of_whole_series(found)
     return found
@@ -356,12 +362,12 @@ def _weights(files: Scan) -> tuple[dict[str, tuple[float, str]], InputError | No
     return by_study, disagree
 
 
-def _one_time_zone(found: Judged) -> None:
-    """Bring all times to the zone of the first series that states one; keep them as they are where none does."""
+def _one_time_zone(found: Judged) -> tzinfo | None:
+    """Bring all times to the zone of the first series that states one, and return it; keep them as they are where none does."""
     times = [p.scale.reference for p in found.pet] + [s.start for s in found.spect]
     zones = [t.tzinfo for t in times if t.tzinfo is not None]
     if not zones:
-        return
+        return None
     if len(zones) < len(times):
         found.warnings.append("Some series state their time zone and some do not; those were taken to be in the same zone.")
     zone = zones[0]
@@ -370,6 +376,7 @@ def _one_time_zone(found: Judged) -> None:
         replace(p, scale=replace(p.scale, reference=_in(p.scale.reference, zone), administration=_shift(p.scale.administration, zone)))
         for p in found.pet
     ]
+    return zone
 
 
 def _in(time: Moment, zone: tzinfo | None) -> Moment:
@@ -382,12 +389,12 @@ def _shift(administration: Administration | None, zone: tzinfo | None) -> Admini
     return None if administration is None else replace(administration, time=_in(administration.time, zone))
 
 
-def _administrations(found: Judged, files: Scan, injected_at: Sequence[datetime]) -> None:
+def _administrations(found: Judged, files: Scan, injected_at: Sequence[datetime], zone: tzinfo | None) -> None:
     """Every injection once: series of one injection repeat it, rounded as the vendor likes."""
     objects = [i for s in files.series for i in s.instances if s.sop_class == NuclearMedicineImageStorage]
     objects += [s.first for s in files.series if s.sop_class == PositronEmissionTomographyImageStorage]
     bare = any(s.injection.time is None for s in found.spect) and not injected_at
-    found.injected, notes = date_injections(found.spect, stated_moments(objects) if bare else {}, injected_at)
+    found.injected, notes = date_injections(found.spect, stated_moments(objects, zone) if bare else {}, injected_at)
     found.warnings += notes
     unique: list[Administration] = []
     for one in [a for a in (p.scale.administration for p in found.pet) if a is not None] + administrations_of(found.spect, found.injected):
@@ -402,7 +409,7 @@ def _same_injection(one: Administration, other: Administration) -> bool:
 
 
 def _of_whole_series(found: Judged) -> list[str]:
-    """Compare PET series with the number of slices that they state (0054,0081)."""
+    """Compare series with the number of slices that they state (0054,0081) and with their siblings."""
     said = []
     for pet in found.pet:
         first = pet.series.first
@@ -412,7 +419,38 @@ def _of_whole_series(found: Judged) -> list[str]:
                 f"PET: the header counts {stated:g} slices (0054,0081), {len(pet.series.instances)} are there: the series was cropped or is"
                 " not whole."
             )
+    for spect in found.spect:
+        stated, frames = number(spect.instance.header, "NumberOfSlices", spect.instance.name), spect.grid.shape[2]
+        if stated is not None and stated != frames:
+            said.append(
+                f"SPECT: the header counts {stated:g} slices (0054,0081), {frames} are there: the series was cropped or is not whole."
+            )
+    if not found.ct and any(corrected_by_absent_ct(p.series.first) for p in found.pet):
+        said.append("PET: a CT corrected its attenuation (0054,1101), and no CT is there: nothing can be said about HU or the body.")
+    return [*said, *_unlike_siblings(found)]
+
+
+def _unlike_siblings(found: Judged) -> list[str]:
+    """Say where images of one therapy nuclide have different numbers of slices."""
+    shown = {(p.scale.nuclide, len(p.series.instances)) for p in found.pet if is_therapy(p.scale)}
+    shown |= {(s.injection.nuclide, s.grid.shape[2]) for s in found.spect}
+    said = []
+    for nuclide in sorted({n for n, _ in shown}):
+        counts = sorted(count for n, count in shown if n == nuclide)
+        if len(counts) > 1:
+            said.append(
+                f"Images of {nuclide} have {', '.join(map(str, counts[:-1]))} and {counts[-1]} slices: is the shortest whole? What lies"
+                " outside it is not in its activity."
+            )
     return said
+
+
+def gaps(word: str, series: Series, grid: Grid) -> list[str]:
+    """Say where slices lie further apart than they are thick (0018,0050): every second one may be missing, and the rest is even."""
+    thick = number(series.first.header, "SliceThickness", series.first.name)
+    if not thick or len(series.instances) < 2 or grid.spacing_mm[2] <= MOST_APART * thick:
+        return []
+    return [f"{word}: slices are {thick:g} mm thick (0018,0050) and {grid.spacing_mm[2]:g} mm apart: is every second one missing?"]
 
 
 def slice_positions(found: Judged) -> dict[str, NDArray[np.float64]]:

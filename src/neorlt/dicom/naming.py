@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from neorlt.core.anatomy import Organ, organ_of, words_of
+from neorlt.core.anatomy import Organ, organ_of, vessels_of, words_of
 from neorlt.dicom.codes import BACKGROUND_CODES, LESION_CATEGORY_CODES, LESION_TYPE_CODES, ORGAN_CATEGORY_CODES
 from neorlt.imaging.hot import remedy, without_role
 from neorlt.imaging.region import Region, RegionKind
@@ -33,8 +33,6 @@ _TAKEN_OFF = re.compile(
     r"[-–−]\s*(?:gtv|ctv|ptv|itv)|\b(?:minus|without|excluding|ohne|sans|senza|sin|zonder|bez)\b|\bnormal\b|\bhealthy\b", re.IGNORECASE
 )
 _BACKGROUND = re.compile(r"^ (?:background|hintergrund|arriere plan|fond|sfondo|fondo|achtergrond|tlo) $")
-_CONTACT = re.compile(r" (?:smv|sma|ivc|pv|cha|gda|sv) ")
-"""Vessels whose contact with the tumour is judged."""
 _RT_LESION = {"GTV"}
 _RT_TARGET = {"CTV", "PTV", "ITV"}
 _RT_ORGAN = {"ORGAN", "AVOIDANCE"}
@@ -62,7 +60,7 @@ def role_from_name(name: str) -> Role:
         return Role(RegionKind.LESION, f"name: {found[0].strip()!r}")
     if _BODY.search(text) and (len(text.split()) == 1 or _BODY_MORE.search(text)):
         return Role(RegionKind.BODY, "name")
-    if organ is Organ.VESSEL and _CONTACT.search(text):
+    if vessels_of(name):
         return Role(RegionKind.OTHER, "name: vessel, for contact only")
     if organ is not None:
         return Role(RegionKind.ORGAN, f"name: {organ}")
@@ -96,8 +94,9 @@ def role_of_segment(segment: Dataset, name: str) -> Role:
         if value in LESION_CATEGORY_CODES:
             return Role(RegionKind.LESION, f"property category {value} (0062,0003)")
         if value in ORGAN_CATEGORY_CODES:
-            body = role_from_name(name).kind is RegionKind.BODY
-            return Role(RegionKind.BODY if body else RegionKind.ORGAN, f"property category {value} (0062,0003)")
+            if role_from_name(name).kind is RegionKind.BODY:
+                return Role(RegionKind.BODY, f"property category {value} (0062,0003)")
+            return _organ(name, f"property category {value} (0062,0003)")
     return role_from_name(name)
 
 
@@ -111,10 +110,17 @@ def role_of_roi(interpreted_type: str, name: str) -> Role:
     if kind in _RT_BODY:
         return Role(RegionKind.BODY, f"type {kind} {_TYPE_TAG}")
     if kind in _RT_ORGAN:
-        return Role(RegionKind.ORGAN, f"type {kind} {_TYPE_TAG}")
+        return _organ(name, f"type {kind} {_TYPE_TAG}")
     if kind:
         return Role(RegionKind.OTHER, f"type {kind} {_TYPE_TAG}")
     return role_from_name(name)
+
+
+def _organ(name: str, why: str) -> Role:
+    """Role of a region that its file calls anatomy: a vessel beside the pancreas is judged by its contact, whatever format names it."""
+    if vessels_of(name):
+        return Role(RegionKind.OTHER, f"{why}, vessel, for contact only")
+    return Role(RegionKind.ORGAN, why)
 
 
 def settle_roles(regions: Sequence[Region], stated: Mapping[str, str]) -> tuple[list[Region], list[str]]:

@@ -9,7 +9,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom import plausible
 from neorlt.dicom.decay import average_time_s, check_decayed_to, decay_factor, table_half_life_s
 from neorlt.dicom.header import where
-from neorlt.dicom.injections import SAME_TIME_S, clock_apart_s, on_clock
+from neorlt.dicom.injections import SAME_TIME_S, check_zone, clock_apart_s, on_clock
 from neorlt.imaging.study import Administration
 from neorlt.imaging.volume import Unit
 from neorlt.nuclides.imaged import joins_a_curve
@@ -163,7 +163,7 @@ def _check_moment(header: PetHeader, meant: datetime | None) -> None:
     if header.decayed_to is None or meant is None:
         return
     said = f"as Decay Correction (0054,1102) is {header.decay_correction}"
-    check_decayed_to(header.decayed_to.replace(tzinfo=None), meant.replace(tzinfo=None), said, header.file, SAME_TIME_S)
+    check_decayed_to(header.decayed_to, meant, said, header.file, SAME_TIME_S)
 
 
 def _uncorrected(header: PetHeader, scale: PetScale) -> PetScale:
@@ -351,14 +351,7 @@ def _injection_time(header: PetHeader, start: datetime, half_life: float) -> dat
             injection -= timedelta(days=1)
     if injection is None:
         return None
-    if injection.tzinfo is not None and start.tzinfo is None and header.injection_time_only_s is None:
-        raise InputError(
-            "the injection states its time zone and the image does not",
-            expected="a time zone of the image (0008,0201), or the time of day on its clock (0018,1072)",
-            found=f"{injection:%H:%M%z}",
-            where=where(header.file, "RadiopharmaceuticalStartDateTime"),
-            remedy=_remedy(header, "injection_time"),
-        )
+    check_zone(injection, start, header.injection_time_only_s is not None, header.file, _remedy(header, "injection_time"))
     if (injection.tzinfo is None) != (start.tzinfo is None):
         injection, start = injection.replace(tzinfo=start.tzinfo), start
     tag = where(header.file, "RadiopharmaceuticalStartDateTime" if header.injection else "RadiopharmaceuticalStartTime")

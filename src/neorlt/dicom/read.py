@@ -14,8 +14,11 @@ from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
 from neorlt.core.anatomy import words_of
 from neorlt.core.errors import InputError
+from neorlt.dicom.absent import absent_images
+from neorlt.dicom.few_voxels import of_few_voxels
 from neorlt.dicom.header import text
-from neorlt.dicom.judge import LABELMAP_SEG, Judged, judge, sex_of, slice_positions, stated_age
+from neorlt.dicom.hounsfield import off_the_scale
+from neorlt.dicom.judge import LABELMAP_SEG, Judged, gaps, judge, sex_of, slice_positions, stated_age
 from neorlt.dicom.naming import settle_roles
 from neorlt.dicom.packed import unpacked
 from neorlt.dicom.read_ct import read_ct
@@ -156,7 +159,7 @@ def _read_images(found: _Found) -> None:
         found.grids[pet.series.uid] = volume.grid
         word = "SPECT stored as PET" if volume.modality == "NM" else "PET"
         found.sources.append(f"{word}, {len(pet.series.instances)} slices. {' '.join(pet.scale.notes)}")
-        found.warnings.extend(pet.scale.warnings)
+        found.warnings.extend((*pet.scale.warnings, *gaps(word, pet.series, volume.grid)))
     stored = Counter(str(v.nuclide) for v in timed if v.modality == "NM")
     found.warnings.extend(f"{what} stored as PET (0008,0016): read as SPECT ({n} images)." for what, n in stored.items())
     for spect, injected in zip(found.judged.spect, found.judged.injected, strict=True):
@@ -176,8 +179,9 @@ def _read_images(found: _Found) -> None:
         volume = read_ct(series, stack)
         found.volumes.append(volume)
         found.grids[series.uid] = volume.grid
+        found.warnings.extend(gaps("CT", series, volume.grid))
         found.sources.append(f"CT, {len(series.instances)} slices. {' '.join(volume.notes)}")
-    found.warnings.extend((*of_one_value(found.volumes), *of_one_moment(found.volumes)))
+    found.warnings.extend((*of_one_value(found.volumes), *of_one_moment(found.volumes), *off_the_scale(found.volumes)))
 
 
 def _one_frame(found: _Found, settings: Settings, several: bool) -> str:
@@ -224,13 +228,13 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
         for instance in series.instances:
             regions, warnings = read_rtstruct(instance, found.grids, positions)
             found.regions.extend(regions)
-            found.warnings.extend(warnings)
+            found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
             found.sources.append(f"Structure set with {len(regions)} regions.")
     for series in found.judged.segmentations:
         for instance in series.instances:
             regions, warnings = read_seg(instance, found.grids, positions)
             found.regions.extend(regions)
-            found.warnings.extend(warnings)
+            found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
             found.sources.append(f"Segmentation with {len(regions)} regions.")
     replaced = {words_of(r.name) for r in given} & {words_of(r.name) for r in found.regions}
     if replaced:
@@ -261,6 +265,7 @@ def _given_regions(
                 "the file holds no regions", expected="a label map, SEG or RTSTRUCT", found=UID(kind).name, where=path.name,
                 remedy="give the file that the drawing program wrote",
             )  # fmt: skip
+        warnings += absent_images(instance, found.judged.uids)
         what = "Given structure set" if kind == RTStructureSetStorage else "Given segmentation"
     else:
         image = next((v.grid for v in found.volumes if v.modality == "CT"), found.volumes[0].grid)
@@ -287,6 +292,7 @@ def _check_regions(found: _Found, frame: str) -> None:
         _refuse_outside(region, found, frame)
         kept = _add(region, kept, found.warnings)
     found.regions = kept
+    found.warnings.extend(of_few_voxels(kept, [v.grid for v in found.volumes]))
     _warn_twice_drawn(found)
 
 

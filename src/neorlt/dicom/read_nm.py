@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
+from neorlt.dicom.codes import check_nuclide
 from neorlt.dicom.decay import check_decayed_to
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
@@ -91,7 +92,8 @@ def judge_nm(instance: Instance, settings: Settings, correction: Correction = NO
     injection = injection_of(instance, correction)
     scale = spect_scale(instance, injection.nuclide, grid, settings)
     value = value_time(instance, start, injection.nuclide)
-    warnings = (*warnings, *scale.warnings, *value.warnings, *_odd_times(instance, start))
+    nuclide_said = check_nuclide(raw(header, "RadiopharmaceuticalInformationSequence", name)[0], name, "SPECT")
+    warnings = (*warnings, *nuclide_said, *scale.warnings, *value.warnings, *_odd_times(instance, start))
     return SpectObject(instance, grid, order, start, value, injection, scale, warnings)
 
 
@@ -243,6 +245,9 @@ def in_zone(spect: SpectObject, zone: tzinfo) -> SpectObject:
 
     injection = spect.injection
     moved = replace(injection, time=None if injection.time is None else there(injection.time))
+    if injection.seconds_of_day is not None:  # a bare time of day is on the clock of its file
+        ahead = (there(spect.start) - spect.start.replace(tzinfo=None)).total_seconds()
+        moved = replace(moved, seconds_of_day=(injection.seconds_of_day + ahead) % 86400.0)
     to = spect.value.decayed_to
     value = replace(spect.value, time=there(spect.value.time), decayed_to=None if to is None else there(to))
     return replace(spect, start=there(spect.start), value=value, injection=moved)

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
-from neorlt.dicom.codes import agent_of_item, nuclide_of_item
+from neorlt.dicom.codes import agent_of_item, check_nuclide, nuclide_of_item
 from neorlt.dicom.decay import decay_factor, table_half_life_s
 from neorlt.dicom.header import moment, number, parse_date, parse_datetime, parse_seconds, raw, text, where
 from neorlt.dicom.pet_scale import NotUsableError, PetHeader, PetScale, PetSlice, check_weight, quantify
@@ -207,6 +207,7 @@ def judge_pet(series: Series, correction: Correction = NONE) -> PetSeries:
     """
     header = read_pet_header(series, correction)
     scale = quantify(header)
+    scale = replace(scale, warnings=(*scale.warnings, *check_nuclide(_item(series.first), header.file, "PET")))
     check_depth(series.first)
     for instance in series.instances:
         slope, intercept = rescale(instance)

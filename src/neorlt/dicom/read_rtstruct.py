@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 PIXEL_MM = 1.0
 """Largest in-plane voxel of a region's own grid: the image's own, cut into equal parts; edges are fractions, so that the area stays."""
+OFF_SLICES = 0.1
+"""Contours further off their slices are said: rounding of positions stays far below."""
 MOST_GAP = 3
 """Contours missing on up to two neighbouring planes are filled in between."""
 SAME_PLACE = 0.5
@@ -63,6 +65,7 @@ def read_rtstruct(
     regions: list[Region] = []
     warnings: list[str] = []
     drawn_rois = set()
+    off = _OffPlanes()
     for drawn in raw(header, "ROIContourSequence", name) or []:
         key = number(drawn, "ReferencedROINumber", name)
         if key not in frames:
@@ -84,13 +87,13 @@ def read_rtstruct(
         if not polygons:
             warnings.append(f"Structure {label!r} has no closed contour and was left out.")
             continue
-        _check_slices(drawn, name, label, grid, image_positions or {})
+        _check_slices(drawn, name, label, grid, image_grids, image_positions or {}, off)
         role = role_of_roi(kinds.get(key, ""), label)
         region = region_from_polygons(
             label, role.kind, polygons, grid, name, warnings, exclusive=exclusive, on_image_planes=frame in referenced
         )
         regions.append(replace(region, why=role.why))
-    warnings += _missing_slices(header, name, image_grids, image_positions or {})
+    warnings += off.sentences()
     empty = [frames[key][0] or f"roi-{key:g}" for key in frames if key not in drawn_rois]
     if frames and not drawn_rois:
         raise InputError(
@@ -103,21 +106,6 @@ def read_rtstruct(
     if empty:
         warnings.append(f"Structures without contours were left out: {', '.join(map(repr, empty))}.")
     return regions, warnings
-
-
-def _missing_slices(header: Dataset, name: str, grids: Mapping[str, Grid], positions: Mapping[str, Floats]) -> list[str]:
-    """Say how many slices of a referenced series (3006,0016) are not among the images: the series is not whole."""
-    said = []
-    for frame in raw(header, "ReferencedFrameOfReferenceSequence", name) or []:
-        for study in raw(frame, "RTReferencedStudySequence", name) or []:
-            for series in raw(study, "RTReferencedSeriesSequence", name) or []:
-                if text(series, "SeriesInstanceUID", name) not in grids:
-                    continue
-                images = list(raw(series, "ContourImageSequence", name) or [])
-                missing = sum(text(image, "ReferencedSOPInstanceUID", name) not in positions for image in images)
-                if 0 < missing < len(images):
-                    said.append(f"The structure set names {len(images)} slices of its image, of which {missing} are not there.")
-    return said
 
 
 def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> tuple[dict[str, Grid], set[str]]:
@@ -183,8 +171,39 @@ def _coordinates(contour: Dataset, name: str, label: str) -> Floats:
         ) from error
 
 
-def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, positions: Mapping[str, Floats]) -> None:
-    """Refuse contours that lie off the slices that they say they were drawn on: files shifted by a slice exist.
+@dataclass
+class _OffPlanes:
+    """Contours that lie off the slices that they were drawn on, over all structures: files shifted by half a slice exist."""
+
+    structures: list[str] = field(default_factory=list)
+    contours: int = 0
+    most_mm: float = 0.0
+    named: bool = True
+
+    def add(self, label: str, off: Floats, step: float, named: bool) -> None:
+        """Take in the distances (mm) of one structure's contours from their slices, ``step`` mm apart."""
+        beyond = np.abs(off)[np.abs(off) > OFF_SLICES * step]
+        if beyond.size:
+            self.structures.append(label)
+            self.contours += beyond.size
+            self.most_mm = max(self.most_mm, float(beyond.max()))
+            self.named &= named
+
+    def sentences(self) -> list[str]:
+        """What a reader should know."""
+        if not self.contours:
+            return []
+        shown = ", ".join(map(repr, self.structures[:3])) + (f" and {len(self.structures) - 3} more" if len(self.structures) > 3 else "")
+        planes = "the slices that they name" if self.named else "the planes of every image"
+        return [
+            f"{self.contours} contour{'s' if self.contours > 1 else ''} of {shown} lie up to {self.most_mm:.1f} mm off {planes}, and were"
+            " taken where they lie: one of the two was moved, or drawn on another image; compare them."
+        ]
+
+
+def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, grids: Mapping[str, Grid], positions: Mapping[str, Floats],
+                  found: _OffPlanes) -> None:  # fmt: skip
+    """Compare contours with the slices that they say they were drawn on, and those that name none with the planes of the images.
 
     Raises
     ------
@@ -193,14 +212,17 @@ def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, positions: 
 
     """
     normal = grid.affine[:3, 2] / np.linalg.norm(grid.affine[:3, 2])
-    off = []
+    off, bare = [], []
     for contour in raw(drawn, "ContourSequence", name) or []:
         images = raw(contour, "ContourImageSequence", name) or []
-        position = positions.get(text(images[0], "ReferencedSOPInstanceUID", name)) if len(images) == 1 else None
-        if position is None:
-            continue
         points = _coordinates(contour, name, label)
-        if points.size >= 3:
+        if points.size < 3:
+            continue
+        if not images:
+            bare.append(points[:3])
+            continue
+        position = positions.get(text(images[0], "ReferencedSOPInstanceUID", name)) if len(images) == 1 else None
+        if position is not None:
             off.append(float((points[:3] - position) @ normal))
     slices = float(np.median(off)) / grid.spacing_mm[2] if off else 0.0
     if abs(slices) > 0.5:
@@ -211,6 +233,29 @@ def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, positions: 
             where=where(name, "ContourImageSequence"),
             remedy="export the structure set again; the system that wrote it shifts contours",
         )
+    if off:
+        found.add(label, np.array(off), grid.spacing_mm[2], True)
+    elif bare:
+        found.add(label, *_off_every_image(np.array(bare), normal, grid.frame_of_reference, grids), False)
+
+
+def _off_every_image(points: Floats, normal: Floats, frame: str, grids: Mapping[str, Grid]) -> tuple[Floats, float]:
+    """Distances (mm) of points ``(n, 3)`` from the planes of the image that they fit best, and the step of its planes.
+
+    Only one distance for all says that they were shifted; contours of another raster lie at every height.
+    """
+    best, step = np.zeros(0), 1.0
+    for grid in grids.values():
+        axis = grid.affine[:3, 2] / np.linalg.norm(grid.affine[:3, 2])
+        if grid.frame_of_reference != frame or abs(float(axis @ normal)) < 1.0 - 1e-4:
+            continue
+        height = (points - grid.affine[:3, 3]) @ axis
+        off = height - grid.spacing_mm[2] * np.rint(height / grid.spacing_mm[2])
+        if float(np.ptp(np.abs(off))) > OFF_SLICES * grid.spacing_mm[2]:
+            return np.zeros(0), 1.0
+        if not best.size or np.abs(off).max() < np.abs(best).max():
+            best, step = off, grid.spacing_mm[2]
+    return best, step
 
 
 def region_from_polygons(

@@ -20,6 +20,9 @@ from neorlt.imaging.region import Region
 from neorlt.imaging.resample import crop_region
 from neorlt.imaging.volume import Grid
 
+OFF_SLICES = 0.1
+"""Frames further off their slices are said: rounding of positions stays far below."""
+
 
 def read_seg(
     instance: Instance, image_grids: Mapping[str, Grid], image_positions: Mapping[str, NDArray[np.float64]] | None = None
@@ -69,7 +72,7 @@ def read_seg(
     planes = _Planes(positions, orientation, spacing, thickness, size(instance), frame_of_reference, name)
     planes.compare(image_grids)
     warnings += planes.settle_step(image_grids)
-    warnings += planes.off_their_images([_source_image(f, shared, name) for f in per_frame], image_positions or {})
+    warnings += planes.off_their_images([_source_image(f, shared, name) for f in per_frame], image_positions or {}, image_grids)
     numbers_of = np.zeros(len(stored), int) if kind == "LABELMAP" else np.array([_segment(f, shared, name) for f in per_frame])
     padding = number(header, "PixelPaddingValue", name) if kind == "LABELMAP" else None
     regions = []
@@ -280,18 +283,29 @@ class _Planes:
         self.step = self.stated_mm
         return []
 
-    def off_their_images(self, named: list[str], positions: Mapping[str, NDArray[np.float64]]) -> list[str]:
-        """Say that frames do not lie on the slices that they name: image or segmentation was moved after it was drawn."""
+    def off_their_images(self, named: list[str], positions: Mapping[str, NDArray[np.float64]], grids: Mapping[str, Grid]) -> list[str]:
+        """Say that frames do not lie on the slices that they name: image or segmentation was moved after it was drawn.
+
+        Frames that name no slice are compared with the planes of the images that have their first pixel and their number of pixels.
+        """
         pairs = [(at, positions[uid]) for at, uid in zip(self.positions, named, strict=True) if uid in positions]
-        if not pairs:
-            return []
-        off = np.abs(np.array([at - image for at, image in pairs]) @ self._normal)
-        if np.median(off) <= 0.5 * self.step and off.max() <= 1.5 * self.step:
+        if pairs:
+            off = np.abs(np.array([at - image for at, image in pairs]) @ self._normal)
+            planes = "the slices that they name as their images"
+        else:
+            fits = [] if any(named) else [self._off_planes(grid) for grid in self._same_planes(grids)]
+            off = min(fits, key=lambda one: float(one.max()), default=np.zeros(1))
+            planes = "the planes of every image of their size"
+        if off.max() <= OFF_SLICES * self.step:
             return []
         return [
-            f"A segmentation's frames lie up to {off.max():.1f} mm off the slices that they name as their images: one of the two was moved,"
+            f"A segmentation's frames lie up to {off.max():.1f} mm off {planes}, and were taken where they lie: one of the two was moved,"
             " mirrored or made anew after it was drawn; compare them."
         ]
+
+    def _off_planes(self, grid: Grid) -> NDArray[np.float64]:
+        height = (self.positions - grid.affine[:3, 3]) @ self._normal / grid.spacing_mm[2]
+        return np.asarray(np.abs(height - np.rint(height)) * grid.spacing_mm[2])
 
     def stack(self, planes: NDArray[np.float32], chosen: NDArray[np.intp]) -> tuple[Grid, NDArray[np.float32], int]:
         """Stack a segment's frames; frames that hold nothing are usually left out, so gaps are empty planes."""

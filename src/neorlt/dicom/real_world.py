@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +16,11 @@ from neorlt.dicom.header import number, raw, text, where
 _TO_BQ_PER_ML = {"bq/ml": 1.0, "kbq/ml": 1e3, "mbq/ml": 1e6, "bq/cm3": 1.0, "bq/cc": 1.0, "{bqml}": 1.0, "bqml": 1.0}
 """UCUM units of activity concentration; UCUM's case matters only for prefixes, and mBq/ml is not used in imaging."""
 _COUNTS = {"{counts}", "{count}", "counts", "{cnts}"}
+_DECAY_WORDS = {
+    "none": r"\b(?:no|not|without|un)\b[ -]*(?:for +)?decay|decay[ -]*(?:un|not )corrected|uncorrected",
+    "injection": r"inject|admin",
+    "start": r"\bscan|start|acqui",
+}
 _COUNT_RATE = {"{counts}/s", "{count}/s", "counts/s", "{cps}", "/s"}
 
 
@@ -70,6 +76,29 @@ class Mapping:
         return (values * (self.slope * self.factor) + self.intercept * self.factor).astype(np.float32)
 
 
+def _items(dataset: Dataset, file: str) -> list[Dataset]:
+    items = list(raw(dataset, "RealWorldValueMappingSequence", file) or [])
+    for shared in raw(dataset, "SharedFunctionalGroupsSequence", file) or []:
+        items += list(raw(shared, "RealWorldValueMappingSequence", file) or [])
+    return items
+
+
+def decay_in_words(dataset: Dataset, file: str) -> tuple[str, str] | None:
+    """Moment of decay correction that a map's label (0040,9210) or explanation (0028,3003) tells, and the words.
+
+    ``"injection"``, ``"start"`` or ``"none"``; None where no words speak of decay, or not to when.
+    """
+    for item in _items(dataset, file):
+        for keyword in ("LUTExplanation", "LUTLabel"):
+            words = text(item, keyword, file)
+            if not re.search(r"decay", words, re.IGNORECASE):
+                continue
+            for told, pattern in _DECAY_WORDS.items():
+                if re.search(pattern, words, re.IGNORECASE):
+                    return told, words
+    return None
+
+
 def real_world_map(dataset: Dataset, file: str) -> Mapping | None:
     """Return the object's map to an activity concentration; else that to counts; else that to anything; None without a map.
 
@@ -79,9 +108,7 @@ def real_world_map(dataset: Dataset, file: str) -> Mapping | None:
         If several lead to the same quantity and differ, or one is incomplete.
 
     """
-    items = list(raw(dataset, "RealWorldValueMappingSequence", file) or [])
-    for shared in raw(dataset, "SharedFunctionalGroupsSequence", file) or []:
-        items += list(raw(shared, "RealWorldValueMappingSequence", file) or [])
+    items = _items(dataset, file)
     found = [mapping_of(item, unit, file) for item in items for unit in raw(item, "MeasurementUnitsCodeSequence", file) or []]
     if items and len(found) < len(items):
         raise InputError(

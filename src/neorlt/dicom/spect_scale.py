@@ -17,7 +17,7 @@ from neorlt.core.errors import InputError
 from neorlt.dicom.decay import average_time_s, check_decayed_to, decay_factor, table_half_life_s
 from neorlt.dicom.header import number, parse_datetime, raw, tag_text, text, where
 from neorlt.dicom.plausible import check
-from neorlt.dicom.real_world import Quantity, real_world_map
+from neorlt.dicom.real_world import Quantity, decay_in_words, real_world_map
 from neorlt.dicom.scan import Instance
 from neorlt.dicom.settings import CALIBRATION, Calibration, Settings
 from neorlt.dicom.vendor_scale import private_scale
@@ -332,6 +332,7 @@ def value_time(instance: Instance, start: datetime, nuclide: str) -> ValueTime:
     if "ATTN" not in listed:
         warnings += ("SPECT: attenuation correction is not stated (0028,0051); without it the activity is too low.",)
     to = _stated_moment(instance, start, kind)
+    warnings += _compare_with_words(instance, _meant(kind, listed), to)
     if to is not None and not (kind or "DECY" in listed):
         warnings += ("SPECT: a moment of decay correction is stated (0018,9701), but no decay correction; it was not used.",)
     elif to is not None:
@@ -355,6 +356,39 @@ def value_time(instance: Instance, start: datetime, nuclide: str) -> ValueTime:
     return ValueTime(at, False, "Values hold for the average of the acquisition.", (*warnings, assumed), (row,))
 
 
+def _meant(kind: str, listed: set[str]) -> str:
+    if kind == "ADMIN":
+        return "injection"
+    return "start" if kind == "START" or "DECY" in listed else "none"
+
+
+def _compare_with_words(instance: Instance, meant: str, to: datetime | None) -> tuple[str, ...]:
+    """Hold what the words beside the map say of decay against what the header's attributes mean.
+
+    Raises
+    ------
+    InputError
+        If only one of them means the injection: days of decay lie between.
+    """
+    told = decay_in_words(instance.header, instance.name)
+    if told is None or told[0] == meant or (to is not None and told[0] != "none"):
+        return ()
+    words = {"injection": "decay correction to the injection", "start": "decay correction to the start", "none": "no decay correction"}
+    tag = where(instance.name, "DecayCorrection")
+    if "injection" in (told[0], meant):
+        raise InputError(
+            "the words beside the scale and the header differ about decay correction",
+            expected=f"{words[told[0]]}, as LUT Explanation (0028,3003) or Label (0040,9210) says: {told[1]!r}",
+            found=f"{words[meant]}, by Decay Correction (0054,1102) and Corrected Image (0028,0051)",
+            where=tag,
+            remedy="export the series with Decay Correction stated, ADMIN where values hold for the injection",
+        )
+    return (
+        f"SPECT: the words beside the scale say {words[told[0]]} ({told[1]!r}, (0028,3003) or (0040,9210)), the header {words[meant]}"
+        " (0054,1102), (0028,0051); the header counts.",
+    )
+
+
 def _stated_moment(instance: Instance, start: datetime, kind: str) -> datetime | None:
     """Decay Correction DateTime (0018,9701), in the zone of the acquisition where only one of them states its zone."""
     header, name = instance.header, instance.name
@@ -370,7 +404,7 @@ def _stated_moment(instance: Instance, start: datetime, kind: str) -> datetime |
             remedy="export the series again",
         )
     if (to.tzinfo is None) != (start.tzinfo is None):
-        to = to.replace(tzinfo=start.tzinfo)
+        to = to.replace(tzinfo=start.tzinfo)  # on the clock of the image, as its other times
     if kind == "START":
         check_decayed_to(to, start, "as Decay Correction (0054,1102) is START", name, STARTED_S)
     return to
