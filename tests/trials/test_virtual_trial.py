@@ -1,5 +1,7 @@
+import contextlib
 import json
 import os
+import pickle
 import signal
 import threading
 import tomllib
@@ -16,6 +18,7 @@ from neorlt.jobs.trial import trial_command
 from neorlt.nuclides import nuclide, therapy
 from neorlt.nuclides.user import read_nuclide
 from neorlt.response.parameters import draw_parameters
+from neorlt.trials import run
 from neorlt.trials.answer import assumptions
 from neorlt.trials.decide import logrank_z, single_arm_rule, two_arm_region
 from neorlt.trials.design import BINARY, TrialDesign, design_from, read_design
@@ -374,19 +377,31 @@ def knows_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nuclide, "_USER", {})
 
 
-@pytest.mark.slow
-def test_workers_are_told_a_nuclide_of_the_users_own(tmp_path: Path, knows_no_file: None) -> None:
-    """Workers are processes of their own that have read no file; a trial without the nuclide leaves them in the middle of nothing."""
-    distributed = pytest.importorskip("distributed")
-    path = tmp_path / "trial.toml"
-    path.write_text(OWN_NUCLIDE)
-    usual = design(n_draws=20, scenario={"use": ["model"]})
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        before = run_trial(usual, cluster.scheduler_address)
-        together = trial_command(path, dask=cluster.scheduler_address, nuclide_files=[HOLMIUM])
-        after = run_trial(usual, cluster.scheduler_address)
-    assert together == trial_command(path, nuclide_files=[HOLMIUM])
-    assert before == after == run_trial(usual)
+def test_workers_are_told_a_nuclide_of_the_users_own(monkeypatch: pytest.MonkeyPatch, knows_no_file: None) -> None:
+    """What a scheduler carries is bytes, and a worker has read no file: every block brings the nuclide and the order of the axes."""
+    pytest.importorskip("distributed")
+    read_nuclide(HOLMIUM)
+    plan = make_plan(design_from(tomllib.loads(OWN_NUCLIDE), Path("test.toml")))
+    here_known = nuclide.get_nuclide("Ho-166").electron_energy_mev
+    carried: list[bytes] = []
+
+    class Client:
+        def submit(self, function: Any, *args: Any, **_: Any) -> None:
+            carried.append(pickle.dumps((function, args)))
+
+        def gather(self, _: list[None]) -> list[Any]:
+            found = []
+            for task in carried:
+                monkeypatch.setattr(therapy, "_USER", {})
+                monkeypatch.setattr(nuclide, "_USER", {})
+                function, args = pickle.loads(task)
+                found.append(function(*args))
+            return found
+
+    monkeypatch.setattr(run, "connected", lambda address: contextlib.nullcontext(Client()))
+    monkeypatch.setattr(run, "run_block", lambda p, i: (i, p.nuclides, nuclide.get_nuclide("Ho-166").electron_energy_mev))
+    expected = [(i, ("Lu-177", "Y-90", "Ho-166"), here_known) for i in range(3)]
+    assert on_dask("tcp://elsewhere")(plan, range(3)) == expected
 
 
 def test_a_worker_that_knows_another_nuclide_by_this_name_refuses(tmp_path: Path, knows_no_file: None) -> None:
