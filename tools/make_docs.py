@@ -67,6 +67,8 @@ def _command(row: Command, command: Any) -> Iterator[str]:
         yield from _designs()
     if row.files:
         yield "Its folder holds " + ", ".join(f"`{name}`" for name in row.files) + ".\n"
+    if not isinstance(row.page, str):
+        yield f"On the [tumour board's page](page.md): {', '.join(f'*{action.text}*' for action in row.page)}.\n"
     if row.extra is not None:
         yield f"Needs the extra `{row.extra}`.\n"
 
@@ -125,6 +127,15 @@ def installing_extras() -> str:
             what = able.name + (f" ({', '.join(commands)})" if commands else "") + able.also
             rows.append(f"| `{able.extra}` | {', '.join(f'`{m}`' for m in able.modules)} | {what} |")
     return "\n".join(rows) + "\n"
+
+
+def off_the_page() -> str:
+    """The commands that the page leaves to the command line, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for row in COMMANDS:
+        if isinstance(row.page, str):
+            reasons.setdefault(row.page, []).append(f"`{row.words}`")
+    return "\n".join(["| why | commands |", "| --- | --- |", *(f"| {why} | {', '.join(names)} |" for why, names in reasons.items())]) + "\n"
 
 
 def cohort_dictionary() -> str:
@@ -188,7 +199,7 @@ def _between(page: str, mark: str, text: str) -> str:
 
 def pages() -> dict[Path, Callable[[], str]]:
     """Each generated page and what writes it."""
-    installing, cohort = DOCS / "installing.md", DOCS / "cohort.md"
+    installing, cohort, page = DOCS / "installing.md", DOCS / "cohort.md", DOCS / "page.md"
     rooms = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py") if offered_names(str(path)))
     return {
         DOCS / "api" / "index.md": lambda: api_index(rooms),
@@ -196,6 +207,7 @@ def pages() -> dict[Path, Callable[[], str]]:
         DOCS / "commands.md": commands_page,
         DOCS / "files.md": files_page,
         cohort: lambda: _between(cohort.read_text(encoding="utf-8"), "dictionary", cohort_dictionary()),
+        page: lambda: _between(page.read_text(encoding="utf-8"), "commands", off_the_page()),
         installing: lambda: _between(installing.read_text(encoding="utf-8"), "extras", installing_extras()),
     }
 

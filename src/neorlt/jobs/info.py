@@ -9,7 +9,7 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.core.tables import list_tables
-from neorlt.jobs.registry import CAPABILITIES, COMMANDS
+from neorlt.jobs.registry import CAPABILITIES, COMMANDS, Command
 
 NOTICE = "Research software: not a medical device, not for clinical decisions."
 
@@ -20,13 +20,18 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "notice": NOTICE,
         "capabilities": [{"name": able.name, "available": able.available, "needs": able.needs} for able in CAPABILITIES],
-        "commands": [{"name": row.words, "extra": row.extra, "files": list(row.files)} for row in COMMANDS],
+        "commands": [{"name": row.words, "extra": row.extra, "files": list(row.files), "page": _page(row)} for row in COMMANDS],
         "tables": [
             {"name": f"{t.room}/{t.name}", "sha256": t.sha256, "made_by": t.made_by, "source": t.source, "licence": t.licence}
             for t in list_tables()
         ],
         "validation": _validation(),
     }
+
+
+def _page(row: Command) -> str | list[str]:
+    """What the tumour board's page offers of a command, or why nothing."""
+    return row.page if isinstance(row.page, str) else [action.text for action in row.page]
 
 
 def _validation() -> list[dict[str, Any]]:

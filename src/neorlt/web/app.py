@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from neorlt.core.errors import NeorltError
 from neorlt.core.output import write_atomic
+from neorlt.jobs.registry import action
 from neorlt.reporting.drawn import PICTURES
 from neorlt.web import audit
 from neorlt.web.archive import unpack
@@ -160,7 +161,7 @@ def create_app(settings: Settings) -> FastAPI:
     def cases(session: Reader, q: Annotated[str, Query(max_length=80)] = "") -> Response:
         return show("cases.html.j2", session, cases=store.of(session.owner, q), q=q, can_leave=settings.token is not None)
 
-    @app.get("/evidence")
+    @app.get(action("evidence table", "/evidence").path)
     def evidence_page(session: Reader) -> Response:
         made = evidence.is_made
         content = {"body": evidence.fragment(), "summary": evidence.summary()} if made else {"body": None}
@@ -177,7 +178,7 @@ def create_app(settings: Settings) -> FastAPI:
             raise HTTPException(500, str(error)) from error
         raise HTTPException(404, "There is no such file.")
 
-    @app.post("/cases")
+    @app.post(action("plan", "/cases").path)
     def create(
         session: Writer, title: Annotated[str, Form(max_length=80)], patient: UploadFile, study: UploadFile | None = None
     ) -> Response:
@@ -203,7 +204,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs.submit(case)
         return RedirectResponse(f"/cases/{case.name}", status_code=303)
 
-    @app.post("/cases/{name}/again")
+    @app.post(action("plan", "/cases/{name}/again").path)
     def again(name: str, session: Writer) -> Response:
         case = own(name, session)
         if case.status.can_start:
@@ -246,16 +247,16 @@ def create_app(settings: Settings) -> FastAPI:
             response.headers["hx-refresh"] = "true"
         return response
 
-    @app.get("/cases/{name}/plan.json")
+    @app.get(action("plan", "/cases/{name}/plan.json").path)
     def plan(name: str, session: Reader) -> Response:
         return FileResponse(find(name, session, done=True).result / "plan.json", media_type="application/json")
 
-    @app.get("/cases/{name}/report.html")
+    @app.get(action("plan", "/cases/{name}/report.html").path)
     def report(name: str, session: Reader) -> Response:
         path = find(name, session, done=True).result / "report.html"
         return FileResponse(path, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
 
-    @app.get("/cases/{name}/report.pdf")
+    @app.get(action("plan", "/cases/{name}/report.pdf").path)
     def report_pdf(name: str, session: Reader) -> Response:
         case = find(name, session, done=True)
         made = case.result / "report.pdf"
@@ -267,7 +268,7 @@ def create_app(settings: Settings) -> FastAPI:
             raise HTTPException(501, str(error)) from error
         return Response(content, media_type="application/pdf")
 
-    @app.get("/cases/{name}/fhir.json")
+    @app.get(action("plan", "/cases/{name}/fhir.json").path)
     def fhir(name: str, session: Reader) -> Response:
         from neorlt.reporting.fhir import fhir_bundle
 
@@ -317,7 +318,7 @@ def create_app(settings: Settings) -> FastAPI:
     def view(name: str, session: Reader) -> Response:
         return JSONResponse(view_of(find(name, session, done=True)))
 
-    @app.post("/cases/{name}/predict")
+    @app.post(action("predict", "/cases/{name}/predict").path)
     def predict(
         name: str,
         session: Writer,

@@ -16,14 +16,11 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.core.errors import NeorltError
+from neorlt.jobs.registry import Place, actions
 from neorlt.web.child import command as child_command
 
-FILES = {
-    "table1.csv": "text/csv; charset=utf-8",
-    "claims.csv": "text/csv; charset=utf-8",
-    "pooled.json": "application/json",
-    "appraisal.json": "application/json",
-}
+MEDIA = {".csv": "text/csv; charset=utf-8", ".json": "application/json"}
+FILES = {name: MEDIA[Path(name).suffix] for name in (action.path.removeprefix("/evidence/") for action in actions(Place.DOWNLOAD))}
 """What may be downloaded, with its media type."""
 TIMEOUT_S = 300.0
 _BODY = re.compile(r"<body>\n(?:<p>Research software[^<]*</p>\n)?(.*)</body>", re.DOTALL)

@@ -21,6 +21,7 @@ from neorlt.core.errors import InputError
 from neorlt.evidence.records import Record
 from neorlt.evidence.review import ReviewFolder
 from neorlt.evidence.review.extraction import ALWAYS_IN_FORM
+from neorlt.jobs.registry import action
 
 STAGES = ("title", "fulltext")
 READ = {"title": "by title and abstract", "fulltext": "by the full text"}
@@ -200,7 +201,7 @@ def add_review_pages(app: FastAPI, folder: Path, show: Callable[..., Response], 
             raise HTTPException(404, str(error)) from error
         return show("review_desk.html.j2" if part else "review.html.j2", session, problem=problem, **content)
 
-    @app.get("/review")
+    @app.get(action("evidence status", "/review").path)
     def review_overview(session: reader) -> Response:
         return show("review_overview.html.j2", session, **pages.overview())
 
@@ -212,7 +213,7 @@ def add_review_pages(app: FastAPI, folder: Path, show: Callable[..., Response], 
     def review_part(who: str, session: reader, stage: str = "title", work: str | None = None) -> Response:
         return desk(session, who, stage, work)
 
-    @app.post("/review/{who}/decide")
+    @app.post(action("evidence screen", "/review/{who}/decide").path)
     def review_decide(
         who: str,
         session: writer,
@@ -235,7 +236,7 @@ def add_review_pages(app: FastAPI, folder: Path, show: Callable[..., Response], 
             problem = str(error)
         return desk(session, who, stage, work if problem else None, problem)
 
-    @app.post("/review/{who}/extract")
+    @app.post(action("evidence extract", "/review/{who}/extract").path)
     def review_extract(
         who: str,
         session: writer,

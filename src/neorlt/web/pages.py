@@ -15,6 +15,7 @@ from neorlt import __version__
 from neorlt.drawing.elements import strip
 from neorlt.drawing.palette import DARK, LIGHT, OUTLINES
 from neorlt.drawing.svg import with_page_colours
+from neorlt.jobs.registry import Place, action, actions
 from neorlt.nuclides.therapy import therapy_nuclide, therapy_nuclides
 from neorlt.planning.decision.choice import Verdict
 from neorlt.reporting.drawn import INDEX, PICTURES
@@ -46,7 +47,7 @@ class Pages:
         )
         self._environment.filters["label_class"] = front.label_class
         self._environment.globals.update(version=__version__, notice=front.NOTICE, has_review=has_review, light=LIGHT, dark=DARK,
-                                         outlines=OUTLINES)
+                                         outlines=OUTLINES, action=action, actions=actions, Place=Place)
 
     def render(self, template: str, **content: Any) -> str:
         """Fill a template."""
