@@ -104,13 +104,14 @@ def test_too_few_worlds_are_refused() -> None:
 
 def test_document_says_what_the_law_found_and_maps_follow_the_medians(study: Study) -> None:
     document, volumes = dose_command(study, seed=1, n_draws=200)
-    law = document["activity_law"]
-    assert 0.1 < law["images"][0]["share"] < 1.0
-    assert law["effective_draws"] >= 160
+    law = document.activity_law
+    assert law is not None
+    assert 0.1 < law.images[0].share < 1.0
+    assert law.effective_draws >= 160
     assert any("mean is its reported median" in note for note in volumes["dose"].notes)
-    for row in document["regions"]:
-        assert row["dose_gy"]["ci90"][0] < row["dose_gy"]["median"] < row["dose_gy"]["ci90"][1]
-        assert row["voxel_dose"]["mean_gy"] == pytest.approx(row["dose_gy"]["median"], rel=1e-6)
+    for row in document.regions:
+        assert row.dose_gy.ci90[0] < row.dose_gy.median < row.dose_gy.ci90[1]
+        assert row.voxel_dose.mean_gy == pytest.approx(row.dose_gy.median, rel=1e-6)
 
 
 def test_a_study_with_another_seed_keeps_its_medians() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,12 @@ from small_study import INJECTION, ORGANS, make_study, true_tia_mbq_h
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.documents.dose import read_dose
 from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.dosimetry.cycles import cumulate, start_weeks
+from neorlt.dosimetry.fit import physical_half_life_h
+from neorlt.dosimetry.population import LastCycle
+from neorlt.dosimetry.previous import read_previous
 from neorlt.dosimetry.uncertainty import DEFAULT, settings_from
 from neorlt.imaging.study import Study
 from neorlt.jobs.cycles import course_document, course_page, fit_course, update_toml
@@ -56,18 +62,29 @@ def test_cumulated_dose_and_fall_are_the_truth(course: tuple[list[Study], list[D
         assert np.std(np.log(row.dose_gy)) > 0.5 * np.std(np.log(first.draws_gy))
 
 
-def test_document_page_and_update_of_a_course(course: tuple[list[Study], list[DoseResult]]) -> None:
+def test_document_page_and_update_of_a_course(course: tuple[list[Study], list[DoseResult]], tmp_path: Path) -> None:
     studies, results = course
     documents = [dose_document(s, r, settings=DEFAULT) for s, r in zip(studies, results, strict=True)]
     document = course_document(studies, results, documents)
-    assert [one["week"] for one in document["cycles"]] == [0.0, 8.0, 16.0]
-    assert {row["name"] for row in document["cumulated"]} == {organ.name for organ in ORGANS}
-    assert document["fall_per_cycle"]["lesions"]["median"] == pytest.approx(FALL, abs=0.05)
+    assert [one.week for one in document.cycles] == [0.0, 8.0, 16.0]
+    assert {row.name for row in document.cumulated} == {organ.name for organ in ORGANS}
+    assert document.fall_per_cycle.lesions is not None
+    assert document.fall_per_cycle.lesions.median == pytest.approx(FALL, abs=0.05)
     assert "| primary |" in course_page(document)
     update = update_toml(document)
     assert "week = 16.00" in update and 'id = "primary"' in update and update.count("kidney_dose_gy") == 1
     # three images and a cycle before: its washout is the prior
-    assert document["cycles"][1]["regions"][0]["prior"].startswith("the last cycle")
+    assert str(document.cycles[1].regions[0].prior).startswith("the last cycle")
+    # what is written is what is read, and the next cycle's prior is that of the last
+    assert read_dose(document.text) == document
+    (tmp_path / "dose.json").write_text(document.text, encoding="utf-8")
+    for tia in results[-1].tias:
+        last, read = LastCycle.of(tia, physical_half_life_h(tia.nuclide)), read_previous(tmp_path)[tia.name]
+        assert (read.log_mean, read.log_variance) == pytest.approx((last.log_mean, last.log_variance), rel=1e-6)
+    swapped = document.as_json()
+    swapped["regions"] = swapped["cycles"][0]["regions"]
+    with pytest.raises(InputError, match="not those of the last cycle"):
+        read_dose(json.dumps(swapped))
 
 
 def test_a_region_of_some_cycles_only_is_said(course: tuple[list[Study], list[DoseResult]]) -> None:

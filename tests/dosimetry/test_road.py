@@ -174,7 +174,7 @@ def test_document_has_the_fixed_keys(study: Study) -> None:
     document, volumes = dose_command(study, seed=1, n_draws=50)
     assert set(volumes) == {"dose", "tia", "density"}
     assert volumes["dose"].unit is Unit.GY
-    for row in document["regions"]:
+    for row in document.as_json()["regions"]:
         assert {"name", "volume_ml", "tia_mbq_h", "dose_gy", "effective_half_life_h", "model", "status", "recovery"} <= set(row)
         assert set(row["dose_gy"]) == set(row["tia_mbq_h"]) == {"median", "ci90", "mean", "sd"}
 
@@ -186,13 +186,13 @@ def test_s_values_of_the_user_replace_ours_and_are_named(study: Study, result: D
     file = tmp_path / "mine.csv"
     file.write_text(f"# unit: mGy/MBq.s\ntarget,{name},mass_g\n{name},{own!r},{mass!r}\n")
     document, _ = dose_command(study, seed=1, n_draws=400, s_values=file)
-    row = next(r for r in document["regions"] if r["name"] == name)
-    assert "S-values from mine.csv (matrix" in row["method"]
-    assert document["s_values"][0].startswith("S-values of Lu-177 from mine.csv")
+    row = next(r for r in document.regions if r.name == name)
+    assert "S-values from mine.csv (matrix" in row.method
+    assert document.s_values[0].startswith("S-values of Lu-177 from mine.csv")
     before = float(np.mean(result.doses[0].draws_gy))
-    assert 1.0 < row["dose_gy"]["mean"] / before < 1.12
-    others = [r for r in document["regions"] if r["name"] != name]
-    assert all("point kernel" in r["method"] for r in others)
+    assert 1.0 < row.dose_gy.mean / before < 1.12
+    others = [r for r in document.regions if r.name != name]
+    assert all("point kernel" in r.method for r in others)
 
 
 def test_refusals(study: Study) -> None:

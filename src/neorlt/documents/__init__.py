@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from neorlt.core.offers import offers
 
 if TYPE_CHECKING:
+    from neorlt.documents.dose import CourseDocument, DoseDocument, read_dose
     from neorlt.documents.patient import Lesion, Patient, Vessel
     from neorlt.documents.plan import PlanDocument, Quantity, build_plan, read_plan
     from neorlt.documents.scheme import Cycle, Scheme
 
 __all__ = [
+    "CourseDocument",
     "Cycle",
+    "DoseDocument",
     "Lesion",
     "Patient",
     "PlanDocument",
@@ -20,6 +23,7 @@ __all__ = [
     "Scheme",
     "Vessel",
     "build_plan",
+    "read_dose",
     "read_plan",
 ]
 

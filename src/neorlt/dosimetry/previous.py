@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from neorlt.core.errors import InputError
+from neorlt.documents.dose import read_dose
 from neorlt.dosimetry.population import LastCycle
 
 NAMES = ("dose.json", "dose/dose.json")
@@ -25,7 +24,7 @@ def read_previous(path: Path) -> dict[str, LastCycle]:
     Raises
     ------
     InputError
-        If there is none, or it was written by a version that kept no washout.
+        If there is none, or it was written by another version.
     """
     path = Path(path)
     candidates = [path] if path.is_file() else [path / name for name in NAMES]
@@ -36,15 +35,11 @@ def read_previous(path: Path) -> dict[str, LastCycle]:
             remedy="give the folder that neorlt dose or neorlt plan wrote for the last cycle",
         )  # fmt: skip
     try:
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
-        rows = document["regions"]
-        found = {
-            str(row["name"]): LastCycle(float(np.log(washout["median_h"])), float(washout["log_sd"]) ** 2)
-            for row, washout in ((row, row["biological_half_life_h"]) for row in rows)
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise InputError(
-            "the previous cycle does not tell its washout", expected="regions[] with biological_half_life_h", found=repr(error),
-            where=file.name, remedy="run neorlt dose on the last cycle again with this version",
+            "the previous cycle cannot be read", found=str(error), where=file.name,
+            remedy="give the folder that neorlt dose or neorlt plan wrote for the last cycle",
         ) from error  # fmt: skip
-    return found
+    washouts = {row.name: row.biological_half_life_h for row in read_dose(text, file.name).regions}
+    return {name: LastCycle(float(np.log(washout.median_h)), washout.log_sd**2) for name, washout in washouts.items()}

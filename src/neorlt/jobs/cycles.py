@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neorlt.core.anatomy import is_kidney
 
 if TYPE_CHECKING:
+    from neorlt.documents.dose import CourseDocument, DoseDocument
+    from neorlt.documents.plan import Quantity
     from neorlt.dosimetry.compute import DoseResult, FittedActivity
     from neorlt.dosimetry.uncertainty import UncertaintySettings
     from neorlt.imaging.study import Study
@@ -67,8 +69,9 @@ def fit_course(
     return [replace(one, balance=balance) for one, balance in zip(found, balances, strict=True)]
 
 
-def course_document(studies: Sequence[Study], results: Sequence[DoseResult], documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def course_document(studies: Sequence[Study], results: Sequence[DoseResult], documents: Sequence[DoseDocument]) -> CourseDocument:
     """``dose.json`` of a course: ``cycles[]``, ``cumulated[]``, ``fall_per_cycle``."""
+    from neorlt.documents.dose import CourseDocument
     from neorlt.dosimetry.cycles import cumulate, mean_fall, start_weeks
     from neorlt.dosimetry.objects import described
 
@@ -77,17 +80,17 @@ def course_document(studies: Sequence[Study], results: Sequence[DoseResult], doc
     rows = cumulate([result.doses for result in results], [one.time for one in injections], lesions)
     weeks = start_weeks([one.time for one in injections])
     missing = [row for row in rows if len(row.cycles) < len(studies)]
-    warnings = [f"Cycle {n + 1}: {text}" for n, document in enumerate(documents) for text in document["warnings"]]
+    warnings = [f"Cycle {n + 1}: {text}" for n, document in enumerate(documents) for text in document.warnings]
     warnings += [
         f"{row.name} has a region in cycle {', '.join(map(str, row.cycles))} only: its cumulated dose is of these." for row in missing
     ]
     by_kind = {kind: mean_fall(rows, lesions=kind == "lesions") for kind in ("lesions", "organs")}
-    return {
-        "nuclide": documents[0]["nuclide"],
+    return CourseDocument.model_validate({
+        "nuclide": documents[0].nuclide,
         "injected_mbq": float(sum(one.activity_mbq for one in injections)),
-        "method": documents[0]["method"],
+        "method": documents[0].method,
         "cycles": [
-            {"cycle": n + 1, "week": weeks[n], "injected_mbq": injections[n].activity_mbq, **document}
+            {"cycle": n + 1, "week": weeks[n], **document.as_json(), "injected_mbq": injections[n].activity_mbq}
             for n, document in enumerate(documents)
         ],
         "cumulated": [
@@ -108,70 +111,68 @@ def course_document(studies: Sequence[Study], results: Sequence[DoseResult], doc
             for row in rows
         ],
         "fall_per_cycle": {kind: None if draws is None else described(draws) for kind, draws in by_kind.items()},
-        "regions": documents[-1]["regions"],
+        "regions": documents[-1].as_json()["regions"],
         "warnings": warnings,
-        "outside_validity": [f"Cycle {n + 1}: {text}" for n, document in enumerate(documents) for text in document["outside_validity"]],
-        "citations": list(dict.fromkeys(text for document in documents for text in document["citations"])),
-    }
+        "outside_validity": [f"Cycle {n + 1}: {text}" for n, document in enumerate(documents) for text in document.outside_validity],
+        "citations": list(dict.fromkeys(text for document in documents for text in document.citations)),
+    })
 
 
-def course_page(document: Mapping[str, Any]) -> str:
+def course_page(course: CourseDocument) -> str:
     """The course on one page, with the items that EANM guidance and MIRD pamphlets ask a dosimetry report for."""
 
-    def span(value: Mapping[str, Any], form: str) -> str:
-        return f"{value['median']:{form}} ({value['ci90'][0]:{form}} to {value['ci90'][1]:{form}})"
+    def span(value: Quantity, form: str, times: float = 1.0) -> str:
+        return f"{times * value.median:{form}} ({times * value.ci90[0]:{form}} to {times * value.ci90[1]:{form}})"
 
-    cycles, total = document["cycles"], document["injected_mbq"]
     lines = [
         "# Absorbed dose of the course", "",
-        f"{len(cycles)} cycles of {document['nuclide']}, {total:.0f} MBq injected in all. Medians with 90 % intervals.", "",
+        f"{len(course.cycles)} cycles of {course.nuclide}, {course.injected_mbq:.0f} MBq injected in all. Medians with 90 % intervals.", "",
         "| cycle | week | injected MBq | images (h after injection) | blur mm | corrected | of the injected activity in the first image |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
-    for one in cycles:
-        images = one["activity_law"]["images"]
-        times = ", ".join(f"{i['time_h']:.0f}" for i in images)
+    for one in course.cycles:
+        images = one.activity_law.images if one.activity_law is not None else ()
+        times = ", ".join(f"{i.time_h:.0f}" for i in images) or "-"
+        held = f"{100 * images[0].share:.0f} %" if images else "-"
         lines.append(
-            f"| {one['cycle']} | {one['week']:.1f} | {one['injected_mbq']:.0f} | {times} | {one['psf_fwhm_mm'] or '-'} | "
-            f"{'yes' if one['corrected'] else 'no'} | {100 * images[0]['share']:.0f} % |"
+            f"| {one.cycle} | {one.week:.1f} | {one.injected_mbq:.0f} | {times} | {one.psf_fwhm_mm or '-'} | "
+            f"{'yes' if one.corrected else 'no'} | {held} |"
         )
-    numbers = [str(one["cycle"]) for one in cycles]
     lines += [
-        "", f"Dose in Gy; S-values and engine: {document['method']}; BED over the real intervals.", "",
-        "| region | " + " | ".join(f"cycle {n}" for n in numbers) + " | cumulated | BED | fall a cycle % |",
-        "| --- |" + " --- |" * (len(numbers) + 3),
+        "", f"Dose in Gy; S-values and engine: {course.method}; BED over the real intervals.", "",
+        "| region | " + " | ".join(f"cycle {one.cycle}" for one in course.cycles) + " | cumulated | BED | fall a cycle % |",
+        "| --- |" + " --- |" * (len(course.cycles) + 3),
     ]  # fmt: skip
-    for row in document["cumulated"]:
-        per = {str(one["cycle"]): span(one["dose_gy"], ".2f") for one in row["per_cycle"]}
-        fall = row["fall_per_cycle"]
-        shown = "-" if fall is None else span({"median": 100 * fall["median"], "ci90": [100 * v for v in fall["ci90"]]}, ".0f")
-        cells = [per.get(n, "not contoured") for n in numbers]
-        lines.append(f"| {row['name']} | {' | '.join(cells)} | {span(row['dose_gy'], '.1f')} | {span(row['bed_gy'], '.1f')} | {shown} |")
+    for row in course.cumulated:
+        per = {one.cycle: span(one.dose_gy, ".2f") for one in row.per_cycle}
+        shown = "-" if row.fall_per_cycle is None else span(row.fall_per_cycle, ".0f", 100)
+        cells = [per.get(one.cycle, "not contoured") for one in course.cycles]
+        lines.append(f"| {row.name} | {' | '.join(cells)} | {span(row.dose_gy, '.1f')} | {span(row.bed_gy, '.1f')} | {shown} |")
     lines += ["", "Sources of uncertainty (standard, with where the sizes come from), first cycle:", ""]
-    lines += [f"- {key}: {row['value']:g} ({row['label']}; {row['source']})" for key, row in cycles[0]["uncertainty_settings"].items()]
-    if document["warnings"]:
-        lines += ["", "To know:", "", *(f"- {text}" for text in document["warnings"])]
+    lines += [f"- {key}: {size.value:g} ({size.label}; {size.source})" for key, size in course.cycles[0].uncertainty_settings.items()]
+    if course.warnings:
+        lines += ["", "To know:", "", *(f"- {text}" for text in course.warnings)]
     return "\n".join(lines) + "\n"
 
 
-def update_toml(document: Mapping[str, Any]) -> str:
+def update_toml(course: CourseDocument) -> str:
     """``update.toml`` for ``neorlt adapt``: cycles as they were given, dose of each of the lesions and, mass-weighted, of the kidneys."""
     lines = ["# Doses measured so far, for neorlt adapt --updates. Weeks are counted from the first injection; week is that of the last",
              "# cycle: state sizes and counts of that day too."]
-    lines += [f"week = {document['cycles'][-1]['week']:.2f}"]
+    lines += [f"week = {course.cycles[-1].week:.2f}"]
     kidneys = []
-    for one in document["cycles"]:
-        rows = [row for row in one["regions"] if is_kidney(row["name"])]
+    for one in course.cycles:
+        rows = [row for row in one.regions if is_kidney(row.name)]
         if rows:
-            weight = np.array([row["mass_g"] for row in rows])
-            kidneys.append(float(weight @ [row["dose_gy"]["median"] for row in rows] / weight.sum()))
-    if len(kidneys) == len(document["cycles"]):
+            weight = np.array([row.mass_g for row in rows])
+            kidneys.append(float(weight @ [row.dose_gy.median for row in rows] / weight.sum()))
+    if len(kidneys) == len(course.cycles):
         lines.append("kidney_dose_gy = [" + ", ".join(f"{dose:.4g}" for dose in kidneys) + "]")
-    for one in document["cycles"]:
-        activity = f'{{ "{document["nuclide"]}" = {one["injected_mbq"] / 1000:.4g} }}'
-        lines += ["", "[[cycle]]", f"week = {one['week']:.2f}", f"activity_gbq = {activity}"]
-    for row in document["cumulated"]:
-        if row["kind"] == "lesion" and len(row["cycles"]) == len(document["cycles"]):
-            doses = ", ".join(f"{one['dose_gy']['median']:.4g}" for one in row["per_cycle"])
-            lines += ["", "[[lesion]]", f'id = "{row["name"]}"', f"dose_gy = [{doses}]"]
+    for one in course.cycles:
+        activity = f'{{ "{course.nuclide}" = {one.injected_mbq / 1000:.4g} }}'
+        lines += ["", "[[cycle]]", f"week = {one.week:.2f}", f"activity_gbq = {activity}"]
+    for row in course.cumulated:
+        if row.kind == "lesion" and len(row.cycles) == len(course.cycles):
+            doses = ", ".join(f"{one.dose_gy.median:.4g}" for one in row.per_cycle)
+            lines += ["", "[[lesion]]", f'id = "{row.name}"', f"dose_gy = [{doses}]"]
     return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ from neorlt.jobs.nuclides import read_therapy_nuclides
 from neorlt.jobs.study import dose_rows, priors_of_files, read_aligned, read_uncertainty, split_cycles, write_dicom
 
 if TYPE_CHECKING:
+    from neorlt.documents.dose import DoseDocument
     from neorlt.dosimetry.compute import DoseResult, FittedActivity, MonteCarloOptions
     from neorlt.dosimetry.engines import DoseMethod
     from neorlt.dosimetry.s_table import SValueTable
@@ -76,17 +77,16 @@ def run_dose(
         folders = folders * len(studies)
     settings = [read_uncertainty(folder) for folder in folders]
 
-    def write(work: Path, n: int, document: dict[str, Any], volumes: dict[str, Volume]) -> None:
-        document["registration"] = studies[n][1]
+    def write(work: Path, n: int, document: DoseDocument, volumes: dict[str, Volume]) -> DoseDocument:
         for name, volume in volumes.items():
             write_nifti(volume, work / f"{name}.nii.gz")
-        rows = dose_rows(
-            studies[n][0], ((r["name"], r["mass_g"], r["dose_gy"]["median"], r["dose_gy"]["sd"]) for r in document["regions"])
-        )
-        document["warnings"] += write_dicom(studies[n][0], volumes["dose"], rows, work / "dicom", folders[n], method)
+        rows = dose_rows(studies[n][0], ((r.name, r.mass_g, r.dose_gy.median, r.dose_gy.sd) for r in document.regions))
+        said = write_dicom(studies[n][0], volumes["dose"], rows, work / "dicom", folders[n], method)
+        document = document.written(studies[n][1], said)
         if gate:
             export_gate(volumes["tia"], work / "gate", density=volumes.get("density"), seed=seed)
-        write_json(work / "dose.json", document)
+        write_json(work / "dose.json", document.as_json())
+        return document
 
     from neorlt.dosimetry.compute import MonteCarloOptions
 
@@ -98,8 +98,8 @@ def run_dose(
                     settings=settings[0], **given,
                 )
                 at("writing the results")
-                write(work, 0, document, volumes)
-            return document
+                document = write(work, 0, document, volumes)
+            return document.as_json()
         from neorlt.jobs.cycles import course_document, course_page, fit_course, update_toml
 
         fitted = fit_course([study for study, _ in studies], settings, **given)
@@ -113,14 +113,13 @@ def run_dose(
             one, volumes = _with_volumes(study, result, method, psf_fwhm_mm, partial_volume, settings[n], seed)
             folder = work / f"cycle-{n + 1}"
             folder.mkdir()
-            write(folder, n, one, volumes)
+            documents.append(write(folder, n, one, volumes))
             results.append(result)
-            documents.append(one)
-        document = course_document([study for study, _ in studies], results, documents)
-        write_json(work / "dose.json", document)
-        (work / "course.md").write_text(course_page(document), encoding="utf-8")
-        (work / "update.toml").write_text(update_toml(document), encoding="utf-8")
-    return document
+        course = course_document([study for study, _ in studies], results, documents)
+        write_json(work / "dose.json", course.as_json())
+        (work / "course.md").write_text(course_page(course), encoding="utf-8")
+        (work / "update.toml").write_text(update_toml(course), encoding="utf-8")
+    return course.as_json()
 
 
 def read_s_values(study: Study, s_values: Path | None, s_masses: Path | None) -> SValueTable | None:
@@ -191,8 +190,8 @@ def dose_command(
     population: Path | None = None,
     monte_carlo: MonteCarloOptions | None = None,
     settings: UncertaintySettings | None = None,
-) -> tuple[dict[str, Any], dict[str, Volume]]:
-    """The JSON document of ``neorlt dose`` and the volumes to write: ``"dose"``, ``"tia"``, and what the method adds.
+) -> tuple[DoseDocument, dict[str, Volume]]:
+    """The document of ``neorlt dose`` and the volumes to write: ``"dose"``, ``"tia"``, and what the method adds.
 
     That is ``"density"`` where there is a CT, and ``"dose_standard_error"`` after Monte Carlo. ``s_values`` and ``s_masses`` are files
     for :func:`~neorlt.dosimetry.s_table.read_s_table`, ``previous`` an earlier result, ``population`` a file of
@@ -222,7 +221,7 @@ def _compute(
 
 def _with_volumes(
     study: Study, result: DoseResult, method: str, psf_fwhm_mm: float | None, correct: bool, settings: UncertaintySettings, seed: int
-) -> tuple[dict[str, Any], dict[str, Volume]]:
+) -> tuple[DoseDocument, dict[str, Volume]]:
     extra = {"density": result.density, "dose_standard_error": result.standard_error}
     document = dose_document(study, result, method=method, psf_fwhm_mm=psf_fwhm_mm, correct=correct, settings=settings, seed=seed)
     return document, {"dose": result.dose, "tia": result.tia, **{k: v for k, v in extra.items() if v is not None}}
@@ -231,8 +230,9 @@ def _with_volumes(
 def dose_document(
     study: Study, result: DoseResult, *, method: str = "kernel", psf_fwhm_mm: float | None = None, correct: bool = True,
     settings: UncertaintySettings, seed: int = 0,
-) -> dict[str, Any]:
+) -> DoseDocument:
     """``dose.json`` of a computed study."""
+    from neorlt.documents.dose import DoseDocument
     from neorlt.dosimetry.engines import SCALED_NOTE
     from neorlt.dosimetry.few_points import next_time_point
     from neorlt.dosimetry.objects import described
@@ -266,4 +266,4 @@ def dose_document(
     if result.s_table is not None:
         names, masses = [dose.name for dose in result.doses], [dose.mass_g for dose in result.doses]
         document["s_values"] = [*result.s_table.notes, *used_for(result.s_table, names, masses)]
-    return document
+    return DoseDocument.model_validate(document)

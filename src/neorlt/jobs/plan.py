@@ -122,7 +122,7 @@ def run_plan(
                 outside=result.outside_validity, command="plan", decision=decision, blocks={"decision": opening},
             ).as_json()
             write_json(work / "dose" / "dose.json", dose_document(
-                study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed))
+                study, result, psf_fwhm_mm=psf_fwhm_mm, correct=partial_volume, settings=settings, seed=seed).as_json())
             at("writing the page's images")
             write_view(study, work / "view", result.dose)
             drawn = draw(pictures)
