@@ -234,6 +234,21 @@ def test_growth_and_sensitivity_have_no_steps_at_the_classes_borders():
     assert np.mean(np.abs(volume[:, 0] / volume[:, 1] - 1) > 1e-3) > 0.9
 
 
+def test_a_reading_at_the_edge_of_what_can_be_has_a_slope():
+    import jax
+    import jax.numpy as jnp
+
+    given = arms.points(8, 3, 5)
+    # Gone at the first visit: response and progression leave no room between them, and single precision rounds their sum to 1.
+    last = arms.Points(**{f.name: getattr(given, f.name) for f in dataclasses.fields(given)} | {"reading": np.full((8, 3), 0.9999999)})
+    log_sum = jnp.full((1, 8, 3), -9.0)
+
+    def share(sd):
+        return arms.best_response(log_sum, np.array([[8.0, 16.0, 24.0]]), jnp.full((1, 8), 0.01), sd, np.array([np.log(0.7)]), last)[0].sum()
+
+    assert np.isfinite(np.asarray(jax.grad(share)(jnp.array([0.1])))).all()
+
+
 def test_an_emulator_is_held_outside_the_cloud_of_its_training():
     import jax
     import jax.numpy as jnp

@@ -58,9 +58,15 @@ def sum_of_targets(log_volume: Any) -> Any:
 
 
 def _between(low: Any, high: Any, u: Any) -> Any:
+    """Standard normal at a share ``u`` of the way between two probabilities.
+
+    Where both lie at the edge their sum rounds to 1 in single precision: an infinite reading that no later step uses, but whose slope is
+    not a number.
+    """
+    import jax.numpy as jnp
     from jax.scipy.special import ndtri
 
-    return ndtri(low + u * (high - low))
+    return ndtri(_smaller(low + u * (high - low), jnp.float32(1 - EDGE)))
 
 
 def _smaller(a: Any, b: Any) -> Any:

@@ -23,12 +23,14 @@ from neorlt.response.studies import Term, checks, fitted
 from neorlt.response.synthesis import POPULATION, UNINFORMED
 
 SEED = 20261128
-N_WEIGHED = 1200
+N_WEIGHED = 2000
 """Draws that are re-weighted to the direct likelihood; the shipped ones are taken from these."""
 N_SHIPPED = 1000
 N_SCORED = 300
 """Draws by which studies are left out and checks predicted."""
 N_POINTS_DIRECT = 256
+N_OTHER_PATIENTS, OTHER_PATIENTS = 200, 11
+"""Draws whose likelihood is worked out a second time with other simulated patients in every arm, and the seed of these."""
 MIN_ESS, MAX_RHAT = 1000.0, 1.01
 Progress = Callable[[str, int, int], None]
 
@@ -125,6 +127,8 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
     direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS_DIRECT)
     emulated = judging.emulated_likelihood(terms, some)
     weight, k = judging.smooth_weights((direct - emulated).sum(axis=1))
+    few = {name: value[:N_OTHER_PATIENTS] for name, value in some.items()}
+    other = judging.direct_likelihood(terms, few, uninformed[:N_OTHER_PATIENTS], N_POINTS_DIRECT, patients=OTHER_PATIENTS)
     index = core_draws.systematic(weight, N_SHIPPED, core_draws.generator(seed, ROOM, "synthesis", "shipped"))
     shipped = judging.parameters_of(some["pop"][index], uninformed[index])
     buffer = io.BytesIO()
@@ -139,7 +143,9 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
             "pareto_k": k, "effective_share": float(1 / (weight**2).sum() / n), "n": n,
             "log_likelihood_sd": float((direct - emulated).sum(axis=1).std()),
             "worst_term": max(((float((direct - emulated)[:, i].std()), t.name) for i, t in enumerate(terms))),
-            "note": "the chains' draws (emulated courses), re-weighted to direct, finer courses and four times the patients an arm"},
+            "other_patients_log_likelihood_sd": float((other - direct[: len(other)]).sum(axis=1).std()),
+            "note": "the chains' draws (emulated courses), re-weighted to direct, finer courses and four times the patients an arm; "
+                    "beside it what other such patients change"},
         "contraction": contraction(draws),
         "summary": {name: quantiles(shipped[name]) for name in (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)},
     }

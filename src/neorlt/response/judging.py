@@ -43,12 +43,15 @@ def draw_uninformed(n: int, seed: int) -> NDArray[np.float32]:
 
 
 def direct_likelihood(
-    terms: Sequence[Term], z: dict[str, NDArray[Any]], uninformed: NDArray[Any], n_points: int, fine: bool = True
+    terms: Sequence[Term], z: dict[str, NDArray[Any]], uninformed: NDArray[Any], n_points: int, fine: bool = True,
+    patients: int | None = None,
 ) -> Floats:
-    """Log likelihood ``(draw, term)`` without the emulator, with more patients an arm and finer courses."""
+    """Log likelihood ``(draw, term)`` without the emulator, with finer courses and more patients an arm: those that the chains saw are
+    among them, unless ``patients`` is the seed of others.
+    """
     import jax
 
-    model = Synthesis(terms, n_points, seed=11, fine=fine)
+    model = Synthesis(terms, n_points, fine=fine) if patients is None else Synthesis(terms, n_points, seed=patients, fine=fine)
     at_u, at_v = Layout.of(terms).index(terms)
 
     @jax.jit
