@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
-from neorlt.response import arms, baselines, fitting, nuts, ranks, reach, studies, surface, synthesis
+from neorlt.response import arms, baselines, fitting, judging, nuts, ranks, reach, studies, surface, synthesis
 from neorlt.response.arrays import LesionArrays, ScheduleArrays, origin_code
 from neorlt.response.fitting import Problem
 from neorlt.response.parameters import draw_parameters
@@ -238,15 +239,45 @@ def test_a_reading_at_the_edge_of_what_can_be_has_a_slope():
     import jax
     import jax.numpy as jnp
 
-    given = arms.points(8, 3, 5)
+    patients = arms.points(8, 3, 5)
     # Gone at the first visit: response and progression leave no room between them, and single precision rounds their sum to 1.
-    last = arms.Points(**{f.name: getattr(given, f.name) for f in dataclasses.fields(given)} | {"reading": np.full((8, 3), 0.9999999)})
+    last = patients._replace(reading=np.full((8, 3), 0.9999999, np.float32))
     log_sum = jnp.full((1, 8, 3), -9.0)
 
+    weeks, exits, ratio = np.array([[8.0, 16.0, 24.0]]), jnp.full((1, 8), 0.01), np.array([np.log(0.7)])
+
     def share(sd):
-        return arms.best_response(log_sum, np.array([[8.0, 16.0, 24.0]]), jnp.full((1, 8), 0.01), sd, np.array([np.log(0.7)]), last)[0].sum()
+        return arms.best_response(log_sum, weeks, exits, sd, ratio, last)[0].sum()
 
     assert np.isfinite(np.asarray(jax.grad(share)(jnp.array([0.1])))).all()
+
+
+def test_a_sensitivity_makes_up_for_alpha_beta_and_repair():
+    """What is told of is the volume: by direct courses, and the prior's density by SciPy's log-normal."""
+    import jax
+    from scipy.stats import lognorm
+
+    rng = np.random.default_rng(3)
+    pop = np.zeros((12, len(synthesis.POPULATION)), np.float32)
+    pop[:, synthesis.POPULATION.index("alpha_per_gy")] = rng.standard_normal(12)
+    drawn = rng.standard_normal((12, 2)).astype(np.float32)
+    moved, log_ratio = judging.compensate(pop, drawn)
+    surfaces = surface.Surfaces((surface.Course(4, 8.0, (36.0, 60.0)),), 2, 2)
+    growth = np.log(np.log(2) / (24 * 900))
+    errors = {"left": [], "made up": []}
+    for before, after, other, ratio in zip(pop, moved, drawn, log_ratio, strict=True):
+        free, turned, same = synthesis.constrain(before), synthesis.constrain(after, other), synthesis.constrain(before, other)
+        a, b = (float(one["alpha_per_gy"]) for one in (free, turned))
+        p = tables.read_json("response", "priors.json")["alpha_per_gy"]["parameters"]
+        # densities of log alpha: the draw is moved by a shift on that scale
+        expected = [lognorm.logpdf(x, p[1], scale=p[0]) + np.log(x) for x in (a, b)]
+        assert ratio == pytest.approx(expected[1] - expected[0], abs=2e-3)
+        effect = [np.log(100.0 * float(one["alpha_per_gy"])) for one in (free, turned, same)]
+        said = [np.asarray(jax.numpy.ravel(surfaces.direct(one, np.full(4, x), np.full(4, growth)))) / 3
+                for one, x in zip((free, turned, same), effect, strict=True)]
+        errors["made up"].append(np.abs(said[1] - said[0]).max())
+        errors["left"].append(np.abs(said[2] - said[0]).max())
+    assert sum(errors["made up"]) < 0.5 * sum(errors["left"])
 
 
 def test_an_emulator_is_held_outside_the_cloud_of_its_training():

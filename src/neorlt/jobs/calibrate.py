@@ -24,7 +24,7 @@ def calibrate_command(
     """Refit, check or update.
 
     Without more than ``out``: refit into a new folder (``posterior.npz``, ``posterior.json``, ``run.json``). The chains keep what they have
-    done in ``<out>.chains`` beside it, so a run that was stopped goes on from there.
+    done in ``<out>.chains`` beside it, so a run that was stopped goes on from there; they stay where the fit misses the house's rule.
 
     Parameters
     ----------
@@ -99,7 +99,8 @@ def _refit(out: Path, leave_out: str | None, seed: int | None, dask: str | None)
             report, content = calibrate(kept, leave_out=leave_out, seed=seed, progress=told, dask=dask)
         (folder / "posterior.npz").write_bytes(content)
         write_json(folder / "posterior.json", report)
-    shutil.rmtree(kept)
+    if report["converged"]:
+        shutil.rmtree(kept)  # else an hour's chains would be gone with the only way to see what they lack
     return report
 
 

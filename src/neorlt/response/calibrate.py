@@ -20,7 +20,7 @@ from neorlt.response import baselines, judging, surface
 from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose, one_thread
 from neorlt.response.parameters import LEVEL_NAMES, MODEL_VERSION, ROOM, TUMOUR_NAMES
 from neorlt.response.studies import Term, checks, fitted
-from neorlt.response.synthesis import POPULATION, UNINFORMED
+from neorlt.response.synthesis import N_POINTS, POPULATION, UNINFORMED
 
 SEED = 20261128
 N_WEIGHED = 2000
@@ -28,9 +28,8 @@ N_WEIGHED = 2000
 N_SHIPPED = 1000
 N_SCORED = 300
 """Draws by which studies are left out and checks predicted."""
-N_POINTS_DIRECT = 256
-N_OTHER_PATIENTS, OTHER_PATIENTS = 200, 11
-"""Draws whose likelihood is worked out a second time with other simulated patients in every arm, and the seed of these."""
+N_MORE_PATIENTS, MORE_PATIENTS = 500, 256
+"""Draws whose likelihood is worked out once more with this many simulated patients in every arm: what their number changes is told."""
 MIN_ESS, MAX_RHAT = 1000.0, 1.01
 Progress = Callable[[str, int, int], None]
 
@@ -124,11 +123,10 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
     n = len(some["pop"])
     uninformed = judging.draw_uninformed(n, seed)
     told("likelihood without the emulator", 0, 1)
-    direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS_DIRECT)
     emulated = judging.emulated_likelihood(terms, some)
-    weight, k = judging.smooth_weights((direct - emulated).sum(axis=1))
-    few = {name: value[:N_OTHER_PATIENTS] for name, value in some.items()}
-    other = judging.direct_likelihood(terms, few, uninformed[:N_OTHER_PATIENTS], N_POINTS_DIRECT, patients=OTHER_PATIENTS)
+    some["pop"], log_prior = judging.compensate(some["pop"], uninformed)
+    direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS)
+    weight, k = judging.smooth_weights((direct - emulated).sum(axis=1) + log_prior)
     index = core_draws.systematic(weight, N_SHIPPED, core_draws.generator(seed, ROOM, "synthesis", "shipped"))
     shipped = judging.parameters_of(some["pop"][index], uninformed[index])
     buffer = io.BytesIO()
@@ -143,9 +141,8 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
             "pareto_k": k, "effective_share": float(1 / (weight**2).sum() / n), "n": n,
             "log_likelihood_sd": float((direct - emulated).sum(axis=1).std()),
             "worst_term": max(((float((direct - emulated)[:, i].std()), t.name) for i, t in enumerate(terms))),
-            "other_patients_log_likelihood_sd": float((other - direct[: len(other)]).sum(axis=1).std()),
-            "note": "the chains' draws (emulated courses), re-weighted to direct, finer courses and four times the patients an arm; "
-                    "beside it what other such patients change"},
+            "note": "the chains' draws (emulated courses), re-weighted to direct, finer courses and to what the chains do not sample"},
+        "patients": more_patients(terms, some, uninformed, direct, weight),
         "contraction": contraction(draws),
         "summary": {name: quantiles(shipped[name]) for name in (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)},
     }
@@ -154,6 +151,25 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
     report["loo"] = {"elpd": report["left_out"]["log_score"], "unit": "study",
                      "n_pareto_k_above_0_7": report["left_out"]["n_pareto_k_above_0_7"], "pareto_k_max": report["left_out"]["pareto_k_max"]}
     return report, content
+
+
+def more_patients(terms: Sequence[Term], some: dict[str, NDArray[Any]], uninformed: NDArray[Any], direct: NDArray[Any],
+                  weight: NDArray[Any]) -> dict[str, Any]:
+    """What :data:`MORE_PATIENTS` simulated patients an arm in the place of the chains' change, over the first draws.
+
+    Standard deviation of the log likelihood, and by how much the mean of any parameter moves, in its own standard deviations.
+    """
+    n = min(N_MORE_PATIENTS, len(direct))
+    few = {name: value[:n] for name, value in some.items()}
+    change = (judging.direct_likelihood(terms, few, uninformed[:n], MORE_PATIENTS) - direct[:n]).sum(axis=1)
+    base = weight[:n] / weight[:n].sum()
+    moved, k = judging.smooth_weights(np.log(np.maximum(base, 1e-300)) + change)
+    z = few["pop"]
+    sd = np.sqrt((base[:, None] * (z - base @ z) ** 2).sum(axis=0))
+    shift = np.abs(moved @ z - base @ z) / sd
+    return {"an_arm": MORE_PATIENTS, "in_the_place_of": N_POINTS, "n": n, "log_likelihood_sd": float(change.std()), "pareto_k": k,
+            "effective_share": float(1 / (moved**2).sum() / n), "largest_shift_sd": float(shift.max()),
+            "largest_shift_of": POPULATION[int(shift.argmax())]}
 
 
 def judge(

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from neorlt.core import draws as core_draws
+from neorlt.response import surface
 from neorlt.response.fitting import Layout, Problem
-from neorlt.response.parameters import LEVEL_NAMES, ROOM, TUMOUR_NAMES
+from neorlt.response.parameters import LEVEL_NAMES, ROOM, TUMOUR_NAMES, read_priors
 from neorlt.response.studies import Term
-from neorlt.response.synthesis import UNINFORMED, Synthesis, constrain, lesion_log_density
+from neorlt.response.synthesis import POPULATION, UNINFORMED, Synthesis, constrain, lesion_log_density
 
 Floats = NDArray[np.float64]
 K_LIMIT = 0.7
@@ -42,16 +43,39 @@ def draw_uninformed(n: int, seed: int) -> NDArray[np.float32]:
     return core_draws.generator(seed, ROOM, "synthesis", "uninformed").standard_normal((n, len(UNINFORMED))).astype(np.float32)
 
 
-def direct_likelihood(
-    terms: Sequence[Term], z: dict[str, NDArray[Any]], uninformed: NDArray[Any], n_points: int, fine: bool = True,
-    patients: int | None = None,
-) -> Floats:
-    """Log likelihood ``(draw, term)`` without the emulator, with finer courses and more patients an arm: those that the chains saw are
-    among them, unless ``patients`` is the seed of others.
+def compensate(pop: NDArray[Any], uninformed: NDArray[Any]) -> tuple[NDArray[np.float32], Floats]:
+    """The chains' draws ``(draw, parameter)`` with a sensitivity that makes up for what drawn alpha/beta and repair add to it, and the log
+    of the prior's density there over that at the chains' draws ``(draw,)``.
+
+    What the data tell is the effect of a dose, alpha (1 + G d / (alpha/beta)) with G = T_repair / (T_repair + T_effective) (Dale 1985,
+    doi:10.1259/0007-1285-58-690-515). At a drawn alpha/beta the same alpha has another effect, and next to no draw would keep its
+    weight; a shift of log alpha that depends on what was drawn beside it alone changes no volume.
     """
+    usual = constrain(np.asarray(pop, np.float32))
+    drawn = constrain(np.asarray(pop, np.float32), np.asarray(uninformed, np.float32))
+
+    def quadratic(free: dict[str, Any]) -> Floats:
+        repair = np.asarray(free["repair_half_time_h"], np.float64)
+        share = repair / (repair + surface.EFFECTIVE_HALF_LIFE_H)
+        return np.log1p(share * surface.GY_PER_CYCLE / np.asarray(free["alpha_beta_gy"], np.float64))
+
+    at, prior = POPULATION.index("alpha_per_gy"), read_priors()["alpha_per_gy"]
+    if prior["family"] != "lognormal":
+        raise ValueError("the shift of log alpha is that of a log-normal prior")
+    before = np.asarray(pop[:, at], np.float64)
+    after = before + (quadratic(usual) - quadratic(drawn)) / prior["parameters"][1]
+    moved = np.array(pop, np.float32)
+    moved[:, at] = after
+    return moved, 0.5 * (before**2 - after**2)
+
+
+def direct_likelihood(
+    terms: Sequence[Term], z: dict[str, NDArray[Any]], uninformed: NDArray[Any], n_points: int, fine: bool = True
+) -> Floats:
+    """Log likelihood ``(draw, term)`` without the emulator, with finer courses; more patients an arm hold those that the chains saw."""
     import jax
 
-    model = Synthesis(terms, n_points, fine=fine) if patients is None else Synthesis(terms, n_points, seed=patients, fine=fine)
+    model = Synthesis(terms, n_points, fine=fine)
     at_u, at_v = Layout.of(terms).index(terms)
 
     @jax.jit

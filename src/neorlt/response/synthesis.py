@@ -21,7 +21,7 @@ from neorlt.response.parameters import KI67_REFERENCE_PCT, LEVEL_NAMES, ORIGINS,
 from neorlt.response.reading import VOLUME_POWER, best_log_density
 from neorlt.response.studies import WEEKS_PER_MONTH, Term
 
-UNINFORMED = ("alpha_beta_gy", "repair_half_time_h", "eta", "nu")
+UNINFORMED = ("alpha_beta_gy", "repair_half_time_h")
 """What the data do not speak to: the chains keep these at their priors' medians; the draws then take them from the priors and are
 re-weighted to the likelihood that holds them all."""
 POPULATION = (*(name for name in TUMOUR_NAMES if name not in UNINFORMED), "fibrosis_q", *LEVEL_NAMES)
