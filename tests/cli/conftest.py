@@ -23,10 +23,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def fresh(made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """The same files; the review is this test's own, since commands write into it, and so is the registry of therapy nuclides."""
-    from neorlt.nuclides import therapy
+    """The same files; the review is this test's own, since commands write into it, and so are the registries of nuclides."""
+    from neorlt.nuclides import nuclide, therapy
 
     monkeypatch.setattr(therapy, "_USER", {})
+    monkeypatch.setattr(nuclide, "_USER", {})
     own = tmp_path / "review"
     shutil.copytree(made["review"], own)
     return made | {"review": own}

@@ -49,23 +49,25 @@ def make(folder: Path) -> dict[str, Path]:
     texts |= {
         "notes": "Radioligand therapy before surgery was given to 12 patients.\n",
         "dictionary": "Variable / Field Name,Form Name,Field Type\nage_y,baseline,text\n",
-        "previous": json.dumps({"regions": [{"name": "kidney-left", "biological_half_life_h": {"median_h": 70.0, "log_sd": 0.1}}]}),
         "curves": "\n".join(["patient,region,time_h,activity_mbq", *(
             f"p{p},kidney-left,{t},{100 * 0.5 ** (t / (45 + 3 * p)):.3f}" for p in range(8) for t in (4, 24, 96, 168))]) + "\n",
         "blood": "time_h,kbq_per_ml\n0.5,90\n2,60\n24,5\n72,2\n",
         "scans": "activity_mbq,counts,seconds\n500,9000000,1800\n",
     }
     endings = {"names": "json", "s_values": "csv", "s_masses": "csv", "counts": "csv", "notes": "txt", "dictionary": "csv",
-               "previous": "json", "curves": "csv", "scans": "csv", "blood": "csv"}
+               "curves": "csv", "scans": "csv", "blood": "csv"}
     for name, text in texts.items():
         files[name] = folder / f"{name}.{endings.get(name, 'toml')}"
         files[name].write_text(text, encoding="utf-8")
     from neorlt.jobs.cohort import map_command
+    from neorlt.jobs.dose import run_dose
     from neorlt.jobs.kinetics import own_population
     from neorlt.jobs.plan import run_plan
 
     files["plan"] = folder / "plan"
     run_plan(None, patient, files["plan"], schemes=["2 x 7.4 GBq Lu-177 every 8 weeks"], n_draws=200)
+    run_dose(study, folder / "dose", labels=files["labels"], label_names=files["names"], psf_fwhm_mm=8.0, n_draws=50)
+    files["previous"] = folder / "dose" / "dose.json"
     files["map"] = folder / "map.toml"
     map_command(files["cohort"], files["map"])
     own_population(files["curves"], folder / "population")
