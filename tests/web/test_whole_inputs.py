@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -303,6 +304,30 @@ def test_waiting_and_running_cases_can_be_stopped(tmp_path: Path, monkeypatch: p
     while state(running) is Status.RUNNING and time.monotonic() < deadline:
         time.sleep(0.02)
     assert state(running) is Status.CANCELLED
+    jobs.stop()
+
+
+def test_a_stopped_job_leaves_no_hidden_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen by signals at random moments: the work folder of a job that was ended stayed in the case until the next start."""
+    work = "import sys, time; from pathlib import Path; from neorlt.core.output import atomic_folder\n" \
+           "with atomic_folder(Path(sys.argv[-1]) / 'result') as work:\n    (work / 'half').write_text('x'); time.sleep(60)"
+    monkeypatch.setattr("neorlt.web.jobs.WORKER", (sys.executable, "-c", work))
+    store = Store(Settings(tmp_path))
+    jobs = Jobs(store)
+    jobs.start()
+    case = store.create("me", "one")
+    jobs.submit(case)
+
+    def waits_for(found: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + 60
+        while not found() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found()
+
+    assert waits_for(lambda: any((entry / "half").exists() for entry in case.folder.glob(".result*")))
+    jobs.cancel(case)
+    assert waits_for(lambda: getattr(store.get(case.name, "me"), "status", None) is Status.CANCELLED)
+    assert not list(case.folder.glob(".*"))
     jobs.stop()
 
 

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from neorlt.core.errors import NeorltError
-from neorlt.core.output import disk_error
+from neorlt.core.output import disk_error, sweep_folder
 from neorlt.web.child import command
 from neorlt.web.store import Case, Status, Store
 
@@ -88,6 +88,8 @@ class Jobs:
             try:
                 case = self._store.set_status(case, Status.RUNNING)
                 status, message = self._run(case)
+                # A process that was ended leaves its work folder: with data of the patient, until the next start otherwise.
+                sweep_folder(case.folder)
                 if status is not Status.DONE and case.name in self._cancelled:
                     status, message = Status.CANCELLED, ""
             except NeorltError as error:
