@@ -40,12 +40,17 @@ def absent_images(instance: Instance, known: frozenset[str]) -> list[str]:
     return said
 
 
-def _of_structures(instance: Instance) -> Iterator[set[str]]:
-    name = instance.name
-    for frame in raw(instance.header, "ReferencedFrameOfReferenceSequence", name) or []:
+def series_of_structures(header: Dataset, name: str) -> Iterator[tuple[Dataset, Dataset]]:
+    """Items of the frame of reference and of each series that a structure set was drawn on."""
+    for frame in raw(header, "ReferencedFrameOfReferenceSequence", name) or []:
         for study in raw(frame, "RTReferencedStudySequence", name) or []:
             for series in raw(study, "RTReferencedSeriesSequence", name) or []:
-                yield _named(series, "ContourImageSequence", name)
+                yield frame, series
+
+
+def _of_structures(instance: Instance) -> Iterator[set[str]]:
+    for _, series in series_of_structures(instance.header, instance.name):
+        yield _named(series, "ContourImageSequence", instance.name)
 
 
 def _of_segments(instance: Instance) -> Iterator[set[str]]:

@@ -12,6 +12,8 @@ Floats = NDArray[np.float64]
 
 UNEVEN_MM = 0.05
 """Slice positions may leave an even raster by this much: vendors round positions to a hundredth of a millimetre."""
+OFF_SLICES = 0.1
+"""Contours and frames further off their slices, in parts of the step, are said: rounding of positions stays far below."""
 
 
 def axes_of(orientation: list[float], where: str) -> tuple[Floats, Floats, Floats]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
+from neorlt.dicom.absent import series_of_structures
 from neorlt.dicom.contours import Filled, fill, polygon_area
+from neorlt.dicom.geometry import OFF_SLICES
 from neorlt.dicom.header import number, raw, text, where
 from neorlt.dicom.naming import role_of_roi
 from neorlt.dicom.scan import Instance
@@ -21,8 +23,6 @@ Floats = NDArray[np.float64]
 
 PIXEL_MM = 1.0
 """Largest in-plane voxel of a region's own grid: the image's own, cut into equal parts; edges are fractions, so that the area stays."""
-OFF_SLICES = 0.1
-"""Contours further off their slices are said: rounding of positions stays far below."""
 MOST_GAP = 3
 """Contours missing on up to two neighbouring planes are filled in between."""
 SAME_PLACE = 0.5
@@ -114,13 +114,11 @@ def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> tupl
     referenced: set[str] = set()
     for grid in image_grids.values():
         found.setdefault(grid.frame_of_reference, grid)
-    for frame in raw(header, "ReferencedFrameOfReferenceSequence", name) or []:
-        for study in raw(frame, "RTReferencedStudySequence", name) or []:
-            for series in raw(study, "RTReferencedSeriesSequence", name) or []:
-                grid_of = image_grids.get(text(series, "SeriesInstanceUID", name))
-                if grid_of is not None:
-                    found[text(frame, "FrameOfReferenceUID", name)] = grid_of
-                    referenced.add(text(frame, "FrameOfReferenceUID", name))
+    for frame, series in series_of_structures(header, name):
+        grid_of = image_grids.get(text(series, "SeriesInstanceUID", name))
+        if grid_of is not None:
+            found[text(frame, "FrameOfReferenceUID", name)] = grid_of
+            referenced.add(text(frame, "FrameOfReferenceUID", name))
     return found, referenced
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.geometry import axes_of, stack_grid
+from neorlt.dicom.geometry import OFF_SLICES, axes_of, stack_grid
 from neorlt.dicom.header import number, numbers, raw, required, text, where
 from neorlt.dicom.naming import is_background, role_of_segment
 from neorlt.dicom.pixels import decode_instance, size
@@ -19,9 +19,6 @@ from neorlt.dicom.scan import Instance
 from neorlt.imaging.region import Region
 from neorlt.imaging.resample import crop_region
 from neorlt.imaging.volume import Grid
-
-OFF_SLICES = 0.1
-"""Frames further off their slices are said: rounding of positions stays far below."""
 
 
 def read_seg(

@@ -6,14 +6,13 @@ It is built whole (``neorlt.jobs.dose``, ``neorlt.jobs.cycles``): what is missin
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from neorlt.core.errors import InputError
-from neorlt.documents.plan import Block, LabelText, LedgerStep, Quantity, RoleRow
+from neorlt.documents.plan import Block, Document, LabelText, LedgerStep, Quantity, RoleRow
+from neorlt.documents.store import parsed, validated
 
 Positive = Annotated[float, Field(gt=0.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -183,7 +182,7 @@ class RestOfBody(Block):
     tia_mbq_h: Quantity
 
 
-class DoseDocument(Block):
+class DoseDocument(Document, Block):
     """Doses of one cycle."""
 
     nuclide: str
@@ -219,18 +218,10 @@ class DoseDocument(Block):
 
     def written(self, registration: list[dict[str, Any]], warnings: list[str]) -> DoseDocument:
         """The document with what is known once its images were aligned and its files written."""
+        held = {name: getattr(self, name) for name in self.model_fields_set}
         return self.model_validate(
-            {**_fields(self), "registration": tuple(registration), "warnings": (*self.warnings, *warnings)}
+            {**held, "registration": tuple(registration), "warnings": (*self.warnings, *warnings)}
         )
-
-    def as_json(self) -> dict[str, Any]:
-        """``dose.json``: plain data; optional parts that nobody filled are left out."""
-        return _plain(self)
-
-    @property
-    def text(self) -> str:
-        """The document as text, for :func:`read_dose`."""
-        return json.dumps(self.as_json(), allow_nan=False, ensure_ascii=False)
 
 
 class CycleDose(DoseDocument):
@@ -275,7 +266,7 @@ class Falls(Block):
     organs: Quantity | None
 
 
-class CourseDocument(Block):
+class CourseDocument(Document, Block):
     """Doses of a course: cycle by cycle, and cumulated. ``regions`` are those of the last cycle."""
 
     nuclide: str
@@ -300,15 +291,6 @@ class CourseDocument(Block):
             raise ValueError("the cumulated regions are not those of the cycles")
         return self
 
-    def as_json(self) -> dict[str, Any]:
-        """``dose.json``: plain data; optional parts that nobody filled are left out."""
-        return _plain(self)
-
-    @property
-    def text(self) -> str:
-        """The document as text, for :func:`read_dose`."""
-        return json.dumps(self.as_json(), allow_nan=False, ensure_ascii=False)
-
 
 def read_dose(text: str, where: str = "dose.json") -> DoseDocument | CourseDocument:
     """Read a document that this version wrote.
@@ -318,24 +300,7 @@ def read_dose(text: str, where: str = "dose.json") -> DoseDocument | CourseDocum
     InputError
         If it holds no doses, or those of an earlier version, with the place and the remedy.
     """
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise InputError("the doses are not JSON", where=where, remedy="give the dose.json that neorlt dose wrote") from error
+    content = parsed(text, "the doses are not JSON", where, "give the dose.json that neorlt dose wrote")
     kind = CourseDocument if isinstance(content, Mapping) and "cumulated" in content else DoseDocument
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"the doses cannot be read ({first['msg']})", expected="a dose.json of this version",
-                         where=f"{where}, {place}" if place else where, remedy=REMEDY) from error
-
-
-def _fields(document: Block) -> dict[str, Any]:
-    return {name: getattr(document, name) for name in document.model_fields_set}
-
-
-def _plain(document: Block) -> dict[str, Any]:
-    found: dict[str, Any] = document.model_dump(mode="json", exclude_unset=True, by_alias=True)
-    return found
+    make: Callable[[Any], DoseDocument | CourseDocument] = kind.model_validate
+    return validated(make, content, "the doses cannot be read", where, REMEDY, expected="a dose.json of this version")

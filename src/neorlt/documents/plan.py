@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.documents.patient import Patient
 from neorlt.documents.scheme import Scheme
-from neorlt.documents.store import read
+from neorlt.documents.store import parsed, read, validated
 
 
 def _known_label(text: str) -> str:
@@ -40,6 +40,20 @@ class FromImages(BaseModel):
     """A part that images fill: keys that its maker adds are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class Document(BaseModel):
+    """A whole document, as it stands in its file."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The file's content: plain data; optional parts that nobody filled are left out."""
+        found: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, by_alias=True)
+        return found
+
+    @property
+    def text(self) -> str:
+        """The document as text, for its reader."""
+        return json.dumps(self.as_json(), allow_nan=False, ensure_ascii=False)
 
 
 class Quantity(Block):
@@ -356,7 +370,7 @@ class Inputs(Block):
     schemes: tuple[dict[str, Any], ...]
 
 
-class PlanDocument(FromImages):
+class PlanDocument(Document, FromImages):
     """The whole plan."""
 
     notice: str
@@ -422,16 +436,6 @@ class PlanDocument(FromImages):
         """The schemes, whole."""
         return tuple(read(Scheme, scheme, "the plan document") for scheme in self.inputs.schemes)
 
-    def as_json(self) -> dict[str, Any]:
-        """``plan.json``: plain data; optional blocks that nobody filled are left out."""
-        found: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, by_alias=True)
-        return found
-
-    @property
-    def text(self) -> str:
-        """The document as text, for :func:`read_plan`."""
-        return json.dumps(self.as_json(), allow_nan=False, ensure_ascii=False)
-
 
 def build_plan(content: Mapping[str, Any]) -> PlanDocument:
     """The document from its content; what is missing or misspelt is our own fault and raises ``ValueError``."""
@@ -446,17 +450,8 @@ def read_plan(text: str, where: str = "plan.json") -> PlanDocument:
     InputError
         If it is no plan, or one of an earlier version, with the place and the remedy.
     """
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise InputError("the plan is not JSON", where=where, remedy="give the plan.json that neorlt plan wrote") from error
+    content = parsed(text, "the plan is not JSON", where, "give the plan.json that neorlt plan wrote")
     if isinstance(content, Mapping) and "world" not in content and "schemes" in content:
         raise InputError("the plan was made by a version that did not keep its world", found=f"neorlt {content.get('neorlt')}", where=where,
                          remedy=REMEDY)
-    try:
-        return PlanDocument.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"the plan cannot be read ({first['msg']})", where=f"{where}, {place}" if place else where,
-                         remedy=REMEDY) from error
+    return validated(PlanDocument.model_validate, content, "the plan cannot be read", where, REMEDY)

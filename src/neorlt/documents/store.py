@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from neorlt.core.errors import InputError
@@ -40,13 +42,39 @@ def read(kind: type[Kind], data: Any, where: str) -> Kind:
     InputError
         If a value is missing, of another type, or refused by the object itself; with the place.
     """
+    found: Kind = validated(_adapter(kind).validate_python, data, f"{kind.__name__.lower()} cannot be read back", where,
+                            "plan again with this version")
+    return found
+
+
+def validated(make: Callable[[Any], Kind], data: Any, problem: str, where: str, remedy: str, expected: str | None = None) -> Kind:
+    """What pydantic's ``make`` reads from plain data; what it refuses first is told with its place.
+
+    Raises
+    ------
+    InputError
+        With ``problem``, what is wrong in brackets, and the remedy.
+    """
     from pydantic import ValidationError
 
     try:
-        found: Kind = _adapter(kind).validate_python(data)
+        return make(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{kind.__name__.lower()} cannot be read back ({first['msg']})", where=f"{where}, {place}" if place else where,
-                         remedy="plan again with this version") from error
-    return found
+        raise InputError(f"{problem} ({first['msg']})", expected=expected, where=f"{where}, {place}" if place else where,
+                         remedy=remedy) from error
+
+
+def parsed(text: str, problem: str, where: str, remedy: str) -> Any:
+    """The content of a JSON text.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(problem, where=where, remedy=remedy) from error

@@ -246,7 +246,7 @@ class Cloud:
 STUDIES_CLOUD = Cloud((-1.7, 1.0, 0.1, 0.0, 0.3, -0.7, 0.0, 0.0, 0.0), (0.7, 0.86, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2))
 """Where the published studies lead: centre and spread of a first run of the chains on an emulator that was trained about the prior
 (spread 1.2): its means, and 1.75 of its standard deviations but no more than 1.2. That run left its cloud in
-residual and unevenness and diverged there. Patches were not sampled then: theirs is the prior's."""
+residual and unevenness and diverged there. Patches, eta and nu were not sampled then: theirs is the prior's."""
 
 
 def exponents() -> NDArray[np.intp]:
