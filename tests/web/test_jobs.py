@@ -42,6 +42,28 @@ def test_wrong_input_ends_with_a_sentence_and_without_result(tmp_path: Path) -> 
     assert not found.result.exists()
 
 
+def test_a_case_that_is_sent_twice_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two clicks on *start again*, or a queue taken up at a start and sent once more, made two runs of one case."""
+    count = "import sys; open(sys.argv[-1] + '/runs', 'a').write('x'); raise SystemExit(1)"
+    monkeypatch.setattr("neorlt.web.jobs.WORKER", (sys.executable, "-c", count))
+    store = Store(Settings(tmp_path))
+    case, last = store.create("me", "twice"), store.create("me", "last")
+    jobs = Jobs(store)
+    jobs.submit(case)
+    jobs.start()
+    jobs.submit(case)
+    jobs.submit(last)
+    try:
+        assert _wait(store, last.name, "me") is Status.FAILED
+        assert (case.folder / "runs").read_text() == "x"
+        # One that has ended is computed again, at once.
+        jobs.submit(case)
+        assert _wait(store, case.name, "me") is Status.FAILED
+        assert (case.folder / "runs").read_text() == "xx"
+    finally:
+        jobs.stop()
+
+
 def test_running_job_of_a_killed_server_is_interrupted_and_waiting_ones_go_on(tmp_path: Path) -> None:
     store = Store(Settings(tmp_path))
     running, waiting = store.create("me", "running"), store.create("me", "waiting")

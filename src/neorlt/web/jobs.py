@@ -32,7 +32,8 @@ class Jobs:
     def start(self) -> None:
         """Take up what a stopped server left, then wait for work."""
         with self._changed:
-            self._waiting += self._store.mark_interrupted()
+            sent = {case.name for case in self._waiting}
+            self._waiting += [case for case in self._store.mark_interrupted() if case.name not in sent]
         self._thread.start()
 
     def stop(self) -> None:
@@ -44,9 +45,11 @@ class Jobs:
         self._thread.join(timeout=10)
 
     def submit(self, case: Case) -> None:
-        """Queue a case."""
-        queued = self._store.set_status(case, Status.QUEUED)
+        """Queue a case; one that waits or runs already is left as it is, so that no case is computed twice at once."""
         with self._changed:
+            if case.name in {one.name for one in (*self._waiting, self._running) if one is not None}:
+                return
+            queued = self._store.set_status(case, Status.QUEUED)
             self._cancelled.discard(case.name)
             self._waiting.append(queued)
             self._changed.notify()
@@ -97,13 +100,14 @@ class Jobs:
             except Exception as error:  # a full disk or a missing interpreter must not end the queue
                 said = disk_error(error, case.folder) if isinstance(error, OSError) else None
                 status, message = Status.FAILED, str(said or f"The job could not be started: {type(error).__name__}.")
-            try:
-                if case.folder.is_dir():
-                    self._store.set_status(case, status, message)
-            except OSError:
-                # The disk takes nothing more: the case is found interrupted at the next start.
-                pass
+            # One step under the lock: who sees the case ended can start it again, and is not told that it still runs.
             with self._changed:
+                try:
+                    if case.folder.is_dir():
+                        self._store.set_status(case, status, message)
+                except OSError:
+                    # The disk takes nothing more: the case is found interrupted at the next start.
+                    pass
                 self._running = None
 
     def _run(self, case: Case) -> tuple[Status, str]:
