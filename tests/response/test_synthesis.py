@@ -379,3 +379,7 @@ def test_the_order_of_lesions_moves_no_lesion(order):
         return simulate(parameters, lesions, plan).relative_volume
 
     np.testing.assert_allclose(volume(list(order)), volume([0, 1, 2, 3])[:, list(order)], rtol=1e-5)
+
+def test_weights_of_a_draw_without_a_likelihood_are_refused():
+    with pytest.raises(ValueError, match="draw 1"):
+        judging.smooth_weights(np.array([0.0, np.nan, 1.0]))

@@ -310,3 +310,18 @@ def test_order_of_lesions_and_batches_does_not_matter(parameters):
     part = type(effects)(effects.alpha_z[:, 7:8], effects.growth_z[:, 7:8], effects.baseline_z[:, 7:8], 1, 2)
     alone = simulate(parameters, few, ScheduleArrays(plan.week, dose[:, 7:8], plan.effective_half_life_h[:, 7:8], plan.times_week), part)
     np.testing.assert_allclose(whole[:, 7:8], alone.relative_volume, rtol=1e-5)
+
+
+def test_a_fast_clone_over_ten_years_is_large_and_never_no_number(parameters, lesion):
+    """Seen in one draw of a fit's two thousand: growth past single precision, and an infinity times zero, made a lesion no number."""
+    fast = parameters.replace(doubling_time_d=25.0, clone_fraction=0.1, clone_ki67_ratio=8.0, clearance_half_life_d=6.0)
+    for dose in (0.0, 30.0):
+        out = simulate(fast, lesion, schedule(dose, times=(0, 104, 260, 520)))
+        for name in ("relative_volume", "stroma_fraction", "surviving_fraction", "diameter_mm"):
+            assert np.isfinite(np.asarray(getattr(out, name), np.float64)).all(), name
+        if dose == 0.0:
+            assert (np.asarray(out.relative_volume)[:, 0, -1] > 1e20).all()
+    # One clone that doubles 42 times: what it grows to is known.
+    known = parameters.replace(doubling_time_d=520 * 7 / 42.0, clone_ki67_ratio=1.0)
+    volume = np.asarray(simulate(known, lesion, schedule(0.0, times=(0, 520))).relative_volume, np.float64)[:, 0, -1]
+    np.testing.assert_allclose(np.log(volume), 42 * np.log(2) + np.log1p(-known.unresponsive_fraction), rtol=1e-4)

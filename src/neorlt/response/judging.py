@@ -31,7 +31,10 @@ SHIPPED = (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)
 
 
 def smooth_weights(log_ratio: Floats) -> tuple[Floats, float]:
-    """Pareto-smoothed weights ``(draw,)`` that sum to 1, and Pareto's k."""
+    """Pareto-smoothed weights ``(draw,)`` that sum to 1, and Pareto's k; ValueError where a log ratio is no number."""
+    unknown = np.flatnonzero(np.isnan(log_ratio))
+    if len(unknown):
+        raise ValueError(f"the log weights of {len(unknown)} draws are no numbers, the first that of draw {unknown[0]}")
     arviz: Any = importlib.import_module("arviz")
     smoothed, k = arviz.psislw(np.asarray(log_ratio, np.float64))
     weight = np.exp(np.asarray(smoothed) - np.max(smoothed))

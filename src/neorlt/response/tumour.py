@@ -238,6 +238,10 @@ def survivals(cells: Cells, a: list[Array], b: dict[tuple[int, int], Array], n_n
     return total
 
 
+MOST_E_FOLDS = 80.0
+"""Growth past this many e-folds is held there: no lesion is that large, and single precision ends at 88."""
+MOST = 1e37
+"""Largest product of deaths and undone clearance in a block: eight of them still have a sum."""
 BLOCK = 8
 """Grid steps that one reference time serves in :func:`_clear`."""
 
@@ -275,7 +279,8 @@ def _clear(deaths: Array, clearance_per_h: Array, time_h: Array) -> Array:
     starts = jnp.concatenate([time_h[:1], ends[:-1, -1]])
     age = jnp.minimum(clearance_per_h * (ends - starts[:, None]), 80.0)
     kept = jnp.exp(-age)
-    local = kept * jnp.einsum("ij,bjc->bic", jnp.asarray(np.tri(BLOCK), deaths.dtype), _blocks(deaths * stay) * jnp.exp(age))
+    undone = jnp.minimum(_blocks(deaths * stay) * jnp.exp(age), MOST)  # an infinity would be no number times the zeros below
+    local = kept * jnp.einsum("ij,bjc->bic", jnp.asarray(np.tri(BLOCK), deaths.dtype), undone)
     carried = [jnp.zeros_like(clearance_per_h)]
     for i in range(local.shape[0]):
         carried.append(local[i, -1] + kept[i, -1] * carried[-1])
@@ -304,7 +309,7 @@ def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES, at: Array | None = 
     untreated, viable = [], []
     for k in range(2):
         g = cells.growth_per_h * kappa[k]
-        grown = live * f[k] * jnp.exp(g * time_h)
+        grown = live * f[k] * jnp.exp(jnp.minimum(g * time_h, MOST_E_FOLDS))
         n_k = grown * survival[k]
         untreated.append(pick(grown))
         viable.append(pick(n_k))
