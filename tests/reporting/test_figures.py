@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from neorlt.core import tables
 from neorlt.drawing.palette import DARK, LIGHT
 from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.figures import curves, dose_picture, dvh, schemes, tornado, trajectory
@@ -190,8 +189,7 @@ def test_studies_left_out_are_drawn_arm_by_arm():
     from neorlt.reporting.figures.calibration import draw_studies_left_out, draw_studies_pit
     from neorlt.response.studies import titles
 
-    path = Path(__file__).parents[2] / "validation" / "synthesis_fit.json"
-    report = json.loads(path.read_text(encoding="utf-8"))
+    report = tables.read_json("response", "posterior.json")
     rows = report["left_out"]["rows"]
     svg = draw_studies_left_out(report, titles())
     for kind in ("counts", "pfs"):

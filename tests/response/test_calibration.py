@@ -54,26 +54,19 @@ def test_shipped_posterior_belongs_to_this_model():
     assert report["model_version"] == MODEL_VERSION
     assert report["posterior_hash"] == hashlib.sha256(tables.read_bytes("response", "posterior.npz")).hexdigest()
     names = set(tables.read_npz("response", "posterior.npz"))
-    assert {*TUMOUR_NAMES, "fibrosis_fraction"} <= names
-    if "studies" in report:
-        np.testing.assert_allclose(fingerprint(), report["fingerprint"], atol=2e-3)
-        assert names == {*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES}
+    np.testing.assert_allclose(fingerprint(), report["fingerprint"], atol=2e-3)
+    assert names == {*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES}
 
 
 def test_shipped_posterior_is_the_default_only_if_it_converged():
     report = tables.read_json("response", "posterior.json")
     meets = report["divergences"] == 0 and report["rhat_max"] <= 1.01 and report["ess_min"] >= 1000
-    meets = meets and report.get("reweighting", report.get("quadrature"))["pareto_k"] <= 0.7
+    meets = meets and report["reweighting"]["pareto_k"] <= 0.7
     assert report["converged"] == meets
     assert [w["name"] for w in calibration_warnings()] == ([] if meets else ["calibration-not-converged"])
     assert draw_parameters(10, 1).source == ("posterior" if meets else "prior")
 
 
-SYNTHESIS = "studies" in tables.read_json("response", "posterior.json")
-synthesis = pytest.mark.skipif(not SYNTHESIS, reason="the shipped posterior is that of one centre")
-
-
-@synthesis
 def test_every_study_is_left_out_and_beside_it_stand_models_without_mechanism():
     report = tables.read_json("response", "posterior.json")
     rows = report["left_out"]["rows"]
@@ -83,7 +76,6 @@ def test_every_study_is_left_out_and_beside_it_stand_models_without_mechanism():
     assert set(report["left_out"]["refit_needed"]) == {row["study"] for row in rows if row["pareto_k"] > 0.7}
 
 
-@synthesis
 def test_a_new_patient_is_of_a_new_study():
     parameters = draw_parameters(4000, 1, "posterior")
     tau = float(np.median(tables.read_npz("response", "posterior.npz")["study_log_sd"]))

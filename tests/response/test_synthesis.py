@@ -298,9 +298,7 @@ def test_an_emulator_is_held_outside_the_cloud_of_its_training():
 
 def test_limits_of_the_labels_are_those_of_the_fitted_lesions():
     doses = np.concatenate([t.dose_gy for t in studies.fitted() if t.kind == "lesions"])
-    assert reach.SYNTHESIS_DOSE_GY == pytest.approx((doses.min(), doses.max()), abs=0.7)
-    one = next(t for t in studies.fitted() if t.id == "figure 7A")
-    assert reach.ONE_CENTRE_DOSE_GY == pytest.approx((one.dose_gy.min(), one.dose_gy.max()), abs=0.1)
+    assert reach.DOSE_GY == pytest.approx((doses.min(), doses.max()), abs=0.7)
 
 
 @pytest.mark.parametrize(("origin", "ki67", "dose", "size", "nuclide", "label"), [
@@ -310,17 +308,9 @@ def test_limits_of_the_labels_are_those_of_the_fitted_lesions():
     (0, 8.0, 2000.0, 40.0, "Lu-177", Label.ASSUMPTION), (0, 8.0, 120.0, 40.0, "Y-90", Label.EXTRAPOLATED),
     (0, 8.0, 120.0, 40.0, "Ho-166", Label.ASSUMPTION),
 ])
-def test_labels_follow_the_distance_to_the_data(monkeypatch, origin, ki67, dose, size, nuclide, label):
-    monkeypatch.setattr(reach, "calibration_report", lambda: {"studies": ["a", "b"]})
+def test_labels_follow_the_distance_to_the_data(origin, ki67, dose, size, nuclide, label):
     lesions = LesionArrays(volume_ml=[10.0], ki67_pct=[ki67], diameter_mm=[size], origin=[origin])
     assert reach.farthest(reach.reach(lesions, [dose], ["Lu-177", nuclide])).label is label
-
-
-def test_one_centres_posterior_reaches_no_other_origin(monkeypatch):
-    monkeypatch.setattr(reach, "calibration_report", lambda: {})
-    for origin, label in ((0, Label.CALIBRATED), (1, Label.ASSUMPTION)):
-        lesions = LesionArrays(volume_ml=[10.0], ki67_pct=[8.0], diameter_mm=[40.0], origin=[origin])
-        assert reach.farthest(reach.reach(lesions, [120.0])).label is label
 
 
 def test_a_metastasis_has_the_origin_of_its_primary():

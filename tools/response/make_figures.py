@@ -1,5 +1,5 @@
-"""Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit,
-``validation/response_sbc.json`` and ``validation/synthesis_fit.json``.
+"""Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit
+and ``validation/response_sbc.json``.
 
 Usage: ``python tools/response/make_figures.py``.
 """
@@ -15,8 +15,6 @@ from neorlt.core import tables
 from neorlt.drawing.svg import standalone
 from neorlt.reporting.figures.calibration import (
     LABELS,
-    draw_left_out,
-    draw_pit,
     draw_prior_posterior,
     draw_sbc,
     draw_studies_left_out,
@@ -32,12 +30,10 @@ IMAGES = ROOT / "docs/images"
 def main() -> None:
     """Write the pictures."""
     fit = tables.read_json("response", "posterior.json")
-    synthesis = json.loads((ROOT / "validation/synthesis_fit.json").read_text(encoding="utf-8"))
     rng = np.random.default_rng(1)
     prior = {name: draw_from(read_priors()[name], rng, 20_000) for name in LABELS}
     figures = {
-        "left-out": draw_left_out(fit), "pit": draw_pit(fit),
-        "studies-left-out": draw_studies_left_out(synthesis, titles()), "studies-pit": draw_studies_pit(synthesis, titles()),
+        "studies-left-out": draw_studies_left_out(fit, titles()), "studies-pit": draw_studies_pit(fit, titles()),
         "sbc": draw_sbc(json.loads((ROOT / "validation/response_sbc.json").read_text(encoding="utf-8"))),
         "prior-posterior": draw_prior_posterior(prior, tables.read_npz("response", "posterior.npz")),
     }

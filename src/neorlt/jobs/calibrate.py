@@ -109,13 +109,9 @@ def _update(out: str | Path | None, table: Path | None, export: Path | None, imp
     from neorlt.core import draws as core_draws
     from neorlt.response import centre
     from neorlt.response.judging import K_LIMIT, smooth_weights
-    from neorlt.response.parameters import holds_studies
 
     shipped = tables.read_npz("response", "posterior.npz")
     name, n = tables.read_json("response", "posterior.json")["posterior_hash"], len(next(iter(shipped.values())))
-    if not holds_studies(shipped):
-        raise InputError("the shipped posterior saw one centre: how centres differ is not in it",
-                         remedy="refit first (neorlt calibrate --out DIR), ship that posterior, then give --with")
     report: dict[str, Any] = {"posterior_hash": name, "study_effect": None}
     free = dict(shipped)
     if imported:

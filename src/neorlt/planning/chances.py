@@ -19,7 +19,7 @@ from neorlt.clinic.vessels import Resectability, is_head
 from neorlt.documents.patient import Patient, Vessel
 from neorlt.planning.world import Points, World
 from neorlt.response import blood, course, luck
-from neorlt.response.tumour import quadrature
+from neorlt.response.tumour import MOST_E_FOLDS, quadrature
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -45,8 +45,9 @@ def carry(world: World, at_nodes: Singles, lesions: slice | list[int] = slice(No
 
 
 def carry_log(world: World, at_nodes: Singles, lesions: slice | list[int] = slice(None), n_points: int | None = None) -> Singles:
-    """:func:`carry` of the logarithm, for what is above 0: the result stays above 0."""
-    return np.asarray(np.exp(carry(world, np.log(np.maximum(at_nodes, 1e-30)), lesions, n_points)))
+    """:func:`carry` of the logarithm, for what is above 0: the result stays above 0 (and a number: see ``tumour.MOST_E_FOLDS``)."""
+    log_value = carry(world, np.log(np.maximum(at_nodes, 1e-30)), lesions, n_points)
+    return np.asarray(np.exp(np.minimum(log_value, MOST_E_FOLDS)))
 
 
 def targets_of(patient: Patient) -> NDArray[np.bool_]:

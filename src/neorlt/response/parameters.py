@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -282,29 +282,10 @@ def draw_parameters(
         rounds = -(-n_draws // n_posterior)
         index = np.concatenate([rng.permutation(n_posterior) for _ in range(rounds)])[:n_draws]
         free.update({name: value[index].astype(np.float64) for name, value in posterior.items()})
-        if not holds_studies(posterior):
-            free.update(_one_centre(free))
     for name in STUDY_NAMES:  # a new study's, where the posterior holds no centre's own
         if name not in free:
             free[name] = core_draws.generator(seed, ROOM, "parameters", name).standard_normal(n_draws)
     return assemble(free, draw_other(n_draws, seed), source, therapy_nuclides() if nuclides is None else tuple(nuclides))
-
-
-def holds_studies(posterior: Mapping[str, Any]) -> bool:
-    """Whether a posterior is that of the evidence synthesis; the one of version 0.1 saw 23 lesions of one centre."""
-    return "study_log_sd" in posterior
-
-
-def _one_centre(free: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """What the posterior of version 0.1 implies of the levels above a lesion: no spread between studies, and its own growth."""
-    zero = np.zeros(len(free["alpha_per_gy"]))
-    sd = ONE_CENTRE_GROWTH_LOG_SD
-    return {"study_log_sd": zero, "study_growth_log_sd": zero, "growth_log_sd": zero + sd,
-            "doubling_time_d": ONE_CENTRE_DOUBLING_D * np.exp(sd * free["doubling_z"])}
-
-
-ONE_CENTRE_DOUBLING_D, ONE_CENTRE_GROWTH_LOG_SD = 450.0, 0.7 / np.sqrt(2.0)
-"""Median doubling time and half of its variance, between lesions, in the fit of version 0.1 (assumptions)."""
 
 
 def draw_other(n_draws: int, seed: int) -> dict[str, NDArray[np.float64]]:
@@ -359,8 +340,8 @@ def assemble(
 def _spoken_to() -> set[str]:
     """Parameters that the data of the shipped fit moved or narrowed: variance down by a tenth, or the median moved by half a prior SD."""
     report = calibration_report()
-    if report is None or "contraction" not in report:
-        return {"alpha_per_gy", "omega_alpha", "residual_fraction"}  # what 23 lesions of one centre spoke to
+    if report is None:
+        return set()
     return {"fibrosis_fraction" if name == "fibrosis_q" else name for name, row in report["contraction"].items() if row["spoken_to"]}
 
 

@@ -11,9 +11,7 @@ one step further; *beyond* is neither.
 | diameter | 20 mm or more | 10 mm or more | below |
 | nuclide | 177Lu | 90Y in the scheme (one arm of six patients) | any other |
 
-The columns are those of the evidence synthesis; while the posterior of one centre's 23 lesions is shipped, *near* in origin, Ki-67 and
-nuclide counts as *beyond*, other origins than the pancreas are beyond, and the doses are 22-467 Gy. All inside:
-*calibrated*. One or two near: *extrapolated*. Three near, or anything beyond: *assumption*.
+All inside: *calibrated*. One or two near: *extrapolated*. Three near, or anything beyond: *assumption*.
 """
 
 from __future__ import annotations
@@ -27,10 +25,12 @@ from numpy.typing import ArrayLike
 from neorlt.core.labels import Label
 from neorlt.core.nuclide_words import nuclide_words
 from neorlt.response.arrays import LesionArrays
-from neorlt.response.parameters import FITTED_NUCLIDES, ORIGINS, calibration_report
+from neorlt.response.parameters import FITTED_NUCLIDES, ORIGINS
 
 KI67_PCT = (20.0, 55.0)
 DIAMETER_MM = (20.0, 10.0)
+DOSE_GY = (8.7, 489.0)
+"""Smallest and largest dose of the lesions that were fitted (Hebert 2024, Jahn 2021)."""
 MANY = 3
 
 
@@ -42,22 +42,6 @@ class Reach:
     reasons: tuple[str, ...]
 
 
-def dose_limits_gy() -> tuple[float, float]:
-    """Smallest and largest dose of the lesions that the shipped posterior was fitted to."""
-    return SYNTHESIS_DOSE_GY if _saw_studies() else ONE_CENTRE_DOSE_GY
-
-
-SYNTHESIS_DOSE_GY = (8.7, 489.0)
-"""Of the lesions of Hebert 2024 and Jahn 2021."""
-ONE_CENTRE_DOSE_GY = (21.6, 466.8)
-"""Of the 23 pancreatic lesions of Jahn 2021, figure 7A: all that the posterior of version 0.1 saw."""
-
-
-def _saw_studies() -> bool:
-    report = calibration_report()
-    return report is not None and "studies" in report
-
-
 def _step(value: float, inside: float, near: float) -> int:
     """0 inside, 1 near, 2 beyond, for a limit that is passed upwards."""
     return 0 if value <= inside else 1 if value <= near else 2
@@ -65,16 +49,15 @@ def _step(value: float, inside: float, near: float) -> int:
 
 def reach(lesions: LesionArrays, total_dose_gy: ArrayLike, nuclides: Sequence[str] = ()) -> tuple[Reach, ...]:
     """The rule of this module for every lesion; ``total_dose_gy`` ``(lesion,)``, ``nuclides`` those that the scheme gives."""
-    dose, wide = np.asarray(total_dose_gy, np.float64), _saw_studies()
-    unlike = {name: 1 if wide and name in FITTED_NUCLIDES else 2 for name in nuclides if name != FITTED_NUCLIDES[0]}
-    least, most = dose_limits_gy()
-    ki67_limits = KI67_PCT if wide else (KI67_PCT[0], KI67_PCT[0])
+    dose = np.asarray(total_dose_gy, np.float64)
+    unlike = {name: 1 if name in FITTED_NUCLIDES else 2 for name in nuclides if name != FITTED_NUCLIDES[0]}
+    least, most = DOSE_GY
     found = []
     for i in range(lesions.n_lesions):
         origin, ki67, size = ORIGINS[int(lesions.origins[i])], float(lesions.ki67_pct[i]), float(lesions.diameters_mm[i])
         steps = {
-            f"origin {origin.replace('_', ' ')}": (1 if origin == "other" else 0) if wide else (2 if origin != "pancreas" else 0),
-            f"Ki-67 {ki67:g} %": _step(ki67, *ki67_limits),
+            f"origin {origin.replace('_', ' ')}": 1 if origin == "other" else 0,
+            f"Ki-67 {ki67:g} %": _step(ki67, *KI67_PCT),
             f"dose {dose[i]:.0f} Gy": 0 if dose[i] == 0 or least <= dose[i] <= most else 1 if least / 2 <= dose[i] <= 2 * most else 2,
             f"diameter {size:.0f} mm": 0 if size >= DIAMETER_MM[0] else 1 if size >= DIAMETER_MM[1] else 2,
             **{f"{nuclide_words(name)} in the scheme": step for name, step in unlike.items()},

@@ -202,11 +202,11 @@ def validity_warnings(patients: LesionArrays, total_dose_gy: ArrayLike, site: li
 
     ``total_dose_gy`` ``(lesion,)`` median cumulative dose; ``site`` tells lesions that lie where no fitted lesion lay.
     """
-    from neorlt.response.reach import DIAMETER_MM, KI67_PCT, dose_limits_gy
+    from neorlt.response.reach import DIAMETER_MM, DOSE_GY, KI67_PCT
 
     found = []
     dose = np.asarray(total_dose_gy, np.float64)
-    least, most = dose_limits_gy()
+    least, most = DOSE_GY
     for i in range(patients.n_lesions):
         where = f"lesion {i + 1}"
         origin = ORIGINS[int(patients.origins[i])]

@@ -22,10 +22,10 @@ LABELS = {
     "clearance_half_life_d": "clearance of dead cells, T½ (days)",
     "activity_log_sd": "unevenness of activity (log-SD)",
     "sigma_d": "measuring error of a diameter (log-SD)",
-    "eta": "sensitivity against Ki-67, exponent",
-    "nu": "uptake against Ki-67, exponent",
+    "doubling_time_d": "doubling time of volume, untreated (days)",
+    "study_log_sd": "spread of α·dose between studies (log-SD)",
 }
-LOG_AXIS = {"alpha_per_gy": (0.01, 0.1, 1.0), "clearance_half_life_d": (10.0, 30.0, 100.0)}
+LOG_AXIS = {"alpha_per_gy": (0.01, 0.1, 1.0), "clearance_half_life_d": (10.0, 30.0, 100.0), "doubling_time_d": (300.0, 1000.0, 3000.0)}
 
 
 def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[str, NDArray[Any]]) -> str:
@@ -58,56 +58,8 @@ def draw_prior_posterior(prior: Mapping[str, NDArray[Any]], posterior: Mapping[s
         axes[0].plot([], [], color=LIGHT["muted"], linestyle="--", label="prior")
         axes[0].plot([], [], color=LIGHT["ink"], label="posterior")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=2)
-        return to_svg(figure, "prior-posterior", "What 23 lesions taught the model",
+        return to_svg(figure, "prior-posterior", "What the studies taught the model",
                       "Densities of eight parameters before (dashed) and after (solid) the fit.")
-
-
-def draw_left_out(report: Mapping[str, Any]) -> str:
-    """Return each lesion with the 90 % interval predicted without it, against its dose, as SVG.
-
-    Parameters
-    ----------
-    report
-        Content of ``posterior.json``; reads ``predictive``.
-
-    """
-    rows: Sequence[Mapping[str, Any]] = report["predictive"]["lesions"]
-    inside = int(report["predictive"]["n_inside_90"])
-    with drawing("left-out"):
-        figure = new_figure(330, margins_px=(70, 16, 34, 50))
-        axis = figure.subplots()
-        for row in rows:
-            low, high = row["loo90_pct"]
-            axis.plot([row["dose_gy"]] * 2, [low, high], color=LIGHT["rule"], linewidth=5, solid_capstyle="butt")
-            axis.plot(row["dose_gy"], row["seen_pct"], "o" if row["inside"] else "X", color=LIGHT["ink"])
-        axis.axhline(0, color=LIGHT["muted"], linewidth=0.8)
-        log_ticks(axis, (20, 50, 100, 200, 500))
-        axis.set_xlabel("dose to the lesion until best response (Gy)")
-        axis.set_ylabel("change of volume (%)")
-        axis.set_title(f"{inside} of {len(rows)} lesions lie in the 90 % interval predicted without them", pad=8)
-        light_grid(axis)
-        return to_svg(figure, "left-out", "Lesions predicted without themselves",
-                      "Bars: 90 % interval; dots: seen inside it; crosses: seen outside it.")
-
-
-def draw_pit(report: Mapping[str, Any]) -> str:
-    """Return the empirical distribution of the probability integral transform with its band, as SVG.
-
-    The band holds 90 % of the curves of a model that is right (independent uniform values; pointwise, from the binomial).
-
-    Parameters
-    ----------
-    report
-        Content of ``posterior.json``; reads ``predictive``.
-
-    """
-    with drawing("pit"):
-        figure = new_figure(330, 420, margins_px=(56, 16, 34, 50))
-        axis = figure.subplots()
-        pit_panel(axis, report["predictive"]["pit"])
-        axis.set_title("Leave-one-out PIT", pad=8)
-        return to_svg(figure, "pit", "Probability integral transform",
-                      "A right model follows the diagonal; the band holds 90 % of such curves at each point.")
 
 
 def draw_studies_left_out(report: Mapping[str, Any], titles: Mapping[str, str]) -> str:
