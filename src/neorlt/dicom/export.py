@@ -10,7 +10,7 @@ import numpy as np
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.owner import Owner
-from neorlt.dicom.reference import read_reference
+from neorlt.dicom.reference import headers_kept, read_reference
 from neorlt.dicom.write_dose import write_dose_parametric_map, write_rtdose
 from neorlt.dicom.write_dose_sr import RegionDoseRow, write_patient_dose_sr, write_radiopharmaceutical_dose_sr
 from neorlt.dicom.write_label_map import write_label_map
@@ -53,6 +53,19 @@ def write_results(
     method
         How the dose was computed, in words.
     """
+    with headers_kept():
+        return _write_all(study, dose_gy, rows, lesions, folder, owner, method)
+
+
+def _write_all(
+    study: Study,
+    dose_gy: Volume,
+    rows: Sequence[RegionDoseRow],
+    lesions: Sequence[Mapping[str, Any]],
+    folder: Path,
+    owner: Owner,
+    method: str,
+) -> list[str]:
     paths, identity = owner.paths, owner.identity
     dose_map = write_dose_parametric_map(
         dose_gy, paths, folder / "absorbed_dose_parametric_map.dcm", identity, series_number=SERIES["parametric_map"]

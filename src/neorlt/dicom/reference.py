@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,19 @@ class ReferenceSeries:
     grid: Grid
 
 
+_KEPT: ContextVar[dict[tuple[Path, ...], ReferenceSeries] | None] = ContextVar("kept reference", default=None)
+
+
+@contextmanager
+def headers_kept() -> Iterator[None]:
+    """Within the block the headers of a series are read once, however many objects are drawn on it; nothing is kept after it."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
 def read_reference(paths: Sequence[Path], *, pixels: bool = False) -> ReferenceSeries:
     """Read a single-frame series (CT or PET) and sort it by position.
 
@@ -31,6 +46,9 @@ def read_reference(paths: Sequence[Path], *, pixels: bool = False) -> ReferenceS
         If no path is given or the files belong to more than one series.
 
     """
+    kept, key = _KEPT.get(), tuple(paths)
+    if kept is not None and not pixels and key in kept:
+        return kept[key]
     datasets: list[Dataset] = [dcmread(p, stop_before_pixels=not pixels) for p in paths]
     if not datasets or len({d.SeriesInstanceUID for d in datasets}) != 1:
         raise ValueError("the reference images must be the files of one series")
@@ -45,4 +63,7 @@ def read_reference(paths: Sequence[Path], *, pixels: bool = False) -> ReferenceS
         "the reference series",
         float(first.SliceThickness) if first.get("SliceThickness") else None,
     )
-    return ReferenceSeries([datasets[i] for i in order], grid)
+    found = ReferenceSeries([datasets[i] for i in order], grid)
+    if kept is not None and not pixels:
+        kept[key] = found
+    return found

@@ -6,11 +6,13 @@ sizes to the centre. The sizes below are this project's, each with its label: re
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
@@ -134,6 +136,13 @@ def settings_from(table: Mapping[str, Any], where: str = "settings.toml, [uncert
     return replace(DEFAULT, **values, source=source.strip(), stated=tuple(values))
 
 
+@functools.cache
+def _nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gauss-Legendre nodes and weights of the integrals over a shift."""
+    nodes, weights = np.polynomial.legendre.leggauss(96)
+    return nodes, weights
+
+
 def sphere_recovery(radius_mm: float, fwhm_mm: float) -> float:
     """Part of a sphere's activity that stays inside it under a Gaussian blur.
 
@@ -143,7 +152,7 @@ def sphere_recovery(radius_mm: float, fwhm_mm: float) -> float:
     if fwhm_mm <= 0:
         return 1.0
     sigma = fwhm_mm / np.sqrt(8.0 * np.log(2.0))
-    nodes, weights = np.polynomial.legendre.leggauss(96)
+    nodes, weights = _nodes()
     r = radius_mm * (nodes + 1.0)
     density = np.sqrt(2.0 / np.pi) * r**2 / sigma**3 * np.exp(-0.5 * (r / sigma) ** 2)
     return float(radius_mm * np.sum(weights * density * (1.0 - 0.75 * r / radius_mm + (r / radius_mm) ** 3 / 16.0)))
@@ -174,7 +183,7 @@ def _inside(source_mm: float, sample_mm: float, fwhm_mm: float) -> float:
         return float(min(sample_mm / source_mm, 1.0) ** 3)
     sigma = fwhm_mm / np.sqrt(8.0 * np.log(2.0))
     far = min(source_mm + sample_mm, 8.0 * sigma)
-    nodes, weights = np.polynomial.legendre.leggauss(96)
+    nodes, weights = _nodes()
     d = 0.5 * far * (nodes + 1.0)
     density = np.sqrt(2.0 / np.pi) * d**2 / sigma**3 * np.exp(-0.5 * (d / sigma) ** 2)
     near, small, large = np.abs(source_mm - sample_mm), min(source_mm, sample_mm), source_mm + sample_mm
