@@ -7,7 +7,6 @@ files are those of ``tests/cli/doors.py``; each is run with every input, those t
 from __future__ import annotations
 
 import contextlib
-import importlib
 import importlib.util
 import io
 import os
@@ -38,11 +37,13 @@ def main() -> int:
     if there := extras_found():
         print(f"this environment holds extras ({', '.join(there)}): nothing would be proven", file=sys.stderr)
         return 1
-    sys.path.append(str(CLI))
-    doors, started = importlib.import_module("doors"), time.monotonic()
+    sys.path.append(str(CLI.parent / "shared"))
+    from by_path import load
+
+    doors, started = load(CLI / "doors.py"), time.monotonic()
     wrong, ended = [f"no line for {row.words}" for row in COMMANDS if row.words not in {**doors.DOORS, **NOT_RUN}], dict.fromkeys(ENDS, 0)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        files = importlib.import_module("made").make(Path(folder, "made"))
+        files = load(CLI / "made.py").make(Path(folder, "made"))
 
         def say(line: str) -> tuple[int, str]:
             texts = {name: str(path) for name, path in files.items()} | {"new": str(Path(folder, f"out-{sum(ended.values())}"))}

@@ -72,14 +72,11 @@ class Kill:
 
 
 def _module(path: Path) -> ModuleType:
-    import importlib.util
+    if (shared := str(ROOT / "tests/shared")) not in sys.path:
+        sys.path.append(shared)
+    from by_path import load
 
-    spec = importlib.util.spec_from_file_location(f"kills_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = made
-    spec.loader.exec_module(made)
-    return made
+    return load(path, f"kills_{path.stem}")
 
 
 def _sha(path: Path) -> str:

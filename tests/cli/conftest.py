@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
+from by_path import load
 
-_spec = importlib.util.spec_from_file_location("made", Path(__file__).with_name("made.py"))
-assert _spec is not None and _spec.loader is not None
-files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(files)
+files = load(Path(__file__).with_name("made.py"))
 
 
 @pytest.fixture(scope="session")
@@ -22,12 +19,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def fresh(made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """The same files; the review is this test's own, since commands write into it, and so are the registries of nuclides."""
-    from neorlt.nuclides import nuclide, therapy
-
-    monkeypatch.setattr(therapy, "_USER", {})
-    monkeypatch.setattr(nuclide, "_USER", {})
+def fresh(made: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """The same files; the review is this test's own, since commands write into it."""
     own = tmp_path / "review"
     shutil.copytree(made["review"], own)
     return made | {"review": own}

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from by_path import load
 
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
-
-
-def load(path: Path) -> ModuleType:
-    """A module of the tests by its path."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def make(folder: Path) -> dict[str, Path]:

@@ -24,15 +24,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from by_path import load
 
 import neorlt.jobs
 from neorlt.cli.app import run
 from neorlt.jobs.registry import CAPABILITIES, COMMANDS
 
-_spec = importlib.util.spec_from_file_location("doors", Path(__file__).with_name("doors.py"))
-doors = importlib.util.module_from_spec(_spec)
-sys.modules["doors"] = doors
-_spec.loader.exec_module(doors)
+doors = load(Path(__file__).with_name("doors.py"))
 DOORS, NOT_RUN = doors.DOORS, doors.NOT_RUN
 
 ENDS = {0, 2, 3}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from by_path import load
 
 from neorlt.core.errors import InputError
 from neorlt.evidence.review.protocol import read_protocol
 from neorlt.jobs.new import KINDS, keys, new_command, read_back, template
 
-_spec = importlib.util.spec_from_file_location("files_page", Path(__file__).parents[2] / "tools" / "files_page.py")
-files_page = importlib.util.module_from_spec(_spec)
-sys.modules["files_page"] = files_page
-_spec.loader.exec_module(files_page)
+files_page = load(Path(__file__).parents[2] / "tools" / "files_page.py")
 TOML = tuple(files_page.PAGES)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from by_path import load
 
 from neorlt.core.beside import README_FILE, readme
 from neorlt.core.run import result_folder
@@ -61,10 +60,6 @@ def test_every_cell_that_is_not_right_is_spoken_of() -> None:
 
 
 def test_the_measurement_is_of_todays_writers_and_stands_on_its_page() -> None:
-    spec = importlib.util.spec_from_file_location("compat_run", ROOT / "tools" / "compat" / "run.py")
-    assert spec is not None and spec.loader is not None
-    run = importlib.util.module_from_spec(spec)
-    sys.modules["compat_run"] = run
-    spec.loader.exec_module(run)
+    run = load(ROOT / "tools" / "compat" / "run.py", "compat_run")
     assert TABLE["writers_sha256"] == run.writers_stamp(), "a writer has changed: run `make compat` again and commit what it writes"
     assert run.page(TABLE) == (ROOT / "docs" / "who-reads-what.md").read_text(encoding="utf-8")

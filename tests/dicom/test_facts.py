@@ -20,7 +20,6 @@ from neorlt.imaging.study import Administration
 from neorlt.imaging.suv import ligand_images, suv_images
 from neorlt.jobs.measure import measure_command
 from neorlt.jobs.nuclides import read_therapy_nuclides
-from neorlt.nuclides import nuclide, therapy
 
 T0 = datetime(2026, 3, 2, 9, 0)
 DECAYED = 2.0 ** (-60.0 / 67.71)
@@ -159,10 +158,8 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_images_of_a_nuclide_of_the_users_own_are_those_of_a_therapy(name, spoil, edit, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_images_of_a_nuclide_of_the_users_own_are_those_of_a_therapy(name, spoil, edit, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """By the file alone, which no list of the reader names; without it the image is none of a therapy."""
-    monkeypatch.setattr(therapy, "_USER", {})
-    monkeypatch.setattr(nuclide, "_USER", {})
     meaning, half_life_h, gamma, endpoint, daughter, modality = OWN[name]
     for path in spoil.spect:
         path.unlink()

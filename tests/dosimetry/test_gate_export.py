@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from by_path import load
 
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.gate_export import export_gate
@@ -122,11 +122,6 @@ def test_refusals(tmp_path: Path) -> None:
 def test_opengate_builds_the_simulation(written: Path) -> None:
     """Where opengate is installed, its own objects take every setting (Geant4 is not run)."""
     pytest.importorskip("opengate", reason="opengate is not installed")
-    spec = importlib.util.spec_from_file_location("simulate", written / "simulate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    simulation, dose, case = module.build()
+    simulation, dose, case = load(written / "simulate.py").build()
     assert len(simulation.source_manager.sources) == len(case["sources"])
     assert list(dose.size) == case["size"]

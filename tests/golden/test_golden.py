@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from fnmatch import fnmatch
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from by_path import load
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("golden", ROOT / "tools" / "golden.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["golden"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-golden = _tool()
+golden = load(ROOT / "tools" / "golden.py")
 ROWS = json.loads(golden.VALUES.read_text(encoding="utf-8"))["values"]
 
 

@@ -32,9 +32,3 @@ def icrp107(reference):
 
     mev.hours = hours  # type: ignore[attr-defined]
     return mev
-
-
-@pytest.fixture(autouse=True)
-def forget_user_nuclides(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test starts without nuclides that another test made known."""
-    monkeypatch.setattr("neorlt.nuclides.nuclide._USER", {})

@@ -10,7 +10,6 @@ from neorlt.core.errors import InputError
 from neorlt.jobs.crossfire import crossfire_command
 from neorlt.jobs.kernel import kernel_command
 from neorlt.jobs.kinetics import from_pet
-from neorlt.nuclides import therapy
 from neorlt.nuclides.therapy import TherapyNuclide, register_therapy, therapy_nuclide, therapy_nuclides
 from neorlt.nuclides.user import read_nuclide
 
@@ -28,11 +27,6 @@ daughter_z = 63
 activity_gbq = {activity}
 source = "a test"
 """
-
-
-@pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(therapy, "_USER", {})
 
 
 def test_a_toml_file_adds_a_therapy_nuclide(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from neorlt.cli.app import run
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.manifest import hash_file
-from neorlt.nuclides import nuclide as nuclides
 from neorlt.nuclides import therapy
 from neorlt.nuclides.crossfire import pattern_left
 from neorlt.nuclides.nuclide import get_nuclide
@@ -41,17 +41,6 @@ PATIENT = {
         {"id": "liver-1", "site": "liver", "longest_diameter_mm": 24, "ki67_pct": 8},
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process knows before it has read any file."""
-    forget(monkeypatch)
-
-
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(therapy, "_USER", {})
-    monkeypatch.setattr(nuclides, "_USER", {})
 
 
 def ask(line: list[str]) -> tuple[int, Any, str]:
@@ -160,7 +149,7 @@ def test_predict_by_a_file_and_the_words_of_the_command(tmp_path: Path, monkeypa
     assert any("166Ho was added by a file (ENSDF" in sentence["text"] for sentence in document["assumptions"])
 
 
-def test_a_plan_from_images_keeps_its_nuclide_for_whoever_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_from_images_keeps_its_nuclide_for_whoever_goes_on(tmp_path: Path, forget_nuclides: Callable[[], None]) -> None:
     """The plan's own S-values make the dose; another process predicts with it from the folder alone, which holds the emissions."""
     sys.path.insert(0, str(TESTS / "web"))
     from small import PARTS, write_small
@@ -181,14 +170,14 @@ def test_a_plan_from_images_keeps_its_nuclide_for_whoever_goes_on(tmp_path: Path
     expected = 0.6914 / 0.1479 * slow / (slow - physical["Lu-177"] + physical["Ho-166"])
     assert other["Ho-166"] / liver["gy_per_gbq"]["median"] == pytest.approx(expected, rel=0.10)
     assert "166Ho" in (out / "report.html").read_text()
-    forget(monkeypatch)
+    forget_nuclides()
     status, again, said = ask(["predict", "--plan", str(out), "--scheme", HO_TEXT])
     assert status == 0, said
     assert row(again, again["schemes"][0]["name"])["lesion_dose_gy"] == row(document, document["schemes"][0]["name"])["lesion_dose_gy"]
     assert therapy.therapy_nuclides()[-1] == "Ho-166"
 
 
-def test_a_stored_world_holds_its_nuclides_and_an_older_one_the_first_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stored_world_holds_its_nuclides_and_an_older_one_the_first_two(tmp_path: Path, forget_nuclides: Callable[[], None]) -> None:
     save_world(build_world(patient_from(PATIENT, "test"), n_draws=20, seed=3), tmp_path / "two.npz")
     read_nuclide(HOLMIUM)
     world = build_world(patient_from(PATIENT, "test"), n_draws=20, seed=3)
@@ -196,7 +185,7 @@ def test_a_stored_world_holds_its_nuclides_and_an_older_one_the_first_two(tmp_pa
     # In this process 166Ho is known; the world that was stored before holds no dose of it, and says so.
     with pytest.raises(InputError, match="no dose is known"):
         predict(load_world(tmp_path / "two.npz"), parse_scheme(HO_TEXT))
-    forget(monkeypatch)
+    forget_nuclides()
     again = load_world(tmp_path / "three.npz")
     assert again.nuclides == world.nuclides
     np.testing.assert_array_equal(again.gy_per_gbq, world.gy_per_gbq)

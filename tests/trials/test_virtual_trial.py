@@ -5,6 +5,7 @@ import pickle
 import signal
 import threading
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -371,13 +372,7 @@ arm = [{ name = "ho", n = 20, scheme = "3 x 1 GBq Ho-166 every 8 weeks" }]
 """
 
 
-@pytest.fixture
-def knows_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(therapy, "_USER", {})
-    monkeypatch.setattr(nuclide, "_USER", {})
-
-
-def test_workers_are_told_a_nuclide_of_the_users_own(monkeypatch: pytest.MonkeyPatch, knows_no_file: None) -> None:
+def test_workers_are_told_a_nuclide_of_the_users_own(monkeypatch: pytest.MonkeyPatch, forget_nuclides: Callable[[], None]) -> None:
     """What a scheduler carries is bytes, and a worker has read no file: every block brings the nuclide and the order of the axes."""
     pytest.importorskip("distributed")
     read_nuclide(HOLMIUM)
@@ -392,8 +387,7 @@ def test_workers_are_told_a_nuclide_of_the_users_own(monkeypatch: pytest.MonkeyP
         def gather(self, _: list[None]) -> list[Any]:
             found = []
             for task in carried:
-                monkeypatch.setattr(therapy, "_USER", {})
-                monkeypatch.setattr(nuclide, "_USER", {})
+                forget_nuclides()
                 function, args = pickle.loads(task)
                 found.append(function(*args))
             return found
@@ -404,7 +398,7 @@ def test_workers_are_told_a_nuclide_of_the_users_own(monkeypatch: pytest.MonkeyP
     assert on_dask("tcp://elsewhere")(plan, range(3)) == expected
 
 
-def test_a_worker_that_knows_another_nuclide_by_this_name_refuses(tmp_path: Path, knows_no_file: None) -> None:
+def test_a_worker_that_knows_another_nuclide_by_this_name_refuses(tmp_path: Path) -> None:
     read_nuclide(HOLMIUM)
     plan = make_plan(design_from(tomllib.loads(OWN_NUCLIDE), Path("test.toml")))
     row = therapy.added_row("Ho-166")
@@ -414,7 +408,7 @@ def test_a_worker_that_knows_another_nuclide_by_this_name_refuses(tmp_path: Path
         run_block_elsewhere([other], plan, 0)
 
 
-def test_parameters_follow_the_nuclides_of_the_plan_not_of_an_earlier_trial(knows_no_file: None) -> None:
+def test_parameters_follow_the_nuclides_of_the_plan_not_of_an_earlier_trial() -> None:
     run_block(make_plan(design(n_draws=20)), 0)
     read_nuclide(HOLMIUM)
     run_block(make_plan(design_from(tomllib.loads(OWN_NUCLIDE), Path("test.toml"))), 0)

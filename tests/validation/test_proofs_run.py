@@ -5,7 +5,6 @@ What it says of so few cases is not judged; that it runs to its end, writes its 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from by_path import load
 
 HERE = Path(__file__).resolve().parents[2] / "validation"
 TINY: dict[str, dict] = {
@@ -45,17 +45,12 @@ TINY: dict[str, dict] = {
 NEEDS = {"nuclides_interfaces": "pyradmc"}
 
 
-def load(name: str, folder: Path) -> ModuleType:
+def copied(name: str, folder: Path) -> ModuleType:
     """A proof as a module that believes to lie in ``folder``."""
     for path in HERE.glob("*"):
         if path.suffix in (".py", ".json", ".csv"):
             shutil.copy(path, folder)
-    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load(folder / f"{name}.py")
 
 
 def test_every_proof_is_here():
@@ -74,7 +69,7 @@ def test_a_proof_runs_with_a_tiny_number(name, tmp_path, monkeypatch):
     (tmp_path / "tests").symlink_to(HERE.parent / "tests")  # some take their small study from there
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "argv", [name, *how.get("argv", [])])
-    module = load(name, folder)
+    module = copied(name, folder)
     for key, value in how.get("set", {}).items():
         assert hasattr(module, key), f"{name} has no {key} any more"
         monkeypatch.setattr(module, key, value)

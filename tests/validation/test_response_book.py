@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from by_path import load
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def book() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("response_book", ROOT / "validation/response_book.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["response_book"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load(ROOT / "validation" / "response_book.py")
 
 
 def results() -> list[dict[str, object]]:

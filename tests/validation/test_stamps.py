@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import sys
 from pathlib import Path
+
+from by_path import load
 
 ROOT = Path(__file__).resolve().parents[2]
 REMEDY = "run `python validation/{name}.py` again and commit what it writes"
@@ -17,11 +17,7 @@ def sha256(*paths: str) -> str:
 
 
 def test_the_book_of_the_response_model_is_of_this_model():
-    spec = importlib.util.spec_from_file_location("response_book", ROOT / "validation" / "response_book.py")
-    assert spec is not None and spec.loader is not None
-    book = importlib.util.module_from_spec(spec)
-    sys.modules["response_book"] = book
-    spec.loader.exec_module(book)
+    book = load(ROOT / "validation" / "response_book.py")
     written = json.loads((ROOT / "src/neorlt/data/validation.json").read_text(encoding="utf-8"))
     now = book.stamp()
     moved = [key for key, value in now["tables"].items() if written["stamp"]["tables"].get(key) != value]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from by_path import load
 
 SCRIPT = Path(__file__).resolve().parents[2] / "validation" / "response_synthesis_sbc.py"
 N = 16
@@ -16,11 +15,7 @@ N = 16
 
 @pytest.fixture(scope="module")
 def sbc() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("response_synthesis_sbc", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    module = load(SCRIPT)
     module.N_WARMUP, module.N_SAMPLES, module.N_LESIONS, module.STUDIES = 60, 99, 6, ("hebert_2024: odd half",)
     return module
 
