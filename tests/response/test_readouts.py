@@ -124,8 +124,12 @@ def test_chance_of_response_is_the_share_of_readings_that_respond():
     assert chance.mean() == pytest.approx(counted, abs=0.012)
     one = course.response_chance([[28.0]], [40.0], [sd], [[0.0]], [[0.0]], [True])
     assert one[0] == pytest.approx(0.5)
+    whole = course.response_chance(latent, base, np.full(4000, sd), z[0, :4000], z[1, :4000], keep, baseline_known=False)
+    assert whole.mean() == pytest.approx(counted, abs=0.012) and whole.std() < 0.8 * chance.std()
     below = course.response_chance([[26.0]], [40.0], [sd], [[0.0]], [[0.0]], [True])
     assert below[0] == pytest.approx((course.read_diameter(26.0, sd, 0.0, z[1, :, 0]) <= 28.0).mean(), abs=0.005)
+    both = course.response_chance([[26.0]], [40.0], [sd], [[0.0]], [[0.0]], [True], baseline_known=False)
+    assert both[0] == pytest.approx((course.read_diameter(26.0, sd, z[0, :, 0], z[1, :, 0]) <= 28.0).mean(), abs=0.005)
 
 
 def test_one_more_month_counts_millimetres():

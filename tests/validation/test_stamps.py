@@ -26,6 +26,12 @@ def test_the_book_of_the_response_model_is_of_this_model():
     assert {name for name, held in sets.items() if "check" in held} <= {row["name"] for row in written["results"]}
 
 
+def test_noise_against_doubt_is_of_these_points():
+    written = json.loads((ROOT / "validation/planning_noise.json").read_text(encoding="utf-8"))
+    now = load(ROOT / "validation" / "planning_noise.py").stamp()
+    assert written["points_sha256"] == now, REMEDY.format(name="planning_noise")
+
+
 def test_pooled_coverage_is_of_these_methods():
     folder = "src/neorlt/evidence/pooling"
     written = json.loads((ROOT / "src/neorlt/evidence/data/pooling_by_k.json").read_text(encoding="utf-8"))

@@ -56,11 +56,16 @@ def targets_of(patient: Patient) -> NDArray[np.bool_]:
     return np.asarray(select_targets([lesion.organ for lesion in lesions], [lesion.longest_diameter_mm for lesion in lesions]), bool)
 
 
-def response_chance(world: World, points: Points, diameter_mm: NDArray[Any], targets: NDArray[np.bool_]) -> Floats:
-    """Chance of objective response ``(draw, point, k)`` from latent diameters ``(draw, point, lesion, k)``."""
+def response_chance(
+    world: World, points: Points, diameter_mm: NDArray[Any], targets: NDArray[np.bool_], *, weighted: bool = False
+) -> Floats:
+    """Chance of objective response ``(draw, point, k)`` from latent diameters ``(draw, point, lesion, k)``.
+
+    ``weighted`` where measurements weigh the points: the error of the baseline reading is then that of each point.
+    """
     return course.response_chance(
         np.moveaxis(diameter_mm, 2, 3), world.lesions.diameters_mm, world.parameters.sigma_d[:, None, None],
-        points.baseline_z[:, :, None], points.reading_z[:, :, None], targets)
+        points.baseline_z[:, :, None], points.reading_z[:, :, None], targets, baseline_known=weighted)
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,7 @@ def counts_at_points(nodes: NDArray[np.float32], z: Floats) -> Floats:
     return np.asarray(np.exp(np.matmul(luck.slope_weights(z), np.log(np.maximum(nodes, 1e-12)))))
 
 
-RULE = 64
+RULE = 16
 """One in so many points of luck is asked the label's rule on counts."""
 
 

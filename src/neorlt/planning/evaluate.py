@@ -183,7 +183,8 @@ class Evaluator:
         followed = diameter[:, :, world.followed]
         response = resectable = None
         if self.targets.any():
-            response = self._mean(chances.response_chance(world, self.points, diameter, self.targets), n_gaps)
+            found = chances.response_chance(world, self.points, diameter, self.targets, weighted=self.weight is not None)
+            response = self._mean(found, n_gaps)
         else:
             reasons["p_objective_response"] = chances.NOT_MEASURABLE
         if world.vessels:

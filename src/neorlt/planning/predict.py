@@ -33,7 +33,7 @@ from neorlt.response.timing import one_month_more
 __all__ = ["ASSUMED_KI67_PCT", "World", "build_world", "compare", "predict", "primary_index", "to_kidney_limit"]
 
 READOUT_STEP_WEEKS = 4.0
-SHOWN, COUNTED = 4, 8
+SHOWN, COUNTED = 4, 2
 """One in so many points of luck is taken for quantiles of a read-out, and for a pathologist's count of Ki-67."""
 WEEKS_AFTER_SURGERY = 13.0
 """How long blood counts are followed after surgery."""
@@ -113,8 +113,8 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
         p_objective_response=response,
         p_resectable=resectable,
         p_not_locally_advanced=not_advanced,
-        diameter_change_pct=summarise(100.0 * (diameter[:, :, at] / base - 1.0)),
-        diameter_mm=summarise(diameter[:, :, at]),
+        diameter_change_pct=summarise(100.0 * (at_surgery / base - 1.0)),
+        diameter_mm=summarise(at_surgery),
         kidney_bed_gy=summarise(bed),
         kidney_dose_gy=summarise(kidney_dose.sum(axis=(1, 2)) if scheme.cycles else np.zeros(1)),
         kidney_limit_gy=limit,
@@ -176,7 +176,7 @@ def _resectability(
     found = chances.class_chances(world, world.points, latent)
     scar = world.points.scar_u < np.asarray(world.parameters.fibrotic_residue_probability, np.float64)[:, None, None]
     seen = course.seen_contact_deg(latent[:, :, 0], np.array([vessel.contact_deg for vessel in world.vessels]), scar)
-    contact = {vessel.name: summarise(seen[:, : world.n_points // SHOWN, i]) for i, vessel in enumerate(world.vessels)}
+    contact = {vessel.name: summarise(seen[:, :, i]) for i, vessel in enumerate(world.vessels)}
     if found.not_locally_advanced is None:
         reasons["p_not_locally_advanced"] = found.reason
         return Probability(found.resectable[:, :, 0].mean(axis=1)), None, contact
@@ -188,7 +188,7 @@ def _liver_burden(world: World, volume: NDArray[np.float32], reasons: dict[str, 
     if not weight.any():
         reasons["liver_burden_change_pct"] = "no liver metastasis is known"
         return None
-    return summarise(100.0 * (volume[:, : world.n_points // SHOWN, :, 0] @ (weight / weight.sum()) - 1.0))
+    return summarise(100.0 * (volume[:, :, :, 0] @ (weight / weight.sum()) - 1.0))
 
 
 def _grade(world: World, outcome: Outcome, at: int, reasons: dict[str, str]) -> tuple[Interval | None, float | None, float | None]:

@@ -42,7 +42,7 @@ from neorlt.response.parameters import FITTED_NUCLIDES, MODEL_VERSION, SENSITISE
 Floats = NDArray[np.float64]
 ASSUMED_KI67_PCT = 5.0
 """Where no Ki-67 is known the lesion grows as a G2 (assumption); no Ki-67 or grade is then reported."""
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 """Raised whenever the arrays of ``world.npz`` change."""
 WORLD_FILE = "world.npz"
 
@@ -256,14 +256,18 @@ def lesion_fall(patient: Patient, lesion: Lesion) -> float:
 
 def _dimensions(patient: Patient) -> dict[str, int]:
     """Column of the luck that each cause has; what matters most comes first, where points are spread most evenly."""
-    main, n_vessels = patient.followed, len(patient.lesions[patient.followed].vessels)
-    others = [i for i in range(len(patient.lesions)) if i != main]
-    names = [f"alpha {main}", f"growth {main}", f"reading {main}", f"baseline {main}", *(f"scar {v}" for v in range(n_vessels)),
-             "blood", *(f"blood {line}" for line in blood.LINES), "biopsy", "specimen"]
-    if others:
-        names = ["alpha", "growth", *names]
-    names += [f"{what} {i}" for i in others for what in ("alpha", "growth", "reading", "baseline")]
+    order = _in_order(patient)
+    names = [f"{what} {i}" for i in order for what in ("alpha", "growth", "change")]
+    names += ["biopsy", "specimen", *(f"blood {line}" for line in blood.LINES)]
+    names += [f"scar {v}" for v in range(len(patient.lesions[patient.followed].vessels))]
+    names += [f"both {i}" for i in order]
     return {name: column for column, name in enumerate(names)}
+
+
+def _in_order(patient: Patient) -> list[int]:
+    """Lesions as their luck is drawn: the one that is followed, then the others by size."""
+    others = (i for i in range(len(patient.lesions)) if i != patient.followed)
+    return [patient.followed, *sorted(others, key=lambda i: -patient.lesions[i].longest_diameter_mm)]
 
 
 def _points(shift: NDArray[np.float32], patient: Patient, n_points: int) -> Points:
@@ -271,19 +275,20 @@ def _points(shift: NDArray[np.float32], patient: Patient, n_points: int) -> Poin
     uniform = luck.spread_points(shift.astype(np.float64), n_points, slice(0, shift.shape[1]))
     scar = [i for name, i in column.items() if name.startswith("scar")]
     z = luck.normal(uniform)
-    n = len(patient.lesions)
+    order = _in_order(patient)
+    number = np.argsort(order)
 
     def lesions(what: str) -> Floats:
-        own = z[:, :, [column[f"{what} {i}"] for i in range(n)]]
-        if n == 1 or what not in ("alpha", "growth"):
-            return np.asarray(own)
-        return course.share_between_lesions(z[:, :, [column[what]]], own)
+        return np.asarray(z[:, :, [column[f"{what} {i}"] for i in order]])
 
-    shared = float(blood.blood_table()["shared_variance"]["value"])
+    alpha, growth = (course.correlated(lesions(what), course.fixed("lesion_shared_variance"))[:, :, number] for what in ("alpha", "growth"))
+    # A response asks for the change between two readings alone: it is one dimension, and what both have in common another.
+    change, both = (lesions(what)[:, :, number] / np.sqrt(2.0) for what in ("change", "both"))
+    # Platelets, which hold most cycles back, stand first and keep their own deviation.
     lines = z[:, :, [column[f"blood {line}"] for line in blood.LINES]]
     return Points(
-        lesions("alpha"), lesions("growth"), lesions("baseline"), lesions("reading"), np.asarray(uniform[:, :, scar]),
-        np.asarray(np.sqrt(shared) * z[:, :, [column["blood"]]] + np.sqrt(1.0 - shared) * lines),
+        alpha, growth, both - change, both + change, np.asarray(uniform[:, :, scar]),
+        course.correlated(lines, float(blood.blood_table()["shared_variance"]["value"])),
         z[:, :, column["biopsy"]], z[:, :, column["specimen"]])
 
 
@@ -362,7 +367,7 @@ def build_world(
         (centre + np.log(factor)).astype(np.float32), spread,
         blood.draw_persistent(cause_generator(seed, index, "persistent share"), n_draws),
         cause_generator(seed, index, "neoplasm").uniform(low, high, n_draws).astype(np.float32),
-        cause_generator(seed, index, "luck").uniform(size=(n_draws, len(_dimensions(patient)))).astype(np.float32),
+        luck.strata(cause_generator(seed, index, "luck"), n_draws, len(_dimensions(patient))).astype(np.float32),
         seed, index, n_replicates,
     )
 

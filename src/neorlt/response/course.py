@@ -68,6 +68,17 @@ def share_between_lesions(patient_z: ArrayLike, own_z: ArrayLike) -> NDArray[np.
     return np.asarray(np.sqrt(shared) * np.asarray(patient_z) + np.sqrt(1.0 - shared) * np.asarray(own_z))
 
 
+def correlated(z: ArrayLike, shared: float) -> NDArray[np.float64]:
+    """Standard normal deviations ``(..., item)`` of which any two have ``shared`` of their variance in common, from independent ones.
+
+    The same joint distribution as a part in common and parts of their own (:func:`share_between_lesions`), with one dimension fewer:
+    the first item keeps its own deviation, the second depends on the first two, and so on. An integral over the first alone has one.
+    """
+    own = np.asarray(z, np.float64)
+    n = own.shape[-1]
+    return np.asarray(own @ np.linalg.cholesky(np.full((n, n), shared) + (1.0 - shared) * np.eye(n)).T)
+
+
 @functools.cache
 def _energy_ratios(over: str, under: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log mass in g and log dose per decay of one nuclide over the other there: 120 points hold the curve within 0.02 %."""
@@ -186,11 +197,13 @@ def read_diameter(diameter_mm: Any, sigma_d: Any, baseline_z: Any, reading_z: An
 
 
 def response_chance(
-    diameter_mm: ArrayLike, base_mm: ArrayLike, sigma_d: ArrayLike, baseline_z: ArrayLike, reading_z: ArrayLike, targets: ArrayLike
+    diameter_mm: ArrayLike, base_mm: ArrayLike, sigma_d: ArrayLike, baseline_z: ArrayLike, reading_z: ArrayLike, targets: ArrayLike,
+    *, baseline_known: bool = True,
 ) -> NDArray[np.float64]:
     """Chance of a partial or complete response by size (RECIST 1.1, against baseline), given the latent diameters.
 
-    The reading error of the largest target is integrated in closed form; those of the others are as drawn.
+    The reading error of the largest target is integrated in closed form, and that of its baseline too unless it is
+    ``baseline_known`` (a measurement since then may have said something of it); those of the others are as drawn.
 
     Parameters
     ----------
@@ -219,7 +232,7 @@ def response_chance(
     one = reading_log_sd(sd[..., 0])
     with np.errstate(divide="ignore"):
         z = np.log(np.maximum(rest, 0.0) / np.maximum(latent[..., largest], 1e-9)) / np.maximum(one, 1e-9)
-    return np.asarray(ndtr(z + errors[0][..., largest]))
+    return np.asarray(ndtr(z + errors[0][..., largest] if baseline_known else z / np.sqrt(2.0)))
 
 
 def latent_contact_deg(name: str, baseline_deg: ArrayLike, diameter_mm: ArrayLike, baseline_diameter_mm: ArrayLike, *,

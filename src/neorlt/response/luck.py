@@ -2,7 +2,8 @@
 
 A chance given the parameters is an integral over this luck. It is not counted out of a few patients: the model runs at a few
 fixed nodes of a lesion's sensitivity and growth, its (smooth) result is interpolated to evenly spread points, and what can be
-integrated in closed form (a reading error, a scar) is. Points are Sobol's sequence, shifted at random in every draw.
+integrated in closed form (a reading error, a scar) is. Points are Sobol's sequence, its digits shifted at random in every draw: what a
+net holds evenly it still holds evenly then, which a shift of the points themselves breaks.
 """
 
 from __future__ import annotations
@@ -51,8 +52,19 @@ def spread_points(shift: Floats, n_points: int, columns: slice) -> Floats:
         raise InputError("more points of luck than the shipped sequence holds",
                          expected=f"up to {base.shape[0]}, {base.shape[1]} dimensions", found=f"{n_points}, {shift.shape[1]} dimensions",
                          remedy="ask for fewer replicates or plan fewer lesions")
-    even = base[:n_points, columns].astype(np.float64) / base.shape[0]
-    return np.asarray((shift[:, None, columns] + even) % 1.0)
+    finest = base.shape[0]
+    digits, rest = np.divmod(shift[:, None, columns] * finest, 1.0)
+    moved = np.bitwise_xor(base[:n_points, columns], digits.astype(np.uint8))
+    return np.asarray((moved + rest) / finest)
+
+
+def strata(rng: np.random.Generator, n_draws: int, n_dimensions: int) -> Floats:
+    """Uniform shifts ``(draw, dimension)``, one in each of ``n_draws`` strata of every dimension (a Latin hypercube).
+
+    Each draw by itself is uniform. Together they are even, so that what is counted from a few points of each draw is not left to chance.
+    """
+    order = rng.permuted(np.tile(np.arange(n_draws), (n_dimensions, 1)), axis=1).T
+    return np.asarray((order + rng.uniform(size=(n_draws, n_dimensions))) / n_draws)
 
 
 def normal(uniform: Floats) -> Floats:
