@@ -10,6 +10,8 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.codes import nuclide_name
@@ -281,3 +283,44 @@ def test_code_meaning_and_agent_of_one_nuclide(spoil, edit, which, value, meanin
 def test_a_nuclide_in_words(text, nuclide) -> None:  # type: ignore[no-untyped-def]
     """The m of a word after the number is no metastable state."""
     assert nuclide_name(text) == nuclide
+
+
+@pytest.mark.parametrize(
+    ("agent", "says"),
+    [("LUTATHERA", "Lu-177"), ("Pluvicto", "Lu-177"), ("Lu DOTATATE", "says Lu"), ("Octreoscan", ""), ("pentetreotide", "")],
+)
+def test_a_preset_of_another_nuclide_is_told_by_the_agents_name(spoil, edit, agent, says) -> None:  # type: ignore[no-untyped-def]
+    """The camera's preset was left at 111In: half-life and dose were those of 111In without a word."""
+
+    def preset(dataset: pydicom.Dataset) -> None:
+        item = _item(dataset)
+        item.RadionuclideCodeSequence[0].CodeValue, item.RadionuclideCodeSequence[0].CodeMeaning = "21576001", "^111^Indium"
+        item.Radiopharmaceutical = agent
+        item.pop("RadionuclideHalfLife", None)
+        item.pop("RadiopharmaceuticalCodeSequence", None)
+
+    edit(spoil.spect, preset)
+    said = [w for w in read_study(spoil.folder).warnings if "agent's name" in w]
+    assert len(said) == bool(says)
+    assert not says or ("In-111 by its code" in said[0] and says in said[0])
+
+
+@pytest.mark.parametrize(
+    ("windows", "told"),
+    [([(187.2, 228.8)], False), ([(101.7, 124.3)], False), ([(150.0, 180.0), (187.2, 228.8)], False), ([(126.0, 154.0)], True),
+     ([(154.0, 188.0), (220.0, 270.0)], True), ([], False)],
+)  # fmt: skip
+def test_energy_windows_that_hold_no_line_of_the_nuclide_are_said(spoil, edit, windows, told) -> None:  # type: ignore[no-untyped-def]
+    """177Lu shines at 113 and 208 keV (ENSDF); the last two are the windows of 99mTc and of 111In."""
+
+    def change(dataset: pydicom.Dataset) -> None:
+        items = []
+        for low, high in windows:
+            window, limits = Dataset(), Dataset()
+            limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = f"{low}", f"{high}"
+            window.EnergyWindowRangeSequence = Sequence([limits])
+            items.append(window)
+        dataset.EnergyWindowInformationSequence = Sequence(items)
+
+    edit(spoil.spect, change)
+    assert any("no gamma line of Lu-177" in w and "113" in w and "208" in w for w in read_study(spoil.folder).warnings) == told

@@ -64,6 +64,7 @@ def test_a_pet_of_another_kind_is_left_out_by_name(spoil, change, word) -> None:
         (slice(None), lambda d: setattr(d, "RescaleType", "OD"), "Hounsfield"),
         (slice(0, None, 2), lambda d: None, "slice"),  # every second slice: a series of its own, evenly spaced, is kept
         (slice(3, 4), lambda d: None, "one slice"),
+        (slice(None), lambda d: setattr(d, "ImageType", ["DERIVED", "SECONDARY", "AXIAL", "MIP"]), "projections of a slab"),
         (slice(None), lambda d: setattr(d, "ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), "localizer"),
     ],
 )
@@ -184,4 +185,24 @@ def test_a_data_set_without_its_file_header_is_not_passed_over(spoil) -> None:  
     content = (spoil.folder / "nm").read_bytes()
     (spoil.folder / "nm").write_bytes(content[content.index(b"\x08\x00\x05\x00CS") :])
     with pytest.raises(InputError, match="without its file header"):
+        read_study(spoil.folder)
+
+
+def test_structures_of_an_image_that_is_left_out_go_with_it(spoil) -> None:  # type: ignore[no-untyped-def]
+    """An MR in its own frame of reference with its own structure set beside the study's."""
+    truth = read_study(spoil.folder)
+    other = pydicom.dcmread(spoil.rtstruct)
+    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    other.SeriesInstanceUID, frame = generate_uid(), generate_uid()
+    other.FrameOfReferenceUID = other.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID = frame
+    study = other.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+    study.RTReferencedSeriesSequence[0].SeriesInstanceUID = generate_uid()
+    for roi in other.StructureSetROISequence:
+        roi.ReferencedFrameOfReferenceUID = frame
+    other.save_as(spoil.folder / "mr.dcm")
+    study = read_study(spoil.folder)
+    _same(study, truth)
+    assert any("structure set was left out" in w and "mr.dcm" in w for w in study.warnings)
+    spoil.rtstruct.unlink()
+    with pytest.raises(InputError, match="frame of reference that no image of the study has"):
         read_study(spoil.folder)

@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 from neorlt.dicom.read import read_study
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "web"))
-from small import write_small
+from small import PARTS, _ellipsoid, _grid, write_small
 
 
 @pytest.fixture(scope="module")
@@ -300,3 +300,88 @@ def test_a_region_of_few_voxels_is_said_with_what_rounding_leaves_open(made, tmp
         true_ml = np.pi / 6.0 * diameter**3 / 1000.0
         kept_ml = mask.sum() * np.prod(spacing or grid.spacing_mm) / 1000.0
         assert abs(true_ml / kept_ml - 1.0) <= most
+
+
+@pytest.mark.parametrize("newer", ["a.dcm", "z.dcm"])
+def test_two_versions_of_a_region_are_said_and_the_newer_counts(spoil, edit, newer):
+    """A corrected structure set beside the first: which was taken hung on the names of the files, and nothing was said."""
+    truth = next(r.volume_ml for r in read_study(spoil.folder).regions if r.name == "primary")
+
+    def grown(dataset: pydicom.Dataset) -> None:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        dataset.SeriesInstanceUID = generate_uid()
+        dataset.StructureSetDate = f"{int(dataset.StructureSetDate) + 1}"
+        contours = dataset.ROIContourSequence[2].ContourSequence
+        del contours[0]  # one slice of four less
+
+    other = spoil.folder / newer
+    shutil.copy(spoil.rtstruct, other)
+    edit(other, grown)
+    study = read_study(spoil.folder)
+    assert next(r.volume_ml for r in study.regions if r.name == "primary") == pytest.approx(0.75 * truth, rel=0.02)
+    assert said(study, "'primary'", "two versions", "written last")
+    assert not said(study, "'liver'", "two versions")
+
+
+@pytest.mark.parametrize("kind", ["pet", "spect"])
+def test_values_cut_at_the_end_of_the_range_are_said(spoil, edit, kind):
+    assert not said(read_study(spoil.folder), "were cut")
+
+    def cut(dataset: pydicom.Dataset) -> None:
+        """One scale for all slices; the first slice of a PET, and of the SPECT's frames, holds little."""
+        stored = dataset.pixel_array.astype(np.int64)
+        stored = np.where(np.arange(stored.shape[0]).reshape(-1, *[1] * (stored.ndim - 1)) == 0, stored // 4, stored * 2)
+        if kind == "pet":
+            dataset.RescaleSlope = "3"
+            stored = dataset.pixel_array.astype(np.int64) // 4 if dataset.InstanceNumber == 1 else stored
+        top = np.iinfo(dataset.pixel_array.dtype).max
+        dataset.PixelData = np.minimum(stored, top).astype(dataset.pixel_array.dtype).tobytes()
+
+    edit(getattr(spoil, kind), cut)
+    assert said(read_study(spoil.folder), {"pet": "PET: ", "spect": "SPECT: "}[kind], "were cut", "(0028,0101)")
+
+
+def test_a_scale_made_for_each_slice_cuts_nothing(small):
+    """A flat phantom: every slice's many voxels lie at the end of its own range."""
+    paths = sorted((small / "pet").glob("*.dcm"))
+    slices = [pydicom.dcmread(p) for p in paths]
+    assert max(int((s.pixel_array == 32767).sum()) for s in slices) > 100
+    assert not said(read_study(small), "were cut")
+
+
+def test_a_pet_that_holds_more_than_was_injected_is_said(spoil, edit):
+    """The activity in the file is a tenth of what was given: every SUV is ten times too high."""
+    pet = read_study(spoil.folder).pet_images()[0]
+    held = float(pet.array.sum()) * pet.grid.voxel_ml / (150e6 * 2.0 ** (-60.0 / 67.7))
+    assert not said(read_study(spoil.folder), "what was injected")
+    edit(spoil.pet, lambda d: setattr(d.RadiopharmaceuticalInformationSequence[0], "RadionuclideTotalDose", f"{150e6 * held / 2.0:.6g}"))
+    assert said(read_study(spoil.folder), "Ga-68 PET", "holds 2 times what was injected", "(0018,1074)")
+
+
+def test_a_hot_region_that_only_its_name_calls_bone_is_said(copy):
+    (copy / "seg.dcm").unlink()
+    grid = _grid("")
+    values = sum(n * _ellipsoid(grid, PARTS[name][0], PARTS[name][1]) for n, name in ((1, "liver"), (2, "tumour-1")))
+    path = write_map(copy.parent / "map.nii", np.asarray(values), np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine)
+    study = read_study(copy, labels=path, label_names={1: "liver", 2: "vertebrae_L3"})
+    assert said(study, "'vertebrae_L3' is bone by its name alone", "[roles]")
+    assert not said(read_study(copy, labels=path, label_names={1: "liver", 2: "tumour"}), "by its name alone")
+
+
+@pytest.mark.parametrize("kind", ["ct", "pet", "spect"])
+def test_compression_with_loss_is_said(spoil, edit, kind):
+    assert not said(read_study(spoil.folder), "with loss")
+
+    def lossy(dataset: pydicom.Dataset) -> None:
+        dataset.LossyImageCompression, dataset.LossyImageCompressionRatio = "01", "20"
+
+    edit(getattr(spoil, kind), lossy)
+    assert said(read_study(spoil.folder), {"ct": "CT: ", "pet": "PET: ", "spect": "SPECT: "}[kind], "with loss", "20 times")
+
+
+def test_a_weight_that_fits_the_height_in_pounds_is_said(spoil, edit):
+    everything = sorted(spoil.folder.rglob("*.dcm"))
+    edit(everything, lambda d: setattr(d, "PatientWeight", "119"))
+    assert not said(read_study(spoil.folder), "pounds")
+    edit(everything, lambda d: setattr(d, "PatientWeight", "154.3"))
+    assert said(read_study(spoil.folder), "pounds (70 kg", "(0010,1030)")

@@ -50,9 +50,60 @@ def test_words_that_mean_a_lesion(name: str) -> None:
     assert role_from_name(name).kind is RegionKind.LESION
 
 
-@pytest.mark.parametrize("name", ["Liver-GTV", "Lungs-GTV", "Leber-PTV", "liver minus tumour", "foie sans tumeur", "normal liver"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Pankreaskarzinom", "pancreatic cancer", "Pankreaskopf-Ca", "Leberherd", "Knochenherd BWK 5", "Rundherd Lunge",
+        "masse pancréatique", "massa pancreatica", "masa pancreática", "leverhaard 2",
+        "ognisko w wątrobie", "focus liver 1", "foyer hépatique", "foco hepático",
+        "ripetizione epatica", "Tumorthrombus", "metastasi rene sin", "liver_met_2_left",
+    ],
+)  # fmt: skip
+def test_a_lesion_named_with_its_organ_is_a_lesion(name: str) -> None:
+    """Each was the organ that its name holds, and left the list of lesions in silence."""
+    assert role_from_name(name).kind is RegionKind.LESION
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Liver-GTV", "Lungs-GTV", "Leber-PTV", "liver minus tumour", "foie sans tumeur", "normal liver", "Liver_minus_GTV",
+        "Leber_ohne_Tumor",
+        "tumour-free liver", "Leber tumorfrei", "foie non tumoral", "liver (no tumor)", "liver w/o lesions", "Liver_ex_GTV",
+        "Leber exkl. Metastasen", "hígado sin tumor",
+    ],
+)  # fmt: skip
 def test_an_organ_without_its_tumour_is_an_organ(name: str) -> None:
     assert role_from_name(name).kind is RegionKind.ORGAN
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Nierenzyste links", "niercyste", "Leberzyste", "kyste rénal gauche", "Nierenbecken links", "renal pelvis left", "Kidney_L_Pelvis",
+        "nierbekken", "Nierenstein", "kidney stone", "Kidney_L_PRV05", "z_Kidney_L", "zKidney_L", "ring liver", "Kidney_L+5mm",
+    ],
+)  # fmt: skip
+def test_what_lies_in_or_round_an_organ_is_not_the_organ(name: str) -> None:
+    """Cyst, stone, urine, a margin or a planner's help shape counted as one kidney more; without a role it is said by name."""
+    assert organ_of(name) is None
+    assert role_from_name(name).kind is RegionKind.OTHER
+
+
+@pytest.mark.parametrize("name", ["Kidney_L_PRV05", "z_Kidney_L", "Kidney_L+5mm", "Ring_Liver"])
+def test_a_planners_help_is_no_organ_though_its_type_says_so(name: str) -> None:
+    assert role_of_roi("ORGAN", name).kind is RegionKind.OTHER
+    assert role_of_roi("ORGAN", "Kidney_L").kind is RegionKind.ORGAN
+
+
+@pytest.mark.parametrize(
+    ("name", "organ"),
+    [("Kidney (left)", Organ.KIDNEY), ("LKidney", Organ.KIDNEY), ("rein G", Organ.KIDNEY), ("liver segment 4", Organ.LIVER),
+     ("pelvis", None), ("Pankreasschwanz", Organ.PANCREAS), ("CA", None)],
+)  # fmt: skip
+def test_plain_names_of_organs_stay(name: str, organ: Organ | None) -> None:
+    assert organ_of(name) is organ
+    assert role_from_name(name).kind is (RegionKind.OTHER if organ is None else RegionKind.ORGAN)
 
 
 @pytest.mark.parametrize(
@@ -183,3 +234,20 @@ def test_the_names_file_states_kinds(spoil, tmp_path) -> None:  # type: ignore[n
         names.write_text(f'{{"19000": {wrong}}}')
         with pytest.raises(InputError, match="names of the labels cannot be read"):
             read_study(spoil.folder, labels=path, label_names=names)
+
+
+def test_an_organ_beside_its_two_halves_counts_once(spoil, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """``Kidneys`` of TG-263 beside ``Kidney_L`` and ``Kidney_R``."""
+    spoil.rtstruct.unlink()
+    left, right, both = (np.zeros(spoil.ct_volume.grid.shape, np.float32) for _ in range(3))
+    left[12:16, 3:8, 2:6] = right[3:7, 3:8, 2:6] = 1.0
+    both[:] = left + right
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for name, mask in (("Kidney_L", left), ("Kidney_R", right), ("Kidneys", both)):
+        write_nifti(Volume(mask, spoil.ct_volume.grid, Unit.HU, "CT"), folder / f"{name}.nii.gz")
+    study = read_study(spoil.folder, labels=folder)
+    assert [r.name for r in study.organs()] == ["Kidney_L", "Kidney_R"]
+    assert any("'Kidneys' is 'Kidney_L', 'Kidney_R' together" in w for w in study.warnings)
+    (folder / "Kidney_R.nii.gz").unlink()
+    assert {r.name for r in read_study(spoil.folder, labels=folder).organs()} == {"Kidney_L", "Kidneys"}

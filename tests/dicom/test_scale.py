@@ -414,3 +414,9 @@ def test_a_weight_that_does_not_fit_the_person(spoil, edit, age, size, weight) -
     edit([*spoil.pet, *spoil.ct, *spoil.spect, spoil.rtstruct], change)
     with pytest.raises(InputError, match="weight"):
         read_study(spoil.folder)
+
+
+def test_missing_scatter_correction_of_a_spect_is_said(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    assert not any("scatter" in w for w in read_study(spoil.folder).warnings)
+    edit(spoil.spect, lambda d: setattr(d, "CorrectedImage", ["ATTN", "DECY"]))
+    assert any("scatter" in w and "(0028,0051)" in w for w in read_study(spoil.folder).warnings)

@@ -302,3 +302,21 @@ def test_a_date_a_year_off_is_a_sentence(spoil, edit, which, keyword, years) -> 
     therapy = [(v.time - after.therapy_administration().time).total_seconds() / 3600 for v in after.therapy_images() if v.time is not None]
     truth = [(v.time - before.therapy_administration().time).total_seconds() / 3600 for v in before.therapy_images() if v.time is not None]
     assert therapy == truth or set(after.warnings) - set(before.warnings)
+
+
+@pytest.mark.parametrize("apart_s", [0, 30, 600])
+def test_the_time_of_the_scan_in_the_place_of_the_injections(spoil, edit, apart_s) -> None:  # type: ignore[no-untyped-def]
+    """Typed in at the camera when the scan began, as the camera proposes it: the images would lie at 0 h."""
+
+    def change(dataset: pydicom.Dataset) -> None:
+        start = datetime.strptime(dataset.AcquisitionDate + dataset.AcquisitionTime[:6], "%Y%m%d%H%M%S") - timedelta(seconds=apart_s)
+        item = _item(dataset)
+        item.RadiopharmaceuticalStartTime, item.RadiopharmaceuticalStartDateTime = f"{start:%H%M%S}", f"{start:%Y%m%d%H%M%S}"
+
+    edit(spoil.spect[0], change)
+    if apart_s < 60:
+        with pytest.raises(InputError, match=r"time of injection is that of the scan.*--injected-at"):
+            read_study(spoil.folder)
+    else:
+        assert read_study(spoil.folder).therapy_images()
+    assert read_study(spoil.folder, injected_at=[T0]).therapy_administration().time == T0

@@ -433,3 +433,41 @@ def test_a_folder_with_one_mask_an_organ(spoil, tmp_path) -> None:  # type: igno
     study = read_study(spoil.folder, labels=folder)
     assert {r.name: round(r.volume_ml, 6) for r in study.regions} == {r.name.replace("-", "_"): round(r.volume_ml, 6) for r in whole}
     assert any("Empty masks" in w and "brain" in w for w in study.warnings)
+
+
+@pytest.mark.parametrize("names_slices", [True, False])
+@pytest.mark.parametrize("first", ["pet", "ct"])
+def test_contours_lie_on_the_image_that_they_were_drawn_on(spoil, edit, first, names_slices) -> None:  # type: ignore[no-untyped-def]
+    """Drawn on every slice of a PET of 10 mm in a set that lists a CT of 5 mm too: three slices are 30 mm and not 25."""
+    for path in spoil.pet[1::2]:
+        path.unlink()
+    slices = [pydicom.dcmread(p) for p in spoil.pet[::2]]
+    edit(spoil.pet[::2], lambda d: (setattr(d, "SliceThickness", "10"), setattr(d, "NumberOfSlices", len(slices))))
+
+    def change(dataset: pydicom.Dataset) -> None:
+        listed = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence
+        ct, pet = listed[0], pydicom.Dataset()
+        pet.SeriesInstanceUID = slices[0].SeriesInstanceUID
+        pet.ContourImageSequence = pydicom.Sequence([_image(s) for s in slices])
+        listed[:] = [pet, ct] if first == "pet" else [ct, pet]
+        del dataset.ROIContourSequence[:2], dataset.StructureSetROISequence[:2], dataset.RTROIObservationsSequence[:2]
+        contours = []
+        for image in slices[1:4]:
+            x, y, z = map(float, image.ImagePositionPatient)
+            corners = [(x + 40, y + 9), (x + 60, y + 9), (x + 60, y + 27), (x + 40, y + 27)]
+            one = pydicom.Dataset()
+            one.ContourGeometricType, one.NumberOfContourPoints = "CLOSED_PLANAR", 4
+            one.ContourData = [v for corner in corners for v in (*corner, z)]
+            if names_slices:
+                one.ContourImageSequence = pydicom.Sequence([_image(image)])
+            contours.append(one)
+        dataset.ROIContourSequence[0].ContourSequence = pydicom.Sequence(contours)
+
+    edit(spoil.rtstruct, change)
+    assert read_study(spoil.folder).regions[0].volume_ml == pytest.approx(2.0 * 1.8 * 3.0, rel=1e-6)
+
+
+def _image(slice_: pydicom.Dataset) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = slice_.SOPClassUID, slice_.SOPInstanceUID
+    return item

@@ -195,6 +195,17 @@ def test_s_values_of_the_user_replace_ours_and_are_named(study: Study, result: D
     assert all("point kernel" in r.method for r in others)
 
 
+def _beds(study: Study) -> tuple[Volume, Volume]:
+    """The last image as two bed positions twenty minutes apart, each an image of its own."""
+    last = study.therapy_images()[-1]
+    half = last.grid.shape[2] // 2
+    (nx, ny, nz), up = last.grid.shape, np.array(last.grid.affine)
+    up[:3, 3] = last.grid.index_to_mm(np.array([0, 0, half]))
+    low = replace(last, array=last.array[:, :, :half], grid=replace(last.grid, shape=(nx, ny, half)))
+    high = replace(last, array=last.array[:, :, half:], grid=replace(last.grid, shape=(nx, ny, nz - half), affine=up))
+    return low, replace(high, time=last.time + timedelta(minutes=20))
+
+
 def test_refusals(study: Study) -> None:
     with pytest.raises(InputError, match="no region"):
         activity_curves(replace(study, regions=()))
@@ -208,6 +219,10 @@ def test_refusals(study: Study) -> None:
     twice = replace(study, volumes=(*study.volumes, replace(study.therapy_images()[-1], description="another reconstruction")))
     with pytest.raises(InputError, match="two reconstructions of one acquisition"):
         activity_curves(twice)
+    low, high = _beds(study)
+    beds = replace(study, volumes=(*study.ct_images(), *study.therapy_images()[:-1], low, high))
+    with pytest.raises(InputError, match="two parts of the body"):
+        activity_curves(beds)
     lesion = next(organ for organ in ORGANS if organ.name == "primary")
     around = inside(replace(lesion, axes=(24.0, 24.0, 24.0)), grid(COARSE))
     cold_around = tuple(replace(v, array=v.array * inside(lesion, v.grid)) for v in study.therapy_images())

@@ -61,3 +61,16 @@ def test_two_patients_are_refused(make_ball) -> None:  # type: ignore[no-untyped
     lesions = [make_ball("a", (50, 50, 50), 15.0)]
     with pytest.raises(InputError, match="different patients"):
         compare_studies(_study(lesions), _study(lesions, key="other"))
+
+
+def test_two_phases_of_ct_give_no_choi(make_ball) -> None:  # type: ignore[no-untyped-def]
+    """An arterial CT beside the plain one of the first study: the fall to the plain one of the second is no response."""
+    lesions = [make_ball("a", (50, 50, 50), 15.0)]
+    plain, after = _study(lesions, 60.0), _study(lesions, 60.0)
+    arterial = CT.with_array(np.full((80, 80, 80), 140.0))
+    for volumes in ((arterial, *plain.volumes), (*plain.volumes, arterial)):
+        found = compare_studies(replace(plain, volumes=volumes), after)
+        assert found.choi is None
+        assert "60 and 140 HU" in str(found.as_json()["choi_reason"])
+    cut = Volume(arterial.array[:, :, :10], Grid((80, 80, 10), CT.grid.affine, "frame"), Unit.HU, "CT")  # shows no lesion
+    assert compare_studies(replace(plain, volumes=(cut, *plain.volumes)), after).choi is Response.SD

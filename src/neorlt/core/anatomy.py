@@ -83,8 +83,15 @@ _WORDS: dict[Organ, str] = {
     Organ.LUNG: "linkerlong rechterlong lunge lungen",
     Organ.MUSCLE: "spier spieren",
 }
-_NOT = re.compile(r" (?:cysts?|zysten?|kystes?|cisti|quistes?|torbiel\w*|peri\w*|para\w*) ")
-"""A cyst of the kidney is no kidney, and what lies beside an organ is not the organ."""
+_NOT = re.compile(
+    r" (?:cysts?|kystes?|cisti|quistes?|torbiel\w*|peri\w*|para\w*) |(?:zysten?|cysten?)\d* "  # "Nierenzyste" is one word
+    r"| (?:stones?|calcul\w*|calcoli|kamien\w*) |(?:stein|steen|steine|stenen) "
+    r"|renal pelvis|pelvis (?:of )?(?:the )?(?:kidney|renal)|pel[vw]i renale|kidney(?: [lr]| left| right)? pelvis|nierenbecken|nierbekken"
+    r"|\bbassinet|miedniczk"
+)
+"""A cyst or stone of the kidney is no kidney, nor is its pelvis, which holds urine; what lies beside an organ is not the organ."""
+_HELP = re.compile(r" prv\d* |^ (?:z|opt|ring|shell) | (?:ring|shell|margin|rand) | \d+ ?mm ")
+"""An organ with a margin, or a planner's help (TG-263: ``Kidney_L_PRV05``, ``z_Kidney_L``), is not the organ."""
 _LEFT = "left links linke linker li lt l lft gauche sinistro sinistra sin sx izquierdo izquierda izq lewa lewy lewe lewej linkerlong"
 _RIGHT = "right rechts rechte rechter re rt r rgt droit droite destro destra dx derecho derecha der prawa prawy prawe prawej rechterlong"
 
@@ -111,7 +118,7 @@ def organ_of(name: str) -> Organ | None:
     ('kidney', 'adrenal', None)
     """
     text = words_of(name)
-    if _NOT.search(text):
+    if _NOT.search(text) or is_help(name):
         return None
     for organ in Organ:
         stems = (s.replace("_", " ") for s in _STEMS.get(organ, "").split())
@@ -119,6 +126,15 @@ def organ_of(name: str) -> Organ | None:
         if any(stem in text for stem in stems) or any(f" {word} " in text for word in words):
             return organ
     return None
+
+
+def is_help(name: str) -> bool:
+    """Whether a name is that of a planner's help: an organ with a margin, a ring round it.
+
+    >>> is_help("Kidney_L_PRV05"), is_help("zKidney_L"), is_help("Kidney_L")
+    (True, True, False)
+    """
+    return _HELP.search(words_of(name)) is not None
 
 
 def is_kidney(name: str) -> bool:

@@ -180,9 +180,22 @@ def nuclide_of_item(item: Dataset, file: str) -> str | None:
     return _of_agent(text(item, "Radiopharmaceutical", file))
 
 
+_BRANDS = {
+    "lutathera": "Lu-177", "pluvicto": "Lu-177", "netspot": "Ga-68", "somakit": "Ga-68", "illuccix": "Ga-68", "locametz": "Ga-68",
+    "detectnet": "Cu-64", "octreoscan": "In-111", "tektrotyd": "Tc-99m", "zevalin": "Y-90", "azedra": "I-131",
+}  # fmt: skip
+"""Trade names of radiopharmaceuticals, and their nuclide."""
+
+
 def _of_agent(name: str) -> str | None:
-    """Nuclide in an agent's name, FDG by itself is 18F."""
+    """Nuclide in an agent's name, FDG by itself is 18F, a trade name its own."""
+    for brand, nuclide in _BRANDS.items():
+        if brand in name.lower():
+            return nuclide
     return "F-18" if re.search(r"\bfdg\b|fluorodeoxyglucose", name, re.IGNORECASE) else nuclide_name(name)
+
+
+_ELEMENTS = {"lutetium": "Lu", "gallium": "Ga", "copper": "Cu", "technetium": "Tc", "zirconium": "Zr"}
 
 
 def check_nuclide(item: Dataset, file: str, what: str) -> tuple[str, ...]:
@@ -214,6 +227,13 @@ def check_nuclide(item: Dataset, file: str, what: str) -> tuple[str, ...]:
         if not (coded or meant) and (value or meaning) and taken:
             shown = repr(value) + (f", {meaning!r}" if meaning else "")
             return (f"{what}: the radionuclide's code ({shown}, {tag}) is not known; {taken} was taken from the agent's name {agent!r}.",)
+        element = re.search(r"\b(lu|lutetium|ga|gallium|cu|copper|tc|technetium|zr|zirconium)\b", agent.lower())
+        symbol = _ELEMENTS.get(element[1], element[1].capitalize()) if element else ""
+        if (coded or meant) and not named and symbol and symbol != str(coded or meant).partition("-")[0]:
+            return (
+                f"{what}: the radionuclide is {coded or meant} by its code {tag}, and the agent's name {agent!r} says {symbol}; the code"
+                " counts.",
+            )
         if (coded or meant) and named and named != (coded or meant):
             return (
                 f"{what}: the radionuclide is {coded or meant} by its code {tag} and {named} by the agent's name {agent!r}; the code"

@@ -297,6 +297,14 @@ def _check_order(one: Timed, time: datetime) -> None:
             remedy=f"correct the time of injection: {REMEDY}",
         )
     late = (one.start - time).total_seconds()
+    if late <= SAME_TIME_S:
+        raise InputError(
+            "the time of injection is that of the scan: the SPECT starts when it says that the activity was injected",
+            expected="the moment of the injection",
+            found=f"{time:%Y-%m-%d %H:%M}, and the SPECT at {one.start:%Y-%m-%d %H:%M}",
+            where=where(one.instance.name, "RadiopharmaceuticalStartDateTime"),
+            remedy=REMEDY,
+        )
     if late > _longest_s(one.injection.nuclide):
         raise InputError(
             "a SPECT is too late to belong to its injection: it shows another cycle, or a date is wrong",

@@ -130,6 +130,7 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
     _administrations(found, files, injected_at, _one_time_zone(found))
     found.weight_kg = corrections.weight(found)
     found.warnings += _of_whole_series(found)
+    found.warnings += _lossy(found)
     return found
 
 
@@ -428,6 +429,20 @@ def _of_whole_series(found: Judged) -> list[str]:
     if not found.ct and any(corrected_by_absent_ct(p.series.first) for p in found.pet):
         said.append("PET: a CT corrected its attenuation (0054,1101), and no CT is there: nothing can be said about HU or the body.")
     return [*said, *_unlike_siblings(found)]
+
+
+def _lossy(found: Judged) -> list[str]:
+    """Say which images were compressed with loss (0028,2110): their numbers are not the scanner's."""
+    used = [("CT", s.first) for s, _ in found.ct] + [("PET", p.series.first) for p in found.pet]
+    used += [("SPECT", s.instance) for s in found.spect]
+    said = []
+    for word, first in used:
+        if text(first.header, "LossyImageCompression", first.name) == "01":
+            ratio = text(first.header, "LossyImageCompressionRatio", first.name)
+            times = f", {ratio} times" if ratio else ""
+            what = f"{word}: compressed with loss (0028,2110){times}: its numbers are not the scanner's"
+            said.append(f"{what}. Use the original where it is kept.")
+    return list(dict.fromkeys(said))
 
 
 def _unlike_siblings(found: Judged) -> list[str]:

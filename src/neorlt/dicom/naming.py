@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from neorlt.core.anatomy import Organ, organ_of, vessels_of, words_of
+from neorlt.core.anatomy import Organ, is_help, is_vessel, organ_of, vessels_of, words_of
 from neorlt.dicom.codes import BACKGROUND_CODES, LESION_CATEGORY_CODES, LESION_TYPE_CODES, ORGAN_CATEGORY_CODES
 from neorlt.imaging.hot import remedy, without_role
 from neorlt.imaging.region import Region, RegionKind
@@ -21,17 +21,27 @@ from neorlt.imaging.region import Region, RegionKind
 _LESION = re.compile(
     r"lesion|lesie|laesie|lasion|lesione|tumou?r|tumeur|tumore|\bprimary\b|\bprim(?:ar|aire|ario|arius)?\b|primartumor|\bgtv|\bgtvp\b|\bgtvn\b"
     r"|\bmets?\b|\bmet\d|\bmets?[a-z]?\d|metasta|filia|\bmalignan|neoplas|carcino|\bln\d*\b|\blk\d*\b|lymph|lymf|linfonod|ganglion|ganglio"
-    r"|adenopat|nodul|nodus|\bnodes?\b|knoten|\bherd|\bp?an?net\d*\b|\bpnet\d*\b|\bnets?\d*\b|\bnen\d*\b|\bnec\d*\b|insulinom|gastrinom"
-    r"|glucagonom|vipom|somatostatinom|paragangliom|phaochromoz|pheochromo|uitzaai|przerzut|\bguz|zmiana|wezel|wezly|deposit|\bmass\b|\bmass\d|raumforder"
+    r"|adenopat|nodul|nodus|\bnodes?\b|knoten|\bherd|herde?n?\b|\bp?an?net\d*\b|\bpnet\d*\b|\bnets?\d*\b|\bnen\d*\b|\bnec\d*\b|insulinom"
+    r"|gastrinom|glucagonom|vipom|somatostatinom|paragangliom|phaochromoz|pheochromo|uitzaai|przerzut|\bguz|zmiana|wezel|wezly|deposit"
+    r"|\bmass[ae]?s?\d*\b|\bmasas?\b|raumforder|karzino|cancer|krebs|kanker|cancro|\brak\b|adenoca|neuroendo[ck]r|sar[ck]om|melanom"
+    r"|haard(?:en)?\d*\b|ognisk|\bfoc(?:us|i)\d*\b|\bfokus\d*\b|\bfoyers?\b|\bfocos?\b|focolai|ripetizion|secondarism|hot ?spot"
 )
+_WITH_ORGAN = re.compile(r"\bca\b")
+"""Short for carcinoma beside the name of an organ; by itself it may be the coeliac artery."""
 _BODY = re.compile(
     r"^ (?:body|external|patient|skin|outline|korper|haut|aussenkontur|corps|peau|contour externe|corpo|cute|cuerpo|piel|contorno|lichaam"
     r"|huid|cialo|skora) "
 )
 _BODY_MORE = re.compile(r"contour|mask|outline|whole body|total body")
-_TAKEN_OFF = re.compile(
-    r"[-–−]\s*(?:gtv|ctv|ptv|itv)|\b(?:minus|without|excluding|ohne|sans|senza|sin|zonder|bez)\b|\bnormal\b|\bhealthy\b", re.IGNORECASE
+_LESS = re.compile(r"[-–−][\s_]*(?:gtv|ctv|ptv|itv)", re.IGNORECASE)
+"""``Liver-GTV`` of TG-263: only the hyphen says that the tumour was taken off."""
+_WITHOUT = re.compile(
+    r"\b(?:minus|without|w o|excl\w*|less|except|sub|ex|ohne|exkl\w*|abzuglich|ausser|sans|hors|senza|escluso|sin|menos|zonder|bez)\b(.+)"
 )
+_HEALTHY = re.compile(
+    r"\b(?:normal|healthy)\b|\bno (?:tumou?r|lesion|mets?\b)|\bnon (?:tum|lesion)|(?:tumou?r|lesion|metastas[ei]n?) ?(?:free|frei)"
+)
+"""Words of a name, as :func:`words_of` gives them, that say that what is left of an organ is meant."""
 _BACKGROUND = re.compile(r"^ (?:background|hintergrund|arriere plan|fond|sfondo|fondo|achtergrond|tlo) $")
 _RT_LESION = {"GTV"}
 _RT_TARGET = {"CTV", "PTV", "ITV"}
@@ -53,9 +63,11 @@ def role_from_name(name: str) -> Role:
     """Role of a region by its name alone."""
     text = words_of(name)
     organ = organ_of(name)
-    if organ is not None and _TAKEN_OFF.search(name):
+    if organ is not None and _is_the_rest(name):
         return Role(RegionKind.ORGAN, f"name: {organ} without what was taken off")
     found = _LESION.search(text)
+    if not found and organ is not None and not is_vessel(name):
+        found = _WITH_ORGAN.search(text)
     if found:
         return Role(RegionKind.LESION, f"name: {found[0].strip()!r}")
     if _BODY.search(text) and (len(text.split()) == 1 or _BODY_MORE.search(text)):
@@ -65,6 +77,16 @@ def role_from_name(name: str) -> Role:
     if organ is not None:
         return Role(RegionKind.ORGAN, f"name: {organ}")
     return Role(RegionKind.OTHER, "no type, code or word says what it is")
+
+
+def _is_the_rest(name: str) -> bool:
+    """Whether a name means an organ less its tumour: ``Liver-GTV``, ``liver_minus_tumour``, ``Leber tumorfrei``.
+
+    What was taken off must follow the word: ``sin`` is Spanish for *without* and short for *sinistro*.
+    """
+    text = words_of(name)
+    off = _WITHOUT.search(text)
+    return bool(_LESS.search(name) or _HEALTHY.search(text) or (off and (_LESION.search(off[1]) or re.search(r"\b[cpi]tv", off[1]))))
 
 
 def kind_from_name(name: str) -> RegionKind:
@@ -120,6 +142,8 @@ def _organ(name: str, why: str) -> Role:
     """Role of a region that its file calls anatomy: a vessel beside the pancreas is judged by its contact, whatever format names it."""
     if vessels_of(name):
         return Role(RegionKind.OTHER, f"{why}, vessel, for contact only")
+    if is_help(name):
+        return Role(RegionKind.OTHER, f"{why}, a planner's help by its name: an organ with a margin, or a ring")
     return Role(RegionKind.ORGAN, why)
 
 

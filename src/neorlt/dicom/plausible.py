@@ -32,6 +32,10 @@ TABLE: dict[str, Plausible] = {
     "SUV": Plausible(-1e4, 1e5, "g/ml", "the SUV", "a whole injection in one millilitre of an adult is 10⁵"),
 }
 _ADULT_KG = (25.0, 400.0)
+_ODD_BMI = 45.0
+"""kg/m²: beyond the third class of obesity (WHO Technical Report 894, from 40), and what most people have who are weighed in pounds."""
+KG_PER_POUND = 0.45359237
+"""Exact (international pound)."""
 _BMI = (8.0, 100.0)
 """kg/m²: the leanest and heaviest adults on record lie inside."""
 
@@ -69,6 +73,20 @@ def check_grid(spacing_mm: tuple[float, float, float], shape: tuple[int, int, in
         check("Extent", spacing_mm[axis] * shape[axis], file, remedy, tag="PixelSpacing")
     check("SpacingBetweenSlices", spacing_mm[2], file, remedy)
     check("Extent", spacing_mm[2] * max(shape[2], 5), file, remedy, tag="SpacingBetweenSlices")
+
+
+def odd_weight(weight_kg: float | None, size_m: float | None, what: str) -> tuple[str, ...]:
+    """Say that a weight and a height are those of few people, and of many where the weight is in pounds."""
+    if weight_kg is None or size_m is None or not TABLE["PatientSize"].low <= size_m <= TABLE["PatientSize"].high:
+        return ()
+    index = weight_kg / size_m**2
+    if index <= _ODD_BMI:
+        return ()
+    pounds = weight_kg * KG_PER_POUND
+    return (
+        f"{what}: a weight of {weight_kg:g} kg at {size_m:g} m (0010,1030), (0010,1020) is a body-mass index of {index:.0f} kg/m². Is it in"
+        f" pounds ({pounds:.0f} kg, {pounds / size_m**2:.0f} kg/m²)? SUV grows with it.",
+    )
 
 
 def check_weight(weight_kg: float, age_y: float | None, size_m: float | None, file: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
-from neorlt.core.anatomy import words_of
+from neorlt.core.anatomy import organ_of, words_of
 from neorlt.core.errors import InputError
 from neorlt.dicom.absent import absent_images
 from neorlt.dicom.few_voxels import of_few_voxels
@@ -25,20 +25,24 @@ from neorlt.dicom.read_ct import read_ct
 from neorlt.dicom.read_labels import read_labels
 from neorlt.dicom.read_nm import read_nm
 from neorlt.dicom.read_pet import read_pet
-from neorlt.dicom.read_rtstruct import read_rtstruct
+from neorlt.dicom.read_rtstruct import lies_on_images, read_rtstruct
 from neorlt.dicom.read_seg import read_seg
 from neorlt.dicom.repeated import of_one_moment, of_one_value, without_copies
-from neorlt.dicom.scan import is_dicom, read_instance, scan
+from neorlt.dicom.scan import Instance, Series, is_dicom, read_instance, scan
 from neorlt.dicom.settings import Settings, read_settings
 from neorlt.imaging.place import check_place
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import inside_fraction, region_part
 from neorlt.imaging.study import Study
-from neorlt.imaging.suv import shows_ligand
+from neorlt.imaging.suv import more_than_injected, shows_ligand
 from neorlt.imaging.volume import Grid, Volume
 
 SAME_LESION_DICE = 0.8
 """Two lesions that overlap this much are one lesion drawn twice."""
+WHOLE = 0.95
+"""An organ that others of its name fill to this part is those others together."""
+SAME_VOLUME = 0.05
+"""Regions of one name whose volumes differ by more are two versions: rounding a contour to voxels changes less, or is said as such."""
 
 
 @dataclass
@@ -129,7 +133,7 @@ def read_study(
     )
     other = {v.nuclide for v in study.pet_images() if not shows_ligand(study, v)}
     said = [f"A PET shows {' and '.join(sorted(map(str, other)))} and no SSTR ligand: its SUV enters no plan."] if other else []
-    return replace(study, warnings=tuple(dict.fromkeys((*study.warnings, *said, *_placed(study, settings)))))
+    return replace(study, warnings=tuple(dict.fromkeys((*study.warnings, *said, *more_than_injected(study), *_placed(study, settings)))))
 
 
 def _placed(study: Study, settings: Settings) -> list[str]:
@@ -154,23 +158,23 @@ def _placed(study: Study, settings: Settings) -> list[str]:
 def _read_images(found: _Found) -> None:
     timed: list[Volume] = []
     for pet in found.judged.pet:
-        volume = read_pet(pet)
+        volume, said = read_pet(pet)
         timed.append(volume)
         found.grids[pet.series.uid] = volume.grid
         word = "SPECT stored as PET" if volume.modality == "NM" else "PET"
         found.sources.append(f"{word}, {len(pet.series.instances)} slices. {' '.join(pet.scale.notes)}")
-        found.warnings.extend((*pet.scale.warnings, *gaps(word, pet.series, volume.grid)))
+        found.warnings.extend((*pet.scale.warnings, *said, *gaps(word, pet.series, volume.grid)))
     stored = Counter(str(v.nuclide) for v in timed if v.modality == "NM")
     found.warnings.extend(f"{what} stored as PET (0008,0016): read as SPECT ({n} images)." for what, n in stored.items())
     for spect, injected in zip(found.judged.spect, found.judged.injected, strict=True):
-        volume = read_nm(spect, injected)
+        volume, said = read_nm(spect, injected)
         timed.append(volume)
         uid = text(spect.instance.header, "SeriesInstanceUID", spect.instance.name)
         found.grids[uid] = volume.grid
         found.sources.append(f"SPECT, {volume.grid.shape[2]} slices. {' '.join(volume.notes)}")
-        found.warnings.extend(spect.warnings)
-    timed, said = without_copies(timed)
-    found.warnings.extend(said)
+        found.warnings.extend((*spect.warnings, *said))
+    timed, copies = without_copies(timed)
+    found.warnings.extend(copies)
     found.volumes = sorted(timed, key=lambda v: v.time or datetime.min)
     voxels = {" x ".join(f"{s:.2f}" for s in v.grid.spacing_mm) for v in timed if v.modality == "NM"}
     if len(voxels) > 1:
@@ -224,23 +228,45 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
     given: list[Region] = []
     if labels is not None:
         given = _given_regions(found, labels, names, positions)
-    for series in found.judged.structures:
-        for instance in series.instances:
-            regions, warnings = read_rtstruct(instance, found.grids, positions)
-            found.regions.extend(regions)
-            found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
-            found.sources.append(f"Structure set with {len(regions)} regions.")
-    for series in found.judged.segmentations:
-        for instance in series.instances:
-            regions, warnings = read_seg(instance, found.grids, positions)
-            found.regions.extend(regions)
-            found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
-            found.sources.append(f"Segmentation with {len(regions)} regions.")
+    structures = _on_images(_newest_first(found.judged.structures, "StructureSet"), found)
+    for instance in structures:
+        regions, warnings = read_rtstruct(instance, found.grids, positions)
+        found.regions.extend(regions)
+        found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
+        found.sources.append(f"Structure set with {len(regions)} regions.")
+    for instance in _newest_first(found.judged.segmentations, "Content"):
+        regions, warnings = read_seg(instance, found.grids, positions)
+        found.regions.extend(regions)
+        found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
+        found.sources.append(f"Segmentation with {len(regions)} regions.")
     replaced = {words_of(r.name) for r in given} & {words_of(r.name) for r in found.regions}
     if replaced:
         names_ = ", ".join(repr(r.name) for r in given if words_of(r.name) in replaced)
         found.warnings.append(f"Given regions take the place of those of the study: {names_}.")
     found.regions = [r for r in found.regions if words_of(r.name) not in replaced] + given
+
+
+def _on_images(structures: list[Instance], found: _Found) -> list[Instance]:
+    """Structure sets less those drawn in frames of reference that no image of the study has, where there are others beside them.
+
+    An MR in the folder is left out by name, and the structures drawn on it with it.
+    """
+    kept = [i for i in structures if lies_on_images(i, found.grids)]
+    if not kept and not found.judged.segmentations:
+        return structures
+    found.warnings.extend(
+        f"A structure set was left out: it is drawn in a frame of reference that no image of the study has, in {i.name}."
+        for i in structures
+        if i not in kept
+    )
+    return kept
+
+
+def _newest_first(series: Sequence[Series], stem: str) -> list[Instance]:
+    """Objects of several series, the last written first by its own date and time: of two versions of a region the first stays."""
+    everything = [instance for one in series for instance in one.instances]
+    keywords = (f"{stem}Date", f"{stem}Time", "SOPInstanceUID")
+    return sorted(everything, key=lambda i: tuple(text(i.header, keyword, i.name) for keyword in keywords), reverse=True)
 
 
 def _given_regions(
@@ -291,7 +317,7 @@ def _check_regions(found: _Found, frame: str) -> None:
             region = replace(region, grid=replace(region.grid, frame_of_reference=frame))
         _refuse_outside(region, found, frame)
         kept = _add(region, kept, found.warnings)
-    found.regions = kept
+    found.regions = _without_wholes(kept, found.warnings)
     found.warnings.extend(of_few_voxels(kept, [v.grid for v in found.volumes]))
     _warn_twice_drawn(found)
 
@@ -316,6 +342,12 @@ def _add(region: Region, kept: list[Region], warnings: list[str]) -> list[Region
     for other in kept:
         if other.name == region.name:
             if dice(other, region) > SAME_LESION_DICE:
+                if abs(region.volume_ml / other.volume_ml - 1.0) > SAME_VOLUME:
+                    warnings.append(
+                        f"Region {region.name!r} is there in two versions, {other.volume_ml:.4g} ml ({other.source}) and"
+                        f" {region.volume_ml:.4g} ml ({region.source}): the first was taken, of one kind of file that written last."
+                        " Take it out if it is the wrong one."
+                    )
                 return kept
             names = {r.name for r in kept}
             n = next(i for i in range(2, len(kept) + 3) if f"{region.name} ({i})" not in names)
@@ -324,15 +356,37 @@ def _add(region: Region, kept: list[Region], warnings: list[str]) -> list[Region
     return [*kept, region]
 
 
+def _without_wholes(regions: list[Region], warnings: list[str]) -> list[Region]:
+    """Take the role from an organ that is there in parts too (``Kidneys`` beside ``Kidney_L`` and ``Kidney_R``): it would count twice."""
+    kept = []
+    for region in regions:
+        organ = organ_of(region.name) if region.kind is RegionKind.ORGAN else None
+        parts = [
+            r for r in regions
+            if organ is not None and r is not region and r.kind is RegionKind.ORGAN and organ_of(r.name) is organ
+            and r.volume_ml < SAME_LESION_DICE * region.volume_ml
+        ]  # fmt: skip
+        if len(parts) > 1 and sum(_shared_ml(region, part) for part in parts) > WHOLE * region.volume_ml:
+            names = ", ".join(repr(part.name) for part in parts)
+            warnings.append(f"Region {region.name!r} is {names} together: those count, and it plays no part.")
+            region = replace(region, kind=RegionKind.OTHER, why=f"the whole of {names}")
+        kept.append(region)
+    return kept
+
+
+def _shared_ml(one: Region, other: Region) -> float:
+    """Volume that two regions share, on the finer grid of the two."""
+    fine, coarse = (one, other) if one.grid.voxel_ml <= other.grid.voxel_ml else (other, one)
+    box, part = region_part(coarse, fine.grid)
+    return float(np.minimum(fine.occupancy[box], part).sum(dtype=np.float64)) * fine.grid.voxel_ml
+
+
 def dice(one: Region, other: Region) -> float:
     """Overlap of two regions, 0…1, on the finer grid of the two; 0 where their sizes alone keep it below a half."""
     sizes = one.volume_ml, other.volume_ml
     if 2.0 * min(sizes) / sum(sizes) < 0.5:
         return 0.0
-    fine, coarse = (one, other) if one.grid.voxel_ml <= other.grid.voxel_ml else (other, one)
-    box, part = region_part(coarse, fine.grid)
-    shared = float(np.minimum(fine.occupancy[box], part).sum(dtype=np.float64)) * fine.grid.voxel_ml
-    return 2.0 * shared / sum(sizes)
+    return 2.0 * _shared_ml(one, other) / sum(sizes)
 
 
 def _warn_twice_drawn(found: _Found) -> None:

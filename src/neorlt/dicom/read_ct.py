@@ -13,6 +13,8 @@ from neorlt.dicom.plausible import check
 from neorlt.dicom.scan import Instance, Series
 from neorlt.imaging.volume import Grid, Unit, Volume
 
+PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX_IP", "MIN_IP", "AVG_IP"}
+"""Image Type (0008,0008) values of slabs that show the highest or lowest value through their depth (PS3.3 C.8.16.1.1.3 and vendors)."""
 LOWEST_HU, HIGHEST_HU = -32768.0, 65535.0
 """Values beyond 16 bits come from a changed slope, not from a scanner."""
 
@@ -32,6 +34,14 @@ def check_ct(series: Series) -> None:
         If Rescale Type (0028,1054) names another unit.
 
     """
+    shown = {k.strip() for k in text(series.first.header, "ImageType", series.first.name).upper().strip("[]").replace("'", "").split(",")}
+    if shown & PROJECTIONS:
+        raise InputError(
+            "the CT holds projections of a slab, not its Hounsfield units",
+            found=" and ".join(sorted(shown & PROJECTIONS)),
+            where=where(series.first.name, "ImageType"),
+            remedy="give the original CT series",
+        )
     for instance in series.instances:
         kind = text(instance.header, "RescaleType", instance.name).upper()
         if kind not in ("", "HU", "US"):  # US (unspecified) is what many scanners write for HU

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.codes import check_nuclide
+from neorlt.dicom.cut_peaks import at_the_top, cut_peaks
 from neorlt.dicom.decay import check_decayed_to
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
@@ -20,11 +21,14 @@ from neorlt.dicom.pixels import check_depth, check_finite, decode_instance, size
 from neorlt.dicom.plausible import check, check_grid
 from neorlt.dicom.scan import Instance
 from neorlt.dicom.settings import NONE, Correction, Settings
-from neorlt.dicom.spect_scale import Row, SpectScale, ValueTime, back_to_start, rows_of, spect_scale, value_time
+from neorlt.dicom.spect_scale import BREMSSTRAHLUNG, Row, SpectScale, ValueTime, back_to_start, rows_of, spect_scale, value_time
 from neorlt.imaging.volume import Grid, Unit, Volume
+from neorlt.nuclides.nuclide import get_nuclide
 
 ODD_TIME_S = 60.0
 """Acquisition and series are named where they start further apart; a minute is nothing to a half-life of days."""
+LEAST_GAMMA = 0.01
+"""Gammas in fewer decays than this are not imaged."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,30 @@ def judge_nm(instance: Instance, settings: Settings, correction: Correction = NO
     scale = spect_scale(instance, injection.nuclide, grid, settings)
     value = value_time(instance, start, injection.nuclide)
     nuclide_said = check_nuclide(raw(header, "RadiopharmaceuticalInformationSequence", name)[0], name, "SPECT")
-    warnings = (*warnings, *nuclide_said, *scale.warnings, *value.warnings, *_odd_times(instance, start))
+    said = (*nuclide_said, *window_of_another(instance, injection.nuclide))
+    warnings = (*warnings, *said, *scale.warnings, *value.warnings, *_odd_times(instance, start))
     return SpectObject(instance, grid, order, start, value, injection, scale, warnings)
+
+
+def window_of_another(instance: Instance, nuclide: str) -> tuple[str, ...]:
+    """Say where no energy window (0054,0012) holds a gamma line of the nuclide: the header names what another study was set up for."""
+    try:
+        lines = [float(kev) for kev, part in get_nuclide(nuclide).gamma * np.array([1e3, 1.0]) if part >= LEAST_GAMMA]
+    except InputError:
+        return ()
+    windows = []
+    for window in raw(instance.header, "EnergyWindowInformationSequence", instance.name) or []:
+        for item in raw(window, "EnergyWindowRangeSequence", instance.name) or []:
+            low, high = number(item, "EnergyWindowLowerLimit", instance.name), number(item, "EnergyWindowUpperLimit", instance.name)
+            if low is not None and high is not None and 0 < low < high:
+                windows.append((low, high))
+    if not lines or not windows or nuclide in BREMSSTRAHLUNG or any(low <= kev <= high for kev in lines for low, high in windows):
+        return ()
+    shown = ", ".join(f"{low:g}-{high:g}" for low, high in windows)
+    return (
+        f"SPECT: the energy windows ({shown} keV, (0054,0012)) hold no gamma line of {nuclide} ({', '.join(f'{kev:.0f}' for kev in lines)}"
+        " keV): is the radionuclide (0054,0300) that of another examination? Half-life and dose follow it.",
+    )
 
 
 def _odd_times(instance: Instance, start: datetime) -> tuple[str, ...]:
@@ -182,8 +208,8 @@ def _frame_order(instance: Instance, frames: int) -> NDArray[np.intp]:
     return np.argsort(numbers_, kind="stable")
 
 
-def read_nm(spect: SpectObject, injected: datetime) -> Volume:
-    """Return the SPECT volume in Bq/ml, valid for ``spect.time``.
+def read_nm(spect: SpectObject, injected: datetime) -> tuple[Volume, tuple[str, ...]]:
+    """Return the SPECT volume in Bq/ml, valid for ``spect.time``, and what its pixels say.
 
     Raises
     ------
@@ -217,7 +243,8 @@ def read_nm(spect: SpectObject, injected: datetime) -> Volume:
         rows += (("decay", "", f"{back:.6g}", "back to the start of acquisition", "worked out"),)
     ledger = (*rows_of(image, rows), *stated_rows([instance], image))
     notes = (spect.scale.note, spect.value.note)
-    return Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, nuclide, "SPECT", notes, ledger=ledger)
+    volume = Volume(values.transpose(2, 1, 0), spect.grid, Unit.BQ_PER_ML, "NM", spect.time, nuclide, "SPECT", notes, ledger=ledger)
+    return volume, cut_peaks("SPECT", [at_the_top(frame, instance) for frame in stored])
 
 
 def _decayed_to(spect: SpectObject, injected: datetime) -> datetime | None:

@@ -12,11 +12,12 @@ from pydicom.dataset import Dataset
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.codes import agent_of_item, check_nuclide, nuclide_of_item
+from neorlt.dicom.cut_peaks import at_the_top, cut_peaks
 from neorlt.dicom.decay import decay_factor, table_half_life_s
 from neorlt.dicom.header import moment, number, parse_date, parse_datetime, parse_seconds, raw, text, where
 from neorlt.dicom.pet_scale import NotUsableError, PetHeader, PetScale, PetSlice, check_weight, quantify
 from neorlt.dicom.pixels import check_depth, check_same, read_stack, rescale, slice_stack
-from neorlt.dicom.plausible import check
+from neorlt.dicom.plausible import check, odd_weight
 from neorlt.dicom.scan import Instance, Series
 from neorlt.dicom.settings import NONE, SETTINGS, Correction
 from neorlt.imaging.ledger import USED, LedgerRow
@@ -222,6 +223,7 @@ def judge_pet(series: Series, correction: Correction = NONE) -> PetSeries:
             )
     if scale.unit is Unit.BQ_PER_ML and not is_therapy(scale):
         check_weight(header)
+        scale = replace(scale, warnings=(*scale.warnings, *odd_weight(header.weight_kg, header.size_m, "PET")))
     return PetSeries(series, header, scale, correction)
 
 
@@ -230,8 +232,8 @@ def is_therapy(scale: PetScale) -> bool:
     return joins_a_curve(scale.nuclide)
 
 
-def read_pet(pet: PetSeries) -> Volume:
-    """Return the PET volume in Bq/ml, valid for its decay reference, or in SUVbw; a SPECT stored as PET as what it is.
+def read_pet(pet: PetSeries) -> tuple[Volume, tuple[str, ...]]:
+    """Return the PET volume in Bq/ml, valid for its decay reference, or in SUVbw, and what its pixels say; a SPECT stored as PET as such.
 
     Raises
     ------
@@ -242,8 +244,10 @@ def read_pet(pet: PetSeries) -> Volume:
     grid, instances = slice_stack(pet.series)
     factor_of = dict(zip((i.name for i in pet.series.instances), pet.scale.factors, strict=True))
     rescales = [rescale(i) for i in instances]
+    cut = [(0, 0)] * len(instances)
 
     def scale(k: int, stored: NDArray[np.generic]) -> NDArray[np.float32]:
+        cut[k] = at_the_top(stored, instances[k])
         slope, intercept = rescales[k]
         factor = factor_of[instances[k].name]
         return (np.asarray(stored, np.float64) * (slope * factor) + intercept * factor).astype(np.float32)
@@ -253,12 +257,14 @@ def read_pet(pet: PetSeries) -> Volume:
     for edge in (float(array.min()), float(array.max())):
         check(unit, edge, pet.series.where, "export the series again; its scale was changed", tag="RescaleSlope")
     modality = "NM" if seen_by_single_photons(pet.scale.nuclide) else "PT"
+    said = cut_peaks("SPECT stored as PET" if modality == "NM" else "PET", cut, [slope for slope, _ in rescales])
     if pet.scale.unit is Unit.BQ_PER_ML and modality == "PT" and table_half_life_s(pet.scale.nuclide) is None:
-        return _suv_by_header(pet, array, grid)
-    return Volume(
+        return _suv_by_header(pet, array, grid), said
+    volume = Volume(
         array, grid, pet.scale.unit, modality, pet.scale.reference, pet.scale.nuclide, "PET", pet.scale.notes, pet.header.weight_kg,
         _ledger(pet),
     )  # fmt: skip
+    return volume, said
 
 
 def _ledger(pet: PetSeries) -> tuple[LedgerRow, ...]:

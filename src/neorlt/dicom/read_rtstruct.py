@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,7 +42,8 @@ def read_rtstruct(
     Parameters
     ----------
     image_grids
-        Grids of the images by Series Instance UID; the referenced one gives the planes' orientation.
+        Grids of the images by Series Instance UID; the one whose slices the contours name, else the referenced one whose planes they
+        fit, gives planes and voxels.
     image_positions
         Image Position (Patient) ``(3,)`` of the slices by SOP Instance UID: contours must lie on those that they name.
 
@@ -62,6 +63,7 @@ def read_rtstruct(
         for item in raw(header, "RTROIObservationsSequence", name) or []
     }
     grids, referenced = _planes(header, name, image_grids)
+    listed = _listed(header, name, image_grids)
     regions: list[Region] = []
     warnings: list[str] = []
     drawn_rois = set()
@@ -76,7 +78,7 @@ def read_rtstruct(
             label = f"roi-{key:g}"
             what = f"Structure number {key:g} has no name (ROIName) and is shown as {label!r}"
             warnings.append(f"{what}: name it, or say what it is under [roles] in settings.toml.")
-        grid = grids.get(frame)
+        grid = _drawn_on(drawn, name, label, grids.get(frame, []), listed, image_positions or {})
         if grid is None:
             raise InputError(
                 f"region {label!r} is drawn in a frame of reference that no image of the study has",
@@ -108,18 +110,67 @@ def read_rtstruct(
     return regions, warnings
 
 
-def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> tuple[dict[str, Grid], set[str]]:
-    """Image grid that each frame of reference was drawn on, and the frames whose referenced series is one of the images."""
-    found: dict[str, Grid] = {}
-    referenced: set[str] = set()
-    for grid in image_grids.values():
-        found.setdefault(grid.frame_of_reference, grid)
+def lies_on_images(instance: Instance, image_grids: Mapping[str, Grid]) -> bool:
+    """Whether any structure of a set is drawn in a frame of reference (3006,0024) of these images, or on one of them."""
+    rois = raw(instance.header, "StructureSetROISequence", instance.name) or []
+    grids, _ = _planes(instance.header, instance.name, image_grids)
+    return not rois or any(text(roi, "ReferencedFrameOfReferenceUID", instance.name) in grids for roi in rois)
+
+
+def _planes(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> tuple[dict[str, list[Grid]], set[str]]:
+    """Image grids that each frame of reference may have been drawn on, and the frames whose referenced series is one of the images."""
+    referenced: dict[str, list[Grid]] = {}
     for frame, series in series_of_structures(header, name):
         grid_of = image_grids.get(text(series, "SeriesInstanceUID", name))
         if grid_of is not None:
-            found[text(frame, "FrameOfReferenceUID", name)] = grid_of
-            referenced.add(text(frame, "FrameOfReferenceUID", name))
-    return found, referenced
+            referenced.setdefault(text(frame, "FrameOfReferenceUID", name), []).append(grid_of)
+    found: dict[str, list[Grid]] = {}
+    for grid in image_grids.values():
+        found.setdefault(grid.frame_of_reference, [grid])
+    return found | referenced, set(referenced)
+
+
+def _listed(header: Dataset, name: str, image_grids: Mapping[str, Grid]) -> dict[str, Grid]:
+    """Image grid of every slice (SOP Instance UID) that a structure set lists under its referenced series."""
+    return {
+        text(image, "ReferencedSOPInstanceUID", name): grid
+        for _, series in series_of_structures(header, name)
+        if (grid := image_grids.get(text(series, "SeriesInstanceUID", name))) is not None
+        for image in raw(series, "ContourImageSequence", name) or []
+    }
+
+
+def _drawn_on(
+    drawn: Dataset, name: str, label: str, grids: Sequence[Grid], listed: Mapping[str, Grid], positions: Mapping[str, Floats]
+) -> Grid | None:
+    """The image of several that contours were drawn on: whose slices they name, else the one with the most planes through them.
+
+    Contours that name no slice are told by their own heights. Of images that fit alike the one with the widest planes counts: contours
+    on every second plane of another leave gaps that nobody drew.
+    """
+    if len(grids) < 2:
+        return grids[0] if grids else None
+    places, named = [], []
+    for contour in raw(drawn, "ContourSequence", name) or []:
+        images = raw(contour, "ContourImageSequence", name) or []
+        uid = text(images[0], "ReferencedSOPInstanceUID", name) if len(images) == 1 else ""
+        position, points = positions.get(uid), _coordinates(contour, name, label)
+        named += [listed[uid]] if uid in listed else []
+        if position is not None:
+            places.append(position)
+        elif points.size >= 3:
+            places.append(points[:3])
+    if named:
+        return max(grids, key=lambda grid: sum(grid is other for other in named))
+    if not places:
+        return grids[0]
+
+    def fits(grid: Grid) -> tuple[int, float]:
+        height = grid.mm_to_index(np.array(places))[:, 2]
+        on = (np.abs(height - np.rint(height)) < OFF_SLICES) & (np.rint(height) >= 0) & (np.rint(height) < grid.shape[2])
+        return int(on.sum()), grid.spacing_mm[2]
+
+    return max(grids, key=fits)
 
 
 def _polygons(drawn: Dataset, name: str, label: str, warnings: list[str]) -> tuple[list[Floats], bool]:

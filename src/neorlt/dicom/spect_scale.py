@@ -331,6 +331,8 @@ def value_time(instance: Instance, start: datetime, nuclide: str) -> ValueTime:
         warnings = (f"SPECT: a Decay Factor of {factor:g} (0054,1321) is stated, but no decay correction; it was not used.",)
     if "ATTN" not in listed:
         warnings += ("SPECT: attenuation correction is not stated (0028,0051); without it the activity is too low.",)
+    if "SCAT" not in listed:
+        warnings += ("SPECT: scatter correction is not stated (0028,0051); without it the activity is too high.",)
     to = _stated_moment(instance, start, kind)
     warnings += _compare_with_words(instance, _meant(kind, listed), to)
     if to is not None and not (kind or "DECY" in listed):

@@ -16,12 +16,18 @@ from neorlt.dosimetry.s_values import surface_mm2
 from neorlt.dosimetry.uncertainty import DEFAULT, UncertaintySettings, contour_power, volume_cv
 from neorlt.imaging.blur import Blur, BlurMap
 from neorlt.imaging.region import Region
-from neorlt.imaging.resample import resample
+from neorlt.imaging.resample import resample, shared_field
 from neorlt.imaging.study import Study
 from neorlt.imaging.volume import Volume
 
 Floats = NDArray[np.float64]
 BODY_LESS_REGIONS = "rest of body"
+ONE_MOMENT_H = 1.0 / 60.0
+"""Images that start closer than this are of one acquisition: reconstructions of it."""
+ONE_SESSION_H = 2.0
+"""Bed positions follow one another within this (half an hour each)."""
+SAME_FIELD = 0.5
+"""Two images of one session that share less of their field of view show two parts of the body."""
 
 
 def hours_after(start: datetime, moment: datetime | None) -> float:
@@ -46,15 +52,17 @@ def therapy_times_h(study: Study) -> Floats:
         )
     injection = study.therapy_administration()
     times = np.array([hours_after(injection.time, v.time) for v in images])
-    if np.any(np.diff(times) == 0):
-        twice = sorted({f"{t:.2f} h" for t, gap in zip(times, np.diff(times), strict=False) if gap == 0})
+    gaps = np.diff(times)
+    _refuse_beds(images, times)
+    if np.any((gaps >= 0) & (gaps <= ONE_MOMENT_H)):
+        twice = sorted({f"{t:.2f} h" for t, gap in zip(times, gaps, strict=False) if 0 <= gap <= ONE_MOMENT_H})
         raise InputError(
             "two therapy images show one moment: two reconstructions of one acquisition, or one with and one without a correction",
             expected="one image a time point",
             found=f"two at {', '.join(twice)} after the injection",
             remedy="take one of them out of the folder (their SeriesDescription (0008,103E) says which is which)",
         )
-    if np.any(times < 0) or np.any(np.diff(times) < 0):
+    if np.any(times < 0) or np.any(gaps < 0):
         raise InputError(
             "times run backwards",
             expected="images after the injection, each later than the one before",
@@ -62,6 +70,26 @@ def therapy_times_h(study: Study) -> Floats:
             remedy="check the start of the radiopharmaceutical (0018,1072) and the acquisition times",
         )
     return times
+
+
+def _refuse_beds(images: Sequence[Volume], times: Floats) -> None:
+    """Refuse images of one session that show two parts of the body: as two points of a curve each is empty where the other one is not.
+
+    Raises
+    ------
+    InputError
+        Naming both times.
+    """
+    for one, other, at, then in zip(images[:-1], images[1:], times[:-1], times[1:], strict=True):
+        same_frame = one.grid.frame_of_reference == other.grid.frame_of_reference
+        shared = shared_field(one.grid, other.grid)
+        if 0 <= then - at < ONE_SESSION_H and same_frame and shared < SAME_FIELD:
+            raise InputError(
+                "two therapy images of one session show two parts of the body: bed positions kept as images of their own",
+                expected="one image a time point",
+                found=f"{at:.2f} h and {then:.2f} h after the injection, {100 * shared:.0f} % of the smaller in both",
+                remedy="stitch the bed positions on the camera's workstation, or take out those that do not hold the regions",
+            )
 
 
 def activity_curves(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.core.anatomy import is_vessel
+from neorlt.core.anatomy import Organ, is_vessel, organ_of
 from neorlt.core.errors import InputError
 from neorlt.imaging.blur import Blur
 from neorlt.imaging.measures import mean_in, positive_mean
@@ -27,6 +27,10 @@ from neorlt.imaging.volume import Volume
 
 HOT_ON_IMAGE = 3.0
 """Times the mean of an image from which a region without a role is named."""
+_TAKE_UP_NONE = frozenset({
+    Organ.BONE, Organ.MARROW, Organ.MUSCLE, Organ.LUNG, Organ.BRAIN, Organ.HEART, Organ.TRACHEA, Organ.OESOPHAGUS, Organ.SPINAL_CORD,
+})  # fmt: skip
+"""Organs that hold no more of an SSTR ligand than their blood: what is hot there is a lesion, or lies beside one."""
 HOT = 1.5
 """So many times its surroundings' concentration: cooler than that, a region of a few centimetres spills less than contours err."""
 LEAST_OWN = 0.5
@@ -78,6 +82,23 @@ def hot_on(regions: Sequence[Region], image: Volume) -> list[HotRegion]:
         for region, mean in means
         if mean is not None and everywhere > 0 and mean > HOT_ON_IMAGE * everywhere
     ]
+
+
+def hot_by_name(regions: Sequence[Region], image: Volume) -> list[str]:
+    """Sentences on regions that only their name calls an organ, one that takes up no ligand, and that are hot (:data:`HOT_ON_IMAGE`)."""
+    everywhere = positive_mean(image)
+    said = []
+    for region in regions:
+        organ = organ_of(region.name)
+        if region.kind is not RegionKind.ORGAN or not region.why.startswith("name") or organ not in _TAKE_UP_NONE or everywhere <= 0:
+            continue
+        mean = mean_in(region, image)
+        if mean is not None and mean > HOT_ON_IMAGE * everywhere:
+            said.append(
+                f"Region {region.name!r} is {organ} by its name alone and holds {mean / everywhere:.1f} times the mean of the"
+                f" {image.nuclide} image, which {organ} does not. If it is a lesion, {remedy(region.name)}"
+            )
+    return said
 
 
 def hot_without_role(study: Study, blur: Blur) -> tuple[HotRegion, ...]:

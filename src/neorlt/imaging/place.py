@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.anatomy import Organ, organ_of, side_of
-from neorlt.imaging.hot import hot_on
+from neorlt.imaging.hot import hot_by_name, hot_on
 from neorlt.imaging.measures import mean_in, positive_mean
 from neorlt.imaging.region import Region, RegionKind
-from neorlt.imaging.resample import region_part
+from neorlt.imaging.resample import inside_fraction, region_part
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import shows_ligand
 from neorlt.imaging.volume import Grid, Volume
@@ -65,12 +65,12 @@ class Misplaced:
 def check_place(study: Study) -> list[Misplaced]:
     """Return what does not fit between the regions of a study and its images, the gravest first."""
     found: list[Misplaced] = []
-    ct = next(iter(study.ct_images()), None)
     for region in study.regions:
         if region.kind in (RegionKind.ORGAN, RegionKind.LESION):
             found += _volume(region)
-            if ct is not None and ct.grid.frame_of_reference == region.grid.frame_of_reference:
-                found += _tissue(region, ct)
+            shown = [ct for ct in study.ct_images() if ct.grid.frame_of_reference == region.grid.frame_of_reference]
+            if shown:
+                found += _tissue(region, max(shown, key=lambda ct: inside_fraction(region, ct.grid)) if len(shown) > 1 else shown[0])
     found += _sides(study.regions)
     images = _ligand(study)
     if images:
@@ -83,6 +83,7 @@ def check_place(study: Study) -> list[Misplaced]:
         taking_up = [r for r in study.organs() if organ_of(r.name) in _TAKING_UP]
         found += [said for other in images for said in _cold_organs(taking_up, other)]
         found += [Misplaced(one.sentence, False) for one in hot_on(study.regions, image)]
+        found += [Misplaced(sentence, False) for sentence in hot_by_name(study.regions, image)]
     return sorted(found, key=lambda one: not one.refuses)
 
 

@@ -233,6 +233,20 @@ def inside_fraction(region: Region, grid: Grid) -> float:
     return float(weight[inside].sum() / weight.sum())
 
 
+def shared_field(one: Grid, other: Grid) -> float:
+    """Part of the smaller field of view that both grids show (0…1), by their boxes along the patient's axes; 0 between two frames."""
+    if one.frame_of_reference != other.frame_of_reference:
+        return 0.0
+    boxes = []
+    for grid in (one, other):
+        corners = np.stack(np.meshgrid(*((-0.5, n - 0.5) for n in grid.shape), indexing="ij"), -1).reshape(-1, 3)
+        places = grid.index_to_mm(corners)
+        boxes.append((places.min(axis=0), places.max(axis=0)))
+    (low, high), (other_low, other_high) = boxes
+    both = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0.0, None)
+    return float(np.prod(both) / min(np.prod(high - low), np.prod(other_high - other_low)))
+
+
 def filled_box(occupancy: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first and the last voxel ``(3,)`` that hold anything along each axis; the array must hold something."""
     ends = []

@@ -16,7 +16,7 @@ from neorlt.core.errors import InputError
 from neorlt.imaging.measures import longest_diameter, measure_region
 from neorlt.imaging.region import Region
 from neorlt.imaging.register import register_rigid
-from neorlt.imaging.resample import region_on
+from neorlt.imaging.resample import inside_fraction, region_on
 from neorlt.imaging.study import Study
 from neorlt.imaging.tracking import Track, track_lesions
 
@@ -24,6 +24,11 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _NODE = re.compile(r"\bnode|lymph|(?:^|[-_ ])ln(?:[-_ ]|\d|$)", re.IGNORECASE)
+
+
+SAME_HU = 5.0
+"""CTs of one study whose mean over the lesions differs by more show them in different phases (assumption: a third of
+Choi's 15 % of 100 HU)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class StudyResponse:
     new: tuple[str, ...]
     gone: tuple[str, ...]
     notes: tuple[str, ...]
+    choi_reason: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """The part ``response`` of the measured document."""
@@ -73,7 +79,7 @@ class StudyResponse:
             "nadir_mm": self.nadir_mm,
             "sum_change_pct": 100.0 * (self.sum_after_mm / before - 1.0) if before > 0 else None,
             "choi": None if self.choi is None else self.choi.name,
-            "choi_reason": "a study has no CT, or no lesion is drawn in both" if self.choi is None else None,
+            "choi_reason": self.choi_reason,
             "mrecist": None if self.mrecist is None else self.mrecist.name,
             "mrecist_reason": self.mrecist_reason,
             "sizes": [vars(size) for size in self.sizes],
@@ -207,9 +213,9 @@ def _response(
         for n, t in enumerate(tracks[:known])
     )
     pairs = tuple((t.name, str(r.name)) for t in tracks[:known] if (r := t.regions[when]) is not None)
+    choi, why = _choi(studies[0], studies[when], both, when, change, bool(new))
     return StudyResponse(
-        recist, float(sums[0]), float(sums[-1]), nadir, _choi(studies[0], studies[when], both, when, change, bool(new)), mrecist, reason,
-        rows, pairs, new, gone, tuple(said),
+        recist, float(sums[0]), float(sums[-1]), nadir, choi, mrecist, reason, rows, pairs, new, gone, tuple(said), why
     )
 
 
@@ -231,15 +237,30 @@ def _mrecist(studies: Sequence[Study], targets: Sequence[Track], when: int, appe
     return Response(int(classify_mrecist(sums[-1], sums[0], sums[:-1].min(), appeared))), None
 
 
-def _choi(before: Study, after: Study, tracks: Sequence[Track], when: int, size_change: float, appeared: bool) -> Response | None:
-    """Choi's criteria; attenuation is the mean over the targets drawn in both studies."""
-    if not before.ct_images() or not after.ct_images() or not tracks:
-        return None
+def _choi(
+    before: Study, after: Study, tracks: Sequence[Track], when: int, size_change: float, appeared: bool
+) -> tuple[Response | None, str | None]:
+    """Choi's criteria; attenuation is the mean over the targets drawn in both studies. A reason where they cannot be given."""
     own = {r.name: r for r in after.lesions()}  # in the follow-up's own frame of reference
     old = [t.regions[0] for t in tracks if t.regions[0] is not None]
     new = [own[r.name] for t in tracks if (r := t.regions[when]) is not None]
-    hu_before = float(np.mean([measure_region(before.ct_images()[0], region).mean for region in old]))
-    hu_after = float(np.mean([measure_region(after.ct_images()[0], region).mean for region in new]))
+    seen = [_attenuations(before, old), _attenuations(after, new)]
+    if not tracks or not all(seen):
+        return None, "a study has no CT that shows the lesions, or no lesion is drawn in both"
+    for values in seen:
+        if max(values) - min(values) > SAME_HU:
+            shown = " and ".join(f"{v:.0f}" for v in sorted(values))
+            return None, f"a study holds CTs that show the lesions at {shown} HU (phases?): leave the one that both studies have"
+    hu_before, hu_after = (float(np.mean(values)) for values in seen)
     change = hu_after / hu_before - 1.0 if hu_before > 0 else np.nan
-    return Response(int(classify_choi(size_change, change, appeared)))
+    return Response(int(classify_choi(size_change, change, appeared))), None
+
+
+def _attenuations(study: Study, lesions: Sequence[Region]) -> list[float]:
+    """Mean HU of the lesions on every CT that shows all of them."""
+    return [
+        float(np.mean([measure_region(ct, region).mean for region in lesions]))
+        for ct in study.ct_images()
+        if lesions and all(ct.grid.frame_of_reference == r.grid.frame_of_reference and inside_fraction(r, ct.grid) > 0.95 for r in lesions)
+    ]
 

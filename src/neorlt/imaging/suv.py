@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from neorlt.core.errors import InputError
 from neorlt.imaging.study import Administration, Study
 from neorlt.imaging.volume import Unit, Volume
@@ -132,3 +134,32 @@ def suv_images(study: Study) -> tuple[Volume, ...]:
         As :func:`to_suv`.
     """
     return tuple(to_suv(v, administration_of(study, v), v.weight_kg or study.weight_kg) for v in study.pet_images())
+
+
+MOST_HELD = 1.1
+"""A PET may hold this much of what was injected: a scanner and its activity meter agree within a tenth."""
+
+
+def more_than_injected(study: Study) -> list[str]:
+    """Return a sentence for every PET that holds more activity than was injected, its decay counted: unit, scale or activity are wrong.
+
+    For one in SUVbw the same law is that the sum of SUV times volume is at most the patient's mass, at 1 g/ml.
+    """
+    said = []
+    for image in study.pet_images():
+        held = float(image.array.sum(dtype=np.float64)) * image.grid.voxel_ml
+        injected, weight = administration_of(study, image), image.weight_kg or study.weight_kg
+        if image.unit is Unit.SUV_BW and weight:
+            share = held / (1000.0 * weight)
+        elif image.unit is Unit.BQ_PER_ML and injected is not None and image.time is not None:
+            hours = (image.time - injected.time).total_seconds() / 3600.0
+            left = math.exp(-float(get_nuclide(injected.nuclide).decay_constant_per_h) * hours)
+            share = held / (injected.activity_mbq * 1e6 * left)
+        else:
+            continue
+        if share > MOST_HELD:
+            said.append(
+                f"The {image.nuclide} PET of {image.time:%Y-%m-%d %H:%M} holds {share:.3g} times what was injected, its decay counted: its"
+                " unit or scale, the injected activity (0018,1074) or the times are wrong, and every SUV with them."
+            )
+    return said
