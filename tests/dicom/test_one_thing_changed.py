@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
+from neorlt.core.errors import InputError
 from neorlt.dicom.read import read_study
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "web"))
@@ -385,3 +386,34 @@ def test_a_weight_that_fits_the_height_in_pounds_is_said(spoil, edit):
     assert not said(read_study(spoil.folder), "pounds")
     edit(everything, lambda d: setattr(d, "PatientWeight", "154.3"))
     assert said(read_study(spoil.folder), "pounds (70 kg", "(0010,1030)")
+
+
+@pytest.mark.parametrize("kind", ["ct", "pet", "spect"])
+def test_pixels_whose_bytes_were_swapped_are_refused(copy, kind):
+    """They are noise with a plausible mean."""
+    read_study(copy)
+    paths = {"ct": copy.glob("ct/*.dcm"), "pet": copy.glob("pet/*.dcm"), "spect": copy.glob("spect_0.dcm")}[kind]
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = dataset.pixel_array.byteswap().tobytes()
+        dataset.save_as(path)
+    with pytest.raises(InputError, match="bytes of the pixels are swapped"):
+        read_study(copy)
+
+
+@pytest.mark.parametrize("factor", [0.1, 4.0, 1.3])
+def test_one_slice_of_another_scale_is_said(copy, factor):
+    path = copy / "pet" / "pt_0028.dcm"
+    dataset = pydicom.dcmread(path)
+    dataset.RescaleSlope = f"{float(dataset.RescaleSlope) * factor:.8g}"
+    dataset.save_as(path)
+    assert said(read_study(copy), "PET image", "1 slice holds up to", "both neighbours") == (factor != 1.3)
+
+
+def test_one_ct_slice_of_another_slope_is_said(copy):
+    assert not said(read_study(copy), "Rescale Slope")
+    path = copy / "ct" / "ct_0032.dcm"
+    dataset = pydicom.dcmread(path)
+    dataset.RescaleSlope = f"{float(dataset.RescaleSlope) * 0.9:.8g}"
+    dataset.save_as(path)
+    assert said(read_study(copy), "CT: Rescale Slope (0028,1053) differs between slices")

@@ -26,7 +26,7 @@ def at_the_top(stored: NDArray[np.generic], instance: Instance) -> tuple[int, in
         return 0, 0
     top = (1 << (int(bits) - (stored.dtype.kind == "i"))) - 1
     count = int(np.count_nonzero(stored == top))
-    return count, int(np.count_nonzero(stored >= BELOW * top)) - count if count else 0
+    return count, int(np.count_nonzero(np.asarray(stored, np.int64) >= BELOW * top)) - count if count else 0
 
 
 def cut_peaks(what: str, counts: Sequence[tuple[int, int]], slopes: Sequence[float] = ()) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from neorlt.dicom.read_nm import read_nm
 from neorlt.dicom.read_pet import read_pet
 from neorlt.dicom.read_rtstruct import lies_on_images, read_rtstruct
 from neorlt.dicom.read_seg import read_seg
-from neorlt.dicom.repeated import of_one_moment, of_one_value, without_copies
+from neorlt.dicom.repeated import of_odd_slices, of_one_moment, of_one_value, without_copies
 from neorlt.dicom.scan import Instance, Series, is_dicom, read_instance, scan
 from neorlt.dicom.settings import Settings, read_settings
 from neorlt.imaging.place import check_place
@@ -185,7 +185,8 @@ def _read_images(found: _Found) -> None:
         found.grids[series.uid] = volume.grid
         found.warnings.extend(gaps("CT", series, volume.grid))
         found.sources.append(f"CT, {len(series.instances)} slices. {' '.join(volume.notes)}")
-    found.warnings.extend((*of_one_value(found.volumes), *of_one_moment(found.volumes), *off_the_scale(found.volumes)))
+    found.warnings.extend((*of_one_value(found.volumes), *of_one_moment(found.volumes), *off_the_scale(found.volumes),
+                           *of_odd_slices(found.volumes)))  # fmt: skip
 
 
 def _one_frame(found: _Found, settings: Settings, several: bool) -> str:

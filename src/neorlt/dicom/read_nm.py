@@ -17,7 +17,7 @@ from neorlt.dicom.decay import check_decayed_to
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
 from neorlt.dicom.injections import SAME_TIME_S, Injection, injection_of
-from neorlt.dicom.pixels import check_depth, check_finite, decode_instance, size
+from neorlt.dicom.pixels import check_byte_order, check_depth, check_finite, decode_instance, size
 from neorlt.dicom.plausible import check, check_grid
 from neorlt.dicom.scan import Instance
 from neorlt.dicom.settings import NONE, Correction, Settings
@@ -230,6 +230,7 @@ def read_nm(spect: SpectObject, injected: datetime) -> tuple[Volume, tuple[str, 
             where=where(instance.name, "PixelData"),
             remedy="copy the file again",
         )
+    check_byte_order(stored[nz // 2], instance.name)
     decayed_to = _decayed_to(spect, injected)
     back = 1.0 if decayed_to is None else back_to_start(nuclide, decayed_to, spect.start)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Activity images that came twice, and images that hold one value everywhere."""
+"""Activity images that came twice, images that hold one value everywhere, and slices that do not fit their neighbours."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from neorlt.imaging.volume import Volume
+
+ODD, ALIKE, THIN_MM = 2.0, 1.5, 6.0
+"""A slice of twice or half its neighbours, which are alike within a half, is odd where slices are no thicker than a scanner's blur."""
 
 
 def without_copies(volumes: Sequence[Volume]) -> tuple[list[Volume], list[str]]:
@@ -34,6 +37,33 @@ def of_one_value(volumes: Sequence[Volume]) -> list[str]:
         for v in volumes
         if v.array[..., 0].size > 1 and np.array_equal(v.array.min(axis=(0, 1)), v.array.max(axis=(0, 1)))
     ]
+
+
+def of_odd_slices(volumes: Sequence[Volume]) -> list[str]:
+    """Return a sentence for every PET or SPECT with a slice that holds a multiple of both its neighbours, or a part: its scale was changed.
+
+    A scanner's blur is as wide as slices are thick, so that what one slice holds its neighbours share.
+    """
+    said = []
+    for volume in volumes:
+        if volume.modality not in ("PT", "NM") or volume.grid.shape[2] < 3 or volume.grid.spacing_mm[2] > THIN_MM:
+            continue
+        total = volume.array.sum(axis=(0, 1), dtype=np.float64)
+        floor = 1e-3 * float(total.max())
+        low, middle, high = total[:-2], total[1:-1], total[2:]
+        seen = (np.minimum(low, high) > floor) & (middle > 0)
+        ratio = np.divide(middle, np.sqrt(np.abs(low * high)), out=np.ones_like(middle), where=seen)
+        alike = np.abs(np.log(np.divide(high, low, out=np.ones_like(low), where=seen))) < np.log(ALIKE)
+        odd = np.flatnonzero(alike & (np.abs(np.log(ratio)) > np.log(ODD)))
+        if odd.size:
+            worst = int(odd[np.abs(np.log(ratio[odd])).argmax()])
+            z = volume.grid.index_to_mm(np.array([0, 0, worst + 1]))[2]
+            when = f" of {volume.time:%Y-%m-%d %H:%M}" if volume.time is not None else ""
+            said.append(
+                f"The {_word(volume)} image{when}: {odd.size} slice{'s' if odd.size > 1 else ''} hold{'s' if odd.size == 1 else ''} up to"
+                f" {ratio[worst]:.3g} times what both neighbours hold (at z {z:.0f} mm): was the slice's scale (0028,1053) changed?"
+            )
+    return said
 
 
 def of_one_moment(volumes: Sequence[Volume]) -> list[str]:
