@@ -54,9 +54,19 @@ def test_every_result_folder_gets_its_readme_and_its_hash(tmp_path: Path) -> Non
 
 def test_every_cell_that_is_not_right_is_spoken_of() -> None:
     spoken = {(one["kind"], reader) for one in TABLE["warnings"] for reader in one["readers"]}
-    bad = {(c["kind"], c["reader"]) for c in TABLE["cells"] if "wrong" in (c["value"], c["place"]) or c["value"] == "refused"}
+    bad = {
+        (c["kind"], c["reader"]) for c in TABLE["cells"] if "wrong" in (c["value"], c["place"], c["unit"]) or c["value"] == "refused"
+    }
     assert bad == spoken
     assert len({cell["reader"].split(" of ")[0] for cell in TABLE["cells"]}) >= 12
+
+
+@pytest.mark.parametrize("aspect", ["value", "place", "unit"])
+def test_a_wrong_cell_without_a_sentence_ends_the_measurement(aspect: str) -> None:
+    cell = {"kind": "pet", "reader": "A new reader", "value": "right", "place": "right", "unit": "right", aspect: "wrong"}
+    said, silent = load(ROOT / "tools" / "compat" / "run.py", "compat_run").sentences({"warning": []}, [cell])
+    assert said == []
+    assert silent == [f"pet, A new reader: {aspect}"]
 
 
 def test_the_measurement_is_of_todays_writers_and_stands_on_its_page() -> None:

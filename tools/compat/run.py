@@ -228,7 +228,7 @@ def sentences(kinds: dict[str, Any], cells: list[dict[str, str]]) -> tuple[list[
     spoken: dict[tuple[str, str], list[str]] = {}
     open_cells = []
     for cell in cells:
-        for aspect in ("value", "place"):
+        for aspect in ASPECTS:
             verdict = cell[aspect]
             if verdict not in (WRONG, REFUSED):
                 continue
