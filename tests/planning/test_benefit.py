@@ -92,3 +92,13 @@ def test_a_value_that_is_no_number_is_refused_before_any_index():
     pytest.importorskip("SALib")
     with pytest.raises(InputError, match="no number for some patients"):
         sobol_indices(lambda x: np.where(np.arange(len(x)) == 3, np.nan, x[:, 0]), [[0.0, 1.0], [0.0, 1.0]], n_base=64)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e200])
+def test_a_unit_changes_no_index(scale):
+    """Squares of 1e200 overflow: SALib 1.6 answers zeros, plus or minus zero, for every feature, and only warns of constant values."""
+    ends = [[0.0, 1.0], [0.0, 1.0]]
+    plain, scaled = (sobol_indices(lambda x, by=by: by * (x[:, 0] + 2 * x[:, 1]), ends, n_base=64) for by in (1.0, scale))
+    assert plain[2][0, :, 0] == pytest.approx([0.2, 0.8], abs=0.15)
+    for index in (2, 3):
+        assert scaled[index] == pytest.approx(plain[index], rel=1e-9)

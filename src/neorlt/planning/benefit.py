@@ -125,7 +125,8 @@ def sobol_indices(benefit: Any, bounds: Any, n_base: int = N_BASE, seed: int = 1
             first.append(np.zeros((len(ends), 2)))
             total.append(np.zeros((len(ends), 2)))
             continue
-        found = analyse.analyze(problem, column, calc_second_order=False, seed=seed)
+        # Indices are ratios of variances: a scale changes nothing, and squares of large values do not overflow (SALib answers zeros there).
+        found = analyse.analyze(problem, column / np.max(np.abs(column)), calc_second_order=False, seed=seed)
         first.append(np.stack([found["S1"], found["S1_conf"]], axis=1))
         total.append(np.stack([found["ST"], found["ST_conf"]], axis=1))
     return sample, values, np.array(first), np.array(total)
