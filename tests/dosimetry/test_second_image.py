@@ -54,6 +54,11 @@ def test_times_that_have_no_best_second_are_refused(bad):
         second_image(*bad)
 
 
+def test_no_region_has_no_second_time():
+    with pytest.raises(InputError, match="for no region"):
+        second_image_for_all(24.0, ())
+
+
 def test_the_command_answers_for_the_population_and_names_what_is_too_late():
     shown = best_second_image(24.0, (51.0, 90.0))
     assert "51 h 123 h; 90 h 236 h" in shown["sentence"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
-from neorlt.trials.designs.after_two_stages import estimate, outcome_probabilities, plain_rate_if_promising
+from neorlt.trials.designs.after_two_stages import NOTE, estimate, estimates_document, outcome_probabilities, plain_rate_if_promising
 from neorlt.trials.designs.simon import evaluate
 
 
@@ -62,6 +62,25 @@ def test_estimates_after_a_known_trial():
     assert found.plain == pytest.approx(6 / 35)
     assert found.unbiased > found.plain  # over all trials the plain rate is too low: those that started badly are missing here
     assert estimate(design, 1, 12).unbiased == pytest.approx(1 / 12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(designs(), st.floats(0.05, 0.6))
+def test_no_estimate_takes_off_what_choosing_the_successes_adds(design, p):
+    """What the note says: at every end of the second stage the unbiased rate is at least the plain one, which is too high already."""
+    promising = [(s, n, q) for s, n, q in outcome_probabilities(design, p) if n == design.n and s > design.r]
+    found = [estimate(design, s, n) for s, n, _ in promising]
+    assert all(one.unbiased >= one.plain - 1e-12 for one in found)
+    assert sum(one.plain * q for one, (*_, q) in zip(found, promising, strict=True)) > p * sum(q for *_, q in promising)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.2, 0.3])
+def test_the_median_unbiased_rate_does_not_take_it_off_either(p):
+    design = evaluate(0.1, 0.3, 1, 12, 5, 35)
+    promising = [(s, n, q) for s, n, q in outcome_probabilities(design, p) if n == design.n and s > design.r]
+    mean = sum(estimate(design, s, n).median_unbiased * q for s, n, q in promising) / sum(q for *_, q in promising)
+    assert mean > plain_rate_if_promising(design, p) > p
+    assert estimates_document(design, 0.1, 0.3)["note"] == NOTE
 
 
 def test_an_end_that_cannot_be_is_refused():

@@ -123,7 +123,15 @@ def second_image(first_h: float, effective_half_life_h: float, noise_ratio: floa
 
 
 def second_image_for_all(first_h: float, effective_half_lives_h: Sequence[float], noise_ratio: float = 1.0) -> float:
-    """The one second time that serves several regions best: least for the worst of them, each against its own best time."""
+    """The one second time that serves several regions best: least for the worst of them, each against its own best time.
+
+    Raises
+    ------
+    InputError
+        If there is no region, or one has no best second time (:func:`second_image`).
+    """
+    if not len(effective_half_lives_h):
+        raise InputError("a second image for no region", expected="one effective half-life or more", found="none", remedy="name a region")
     own = [second_image(first_h, half_life, noise_ratio) for half_life in effective_half_lives_h]
 
     def worst(time: float) -> float:

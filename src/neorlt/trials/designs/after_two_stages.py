@@ -2,7 +2,9 @@
 
 Among trials that are called promising the plain rate is too high; over all trials it is a little too low (those stopped early count
 as they stood). Two estimates mend it: the uniformly minimum-variance unbiased one (Jung and Kim 2004, Stat Med 23:881, doi
-10.1002/sim.1653), and the median-unbiased one by the same order of outcomes (stage reached, then responses).
+10.1002/sim.1653), and the median-unbiased one by the same order of outcomes (stage reached, then responses). Both are right over all
+trials; neither is made to take off what looking at promising trials alone adds, and after the second stage the unbiased rate lies above the
+plain one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ import numpy as np
 from neorlt.core.errors import InputError
 from neorlt.trials.designs._binomial import Floats, pmf_row
 from neorlt.trials.designs.simon import TwoStage
+
+NOTE = (
+    "Unbiased and median-unbiased over all trials, those that stop early among them: after the second stage the unbiased rate lies above "
+    "the plain one. Neither takes off what looking at promising trials alone adds (plain rate if promising)."
+)
 
 
 @dataclass(frozen=True)
@@ -109,5 +116,5 @@ def estimates_document(design: TwoStage, p0: float, p1: float) -> dict[str, Any]
     return {
         "plain_rate_if_promising": [{"true": p, "mean": plain_rate_if_promising(design, p)} for p in (p0, p1)],
         "after": [estimate(design, s, design.n).as_json() for s in range(design.r + 1, min(design.r + 6, design.n) + 1)],
-        "source": "Jung and Kim 2004, doi 10.1002/sim.1653",
+        "note": NOTE, "source": "Jung and Kim 2004, doi 10.1002/sim.1653",
     }
