@@ -194,3 +194,23 @@ def test_age_kidneys_and_white_cells_move_the_blood_as_published():
 
 def test_secondary_myeloid_neoplasm_is_a_range():
     assert blood.myeloid_risk()["range"] == [0.02, 0.05]
+
+
+def test_a_course_without_its_days_is_the_same_and_one_compiled_function_serves_every_length():
+    parameters = draw_parameters(300, 2)
+    dose, half_life = blood.marrow_dose_gy(parameters, np.array([[7.4, 0.0]] * 3))
+    given = {"persistent": np.zeros(300, np.float32)}
+    before = None
+    for weeks in (39.0, 52.0, 78.0):
+        whole, short = (blood.blood_course(parameters, dose, half_life, [0.0, 8.0, 16.0], weeks=weeks, keep_days=keep, **given)
+                        for keep in (True, False))
+        np.testing.assert_allclose(short.lowest, whole.relative.min(axis=2), rtol=1e-6)
+        np.testing.assert_allclose(short.last, whole.last, rtol=1e-6)
+        compiled = blood._compiled(None, *_table())._cache_size()
+        assert before in (None, compiled)
+        before = compiled
+
+
+def _table() -> tuple[float, tuple[float, float]]:
+    table = blood.blood_table()
+    return (float(table["feedback"]["value"]), (float(table["red_cell_life_d"]["value"]), float(table["lymphocyte_recovery_d"]["value"])))

@@ -80,9 +80,10 @@ NEVER = 10**6
 
 
 def course(
-    marrow: Marrow, gap_day: Array, n_days: int, feedback: float, life_d: tuple[float, float], keep_days: bool = True
+    marrow: Marrow, gap_day: Array, n_days: Any, feedback: float, life_d: tuple[float, float], keep_days: bool = True
 ) -> Shown:
-    """Follow counts from day 0 to ``n_days``, giving each cycle when it is due and allowed.
+    """Follow counts from day 0 to ``n_days`` (a whole number known beforehand where days are kept), giving each cycle when it is due
+    and allowed.
 
     ``gap_day`` ``(cycle,)`` whole days from the cycle before (the first: from baseline), :data:`NEVER` for cycles that do
     not exist; ``life_d`` is the mean life of red cells in the blood and the recovery time of lymphocytes. Daily steps:
@@ -137,25 +138,27 @@ def course(
     start = ((one,) * (N_TRANSIT + 2), one[0], one, jnp.zeros_like(lam), jnp.zeros(n_cells, jnp.int32),
              jnp.full(n_cells, gap[0], jnp.int32), jnp.ones((4, n_cells), lam.dtype),
              jnp.full((n_cycles, n_cells), -1, jnp.int32), jnp.zeros((n_cycles, n_cells), bool))
-    end, shown = jax.lax.scan(day, start, jnp.arange(n_days + 1, dtype=jnp.int32))
+    if keep_days:
+        end, shown = jax.lax.scan(day, start, jnp.arange(n_days + 1, dtype=jnp.int32))
+    else:
+        end = jax.lax.fori_loop(0, n_days + 1, lambda today, carry: day(carry, jnp.int32(today))[0], start)
+        shown = jnp.zeros((0, len(LINES), n_cells))
     last = jnp.concatenate([end[0][4], end[1][None]])
-    return Shown(shown if keep_days else jnp.zeros((0, len(LINES), n_cells)), end[6], last, end[7], end[8])
+    return Shown(shown, end[6], last, end[7], end[8])
 
 
 @functools.cache
-def _compiled(n_days: int, feedback: float, life_d: tuple[float, float], keep_days: bool = True) -> Any:
+def _compiled(kept_days: int | None, feedback: float, life_d: tuple[float, float]) -> Any:
+    """The compiled course of one batch. Where days are not kept it serves every length, as compiling costs more than running."""
     import jax
 
     from neorlt.core.compute import keep_compiled
 
     keep_compiled()
 
-    def run(marrow: Marrow, gap_day: Any) -> Any:
-        split = jax.tree.map(lambda x: x.reshape(-1, BATCH, *x.shape[1:]), marrow)
-        shown = jax.lax.map(lambda part: course(part, gap_day, n_days, feedback, life_d, keep_days), split)
-        n = marrow.slope_per_gy.shape[0]
-        flat = [x.transpose(0, 2, 1).reshape(n, x.shape[1]) for x in shown[1:]]
-        return Shown(shown.relative.transpose(0, 3, 2, 1).reshape(n, len(LINES), shown.relative.shape[1]), *flat)
+    def run(marrow: Marrow, gap_day: Any, n_days: Any) -> Any:
+        found = course(marrow, gap_day, n_days if kept_days is None else kept_days, feedback, life_d, kept_days is not None)
+        return Shown(*(x.T for x in found))
 
     return jax.jit(run)
 
@@ -353,9 +356,12 @@ def blood_course(
                     persistent, limits)
     rows = -(-n // BATCH) * BATCH
     index = np.minimum(np.arange(rows), n - 1)
-    run = _compiled(int(np.ceil(weeks * 7)), float(table["feedback"]["value"]),
-                    (float(table["red_cell_life_d"]["value"]), float(table["lymphocyte_recovery_d"]["value"])), keep_days)
-    shown = Shown(*(np.asarray(x)[:n] for x in run(Marrow(*(np.asarray(x)[index] for x in marrow)), gaps)))
+    n_days = int(np.ceil(weeks * 7))
+    run = _compiled(n_days if keep_days else None, float(table["feedback"]["value"]),
+                    (float(table["red_cell_life_d"]["value"]), float(table["lymphocyte_recovery_d"]["value"])))
+    columns = [np.asarray(x)[index] for x in marrow]
+    parts = [run(Marrow(*(x[at : at + BATCH] for x in columns)), gaps, np.int32(n_days)) for at in range(0, rows, BATCH)]
+    shown = Shown(*(np.concatenate(x)[:n] for x in zip(*parts, strict=True)))
     given = dose.shape[1]
     return BloodCourse(shown.relative, day.astype(np.intp), shown.given_day[:, :given].astype(np.intp), shown.held[:, :given],
                        shown.lowest, shown.last)

@@ -26,7 +26,11 @@ FILL_D = 28.0
 PAD = 64
 """Grids are padded to a multiple of this, so that schemes of one comparison share a compiled function."""
 MANY_CELLS, FINE_PAD = 20_000, 8
-"""From this many cells on, a function compiled for a grid of its own length pays for itself."""
+"""From this many cells on, a function compiled for a grid of its own length pays for itself where it runs again and again (a search)."""
+PLAN_PAD = 40
+"""For a plan's few schemes: those of up to four cycles and a year share one compiled function, which costs more than they do."""
+READOUTS = 12
+"""More than four read-outs are padded to a multiple of this, for the same reason."""
 
 
 def build_grid(
@@ -86,7 +90,8 @@ def make_grids(
     length = _up(max(len(part[0]) for part in parts), pad)
     grid = np.stack([_padded(part[0], length) for part in parts])
     segment = np.stack([_padded(part[1], length) for part in parts])
-    readout = _padded(np.stack([part[2] for part in parts]), _up(times.shape[-1], 4))
+    n_times = times.shape[-1]
+    readout = _padded(np.stack([part[2] for part in parts]), 4 if n_times <= 4 else _up(n_times, READOUTS))
     if shared:
         return tumour.Grid(grid[0], segment[0], week_rows[0]), readout[0], True
     return tumour.Grid(grid, segment, np.array(week_rows)), readout, False
@@ -184,7 +189,8 @@ _PLAIN = ("alpha_beta_gy", "repair_half_time_h", "residual_fraction", "fibrosis_
 
 
 def simulate(
-    parameters: Parameters, patients: LesionArrays, schedules: ScheduleArrays, effects: LesionEffects | None = None
+    parameters: Parameters, patients: LesionArrays, schedules: ScheduleArrays, effects: LesionEffects | None = None, *,
+    pad: int | None = None,
 ) -> Outcome:
     """Predict lesions under a schedule.
 
@@ -199,6 +205,8 @@ def simulate(
     effects
         From :func:`neorlt.response.arrays.draw_lesion_effects`; left out, every lesion is the median lesion and is
         read without error.
+    pad
+        Multiple to which the grid is padded; by the number of cells where left out. It changes what is compiled, and no result.
 
     Returns
     -------
@@ -211,7 +219,7 @@ def simulate(
         If axes do not fit together.
     """
     cells, n_worlds, n_lesions = expand(parameters, patients, schedules, effects)
-    grid, readout, shared = make_grids(schedules, n_lesions, pad=choose_pad(n_worlds * n_lesions))
+    grid, readout, shared = make_grids(schedules, n_lesions, pad=pad or choose_pad(n_worlds * n_lesions))
     grid = tumour.Grid(np.asarray(grid.time_h, np.float32), np.asarray(grid.segment, np.int32),
                        np.asarray(grid.cycle_h, np.float32))
     readout = readout.astype(np.int32)
