@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -335,6 +337,54 @@ def test_a_refused_kind_is_no_dead_archive(made, tmp_path) -> None:  # type: ign
     assert document["sent"] == len(made.ct)
     assert document["refused"]
     assert all("does not take this kind" in line for line in document["refused"])
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system's acknowledgements cannot be hastened")
+def test_an_answer_in_two_parts_does_not_wait_for_an_acknowledgement(made, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """An archive that writes each answer in two parts and leaves Nagle on, as those on DCMTK do.
+
+    Linux puts an acknowledgement off by 40 ms at least (TCP_DELACK_MIN), so that no round trip could be shorter; a busy machine makes some
+    longer, never all. The first ones are left out: a young connection acknowledges at once.
+    """
+    from pynetdicom import AE, evt
+    from pynetdicom.association import Association
+    from pynetdicom.sop_class import CTImageStorage, StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
+    from pynetdicom.transport import AssociationSocket
+
+    whole, store = AssociationSocket.send, Association.send_c_store
+    seconds: list[float] = []
+
+    def send(self, stream):  # type: ignore[no-untyped-def]
+        if self.assoc.is_acceptor:
+            self.socket.send(stream[:6])
+            stream = stream[6:]
+        whole(self, stream)
+
+    def timed(self, *arguments, **options):  # type: ignore[no-untyped-def]
+        start = time.perf_counter()
+        try:
+            return store(self, *arguments, **options)
+        finally:
+            seconds.append(time.perf_counter() - start)
+
+    monkeypatch.setattr(AssociationSocket, "send", send)
+    monkeypatch.setattr(Association, "send_c_store", timed)
+    entity = AE(ae_title="PARTS")
+    entity.add_supported_context(CTImageStorage)
+    entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    port = orthanc.free_port()
+    server = entity.start_server(("127.0.0.1", port), block=False,
+                                 evt_handlers=[(evt.EVT_C_STORE, lambda event: 0x0000), (evt.EVT_C_FIND, lambda event: iter(()))])
+    one = dcmread(made.ct[0])
+    for number in range(40):
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        one.save_as(tmp_path / f"{number}.dcm")
+    try:
+        pacs_send_command(f"PARTS@127.0.0.1:{port}", tmp_path)
+    finally:
+        server.shutdown()
+    assert len(seconds) == 40
+    assert min(seconds[10:]) < 0.035
 
 
 def test_names_by_content(made, tmp_path) -> None:  # type: ignore[no-untyped-def]

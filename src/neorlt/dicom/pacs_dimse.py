@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -76,14 +77,14 @@ class DimseNode:
 
     def _associate(self, contexts: Iterable[Context], *, get: Iterable[str] = (), handlers: Iterable[Any] = ()) -> Any:
         entity = self._entity()
-        from pynetdicom import build_role, evt
+        from pynetdicom import build_role
 
         for abstract, syntaxes in contexts:
             entity.add_requested_context(abstract, list(syntaxes) if syntaxes else None)
         roles: list[Any] = [build_role(uid, scp_role=True) for uid in get]
         tls = (_tls(self.access), self.host) if self.access.ca_file is not None else None
         link = entity.associate(self.host, self.port, ae_title=self.title, ext_neg=roles, tls_args=tls,
-                                evt_handlers=[(evt.EVT_CONN_OPEN, _no_delay), *handlers])
+                                evt_handlers=[*_prompt(), *handlers])
         if not link.is_established:
             raise gone("does not answer", self.where, "rejected: does it know our AE title?" if link.is_rejected else "no association")
         return link
@@ -214,7 +215,7 @@ class DimseNode:
         for kind in classes:
             receiver.add_supported_context(kind, [syntax for group in SYNTAXES for syntax in group])
         server = receiver.start_server(("", self.access.listen_port), block=False,
-                                       evt_handlers=[(evt.EVT_C_STORE, keep), (evt.EVT_CONN_OPEN, _no_delay)])
+                                       evt_handlers=[(evt.EVT_C_STORE, keep), *_prompt()])
         try:
             model = _model("Move")
             link = self._associate([(model, None)])
@@ -313,11 +314,34 @@ def _model(operation: str) -> Any:
     return getattr(sop_class, f"StudyRootQueryRetrieveInformationModel{operation}")
 
 
+def _prompt() -> list[Any]:
+    """Handlers that let neither side wait for the other's acknowledgement: a C-STORE is a question and an answer for every object."""
+    from pynetdicom import evt
+
+    return [(evt.EVT_CONN_OPEN, _no_delay), (evt.EVT_DATA_SENT, _quick_acknowledgement)]
+
+
 def _no_delay(event: Any) -> None:
-    """Small answers must not wait for the next packet (Nagle): a C-STORE is a question and an answer for every object."""
-    held = event.assoc.dul.socket
-    if held is not None and held.socket is not None:
-        held.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """Our small messages must not wait for the next packet (Nagle)."""
+    _set(event, "TCP_NODELAY")
+
+
+def _quick_acknowledgement(event: Any) -> None:
+    """The archive's answer must not wait for us.
+
+    An archive that writes an answer in two parts and leaves Nagle on keeps the second part until we acknowledge the first, which Linux
+    puts off by 40 ms for a side that sends itself. Linux drops this option again while data flow (tcp(7)), so it is set after each send.
+    """
+    _set(event, "TCP_QUICKACK")
+
+
+def _set(event: Any, name: str) -> None:
+    """Switch an option of an association's socket on, where this system has it (``TCP_QUICKACK``: Linux)."""
+    held, option = event.assoc.dul.socket, getattr(socket, name, None)
+    if option is not None and held is not None and held.socket is not None:
+        # The connection may have ended meanwhile: whoever waits for the answer says so.
+        with contextlib.suppress(OSError):
+            held.socket.setsockopt(socket.IPPROTO_TCP, option, 1)
 
 
 def _settle(link: Any) -> None:
