@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
@@ -457,3 +458,16 @@ def test_what_is_taken_for_granted_is_said():
     assert decide(bare, n_draws=200, max_draws=200).best.kind in Kind
     known = make({"performance_status": 1}, {"vessels": [{"name": "SMV", "contact_deg": 10}]})
     assert assumed_facts(known) == []
+
+
+def test_names_that_hold_a_comma_and_reasons_stay_apart(borderline):
+    """Each name of the tied and the unresolved stands between semicolons; reasons of the gate are joined in words, not by a sign."""
+    known = {option.name for option in borderline.options}
+    assert any("," in name for name in known)
+    many = replace(borderline, choice=replace(borderline.choice, tied=tuple(range(1, 5)), best=0, mildest=0, unresolved=(1, 2)))
+    said = decision_sentences(many)[2]
+    tied = re.search(r"months with (.*)\. The mildest", said).group(1)
+    assert set(tied.split("; ")) == {borderline.options[i].name for i in range(1, 5)} <= known
+    unresolved = re.search(r"simulation: (.*?)\. It is best", said)
+    assert unresolved is None or set(unresolved.group(1).split("; ")) <= known
+    assert not any("|" in text for text in eligibility(borderline))

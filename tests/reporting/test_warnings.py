@@ -43,3 +43,9 @@ def test_names_are_those_of_the_plan():
     texts = [f"{name} is odd." for name in "abcd"]
     plan = {"lesions": [{"id": "a"}, {"id": "b"}], "organs": [{"name": "c"}], "warnings": texts}
     assert [row["also"] for row in plan_warnings(plan)] == ["b and c", ""]
+
+
+def test_vessels_are_names_too():
+    texts = [f"Structure {vessel!r}: 1 plane without contour was filled in." for vessel in ("SMV", "SMA")]
+    plan = {"vessel_contacts": [{"vessel": "SMV"}, {"vessel": "SMA"}], "warnings": texts}
+    assert [(row["text"], row["also"]) for row in plan_warnings(plan)] == [(texts[0], "SMA")]

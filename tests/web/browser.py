@@ -110,6 +110,9 @@ _MISFITS = """(width) => {
     for (const box of range.getClientRects()) {
       let { left, top, right, bottom } = box;
       if (right - left < 2 || right < 0) continue;
+      // A table may be wider than its window and scrolls there; the words over it must not have to be scrolled to.
+      const frame = parent.closest("caption")?.closest(".table")?.getBoundingClientRect();
+      if (frame && right > frame.right + 1) wrong.push(`out of view: ${short(node.data)} in <caption>`);
       for (let up = parent; up && up !== document.body; up = up.parentElement) {
         const style = getComputedStyle(up), frame = up.getBoundingClientRect();
         const hides = style.overflowX === "hidden" || style.overflowX === "clip" || up.tagName === "svg";

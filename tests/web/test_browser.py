@@ -329,6 +329,24 @@ def test_letters_have_room_on_laptop_projector_and_phone(
     assert found == {}
 
 
+def test_keys_of_the_timeline_look_as_its_marks(opened: Any, address: str) -> None:
+    page = _back(opened, address)
+    shapes = page.evaluate("""() => {
+      const colour = (one) => getComputedStyle(one)[one.ownerSVGElement ? "stroke" : "backgroundColor"];
+      const marks = [...document.querySelectorAll(".timeline svg *")].filter((one) => colour(one) !== "none" && !one.matches(".track"));
+      return [...document.querySelectorAll(".timeline .key i")].map((key) => {
+        const box = key.getBoundingClientRect(), same = marks.filter((mark) => colour(mark) === colour(key));
+        const wide = same.map((mark) => parseFloat(getComputedStyle(mark).strokeWidth));
+        return { upright: box.height > 1.5 * box.width, width: box.width, wide };
+      });
+    }""")
+    assert len(shapes) >= 3
+    assert all(shape["upright"] for shape in shapes)
+    drawn = [shape for shape in shapes if shape["wide"]]
+    assert drawn
+    assert all(abs(shape["width"] - shape["wide"][0]) < 1 for shape in drawn)
+
+
 def test_dark_and_light_can_be_chosen_and_are_kept(browser: Any, address: str) -> None:
     watched = Watched(browser, color_scheme="light")
     page = watched.page

@@ -49,7 +49,7 @@ def _check(document: Mapping[str, Any]) -> None:
     cover = document["coverage"]
     say(f"{document['n']} lesions, nothing fitted.",
         f"Inside the 50, 80 and 90 % intervals: {', '.join(f'{100 * cover[level]:.0f} %' for level in ('50', '80', '90'))}.",
-        f"Expected minus seen change of diameter: {document['bias_pp']:+.1f} points on average.")
+        f"Expected minus seen change of diameter: {document['bias_pp']:+z.1f} points on average.")
     scores = {"this model": document["log_score_per_lesion"], **document["baselines"]}
     table(("log score a lesion", ""), [(name, f"{value:.3f}") for name, value in scores.items()])
     say(f"PIT uniform: P = {document['pit_uniform']['p']:.3f}.", document["note"])

@@ -29,7 +29,7 @@ def command(
         if document["dead_time_us"] is not None:
             sentences(f"Dead time {document['dead_time_us']:.2f} µs (SD {document['dead_time_sd_us']:.2f}), paralysable:")
             table(["MBq in view", "counts lost"], [[f"{r['activity_mbq']:.0f}", f"{100 * r['part']:.1f} %"] for r in document["loss"]])
-        table(["scan", "from the fit"], [[r["name"], f"{100 * r['relative_residual']:+.1f} %"] for r in document["scans"]])
+        table(["scan", "from the fit"], [[r["name"], f"{100 * r['relative_residual']:+z.1f} %"] for r in document["scans"]])
         sentences(*document["notes"])
         sentences(f"Put {out / 'calibration.toml'} beside the SPECT in counts.")
 

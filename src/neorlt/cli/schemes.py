@@ -45,7 +45,7 @@ def _row(scheme: Mapping[str, Any]) -> list[str]:
         scheme["name"],
         _percent(scheme, "p_objective_response"),
         _percent(scheme, "p_resectable"),
-        "-" if change is None else f"{change['median']:+.0f} ({change['ci90'][0]:+.0f}, {change['ci90'][1]:+.0f})",
+        "-" if change is None else f"{change['median']:+z.0f} ({change['ci90'][0]:+z.0f}, {change['ci90'][1]:+z.0f})",
         "-" if kidney is None else f"{kidney['median']:.1f}",
         "-" if kidney is None else f"{100 * kidney['p_over_limit']:.0f}",
         "-" if nadir is None else f"{100 * nadir['p_grade34']:.0f}",

@@ -329,7 +329,7 @@ def _start(header: PetHeader, half_life: float) -> tuple[datetime, str, tuple[st
         if abs(change) > 0.01:
             warnings = (
                 f"PET: the frame reference time points to another decay reference than the {how.split(';')[0]}; "
-                f"values would change by {100 * change:+.1f} %.",
+                f"values would change by {100 * change:+z.1f} %.",
             )
     return start, f"Decay reference: {start:%H:%M:%S}, from the {how}.", warnings
 

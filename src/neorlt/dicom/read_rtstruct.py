@@ -278,7 +278,7 @@ def _check_slices(drawn: Dataset, name: str, label: str, grid: Grid, grids: Mapp
         raise InputError(
             f"region {label!r} lies off the slices that it was drawn on",
             expected="contours on the slices that they name",
-            found=f"an offset of {slices:+.1f} slices",
+            found=f"an offset of {slices:+z.1f} slices",
             where=where(name, "ContourImageSequence"),
             remedy="export the structure set again; the system that wrote it shifts contours",
         )
@@ -487,7 +487,8 @@ def _fill_gaps(occupancy: NDArray[np.float32], planes: NDArray[np.int_], label: 
             f" is {grown:.2f} times that of the drawn planes: check it."
         )
     elif filled:
-        warnings.append(f"Structure {label!r}: {filled} planes without contour were filled in between their neighbours.")
+        planes_were = "plane without contour was" if filled == 1 else "planes without contour were"
+        warnings.append(f"Structure {label!r}: {filled} {planes_were} filled in between neighbours.")
     if empty:
         warnings.append(
             f"Structure {label!r}: {empty} of {span} planes between its first and last are empty and were kept so (several parts?)."

@@ -119,7 +119,7 @@ def calibrate_camera(scans: Sequence[CalibrationScan], *, activity_relative_sd: 
     counting = float(weight.sum() ** -0.5)
     relative = float(np.sqrt(spread**2 + counting**2 + activity_relative_sd**2))
     residuals = tuple((scan.name, float(np.expm1(part))) for scan, part in zip(scans, y - fitted, strict=True))
-    notes += [f"{name} lies {100 * part:+.1f} % from the fit." for name, part in residuals if abs(part) > FAR]
+    notes += [f"{name} lies {100 * part:+z.1f} % from the fit." for name, part in residuals if abs(part) > FAR]
     return CameraCalibration(sensitivity, relative, tau, tau_sd, residuals, tuple(notes))
 
 

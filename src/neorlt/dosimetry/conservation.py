@@ -196,7 +196,7 @@ def balance_worlds(
         sentences.append(
             f"Activity law: {100 * (1 - part):.0f} % of the drawn curves would hold more than the injected activity between injection and "
             f"images and were left out; {effective} effective draws; the median total time-integrated activity moved by "
-            f"{100 * (shift - 1):+.0f} %."
+            f"{100 * (shift - 1):+z.0f} %."
         )
     return ActivityBalance(tuple(images), kept, pool, effective, float(part), shift, tuple(sentences), mask)
 

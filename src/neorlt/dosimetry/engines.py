@@ -130,7 +130,7 @@ def local_difference(kernel: Sequence[Dose], local: Sequence[Dose]) -> dict[str,
 def difference_warnings(differences: dict[str, float]) -> list[str]:
     """Sentences on the regions in which local deposition is more than 5 % off."""
     return [
-        f"{name}: local deposition gives {100 * part:+.0f} % against the kernel (what leaves the region, photons and neighbours)."
+        f"{name}: local deposition gives {100 * part:+z.0f} % against the kernel (what leaves the region, photons and neighbours)."
         for name, part in differences.items()
         if abs(part) > DIFFERENCE_SAID
     ]

@@ -66,7 +66,7 @@ class SingleTimePoint:
         """Sentences for the report."""
         if self.validity is Validity.INSIDE:
             return ()
-        bias = "" if self.expected_bias is None else f" (about {100 * self.expected_bias:+.0f} %)"
+        bias = "" if self.expected_bias is None else f" (about {100 * self.expected_bias:+z.0f} %)"
         return (f"{self.method}: {self.validity.value}{bias}. {self.validity.advice}",)
 
 

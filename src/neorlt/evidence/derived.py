@@ -90,7 +90,7 @@ def _two_arm(study: Study) -> list[Recomputed]:
         rows.append(
             Recomputed(
                 study.id,
-                f"{outcome} {a}/{n} against {b}/{m}: Fisher p",
+                f"{outcome.replace('_', ' ')} {a}/{n} against {b}/{m}: Fisher p",
                 p,
                 "p",
                 None if printed is None else f"P {printed}",

@@ -283,8 +283,8 @@ def moved(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[st
     if not before["ci95"][0] <= new <= before["ci95"][1]:
         return {"moved": True, "why": "the new rate lies outside the earlier interval"}
     if abs(new - old) > MOVED_BY:
-        return {"moved": True, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points"}
-    return {"moved": False, "why": f"the rate moves by {100 * (new - old):+.1f} percentage points, inside the earlier interval"}
+        return {"moved": True, "why": f"the rate moves by {100 * (new - old):+z.1f} percentage points"}
+    return {"moved": False, "why": f"the rate moves by {100 * (new - old):+z.1f} percentage points, inside the earlier interval"}
 
 
 def pool_review(table: ReviewTable, method: str = "auto") -> dict[str, Any]:

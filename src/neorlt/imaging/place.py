@@ -159,7 +159,7 @@ def _displaced(regions: Sequence[Region], image: Volume) -> list[Misplaced]:
     return [
         Misplaced(
             f"Regions of the {organs[0].source} do not lie on the uptake: {names} hold {gain:.1f} times as much {far:.0f} mm away"
-            f" (x {shift[0]:+.0f}, y {shift[1]:+.0f}, z {shift[2]:+.0f} mm).",
+            f" (x {shift[0]:+z.0f}, y {shift[1]:+z.0f}, z {shift[2]:+z.0f} mm).",
             gain >= (DISPLACED if far >= LEAST_SHIFT_MM else FAR_OFF),
         )
     ]

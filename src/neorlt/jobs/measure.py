@@ -82,7 +82,7 @@ def response_sentences(response: Mapping[str, Any]) -> list[str]:
     """Say a response of the measured document in words."""
     said = []
     for number, one in enumerate(response["series"], start=1):
-        change = "" if one["sum_change_pct"] is None else f" ({one['sum_change_pct']:+.0f} %)"
+        change = "" if one["sum_change_pct"] is None else f" ({one['sum_change_pct']:+z.0f} %)"
         said.append(
             f"Follow-up {number}: RECIST 1.1 {one['recist']}, sum {one['sum_before_mm']:.0f} to {one['sum_after_mm']:.0f} mm{change}; "
             f"Choi {one['choi'] or 'not given: ' + str(one['choi_reason'])}; "

@@ -327,8 +327,8 @@ def _ideal(rows: list[dict[str, Any]], benefit: Benefit, top: NDArray[np.bool_])
     """The ideal patient in words, with what speaks against the words."""
     order = sorted(rows, key=lambda row: -row["months"]["total"])
     lead = [row for row in order if row["months"]["total"] - row["months"]["total_half_width95"] > 0.05]
-    said = [f"Over the patients looked at, the scheme gives {benefit.months.mean():+.1f} quality-adjusted months on average against the "
-            f"best option without RLT, {benefit.months[top].mean():+.1f} in the tenth that gains most; it stands first in "
+    said = [f"Over the patients looked at, the scheme gives {benefit.months.mean():+z.1f} quality-adjusted months on average against the "
+            f"best option without RLT, {benefit.months[top].mean():+z.1f} in the tenth that gains most; it stands first in "
             f"{100 * benefit.leads.mean():.0f} % of them.",
             f"It raises the chance of being resectable by {100 * benefit.resectable.mean():.0f} points on average."]
     if lead:

@@ -349,6 +349,6 @@ def _sentences(found: Search) -> list[str]:
     for i in found.references:
         if i not in (found.chosen, *found.tied):
             closed = "" if found.decision.eligible[found.columns[i]] else ", not open to this patient"
-            said.append(f"“{_scheme(found, i).name}”{closed}: {-12 * losses[i].mean:+.1f} quality-adjusted months against the best "
+            said.append(f"“{_scheme(found, i).name}”{closed}: {-12 * losses[i].mean:+z.1f} quality-adjusted months against the best "
                         f"({losses[i].verdict}).")
     return said

@@ -176,7 +176,7 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
         low, high = against["ci95"]
         section["intro"].append(
             f"A biopsy and a resection differ by sampling alone. A lower grade after radioligand therapy, less a lower grade after "
-            f"upfront surgery: {100 * against['difference']:+.0f} points ({100 * low:+.0f} to {100 * high:+.0f}; "
+            f"upfront surgery: {100 * against['difference']:+z.0f} points ({100 * low:+z.0f} to {100 * high:+z.0f}; "
             f"Fisher P = {against['fisher_p']:.2g}).".replace("-", "−")
         )
     null = block(block(grade.get("rlt")).get("counting_null"))
@@ -297,7 +297,7 @@ def _comparison(document: Mapping[str, Any]) -> dict[str, Any] | None:
         low, high = difference["ci95"]
         section["intro"].append(
             f"Within {comparison['tau_months']:g} months, patients planned for radioligand therapy first lived "
-            f"{difference['estimate']:+.1f} months ({low:+.1f} to {high:+.1f}) against upfront surgery, weighted.".replace("-", "−")
+            f"{difference['estimate']:+z.1f} months ({low:+z.1f} to {high:+z.1f}) against upfront surgery, weighted.".replace("-", "−")
         )
     for name, value in block(comparison.get("e_value")).items():
         section["intro"].append(

@@ -158,7 +158,7 @@ def verdict(paired: Mapping[str, Any] | None, letter: str) -> str | None:
     stands = f" Of all options, first: {first}."
     if low == high == 0.0:
         return f"This scheme and {letter} do the same in every draw.{stands}"
-    numbers = [f"{value:+.1f}".replace("-", "\u2212") for value in (gain, low, high)]
+    numbers = [f"{value:+z.1f}".replace("-", "\u2212") for value in (gain, low, high)]
     shift = "{} quality-adjusted months, 90 % interval {} to {}".format(*numbers)
     if paired["verdict"] == Verdict.TIED:
         return f"This scheme and {letter} are tied ({shift}).{stands}"

@@ -214,7 +214,9 @@ def _refuse_overlap(studies: Sequence[StudyCounts]) -> None:
 def _notes(series: Sequence[StudyCounts], reports: Sequence[StudyCounts]) -> tuple[str, ...]:
     notes = []
     if reports:
-        notes.append(f"{len(reports)} case reports are shown apart and not pooled: they are published because they succeeded")
+        one = len(reports) == 1
+        notes.append(f"{len(reports)} {'case report is' if one else 'case reports are'} shown apart and not pooled: "
+                     f"{'it is' if one else 'they are'} published because {'it' if one else 'they'} succeeded")
     singles = [study.study for study in series if study.total == 1 and study.design is None]
     if singles:
         notes.append(f"{len(singles)} rows hold one patient; if they are case reports, say design=case_report and they are set apart")

@@ -202,7 +202,7 @@ def decision_sentences(decision: Decision) -> list[str]:
             return ""
         gain = 12 * (value[:, first] - value[:, i])
         closed = " (not open to this patient)" if not decision.eligible[i] else ""
-        return f"{gain.mean():+.1f} quality-adjusted months against {words}{closed}"
+        return f"{gain.mean():+z.1f} quality-adjusted months against {words}{closed}"
 
     o, built = decision.outlook, decision.built
     severe = (o.p_operated * built.p_severe)[:, first].mean()
@@ -213,7 +213,7 @@ def decision_sentences(decision: Decision) -> list[str]:
     tied = [options[i].name for i in (c.best, *c.tied) if i != first]
     if tied:
         price = 12 * c.price_of_mildest
-        sure = (f"Tied within {decision.settings.delta_months:g} months with {_listed(tied)}; the mildest stands first and may cost "
+        sure = (f"Tied within {decision.settings.delta_months:g} months with {_listed(tied)}. The mildest stands first and may cost "
                 f"{price:.1f} months.")
     else:
         others = [(c.losses[i].mean, i) for i in range(len(options)) if i != c.best and decision.eligible[i]]
@@ -230,7 +230,10 @@ def decision_sentences(decision: Decision) -> list[str]:
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
+    """Names one after another; apart by semicolons where one of them holds a comma ("3 × 90Y, then surgery")."""
+    shown = names[:most]
+    text = ("; " if any("," in name for name in shown) else ", ").join(shown)
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"
 
 
 def _pct(p: float) -> str:

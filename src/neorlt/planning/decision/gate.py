@@ -322,6 +322,6 @@ def eligibility_sentences(options: Sequence[Option], gates: Sequence[Gate]) -> l
         if gate.verdict is Verdict.YES or option.kind not in _ORDER or (option.kind is Kind.RLT_ALONE and gate in before_surgery):
             continue
         name = _NAMES.get(option.kind, option.name)
-        text = f"{name[0].upper()}{name[1:]} {heads[gate.verdict]} {' | '.join(gate.reasons)}."
+        text = f"{name[0].upper()}{name[1:]} {heads[gate.verdict]} {'; also: '.join(gate.reasons)}."
         found[text] = (int(gate.verdict is HESITATE or option.kind is Kind.OBSERVE), _ORDER.index(option.kind))
     return sorted(found, key=lambda text: found[text]) or ["Every option is eligible."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neorlt.reporting.rounding import fixed, given, interval, is_number
+from neorlt.reporting.rounding import fixed, given, interval, is_number, times
 from neorlt.reporting.views.cells import block, maps
 from neorlt.reporting.views.schemes import letters_for
 
@@ -77,7 +77,7 @@ def contact_section(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 def _after(schemes: Sequence[Mapping[str, Any]], vessel: str) -> list[tuple[str, str, str]]:
     """Letter and name of each scheme with its predicted contact in words; empty where nothing is predicted for this vessel."""
-    found = [(letter, str(scheme.get("name", "")), degrees(predicted(scheme, vessel)))
+    found = [(letter, times(str(scheme.get("name", ""))), degrees(predicted(scheme, vessel)))
              for letter, scheme in zip(letters_for(len(schemes)), schemes, strict=True)]
     return [row for row in found if row[2]]
 

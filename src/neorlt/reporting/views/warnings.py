@@ -9,6 +9,7 @@ from typing import Any
 
 from neorlt.reporting.rounding import joined, prose
 from neorlt.reporting.views.cells import maps, texts
+from neorlt.reporting.views.contact import contact_rows
 
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w.]*\w)")
 
@@ -60,8 +61,9 @@ def warning_groups(warnings: Sequence[str], names: Sequence[str]) -> list[dict[s
 
 
 def plan_warnings(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The warnings of a plan document, grouped by its own lesions and organs."""
+    """The warnings of a plan document, grouped by its own lesions, organs and vessels."""
     names = [str(row.get("id") or row.get("name") or "") for key in ("lesions", "organs") for row in maps(plan.get(key))]
+    names += [str(row.get("vessel") or "") for row in contact_rows(plan)]
     return warning_groups(texts(plan.get("warnings")), names)
 
 
