@@ -145,6 +145,14 @@ def test_mixed_frames_of_reference(spoil, edit) -> None:  # type: ignore[no-unty
     assert any("registered" in w for w in study.warnings)
 
 
+def test_sessions_with_a_ct_of_their_own_are_told_what_helps(spoil, edit) -> None:  # type: ignore[no-untyped-def]
+    """SPECT/CT on two days: to register the SPECT is the remedy only once there is one CT."""
+    edit([*spoil.ct, spoil.spect[1]], _set("FrameOfReferenceUID", make_uid("another day")))
+    assert "--register rigid" in str(_refusal(spoil.folder))
+    with pytest.raises(InputError, match="take the CT of the other sessions out of the folder"):
+        read_study(spoil.folder, several_frames=True)
+
+
 def test_region_of_another_frame(spoil, edit) -> None:  # type: ignore[no-untyped-def]
     other = make_uid("another frame")
 

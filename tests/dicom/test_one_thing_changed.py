@@ -417,3 +417,14 @@ def test_one_ct_slice_of_another_slope_is_said(copy):
     dataset.RescaleSlope = f"{float(dataset.RescaleSlope) * 0.9:.8g}"
     dataset.save_as(path)
     assert said(read_study(copy), "CT: Rescale Slope (0028,1053) differs between slices")
+
+
+@pytest.mark.parametrize("factor", [1.2, 0.8])
+def test_a_ct_stretched_after_it_was_drawn_on_is_refused(copy, factor):
+    """A PET of the same pixels lies beside it; the frames name the CT's slices."""
+    for path in (copy / "ct").glob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.PixelSpacing = [6.0 * factor, 6.0 * factor]
+        dataset.save_as(path)
+    with pytest.raises(InputError, match="pixels are not those of the image"):
+        read_study(copy)

@@ -485,6 +485,12 @@ def slice_positions(found: Judged) -> dict[str, NDArray[np.float64]]:
     }
 
 
+def series_of_slices(found: Judged) -> dict[str, str]:
+    """Series Instance UID of every CT and PET slice by its SOP Instance UID."""
+    every = (*(s for s, _ in found.ct), *(p.series for p in found.pet))
+    return {text(i.header, "SOPInstanceUID", i.name): series.uid for series in every for i in series.instances}
+
+
 def sex_of(files: Scan) -> str | None:
     """Sex (0010,0040) where the series agree."""
     values = {text(s.first.header, "PatientSex", s.first.name).upper() for s in files.series} & {"F", "M", "O"}

@@ -18,7 +18,7 @@ from neorlt.dicom.absent import absent_images
 from neorlt.dicom.few_voxels import of_few_voxels
 from neorlt.dicom.header import text
 from neorlt.dicom.hounsfield import off_the_scale
-from neorlt.dicom.judge import LABELMAP_SEG, Judged, gaps, judge, sex_of, slice_positions, stated_age
+from neorlt.dicom.judge import LABELMAP_SEG, Judged, gaps, judge, series_of_slices, sex_of, slice_positions, stated_age
 from neorlt.dicom.naming import settle_roles
 from neorlt.dicom.packed import unpacked
 from neorlt.dicom.read_ct import read_ct
@@ -212,6 +212,13 @@ def _one_frame(found: _Found, settings: Settings, several: bool) -> str:
         found.volumes = [replace(v, grid=replace(v.grid, frame_of_reference=one)) for v in found.volumes]
         found.warnings.append(f"{len(frames)} frames of reference were taken as one: {settings.frames_reason}")
         return one
+    remedy = (
+        "let SPECT of several sessions be registered with --register rigid, register the series to one another yourself,"
+        " or state under [frames_of_reference] in settings.toml that they are"
+    )
+    if several and len(still) > 1:
+        remedy = "take the CT of the other sessions out of the folder: CT and PET that regions are measured on need one frame, and SPECT of"
+        remedy += " the others are registered to it"
     raise InputError(
         "the images lie in different frames of reference",
         expected="one frame of reference (0020,0052)",
@@ -219,8 +226,7 @@ def _one_frame(found: _Found, settings: Settings, several: bool) -> str:
             f"{', '.join(sorted({v.modality for v in found.volumes if v.grid.frame_of_reference == f}))} in …{f[-8:]}" for f in frames
         ),
         where="FrameOfReferenceUID (0020,0052)",
-        remedy="let SPECT of several sessions be registered with --register rigid, register the series to one another yourself,"
-        " or state under [frames_of_reference] in settings.toml that they are",
+        remedy=remedy,
     )
 
 
@@ -236,7 +242,7 @@ def _read_regions(found: _Found, labels: Path | None, names: Mapping[int, str] |
         found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
         found.sources.append(f"Structure set with {len(regions)} regions.")
     for instance in _newest_first(found.judged.segmentations, "Content"):
-        regions, warnings = read_seg(instance, found.grids, positions)
+        regions, warnings = read_seg(instance, found.grids, positions, series_of_slices(found.judged))
         found.regions.extend(regions)
         found.warnings.extend((*warnings, *absent_images(instance, found.judged.uids)))
         found.sources.append(f"Segmentation with {len(regions)} regions.")
@@ -286,7 +292,7 @@ def _given_regions(
         if instance is not None and kind == RTStructureSetStorage:
             regions, warnings = read_rtstruct(instance, found.grids, positions)
         elif instance is not None and kind in (SegmentationStorage, LABELMAP_SEG):
-            regions, warnings = read_seg(instance, found.grids, positions)
+            regions, warnings = read_seg(instance, found.grids, positions, series_of_slices(found.judged))
         else:
             raise InputError(
                 "the file holds no regions", expected="a label map, SEG or RTSTRUCT", found=UID(kind).name, where=path.name,

@@ -22,7 +22,10 @@ from neorlt.imaging.volume import Grid
 
 
 def read_seg(
-    instance: Instance, image_grids: Mapping[str, Grid], image_positions: Mapping[str, NDArray[np.float64]] | None = None
+    instance: Instance,
+    image_grids: Mapping[str, Grid],
+    image_positions: Mapping[str, NDArray[np.float64]] | None = None,
+    image_series: Mapping[str, str] | None = None,
 ) -> tuple[list[Region], list[str]]:
     """Return one region per segment, on grids cropped to them, and warnings.
 
@@ -35,6 +38,8 @@ def read_seg(
         Grids of the study's images by Series Instance UID.
     image_positions
         Image Position (Patient) of the study's slices by SOP Instance UID: frames are compared with the slices that they name.
+    image_series
+        Series Instance UID of those slices: pixels are compared with those of the series that the frames name.
 
     Raises
     ------
@@ -67,9 +72,12 @@ def read_seg(
     positions = np.array([g[0] for g in geometry])
     orientation, spacing, thickness = list(geometry[0][1]), list(geometry[0][2]), geometry[0][3]
     planes = _Planes(positions, orientation, spacing, thickness, size(instance), frame_of_reference, name)
-    planes.compare(image_grids)
+    sources = [_source_image(f, shared, name) for f in per_frame]
+    named = {text(one, "SeriesInstanceUID", name) for one in raw(header, "ReferencedSeriesSequence", name) or []}
+    named |= {(image_series or {})[uid] for uid in sources if uid in (image_series or {})}
+    planes.compare({uid: g for uid, g in image_grids.items() if uid in named}, image_grids)
     warnings += planes.settle_step(image_grids)
-    warnings += planes.off_their_images([_source_image(f, shared, name) for f in per_frame], image_positions or {}, image_grids)
+    warnings += planes.off_their_images(sources, image_positions or {}, image_grids)
     numbers_of = np.zeros(len(stored), int) if kind == "LABELMAP" else np.array([_segment(f, shared, name) for f in per_frame])
     padding = number(header, "PixelPaddingValue", name) if kind == "LABELMAP" else None
     regions = []
@@ -218,8 +226,10 @@ class _Planes:
                     found.append(grid)
         return found
 
-    def compare(self, grids: Mapping[str, Grid]) -> None:
+    def compare(self, named: Mapping[str, Grid], grids: Mapping[str, Grid]) -> None:
         """Refuse pixels of another size than those of the image with the same corner and the same number of pixels.
+
+        That is the image that the segmentation or its frames name (0008,1115), (0008,2112), where it is there, else any.
 
         Raises
         ------
@@ -227,7 +237,7 @@ class _Planes:
             Naming both sizes.
         """
         check_grid((self.spacing[1], self.spacing[0], self.stated_mm or self.spacing[0]), (self.shape[1], self.shape[0], 1), self.name)
-        same = self._same_planes(grids)
+        same = self._same_planes(named) or self._same_planes(grids)
         fitting = [g for g in same if np.allclose(g.spacing_mm[:2], self.spacing[::-1], rtol=1e-3)]
         if same and not fitting:
             raise InputError(
@@ -235,7 +245,7 @@ class _Planes:
                 expected=f"{same[0].spacing_mm[1]:g} x {same[0].spacing_mm[0]:g} mm",
                 found=f"{self.spacing[0]:g} x {self.spacing[1]:g} mm",
                 where=where(self.name, "PixelSpacing"),
-                remedy="export the segmentation again; its geometry was changed",
+                remedy="export both again; the geometry of the segmentation or of the image was changed",
             )
 
     def settle_step(self, grids: Mapping[str, Grid]) -> list[str]:
