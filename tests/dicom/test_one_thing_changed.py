@@ -410,13 +410,14 @@ def test_one_slice_of_another_scale_is_said(copy, factor):
     assert said(read_study(copy), "PET image", "1 slice holds up to", "both neighbours") == (factor != 1.3)
 
 
-def test_one_ct_slice_of_another_slope_is_said(copy):
-    assert not said(read_study(copy), "Rescale Slope")
+@pytest.mark.parametrize(("keyword", "value", "word"), [("RescaleSlope", "0.9", "Slope"), ("RescaleIntercept", "1024", "Intercept")])
+def test_one_ct_slice_of_another_slope_is_said(copy, keyword, value, word):
+    assert not said(read_study(copy), "CT: Rescale")
     path = copy / "ct" / "ct_0032.dcm"
     dataset = pydicom.dcmread(path)
-    dataset.RescaleSlope = f"{float(dataset.RescaleSlope) * 0.9:.8g}"
+    setattr(dataset, keyword, value)
     dataset.save_as(path)
-    assert said(read_study(copy), "CT: Rescale Slope (0028,1053) differs between slices")
+    assert said(read_study(copy), f"CT: Rescale {word}", "differs between slices")
 
 
 @pytest.mark.parametrize("factor", [1.2, 0.8])

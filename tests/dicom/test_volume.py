@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.contours import coverage, fill, polygon_area, rasterise
+from neorlt.dicom.contours import coverage, fill, is_tangled, polygon_area, rasterise
 from neorlt.dicom.naming import role_from_name
 from neorlt.dicom.nifti_labels import read_nifti_labels
 from neorlt.dicom.read import read_study
@@ -165,6 +165,19 @@ def test_a_structure_set_without_contours_is_refused(spoil, edit) -> None:  # ty
 def test_a_structure_without_contours_is_named(spoil, edit) -> None:  # type: ignore[no-untyped-def]
     edit(spoil.rtstruct, lambda d: d.ROIContourSequence.pop())
     assert any("without contours" in w and "'primary'" in w for w in read_study(spoil.folder).warnings)
+
+
+@pytest.mark.parametrize("wave", [0.0, 0.3, 0.6])
+def test_points_that_lost_their_order_are_told_from_a_winding_contour(wave: float) -> None:
+    """A circle, and one with twelve bays of up to six tenths of its radius; the same points in another order."""
+    angle = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    radius = 20 * (1 + wave * np.cos(12 * angle) / 2)
+    polygon = np.c_[30 + radius * np.cos(angle), 30 + radius * np.sin(angle)]
+    assert not is_tangled(polygon)
+    mixed = np.random.default_rng(1).permutation(polygon)
+    assert is_tangled(mixed)
+    assert fill([mixed], (60, 60)).tangled == 1
+    assert fill([polygon], (60, 60)).tangled == 0
 
 
 # --- segmentations --------------------------------------------------------------------------------------------------------------------

@@ -111,11 +111,12 @@ TWIN = 0.98
 
 @dataclass(frozen=True)
 class Filled:
-    """Occupancy of a plane ``(nx, ny)``, and how many contours were twins of another or crossed one."""
+    """Occupancy of a plane ``(nx, ny)``, and how many contours were twins of another, crossed one, or cross themselves."""
 
     occupancy: NDArray[np.float32]
     twins: int = 0
     crossing: int = 0
+    tangled: int = 0
 
 
 def fill(polygons: list[Floats], shape: tuple[int, int], exclusive: bool = False) -> Filled:
@@ -128,8 +129,9 @@ def fill(polygons: list[Floats], shape: tuple[int, int], exclusive: bool = False
     if exclusive:
         return Filled(rasterise(polygons, shape))
     covered = [_simple(polygon, shape) for polygon in polygons]
+    tangled = sum(is_tangled(polygon) for polygon in polygons)
     if len(covered) == 1:
-        return Filled(np.clip(covered[0], 0.0, 1.0).astype(np.float32))
+        return Filled(np.clip(covered[0], 0.0, 1.0).astype(np.float32), tangled=tangled)
     order = sorted(range(len(covered)), key=lambda i: -float(covered[i].sum()))
     covered = [np.clip(covered[i], 0.0, 1.0) for i in order]
     area = [float(c.sum()) for c in covered]
@@ -152,7 +154,7 @@ def fill(polygons: list[Floats], shape: tuple[int, int], exclusive: bool = False
         same = [covered[k] for k in kept if depth[k] == level]
         both = np.clip(np.sum(same, axis=0), 0.0, 1.0) if not crossing else np.max(same, axis=0)
         out = np.maximum(out - both, 0.0) if level % 2 else np.minimum(out + both, 1.0)
-    return Filled(out.astype(np.float32), twins, crossing)
+    return Filled(out.astype(np.float32), twins, crossing, tangled)
 
 
 def _simple(polygon: Floats, shape: tuple[int, int]) -> Floats:
@@ -161,6 +163,42 @@ def _simple(polygon: Floats, shape: tuple[int, int]) -> Floats:
     if float(exact.min()) < -1e-6 or float(exact.max()) > 1.0 + 1e-6:
         return rasterise([polygon], shape).astype(np.float64)
     return exact
+
+
+TANGLED = 2.0
+"""A contour this many times as long as the outline of the smallest convex area that holds it has its points in the wrong order: the
+most winding organs (a section of bowel or pancreas) stay below (assumption)."""
+LEAST_POINTS = 6
+
+
+def is_tangled(polygon: Floats) -> bool:
+    """Whether a closed polygon ``(n, 2)`` jumps across itself again and again, as one does whose points were put in another order."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    if len(polygon) < LEAST_POINTS:
+        return False
+    length = float(np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1).sum())
+    reach = np.ptp(polygon, axis=0)
+    if length <= TANGLED * 2.0 * float(reach.max()):  # no convex outline is shorter than twice its longer side
+        return False
+    try:
+        hull = ConvexHull(polygon).area  # the perimeter, in two dimensions
+    except QhullError:
+        return False
+    return length > TANGLED * float(hull) and _crosses_itself(polygon)
+
+
+def _crosses_itself(polygon: Floats) -> bool:
+    """Whether two edges of a polygon cross."""
+    start, end = polygon, np.roll(polygon, -1, axis=0)
+    side = end - start
+
+    def turn(at: Floats) -> Floats:
+        """Side ``(edge, point)`` of every edge that points lie on."""
+        return np.asarray(side[:, None, 0] * (at[None, :, 1] - start[:, None, 1]) - side[:, None, 1] * (at[None, :, 0] - start[:, None, 0]))
+
+    apart = turn(start) * turn(end) < 0
+    return bool(np.any(apart & apart.T))
 
 
 def polygon_area(polygon: Floats) -> float:

@@ -427,12 +427,13 @@ def _of_whole_series(found: Judged) -> list[str]:
                 f"SPECT: the header counts {stated:g} slices (0054,0081), {frames} are there: the series was cropped or is not whole."
             )
     for series, _ in found.ct:
-        slopes = {round(v, 9) for i in series.instances if (v := number(i.header, "RescaleSlope", i.name)) is not None}
-        if len(slopes) > 1:
-            said.append(
-                f"CT: Rescale Slope (0028,1053) differs between slices ({min(slopes):g} to {max(slopes):g}), which no scanner does: some"
-                " were changed, and their HU with them."
-            )
+        for keyword, word in (("RescaleSlope", "Rescale Slope (0028,1053)"), ("RescaleIntercept", "Rescale Intercept (0028,1052)")):
+            values = {round(v, 9) for i in series.instances if (v := number(i.header, keyword, i.name)) is not None}
+            if len(values) > 1:
+                said.append(
+                    f"CT: {word} differs between slices ({min(values):g} to {max(values):g}), which no scanner does: some were changed, and"
+                    " their HU with them."
+                )
     if not found.ct and any(corrected_by_absent_ct(p.series.first) for p in found.pet):
         said.append("PET: a CT corrected its attenuation (0054,1101), and no CT is there: nothing can be said about HU or the body.")
     return [*said, *_unlike_siblings(found)]

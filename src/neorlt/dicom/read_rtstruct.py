@@ -359,15 +359,20 @@ def region_from_polygons(
     start = (low - 0.5 * parts + 0.5) * pixel  # centre of the first part: a voxel spans its centre ± half
     occupancy = np.zeros((*shape, int(plane.max()) + 1), np.float32)
     drawn = np.zeros(int(plane.max()) + 1)
-    twins = crossing = 0
+    twins = crossing = tangled = 0
     for k in np.unique(plane):
         inside = [(p[:, :2] - start) / pixel for p, at in zip(local, plane, strict=True) if at == k]
         filled = fill(inside, shape, exclusive)
         occupancy[:, :, k] = filled.occupancy
         drawn[k] = _drawn_area(inside, filled)
-        twins, crossing = twins + filled.twins, crossing + filled.crossing
+        twins, crossing, tangled = twins + filled.twins, crossing + filled.crossing, tangled + filled.tangled
     if twins:
         warnings.append(f"Structure {label!r}: {twins} contour{'s' if twins > 1 else ''} drawn twice; each counts once.")
+    if tangled:
+        warnings.append(
+            f"Structure {label!r}: contours that jump across themselves again and again ({tangled}): their points lost their order, and the"
+            " volume is in doubt. Export the structure set again."
+        )
     if crossing:
         warnings.append(f"Structure {label!r}: {crossing} contours cross others; they were united.")
     _fill_gaps(occupancy, np.unique(plane), label, warnings)
