@@ -359,6 +359,13 @@ def test_a_pet_that_holds_more_than_was_injected_is_said(spoil, edit):
     assert said(read_study(spoil.folder), "Ga-68 PET", "holds 2 times what was injected", "(0018,1074)")
 
 
+def test_a_spect_that_holds_more_than_was_injected_is_said(spoil, edit):
+    """The injected activity is a thousandth of what was given, in every file."""
+    assert not said(read_study(spoil.folder), "what was injected")
+    edit(spoil.spect, lambda d: setattr(d.RadiopharmaceuticalInformationSequence[0], "RadionuclideTotalDose", "7.4"))
+    assert said(read_study(spoil.folder), "Lu-177 SPECT of 2026-03-02 13:00", "what was injected", "(0018,1074)")
+
+
 def test_a_hot_region_that_only_its_name_calls_bone_is_said(copy):
     (copy / "seg.dcm").unlink()
     grid = _grid("")

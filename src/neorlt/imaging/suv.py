@@ -141,12 +141,12 @@ MOST_HELD = 1.1
 
 
 def more_than_injected(study: Study) -> list[str]:
-    """Return a sentence for every PET that holds more activity than was injected, its decay counted: unit, scale or activity are wrong.
+    """Return a sentence for every image that holds more activity than was injected, its decay counted: unit, scale or activity are wrong.
 
     For one in SUVbw the same law is that the sum of SUV times volume is at most the patient's mass, at 1 g/ml.
     """
     said = []
-    for image in study.pet_images():
+    for image in (*study.pet_images(), *(v for v in study.therapy_images() if v.modality == "NM")):
         held = float(image.array.sum(dtype=np.float64)) * image.grid.voxel_ml
         injected, weight = administration_of(study, image), image.weight_kg or study.weight_kg
         if image.unit is Unit.SUV_BW and weight:
@@ -159,7 +159,8 @@ def more_than_injected(study: Study) -> list[str]:
             continue
         if share > MOST_HELD:
             said.append(
-                f"The {image.nuclide} PET of {image.time:%Y-%m-%d %H:%M} holds {share:.3g} times what was injected, its decay counted: its"
-                " unit or scale, the injected activity (0018,1074) or the times are wrong, and every SUV with them."
+                f"The {image.nuclide} {'SPECT' if image.modality == 'NM' else 'PET'} of {image.time:%Y-%m-%d %H:%M} holds {share:.3g} times"
+                " what was injected, its decay counted: its unit or scale, the injected activity (0018,1074) or the times are wrong, and"
+                " what is made of them."
             )
     return said
