@@ -384,7 +384,8 @@ def test_an_answer_in_two_parts_does_not_wait_for_an_acknowledgement(made, tmp_p
     finally:
         server.shutdown()
     assert len(seconds) == 40
-    assert min(seconds[10:]) < 0.035
+    # A quarter of them: one that is hastened now and then only would do for the shortest.
+    assert sorted(seconds[10:])[7] < 0.035
 
 
 def test_names_by_content(made, tmp_path) -> None:  # type: ignore[no-untyped-def]

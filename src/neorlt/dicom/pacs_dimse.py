@@ -318,30 +318,38 @@ def _prompt() -> list[Any]:
     """Handlers that let neither side wait for the other's acknowledgement: a C-STORE is a question and an answer for every object."""
     from pynetdicom import evt
 
-    return [(evt.EVT_CONN_OPEN, _no_delay), (evt.EVT_DATA_SENT, _quick_acknowledgement)]
+    return [(evt.EVT_CONN_OPEN, _without_delay)]
 
 
-def _no_delay(event: Any) -> None:
-    """Our small messages must not wait for the next packet (Nagle)."""
-    _set(event, "TCP_NODELAY")
+def _without_delay(event: Any) -> None:
+    """Small messages of ours must not wait for the next packet (Nagle), nor the archive's answer for us."""
+    held = event.assoc.dul.socket
+    if held is not None and held.socket is not None:
+        held.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        held.socket = _QuickSocket(held.socket)
 
 
-def _quick_acknowledgement(event: Any) -> None:
-    """The archive's answer must not wait for us.
+class _QuickSocket:
+    """A connection that acknowledges at once what it reads.
 
     An archive that writes an answer in two parts and leaves Nagle on keeps the second part until we acknowledge the first, which Linux
-    puts off by 40 ms for a side that sends itself. Linux drops this option again while data flow (tcp(7)), so it is set after each send.
+    puts off by 40 ms for a side that sends itself. Linux drops the option again while data flow (tcp(7)), so it is set before each read.
     """
-    _set(event, "TCP_QUICKACK")
 
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
 
-def _set(event: Any, name: str) -> None:
-    """Switch an option of an association's socket on, where this system has it (``TCP_QUICKACK``: Linux)."""
-    held, option = event.assoc.dul.socket, getattr(socket, name, None)
-    if option is not None and held is not None and held.socket is not None:
-        # The connection may have ended meanwhile: whoever waits for the answer says so.
-        with contextlib.suppress(OSError):
-            held.socket.setsockopt(socket.IPPROTO_TCP, option, 1)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+    def recv(self, size: int) -> bytes:
+        """Read, and acknowledge at once, where this system has the option (Linux)."""
+        option = getattr(socket, "TCP_QUICKACK", None)
+        if option is not None:
+            # A connection that has ended says so in what follows.
+            with contextlib.suppress(OSError):
+                self._wrapped.setsockopt(socket.IPPROTO_TCP, option, 1)
+        return bytes(self._wrapped.recv(size))
 
 
 def _settle(link: Any) -> None:
