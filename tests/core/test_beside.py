@@ -27,6 +27,8 @@ def flat(text: str | None) -> str:
         ("dose/absorbed_dose_parametric_map.dcm", "plastimatch", "cannot open it"),
         ("dose/regions_seg.dcm", "SimpleITK", "open the label map"),
         ("dose/regions_rtstruct.dcm", "rt-utils", "exchanges rows and columns"),
+        ("view/ct-1.nii.gz", "MedCon", "keeps neither the origin nor the direction of y"),
+        ("dicom/gate/activity_Lu-177.mhd", "SimpleITK", "`affine_lps_mm` in case.json"),
         ("fhir.json", "fhir.resources (its default, R5)", "fhir.resources.R4B"),
     ],
 )
@@ -38,7 +40,14 @@ def test_the_known_traps_are_named_beside_the_file(file: str, reader: str, said:
 
 
 def test_nothing_is_said_of_what_nobody_misreads() -> None:
-    assert readme(["plan.json", "report.html"]) is None
+    assert readme(["plan.json", "report.html", "density.mhd"]) is None
+
+
+def test_a_file_is_spoken_of_once() -> None:
+    text = flat(readme(["view/dose.nii.gz", "dose.nii.gz"]))
+    assert text.count("view/dose.nii.gz Images for looking") == 1
+    assert text.count(" dose.nii.gz Volumes (NIfTI)") == 1
+    assert text.count("dose.nii.gz") == 2
 
 
 def test_every_result_folder_gets_its_readme_and_its_hash(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neorlt.imaging.nifti import write_small_nifti
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Administration, Study
-from neorlt.imaging.view import MAX_VOXELS, shrink, write_small_nifti, write_view
+from neorlt.imaging.view import MAX_VOXELS, shrink, write_view
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 FRAME = "1.2.3"

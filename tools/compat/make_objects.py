@@ -25,9 +25,11 @@ from neorlt.dicom.write_dose_sr import RegionDoseRow
 from neorlt.dicom.write_nm import write_spect
 from neorlt.dicom.write_pet import write_pet
 from neorlt.dicom.write_seg import write_seg
+from neorlt.dosimetry.gate_export import export_gate
 from neorlt.imaging.nifti import write_nifti
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.study import Administration
+from neorlt.imaging.view import write_view
 from neorlt.imaging.volume import Grid, Unit, Volume
 from neorlt.jobs.measure import measure_study
 
@@ -100,6 +102,8 @@ def write(folder: Path) -> dict[str, object]:
     notes = write_results(study, dose, rows, lesions, folder, owner, "voxel kernels")
     assert not notes, notes
     write_nifti(dose, folder / "absorbed_dose_gy.nii.gz")
+    write_view(study, folder / "view", dose)
+    export_gate(Volume(hot(), coarse, Unit.TIA_MBQ_H_PER_ML, "NM", nuclide="Lu-177"), folder / "gate")
     volume, centre = {}, {}
     for name, box in BOXES.items():
         count = (box.x[1] - box.x[0] + 1) * (box.y[1] - box.y[0] + 1) * len(box.z)

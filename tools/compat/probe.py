@@ -23,6 +23,7 @@ Read = Callable[[Path], tuple[Any, Any]]
 PLACES = {
     "parametric map": "absorbed_dose_parametric_map.dcm", "rtdose": "absorbed_dose_rtdose.dcm", "seg": "regions_seg.dcm",
     "rtstruct": "regions_rtstruct.dcm", "nm": "study/spect_4h.dcm", "pet": "study/pet", "nifti": "absorbed_dose_gy.nii.gz",
+    "view": "view/dose.nii.gz", "gate": "gate/activity_Lu-177.mhd",
     "sr": "measurements_sr.dcm", "rrdsr": "radiopharmaceutical_dose_sr.dcm", "patient dose sr": "patient_dose_sr.dcm",
 }  # fmt: skip
 """Where the object of each kind lies in the folder of ``make_objects.py``."""
@@ -80,6 +81,16 @@ def images(read: Read, *kinds: str) -> dict[str, Callable[[Path], Answer]]:
         return lambda folder: image(*read(folder / place))
 
     return {kind: of(PLACES[kind]) for kind in kinds}
+
+
+def label_map(read: Read) -> dict[str, Callable[[Path], Answer]]:
+    """A reader of the label map for :func:`main`, its names from the file beside it."""
+
+    def asked(folder: Path) -> Answer:
+        names = json.loads((folder / "regions_names.json").read_text(encoding="utf-8"))
+        return regions(*read(folder / "regions.nii.gz"), {int(number): one["name"] for number, one in names.items()})
+
+    return {"label map": asked}
 
 
 def seg_as_one(read: Read) -> dict[str, Callable[[Path], Answer]]:

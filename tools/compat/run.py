@@ -28,13 +28,16 @@ PAGE = ROOT / "docs" / "who-reads-what.md"
 WRITERS = (
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "src/neorlt/dicom").glob("write_*.py")),
     *(f"src/neorlt/{name}.py" for name in (
-        "dicom/writing", "dicom/export", "dicom/codes", "dicom/sr_items", "dicom/contours", "imaging/nifti", "reporting/fhir",
-        "evidence/review/writing", "evidence/review/exchange")),
+        "dicom/writing", "dicom/export", "dicom/codes", "dicom/sr_items", "dicom/contours", "imaging/nifti",
+        "dosimetry/gate_export", "reporting/fhir", "evidence/review/writing", "evidence/review/exchange")),
 )  # fmt: skip
 ASPECTS = ("value", "place", "unit")
 RIGHT, WRONG, REFUSED, NOT_TOLD, NOTHING = "right", "wrong", "refused", "not told", "–"
-UNITS = {"parametric map": {"Gy"}, "rtdose": {"Gy", "GY"}, "nifti": {"Gy"}, "nm": {"Bq/ml", "BQML"}, "pet": {"Bq/ml", "BQML"}}
-SCALE = {"parametric map": 1.0, "rtdose": 1.0, "nifti": 1.0, "nm": 1e6, "pet": 1e3}
+UNITS = {
+    "parametric map": {"Gy"}, "rtdose": {"Gy", "GY"}, "nifti": {"Gy"}, "view": {"Gy"}, "gate": {"MBq*h/ml"}, "nm": {"Bq/ml", "BQML"},
+    "pet": {"Bq/ml", "BQML"},
+}  # fmt: skip
+SCALE = {"parametric map": 1.0, "rtdose": 1.0, "nifti": 1.0, "view": 1.0, "gate": 1.0, "nm": 1e6, "pet": 1e3}
 """Value of a hot voxel over the truth's 50 and 20."""
 Cell = dict[str, str]
 

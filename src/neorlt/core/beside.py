@@ -7,7 +7,6 @@ stands in ``docs/who-reads-what.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from textwrap import fill
 from typing import Any
@@ -22,10 +21,15 @@ def readme(files: Iterable[str]) -> str | None:
     """Return the text for a folder that holds ``files`` (paths below it), or None where nothing is to be said of them."""
     table: dict[str, Any] = read_json("core", "outside_readers.json")
     versions = {row["name"]: row["version"] for row in table["readers"]}
-    names = sorted(files)
+    of_kind: dict[str, list[str]] = {row["kind"]: [] for row in table["kinds"]}
+    for name in sorted(files):
+        # By the file's name, or by the end of its path where the pattern has a folder in it; the first kind that knows it.
+        known = (row["kind"] for row in table["kinds"] if any(PurePosixPath(name).match(pattern) for pattern in row["files"]))
+        if (kind := next(known, None)) is not None:
+            of_kind[kind].append(name)
     blocks = []
     for row in table["kinds"]:
-        mine = [name for name in names if any(fnmatchcase(PurePosixPath(name).name, pattern) for pattern in row["files"])]
+        mine = of_kind[row["kind"]]
         said = [
             f"{', '.join(one['readers'])}: {one['text']}." for one in table["warnings"] if one["kind"] == row["kind"]
         ]

@@ -6,9 +6,7 @@ more voxels is kept whole beside its small file, in blocks (:mod:`neorlt.imaging
 
 from __future__ import annotations
 
-import gzip
 import json
-import struct
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from neorlt.core.anatomy import is_vessel
 from neorlt.core.errors import InputError
 from neorlt.imaging.blocks import open_blocks, write_blocks
+from neorlt.imaging.nifti import LPS_TO_RAS, small_nifti, small_slope, write_small_nifti
 from neorlt.imaging.planes import centre_of
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_part, sub_grid
@@ -32,10 +31,6 @@ VIEW_FILE = "view.json"
 CONTOURS = "contours"
 DETAIL_VOXELS = 128
 """Voxels along each side of a box of full resolution."""
-_TOP = 32_000
-_INTENT_LABEL = 1002
-"""NIFTI_INTENT_LABEL of nifti1.h: values are names, not measures."""
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _KINDS = {"CT": "ct", "PT": "pet", "NM": "spect", "DOSE": "dose"}
 _WEEK_H = 168.0
 
@@ -58,44 +53,6 @@ def shrink(volume: Volume, max_voxels: int = MAX_VOXELS) -> Volume:
     step[:3, 3] = (factor - 1) / 2.0
     grid = Grid((int(a), int(b), int(c)), volume.grid.affine @ step, volume.grid.frame_of_reference)
     return Volume(blocks.astype(np.float32), grid, volume.unit, volume.modality, volume.time, volume.nuclide, volume.description)
-
-
-def write_small_nifti(volume: Volume, path: Path, *, labels: bool = False) -> int:
-    """Write ``.nii.gz`` with 16-bit values and a scale, or with labels that stand as they are; returns the bytes on disk.
-
-    Fields by the NIfTI-1.1 header (nifti1.h): an sform from voxel to right-anterior-superior millimetres.
-    """
-    content = small_nifti(volume, labels=labels)
-    path.write_bytes(content)
-    return len(content)
-
-
-def _slope(volume: Volume, labels: bool) -> float:
-    """What 16-bit numbers are to be multiplied by."""
-    highest = float(np.max(np.abs(volume.array), initial=0.0))
-    # Hounsfield units are whole numbers and stand as they are; other values use the range of 16 bits.
-    return 1.0 if labels or volume.unit is Unit.HU else max(highest, 1e-30) / _TOP
-
-
-def small_nifti(volume: Volume, *, labels: bool = False) -> bytes:
-    """The bytes of :func:`write_small_nifti`."""
-    slope = _slope(volume, labels)
-    values = np.clip(np.rint(volume.array / slope), -32_768, 32_767).astype("<i2")
-    affine = _LPS_TO_RAS @ volume.grid.affine
-    header = bytearray(352)
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, *volume.grid.shape, 1, 1, 1, 1)
-    struct.pack_into("<h", header, 68, _INTENT_LABEL if labels else 0)
-    struct.pack_into("<2h", header, 70, 4, 16)  # signed short
-    struct.pack_into("<8f", header, 76, 1.0, *volume.grid.spacing_mm, 0.0, 0.0, 0.0, 0.0)
-    struct.pack_into("<3f", header, 108, 352.0, slope, 0.0)
-    struct.pack_into("<B", header, 123, 2)  # millimetres
-    text = f"neorlt {'labels' if labels else volume.unit}".encode("ascii", "replace")[:79]
-    header[148 : 148 + len(text)] = text
-    struct.pack_into("<2h", header, 252, 0, 1)  # no qform; sform in scanner coordinates
-    struct.pack_into("<12f", header, 280, *affine[:3].ravel())
-    header[344:348] = b"n+1\0"
-    return gzip.compress(bytes(header) + values.tobytes(order="F"), compresslevel=5, mtime=0)
 
 
 def _write_full(
@@ -131,7 +88,7 @@ def detail(folder: Path, row: Mapping[str, Any], centre_mm: NDArray[np.float64],
         raise ValueError("the image has no more voxels than are shown")
     blocks = open_blocks(folder / f"{row['name']}.blocks")
     grid = Grid(blocks.shape, np.array(full["affine"], float), "view")
-    at = grid.mm_to_index(_LPS_TO_RAS[:3, :3] @ np.asarray(centre_mm, float))
+    at = grid.mm_to_index(LPS_TO_RAS[:3, :3] @ np.asarray(centre_mm, float))
     shape = np.array(blocks.shape)
     side = np.minimum(shape, DETAIL_VOXELS)
     low = np.clip(np.rint(at).astype(int) - side // 2, 0, shape - side)
@@ -174,13 +131,13 @@ def write_view(study: Study, folder: Path, dose: Volume | None = None, max_voxel
                 "other_units": _other_units(study, volume), "week": _week(volume.time, zero), "frame": frames.index(frame),
                 "highest": float(small.array.max()), "spacing_mm": [round(v, 3) for v in small.grid.spacing_mm],
                 "shape": list(small.grid.shape), "bytes": write_small_nifti(small, folder / f"{name}.nii.gz"),
-                "full": _write_full(volume.grid, volume.array, _slope(volume, False), small.grid, folder / f"{name}.blocks"),
+                "full": _write_full(volume.grid, volume.array, small_slope(volume), small.grid, folder / f"{name}.blocks"),
             }  # fmt: skip
         )
     document = {
         "volumes": listed,
         "contours": contours,
-        "lesions": {lesion.name: [round(v, 2) for v in (_LPS_TO_RAS[:3, :3] @ centre_of(lesion))] for lesion in study.lesions()},
+        "lesions": {lesion.name: [round(v, 2) for v in (LPS_TO_RAS[:3, :3] @ centre_of(lesion))] for lesion in study.lesions()},
         "events": _events(study, zero),
     }
     (folder / VIEW_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")

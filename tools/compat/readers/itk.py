@@ -20,4 +20,5 @@ def _volume(source):
     return array, probe.affine_of(list(read.GetSpacing())[:3], list(read.GetOrigin())[:3], direction)
 
 
-probe.main(probe.images(_volume, "parametric map", "rtdose", "nm", "pet", "nifti") | probe.seg_as_one(_volume))
+images = probe.images(_volume, "parametric map", "rtdose", "nm", "pet", "nifti", "view", "gate")
+probe.main(images | probe.seg_as_one(_volume) | probe.label_map(_volume))

@@ -20,4 +20,5 @@ def _converted(source):
         return array.copy(), affine
 
 
-probe.main(probe.images(_converted, "parametric map", "rtdose", "nm", "pet", "nifti") | probe.seg_as_one(_converted))
+images = probe.images(_converted, "parametric map", "rtdose", "nm", "pet", "nifti", "view")
+probe.main(images | probe.seg_as_one(_converted) | probe.label_map(_converted))

@@ -1,6 +1,5 @@
 """nibabel: load."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -9,15 +8,13 @@ import nibabel
 import probe
 
 
-def _dose(folder):
-    path = folder / "absorbed_dose_gy.nii.gz"
-    said = bytes(nibabel.load(path).header["descrip"]).decode().strip("\0 ")
-    return probe.image(*probe.nifti(path), said.removeprefix("neorlt ") or None)
+def _with_unit(kind):
+    def asked(folder):
+        path = folder / probe.PLACES[kind]
+        said = bytes(nibabel.load(path).header["descrip"]).decode().strip("\0 ")
+        return probe.image(*probe.nifti(path), said.removeprefix("neorlt ") or None)
+
+    return {kind: asked}
 
 
-def _labels(folder):
-    names = {int(number): item["name"] for number, item in json.loads((folder / "regions_names.json").read_text()).items()}
-    return probe.regions(*probe.nifti(folder / "regions.nii.gz"), names)
-
-
-probe.main({"nifti": _dose, "label map": _labels})
+probe.main(_with_unit("nifti") | _with_unit("view") | probe.label_map(probe.nifti))

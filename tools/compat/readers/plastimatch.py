@@ -28,6 +28,6 @@ def _structures(folder):
 
 image = _converted("--output-img")
 probe.main(
-    probe.images(image, "parametric map", "nm", "pet", "nifti") | probe.images(_converted("--output-dose-img"), "rtdose")
-    | probe.seg_as_one(image) | {"rtstruct": _structures}
+    probe.images(image, "parametric map", "nm", "pet", "nifti", "view", "gate") | probe.images(_converted("--output-dose-img"), "rtdose")
+    | probe.seg_as_one(image) | probe.label_map(image) | {"rtstruct": _structures}
 )  # fmt: skip

@@ -20,13 +20,5 @@ def _volume(source):
     return array, probe.affine_of(read.GetSpacing()[:3], read.GetOrigin()[:3], np.array(read.GetDirection()).reshape(3, 3))
 
 
-def _labels(folder):
-    import json
-
-    array, affine = _volume(folder / "regions.nii.gz")
-    names = json.loads((folder / "regions_names.json").read_text())
-    return probe.regions(array, affine, {int(number): one["name"] for number, one in names.items()})
-
-
-images = probe.images(_volume, "parametric map", "rtdose", "nm", "pet", "nifti")
-probe.main(images | probe.seg_as_one(_volume) | {"label map": _labels})
+images = probe.images(_volume, "parametric map", "rtdose", "nm", "pet", "nifti", "view", "gate")
+probe.main(images | probe.seg_as_one(_volume) | probe.label_map(_volume))
