@@ -99,7 +99,9 @@ def test_what_is_not_known_closes_nothing_and_is_said():
     assert gates[Kind.RLT_THEN_SURGERY].verdict is Verdict.HESITATE and "not known" in gates[Kind.RLT_THEN_SURGERY].reasons[-1]
 
 
-@pytest.mark.parametrize(("site", "closed"), [("lymph-node", False), ("lymph-node-mesenteric", False), ("bone", True), ("lung", True)])
+@pytest.mark.parametrize(("site", "closed"), [
+    ("lymph-node", False), ("lymph-node-mesenteric", False), ("regional lymph node", False), ("peripancreatic nodes", False),
+    ("Pancreatic lymph node", False), ("bone", True), ("lung", True)])
 def test_nodes_are_resected_with_the_tumour_and_close_nothing(site, closed):
     patient = patient_from({"id": "x", "baseline": {"age_y": 58, "sex": "F", "egfr_ml_min": 85, "krenning": 4}, "lesion": [
         {"id": "p", "site": "pancreas-head", "longest_diameter_mm": 45, "ki67_pct": 8},
@@ -109,6 +111,59 @@ def test_nodes_are_resected_with_the_tumour_and_close_nothing(site, closed):
     for kind in (Kind.OPERATE_NOW, Kind.RLT_THEN_SURGERY):
         assert gates[kind].verdict is (Verdict.NO if closed else Verdict.HESITATE)
         assert any(("outside the liver" if closed else "lymph nodes are involved") in reason for reason in gates[kind].reasons)
+
+
+ENCASING = {"id": "big", "site": "pancreas-head", "longest_diameter_mm": 45, "ki67_pct": 8, "suv_max": 30,
+            "vessels": [{"name": "SMA", "contact_deg": 250, "irregular": True, "occluded": False}]}
+QUIET = {"id": "small", "site": "pancreas-tail", "longest_diameter_mm": 8, "ki67_pct": 1, "suv_max": 30}
+
+
+GRADED = QUIET | {"id": "graded", "longest_diameter_mm": 7, "ki67_pct": 12}
+
+
+@pytest.mark.parametrize("second", [ENCASING, PRIMARY | {"id": "larger"}, GRADED])
+def test_of_several_tumours_in_the_pancreas_the_worst_speaks_whatever_their_order(second):
+    """Multiple tumours, as in MEN 1: a small one that stands first in the file hides nothing of another."""
+    options = options_for()
+    found = [decide(patient_from({"id": "p", "baseline": BASE, "lesion": lesions}, "test"), n_draws=FEW, max_draws=FEW)
+             for lesions in ([QUIET, second], [second, QUIET])]
+    alone = open_gate(patient_from({"id": "p", "baseline": BASE, "lesion": [second]}, "test"), options)
+    for one in found:
+        assert [gate.verdict for gate in one.gates] == [gate.verdict for gate in alone]
+        assert any("2 tumours lie in the pancreas" in text for text in assumed_facts(one.inputs.world.patient))
+    np.testing.assert_allclose(found[0].utility.mean(axis=0), found[1].utility.mean(axis=0), rtol=0.02)
+    assert found[0].best.name == found[1].best.name
+
+
+@pytest.mark.parametrize(("site", "primary"), [("Pancreas Head", True), ("pancreatic head", True), ("head of pancreas", True),
+                                               ("liver segment 4", False), ("Hepatic", False)])
+def test_an_organ_is_read_however_it_is_written(site, primary):
+    patient = make(lesion={"site": site})
+    assert (patient.primary is not None) is primary and patient.lesions[0].is_liver is not primary
+
+
+def test_behind_a_closed_operation_a_metastasis_in_bone_is_no_cure():
+    """The closed option is shown too: what cannot be removed is not counted as removed."""
+    bone = {"id": "bone-1", "site": "bone", "longest_diameter_mm": 18, "ki67_pct": 4}
+    found = decide(patient_from({"id": "p", "baseline": BASE, "lesion": [PRIMARY, bone]}, "test"), n_draws=FEW, max_draws=FEW)
+    operate = [option.kind for option in found.options].index(Kind.OPERATE_NOW)
+    assert found.gates[operate].verdict is Verdict.NO
+    assert found.outlook.p_r0[:, operate].mean() <= assemble.REMOVABLE_BEYOND
+    assert found.choice.losses[operate].mean > 0
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(10, Verdict.NO), (15, Verdict.HESITATE), (18, Verdict.YES)])
+def test_children_are_outside_the_label(age, verdict):
+    gates = dict(zip([o.kind for o in options_for()], open_gate(make({"age_y": age}), options_for()), strict=True))
+    assert gates[Kind.RLT_THEN_SURGERY].verdict is verdict
+
+
+@pytest.mark.parametrize("prior", [{"prior_rlt_cycles": 8}, {"prior_rlt_gbq": 59.2}])
+def test_earlier_cycles_make_hesitate_by_number_or_activity_and_what_is_left_out_is_said(prior):
+    gates = dict(zip([o.kind for o in options_for()], open_gate(make(prior), options_for()), strict=True))
+    assert gates[Kind.RLT_THEN_SURGERY].verdict is Verdict.HESITATE and "before (8)" in gates[Kind.RLT_THEN_SURGERY].reasons[0]
+    assert any("kidneys and marrow" in text for text in assumed_facts(make(prior)))
+    assert not any("kidneys and marrow" in text for text in assumed_facts(make({"prior_rlt_cycles": 0})))
 
 
 def test_a_small_quiet_tumour_is_not_offered_rlt_unless_it_is_asked_for():

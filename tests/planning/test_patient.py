@@ -89,6 +89,8 @@ def test_missing_and_broken_files(tmp_path):
     ({"krenning": 5}, "krenning"), ({"performance_status": 1.5}, "performance_status"), ({"functioning": "no"}, "functioning"),
     ({"prior_rlt_cycles": 0, "prior_rlt_gbq": 7.4}, "prior_rlt_gbq contradicts"), ({"albumin_g_l": 4000}, "albumin_g_l"),
     ({"leukocytes_e9_per_l": 2, "neutrophils_e9_per_l": 4}, "neutrophils_e9_per_l contradicts"),
+    ({"leukocytes_e9_per_l": 4, "neutrophils_e9_per_l": 3, "lymphocytes_e9_per_l": 3}, "lymphocytes_e9_per_l contradicts"),
+    ({"prior_rlt_cycles": 4, "prior_rlt_gbq": 0}, "prior_rlt_gbq contradicts"),
 ])
 def test_facts_that_cannot_all_be_true_are_refused_by_name(changes, message):
     document = tomllib.loads(TEXT)
@@ -102,6 +104,28 @@ def test_an_occluded_vessel_without_contact_is_refused():
     document = tomllib.loads(TEXT)
     document["lesion"][0]["vessels"] = [{"name": "SMV", "contact_deg": 0, "occluded": True}]
     with pytest.raises(InputError, match="occluded contradicts contact_deg"):
+        patient_from(document, "patient.toml")
+
+
+@pytest.mark.parametrize(("vessels", "message"), [
+    ([("SMV", 0), ("smv", 270)], "given twice"), ([("SMA", 10), ("superior mesenteric artery", 270)], "given twice"),
+    ([("SMV", 30), ("PV", 90), ("splenic vein", 20), ("GDA", 10)], None),
+])
+def test_a_vessel_has_one_contact(vessels, message):
+    document = tomllib.loads(TEXT)
+    document["lesion"][0]["vessels"] = [{"name": name, "contact_deg": degrees} for name, degrees in vessels]
+    if message is None:
+        assert len(patient_from(document, "patient.toml").lesions[0].vessels) == len(vessels)
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        patient_from(document, "patient.toml")
+    assert caught.value.remedy and "lesion 1" in str(caught.value)
+
+
+def test_an_irregular_outline_without_contact_is_refused():
+    document = tomllib.loads(TEXT)
+    document["lesion"][0]["vessels"] = [{"name": "SMV", "contact_deg": 0, "irregular": True}]
+    with pytest.raises(InputError, match="irregular contradicts contact_deg"):
         patient_from(document, "patient.toml")
 
 

@@ -108,6 +108,33 @@ def test_bad_rows_of_a_centres_table_are_all_named(tmp_path):
         centre.read_table(bad)
 
 
+@pytest.mark.parametrize(("head", "row", "message"), [
+    ("origin,ki67,dose_gy,cycles,week,change_diameter_pct", "pancreas,12,100,4,,-10", "rename it ki67_pct"),
+    ("origin,ki67_pct,dose_gy,cycles,week,change_diameter_pct", "pancreas,12,100,2.5,,-10", "whole number"),
+])
+def test_a_misspelt_column_or_half_a_cycle_is_refused_by_name(tmp_path, head, row, message):
+    """Ki-67 under another name would be taken as unknown, and 5 % be assumed without a word."""
+    path = tmp_path / "t.csv"
+    path.write_text(f"{head}\n{row}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        centre.read_table(path)
+    path.write_text("origin,dose_gy,cycles,week,change_diameter_pct,colour\npancreas,100,4,,-10,red\n", encoding="utf-8")
+    assert centre.read_table(path).n == 1, "a centre's own columns stay"
+
+
+def test_one_lesion_has_no_standard_error(tmp_path):
+    one = centre.read_table(_table(tmp_path, "pancreas,5,100,4,7.4,36,-20"))
+    told = centre.check(one, draw_parameters(60, 1, "posterior"))
+    assert all(value["standard_error"] is None for value in told["against"].values())
+
+
+@pytest.mark.parametrize(("k", "survivors", "trusted"), [
+    (0.3, 900.0, True), (0.9, 900.0, False), (0.3, 7.0, False), (float("inf"), 1.0, False)])
+def test_where_few_draws_are_left_it_is_said_what_to_do(k, survivors, trusted):
+    told = centre.trust(k, survivors)
+    assert told["trusted"] is trusted and ("--check" in told.get("note", "")) is not trusted
+
+
 def test_lesions_that_the_model_made_are_covered_and_their_order_is_nothing(tmp_path):
     """Lesions of the posterior's own making; permuting them permutes what is said and changes no score."""
     parameters = draw_parameters(64, 2, "posterior")

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from neorlt.core.errors import InputError
+
+NODE_WORDS = frozenset({"lymph", "node", "nodes", "lymphnode", "lymphnodes", "nodal"})
+
+
+def organ_of(site: str) -> str:
+    """The organ that a site names, however it is written: ``pancreas``, ``liver``, ``node``, else its first word.
+
+    A node keeps its name beside any organ ("pancreatic lymph node"); head, lobe or segment may stand before or after the organ.
+    """
+    words = re.findall(r"[^\W_]+", site.lower())
+    if NODE_WORDS.intersection(words):
+        return "node"
+    for stem, organ in (("pancrea", "pancreas"), ("liver", "liver"), ("hepat", "liver")):
+        if any(word.startswith(stem) for word in words):
+            return organ
+    return words[0] if words else site.lower()
 
 
 @dataclass(frozen=True)
@@ -53,12 +70,17 @@ class Lesion:
     @property
     def is_liver(self) -> bool:
         """Whether the lesion lies in the liver."""
-        return self.site.lower().startswith("liver")
+        return self.organ == "liver"
 
     @property
     def organ(self) -> str:
         """The organ, for the rule of at most two target lesions an organ."""
-        return self.site.lower().split("-")[0]
+        return organ_of(self.site)
+
+    @property
+    def most_contact_deg(self) -> float:
+        """Contact with the vessel that is touched most; one that is occluded counts as enclosed."""
+        return max((360.0 if vessel.occluded else vessel.contact_deg for vessel in self.vessels), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -103,8 +125,13 @@ class Patient:
 
     @property
     def primary(self) -> Lesion | None:
-        """The pancreatic primary, or None."""
-        return next((lesion for lesion in self.lesions if lesion.organ == "pancreas"), None)
+        """The pancreatic primary, or None; of several the one that decides, whatever their order: most vessel contact, then largest."""
+        return max(self.pancreatic, key=lambda lesion: (lesion.most_contact_deg, lesion.longest_diameter_mm), default=None)
+
+    @property
+    def pancreatic(self) -> tuple[Lesion, ...]:
+        """All tumours of the pancreas."""
+        return tuple(lesion for lesion in self.lesions if lesion.organ == "pancreas")
 
     @property
     def followed(self) -> int:
@@ -129,11 +156,12 @@ class Patient:
 
     @property
     def ki67_pct(self) -> float | None:
-        """Ki-67 of the primary, else the highest that is known."""
-        if self.primary is not None and self.primary.ki67_pct is not None:
-            return self.primary.ki67_pct
-        known = [lesion.ki67_pct for lesion in self.lesions if lesion.ki67_pct is not None]
-        return max(known) if known else None
+        """Highest Ki-67 of the tumours in the pancreas, else the highest that is known."""
+        for lesions in (self.pancreatic, self.lesions):
+            known = [lesion.ki67_pct for lesion in lesions if lesion.ki67_pct is not None]
+            if known:
+                return max(known)
+        return None
 
     def ki67_of(self, lesion: Lesion) -> float | None:
         """Ki-67 of a lesion, else the patient's; None where none is known."""
@@ -154,12 +182,19 @@ def _refuse_contradictions(patient: Patient) -> None:
     if patient.carcinoma and ki67 is not None and ki67 <= 20:
         refuse("carcinoma contradicts ki67_pct", f"carcinoma = true, ki67_pct = {ki67:g}",
                "a neuroendocrine carcinoma has a Ki-67 above 20 % (WHO 2022): correct one of them")
-    if patient.prior_rlt_cycles == 0 and (patient.prior_rlt_gbq or 0) > 0:
-        refuse("prior_rlt_gbq contradicts prior_rlt_cycles", f"0 cycles, {patient.prior_rlt_gbq:g} GBq", "correct one of them")
+    cycles, given = patient.prior_rlt_cycles, patient.prior_rlt_gbq
+    if cycles is not None and given is not None and (cycles > 0) != (given > 0):
+        refuse("prior_rlt_gbq contradicts prior_rlt_cycles", f"{cycles} cycles, {given:g} GBq", "correct one of them")
     if (patient.leukocytes_e9_per_l is not None and patient.neutrophils_e9_per_l is not None
             and patient.neutrophils_e9_per_l > patient.leukocytes_e9_per_l + 1e-9):
         refuse("neutrophils_e9_per_l contradicts leukocytes_e9_per_l",
                f"{patient.neutrophils_e9_per_l:g} of {patient.leukocytes_e9_per_l:g}", "neutrophils are part of the leukocytes: check both")
+    parts = (patient.neutrophils_e9_per_l or 0.0) + (patient.lymphocytes_e9_per_l or 0.0)
+    whole = patient.leukocytes_e9_per_l
+    # Three counts, each rounded to a tenth, may miss their sum by 0.15.
+    if whole is not None and patient.lymphocytes_e9_per_l is not None and parts > whole + 0.15 + 1e-9:
+        refuse("lymphocytes_e9_per_l contradicts leukocytes_e9_per_l", f"neutrophils and lymphocytes {parts:g} of {whole:g}",
+               "both are part of the leukocytes: check the three")
     for lesion in patient.lesions:
         for vessel in lesion.vessels:
             if vessel.occluded and vessel.contact_deg == 0:

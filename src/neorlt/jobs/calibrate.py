@@ -108,7 +108,7 @@ def _update(out: str | Path | None, table: Path | None, export: Path | None, imp
     """The draws of the shipped posterior weighed by a centre's own table and by other centres' likelihoods."""
     from neorlt.core import draws as core_draws
     from neorlt.response import centre
-    from neorlt.response.judging import K_LIMIT, smooth_weights
+    from neorlt.response.judging import smooth_weights
 
     shipped = tables.read_npz("response", "posterior.npz")
     name, n = tables.read_json("response", "posterior.json")["posterior_hash"], len(next(iter(shipped.values())))
@@ -118,8 +118,8 @@ def _update(out: str | Path | None, table: Path | None, export: Path | None, imp
         weight, k = smooth_weights(sum((_read_likelihood(path, name, n) for path in imported), np.zeros(n)))
         index = core_draws.systematic(weight, n, core_draws.generator(seed, "calibrate", "import"))
         free = {key: value[index] for key, value in shipped.items()}
-        report["imported"] = {"files": len(imported), "effective_draws": float(1 / (weight**2).sum()), "pareto_k": k,
-                              "trusted": bool(k <= K_LIMIT)}
+        survivors = float(1 / (weight**2).sum())
+        report["imported"] = {"files": len(imported), "effective_draws": survivors, "pareto_k": k, **centre.trust(k, survivors)}
     if table is not None:
         found = centre.update(centre.read_table(table), free, seed)
         report["study_effect"], free = found.report, found.posterior

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from neorlt.clinic.vessels import Vessel as VesselCode
 from neorlt.clinic.vessels import vessel_code
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown
@@ -163,6 +164,7 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
             f"Lesion {name}: dose_gy is given without dose_activity_gbq; 7.4 GBq of 177Lu per cycle was assumed."
         )
     vessels = tuple(_vessel(item, f"{where}, vessels") for item in _list(row, "vessels", where))
+    _refuse_twice(vessels, f"{where}, vessels")
     return Lesion(
         id=name, site=_text(row, "site", where), longest_diameter_mm=diameter,
         volume_ml=sphere_volume_ml(diameter) if volume is None else volume, volume_given=volume is not None, diameter_given=given,
@@ -175,8 +177,24 @@ def _vessel(row: Any, where: str) -> Vessel:
     row = known_table(row, _VESSEL, where)
     name = _text(row, "name", where)
     vessel_code(name)
-    return Vessel(name, _required(row, "contact_deg", where),
-                  *(_yes_no(row, key, where) for key in ("irregular", "occluded", "reconstructible")))
+    vessel = Vessel(name, _required(row, "contact_deg", where),
+                    *(_yes_no(row, key, where) for key in ("irregular", "occluded", "reconstructible")))
+    if vessel.irregular and vessel.contact_deg == 0 and not vessel.occluded:
+        raise InputError("irregular contradicts contact_deg", found="irregular = true, contact_deg = 0", where=f"{where}, {name}",
+                         remedy="give the contact of the vessel, or irregular = false")
+    return vessel
+
+
+def _refuse_twice(vessels: tuple[Vessel, ...], where: str) -> None:
+    """One vessel has one contact, by whichever of its names; portal and mesenteric vein, and branches, may stand side by side."""
+    seen: dict[Any, Vessel] = {}
+    for vessel in vessels:
+        code = vessel_code(vessel.name)
+        key = vessel.name.strip().lower() if code in (VesselCode.SMV_PV, VesselCode.OTHER) else code
+        first = seen.setdefault(key, vessel)
+        if first is not vessel:
+            both = f"{first.name} {first.contact_deg:g}, {vessel.name} {vessel.contact_deg:g} degrees"
+            raise InputError("a vessel is given twice", found=both, where=where, remedy="give each vessel once, with its greatest contact")
 
 
 def _list(row: Mapping[str, Any], key: str, where: str) -> list[Any]:

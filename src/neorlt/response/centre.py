@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from neorlt.response.studies import Term, fitted
 
 Floats = NDArray[np.float64]
 NEEDED = ("origin", "dose_gy", "cycles", "week")
+OPTIONAL = ("ki67_pct", "activity_gbq")
 CHANGES = {"change_diameter_pct": 3.0, "change_volume_pct": 1.0}
 INTERVAL_WEEK, FOLLOW_UP_WEEK, N_FOLLOW_UPS = 8.0, 13.0, 4
 ASSUMED_KI67_PCT = 5.0
@@ -72,6 +74,29 @@ def _value(row: Row, name: str, where: str, low: float, high: float, empty: floa
     return value
 
 
+def _whole(row: Row, name: str, where: str, low: int, high: int) -> float:
+    value = _value(row, name, where, low, high)
+    if value % 1:
+        raise InputError(f"{name} is not a whole number", where=where, expected=f"{low} to {high}", found=f"{value:g}",
+                         remedy="write a whole number")
+    return value
+
+
+def refuse_misspelt(names: Sequence[str], known: Sequence[str], where: str) -> None:
+    """Refuse a column that reads like a known one which is not there: it would be left unread. Others are the centre's own.
+
+    Raises
+    ------
+    InputError
+        For the first such column, with the name that was meant.
+    """
+    for name in names:
+        meant = get_close_matches(name.strip().lower(), [word for word in known if word not in names], 1, 0.6)
+        if name not in known and meant:
+            raise InputError("a column is not known", where=where, expected=meant[0], found=name,
+                             remedy=f"rename it {meant[0]}, or remove it")
+
+
 def read_table(path: Path) -> CentreTable:
     """Read a centre's table; every bad row is named with what was expected.
 
@@ -87,6 +112,7 @@ def read_table(path: Path) -> CentreTable:
     if missing:
         raise InputError("columns are missing (or both changes are given)", where=str(path),
                          expected=", ".join((*NEEDED, " or ".join(CHANGES))), found=", ".join(names), remedy="add " + ", ".join(missing))
+    refuse_misspelt(names, (*NEEDED, *CHANGES, *OPTIONAL), str(path))
     rows: dict[str, list[float]] = {name: [] for name in ("origin", "ki67_pct", "dose_gy", "cycles", "week", "log_volume")}
     problems = []
     for row in table:
@@ -98,7 +124,7 @@ def read_table(path: Path) -> CentreTable:
                                  remedy="name the primary's organ")
             shrunk = _value(row, change[0], where, -100.0, 1000.0)
             one = {"origin": float(ORIGINS.index(origin)), "ki67_pct": _value(row, "ki67_pct", where, 0.01, 100.0, ASSUMED_KI67_PCT),
-                   "dose_gy": _value(row, "dose_gy", where, 0.1, 5000.0), "cycles": _value(row, "cycles", where, 1, 12),
+                   "dose_gy": _value(row, "dose_gy", where, 0.1, 5000.0), "cycles": _whole(row, "cycles", where, 1, 12),
                    "week": _value(row, "week", where, 1.0, 520.0, float("nan")),
                    "log_volume": CHANGES[change[0]] * float(np.log(max(1 + shrunk / 100, 0.05)))}
         except InputError as error:
@@ -200,7 +226,9 @@ def check(table: CentreTable, parameters: Parameters, figures: Sequence[Term] | 
                     log_volume=table.log_volume)
     others = baselines.lesion_baselines(stand_in, figures)
     told = {name: float(value.mean()) for name, value in others.items()}
-    differences = {name: {"mean": float((each - value).mean()), "standard_error": float((each - value).std() / np.sqrt(table.n))}
+    # One lesion has no spread between lesions: no error is given, not an error of nothing.
+    differences = {name: {"mean": float((each - value).mean()),
+                          "standard_error": float((each - value).std(ddof=1) / np.sqrt(table.n)) if table.n > 1 else None}
                    for name, value in others.items()}
     return {
         "n": table.n, "coverage": {str(level): float(np.mean(np.abs(pit - 0.5) <= level / 200)) for level in (50, 80, 90)},
@@ -233,6 +261,15 @@ def widen(posterior: dict[str, NDArray[Any]], seed: int, times: int = UPDATE_TIM
     return assemble(free, draw_other(n, seed), "posterior"), free
 
 
+def trust(pareto_k: float, survivors: float) -> dict[str, Any]:
+    """Whether weighed draws may be used, and what to do where they may not."""
+    if pareto_k <= K_LIMIT and survivors >= MIN_SURVIVORS:
+        return {"trusted": True}
+    return {"trusted": False, "note": f"{survivors:.0f} draws are left of the posterior ({MIN_SURVIVORS} are needed, Pareto's k at most "
+            f"{K_LIMIT:g}): these lesions lie too far from what it expects, or are too many to weigh it. Do not predict with it; look at "
+            "the lesions with --check."}
+
+
 @dataclass(frozen=True)
 class Updated:
     """What a centre's table leaves of a posterior: its draws, what it taught, and its likelihood by draw of the posterior before."""
@@ -255,7 +292,7 @@ def update(table: CentreTable, posterior: dict[str, NDArray[Any]], seed: int) ->
     effect = np.asarray(wide.study_log_alpha, np.float64)
     survivors = float(1 / (weight**2).sum())
     report = {"n": table.n, "before": _told(effect), "after": _told(effect[index]), "effective_draws": survivors, "pareto_k": k,
-              "trusted": bool(k <= K_LIMIT and survivors >= MIN_SURVIVORS)}
+              **trust(k, survivors)}
     kept = {name: np.asarray(value[index], np.float32) for name, value in free.items()}
     return Updated(kept, report, np.asarray(logsumexp(log_likelihood.reshape(-1, n), axis=0) - np.log(len(weight) / n)))
 

@@ -27,7 +27,9 @@ REFERENCE_GBQ = 4 * 7.4
 """Activity of 177Lu of the usual course, to which published harms belong."""
 ASSUMED_KI67_PCT = 5.0
 LIVER_REMOVABLE = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.3, 5: 0.3}
-"""Chance that all liver metastases can be removed, by their number (assumption); beyond, 0.05."""
+"""Chance that all liver metastases can be removed, by their number (assumption)."""
+REMOVABLE_BEYOND = 0.05
+"""The same of more in the liver, and of any metastasis outside liver and nodes (assumption)."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,11 @@ def p_operable(rates: Rates, contact: Floats) -> Floats:
     return np.asarray(expit(top - slope * contact))
 
 
-def p_liver_removable(patient: Patient) -> float:
-    """Chance that all liver metastases can be removed."""
-    return LIVER_REMOVABLE.get(sum(lesion.is_liver for lesion in patient.lesions), 0.05)
+def p_removable(patient: Patient) -> float:
+    """Chance that all metastases can be removed."""
+    if patient_facts(patient)["extrahepatic"]:
+        return REMOVABLE_BEYOND
+    return LIVER_REMOVABLE.get(sum(lesion.is_liver for lesion in patient.lesions), REMOVABLE_BEYOND)
 
 
 def background_of(patient: Patient, rates: Rates) -> Background:
@@ -232,7 +236,7 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         if kind is Kind.OBSERVE:
             reach &= week <= fixed("observe_latest_months") / 12 * WEEKS_PER_YEAR
         contact = before.contact_units(lesion, before.contact_seen(world, ratio))
-        operable = p_operable(rates, contact) * p_liver_removable(patient)
+        operable = p_operable(rates, contact) * p_removable(patient)
         if kind in (Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY):
             operable_done = operable * (1.0 - rates["p_decline"])
         else:

@@ -174,14 +174,14 @@ def ceiling(decision: Decision) -> dict[str, Any] | None:
     None where the main lesion touches no vessel. It *binds* where an option that shrinks the tumour comes within a tenth of it.
     """
     from neorlt.planning.decision import before
-    from neorlt.planning.decision.assemble import p_liver_removable, p_operable
+    from neorlt.planning.decision.assemble import p_operable, p_removable
 
     world = decision.inputs.world
     lesion = world.patient.lesions[world.followed]
     if not any(vessel.contact_deg > 0 for vessel in lesion.vessels):
         return None
     degrees = np.where(before.scarred(world), np.array([vessel.contact_deg for vessel in lesion.vessels]), 0.0)
-    most = float(np.mean(p_operable(decision.inputs.rates, before.contact_units(lesion, degrees)) * p_liver_removable(world.patient)))
+    most = float(np.mean(p_operable(decision.inputs.rates, before.contact_units(lesion, degrees)) * p_removable(world.patient)))
     reached = {o.name: float(decision.built.operable[:, i].mean()) for i, o in enumerate(decision.options)
                if o.kind in (Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY)}
     now = next(float(decision.built.operable[:, i].mean()) for i, o in enumerate(decision.options) if o.kind is Kind.OPERATE_NOW)

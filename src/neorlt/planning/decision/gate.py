@@ -76,16 +76,17 @@ class Row:
         return f"{self.words}{shown}; {self.source}"
 
 
+USUAL_CYCLE_GBQ = 7.4
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 NODE_DISSECTION = "NCCN and JNETS, resection with node dissection, as restated in preprints.org/manuscript/202310.0611/v1"
-NODES = ("lymph", "node", "nodes", "lymphnode")
-"""First words of a site that is a lymph node."""
 _FLAGS = ("vessels_unclear", "pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary",
           "extrahepatic", "nodes", "resectable_and_local")
 NO, HESITATE = Verdict.NO, Verdict.HESITATE
 ROWS: tuple[Row, ...] = (
     Row(RLT, "krenning", "<", 3, NO, "the Krenning score is below 3", KRENNING),
     Row(RLT, "pregnant", ">=", 1, NO, "the patient is pregnant", US_LABEL),
+    Row(RLT, "age_y", "<", 12, NO, "age is below 12", f"{US_LABEL} (12 years and older)"),
+    Row(RLT, "age_y", "<", 18, HESITATE, "age is below 18", f"{EU_LABEL} (adults)"),
     Row(RLT, "egfr_ml_min", "<", 30, NO, "eGFR is below 30 ml/min", f"{EU_LABEL} (seriously impaired kidneys); not studied ({US_LABEL})"),
     Row(RLT, "egfr_ml_min", "<", 50, HESITATE, "eGFR is below 50 ml/min", f"{CHICAGO}; {START}"),
     Row(RLT, "platelets_e9_per_l", "<", 75, NO, "platelets are below 75 x 10^9/l", CHICAGO),
@@ -159,31 +160,39 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
     liver = [lesion for lesion in patient.lesions if lesion.is_liver]
     outside = [lesion for lesion in patient.lesions if not lesion.is_liver and lesion.organ != "pancreas"]
     # Regional nodes are N1 and leave with the operation; whether a node is regional is not in the file, so nodes close nothing.
-    nodes = [lesion for lesion in outside if lesion.organ in NODES]
+    nodes = [lesion for lesion in outside if lesion.organ == "node"]
     other = [lesion for lesion in outside if lesion not in nodes]
-    code, worst = Resectability.RESECTABLE, Resectability.RESECTABLE
-    touched = False
-    if primary is not None and primary.vessels:
-        code, worst = _classes(primary)
-        touched = any(vessel.contact_deg > 0 or vessel.occluded for vessel in primary.vessels)
+    # Every tumour of the pancreas speaks: the worst class, any contact, the largest size, the highest grade.
+    tumours = patient.pancreatic
+    classes = [_classes(tumour) for tumour in tumours if tumour.vessels]
+    code, worst = (max((found[i] for found in classes), default=Resectability.RESECTABLE) for i in (0, 1))
+    touched = any(tumour.most_contact_deg > 0 for tumour in tumours)
+    size = max((tumour.longest_diameter_mm for tumour in tumours), default=None)
     local = not liver and not outside
     grade_1 = ki67 is not None and int(np.asarray(who_grade(ki67))) == 1
-    small = (primary is not None and primary.longest_diameter_mm <= 20 and local and grade_1 and not touched
+    small = (size is not None and size <= 20 and local and grade_1 and not touched
              and not patient.functioning and not patient.carcinoma)
     return {
         "krenning": _number(patient.krenning), "egfr_ml_min": patient.egfr_ml_min, "platelets_e9_per_l": patient.platelets_e9_per_l,
         "haemoglobin_g_dl": patient.haemoglobin_g_dl, "leukocytes_e9_per_l": patient.leukocytes_e9_per_l,
         "neutrophils_e9_per_l": patient.neutrophils_e9_per_l, "bilirubin_umol_l": patient.bilirubin_umol_l,
         "albumin_g_l": patient.albumin_g_l, "performance_status": _number(patient.performance_status), "age_y": patient.age_y,
-        "life_expectancy_months": patient.life_expectancy_months, "prior_rlt_cycles": _number(patient.prior_rlt_cycles),
+        "life_expectancy_months": patient.life_expectancy_months, "prior_rlt_cycles": _prior_cycles(patient),
         "ki67_pct": ki67, "pregnant": _flag(patient.pregnant), "carcinoma": _flag(patient.carcinoma),
-        "functioning": _flag(patient.functioning), "size_mm": None if primary is None else primary.longest_diameter_mm,
+        "functioning": _flag(patient.functioning), "size_mm": size,
         "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "nodes": float(len(nodes)),
         "no_primary": float(primary is None),
         "locally_advanced": float(code == Resectability.LOCALLY_ADVANCED), "borderline": float(code == Resectability.BORDERLINE),
         "touched": float(touched), "vessels_unclear": float(code != worst), "small_and_quiet": float(small),
         "resectable_and_local": float(code == Resectability.RESECTABLE and local and primary is not None),
     }
+
+
+def _prior_cycles(patient: Patient) -> float | None:
+    """Cycles given before; where only their activity is known, in cycles of 7.4 GBq."""
+    if patient.prior_rlt_cycles is not None or patient.prior_rlt_gbq is None:
+        return _number(patient.prior_rlt_cycles)
+    return round(patient.prior_rlt_gbq / USUAL_CYCLE_GBQ, 1)
 
 
 def _classes(primary: Lesion) -> tuple[Resectability, Resectability]:
@@ -210,10 +219,15 @@ def assumed_facts(patient: Patient) -> list[str]:
     """What the course takes for granted because it is not known, in sentences."""
     primary = patient.primary
     found = []
+    if primary is not None and len(patient.pancreatic) > 1:
+        found.append(f"{len(patient.pancreatic)} tumours lie in the pancreas: {primary.id} is followed (most vessel contact, then "
+                     "largest), and one operation is taken to remove them all.")
     if patient.ki67_pct is None:
         found.append("Ki-67 is not known: 5 % is assumed.")
     if patient.sex is None:
         found.append("Sex is not known: background mortality is the mean of both.")
+    if patient.prior_rlt_cycles or patient.prior_rlt_gbq:
+        found.append("Radioligand therapy was given before: what it gave kidneys and marrow is in no number here.")
     if primary is not None and not primary.vessels:
         found.append("No vessel is named: the tumour is taken to touch none.")
     if primary is not None and not any(word in primary.site.lower() for word in ("head", "uncinate", "neck", "body", "tail")):
