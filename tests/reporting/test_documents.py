@@ -10,6 +10,7 @@ import pytest
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.reporting import pdf
 from neorlt.reporting.fhir import fhir_bundle
+from neorlt.reporting.report import render_report
 
 from .synthetic_plan import synthetic_plan
 
@@ -103,3 +104,17 @@ def test_same_plan_gives_the_same_bundle_and_no_patient_is_refused() -> None:
     assert fhir_bundle(synthetic_plan()) == fhir_bundle(synthetic_plan())
     with pytest.raises(InputError, match="no patient"):
         fhir_bundle({"schemes": []})
+
+
+def test_no_word_runs_off_the_paper() -> None:
+    """WeasyPrint lets a table that is too wide run over the edge: the last column of the decision, and of the lesions, was gone."""
+    weasyprint = pytest.importorskip("weasyprint")
+    page = render_report(synthetic_plan(), (), for_paper=True)
+    document = weasyprint.HTML(string=page, base_url=None, url_fetcher=pdf._fetcher(), media_type="print").render()
+    over = []
+    for number, sheet in enumerate(document.pages, 1):
+        box = sheet._page_box
+        edge = box.content_box_x() + box.width
+        over += [(number, word.text) for word in box.descendants() if hasattr(word, "text") and word.position_x + word.width > edge + 1]
+    assert len(document.pages) > 5
+    assert not over
