@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from neorlt.cli import app
 from neorlt.core.errors import InputError
 from neorlt.evidence.figures import funnel_svg
+from neorlt.evidence.outcomes import OUTCOMES
 from neorlt.evidence.pooling import StudyCounts, pool
 from neorlt.jobs.evidence.pool import pool_command
 from neorlt.jobs.registry import COMMANDS as REGISTERED
@@ -67,6 +68,8 @@ def test_one_command_rebuilds_the_review(tmp_path: Path) -> None:
     assert files == set(document["files"])
     assert {"table1.html", "table1.csv", "prisma.svg", "map.svg", "forest-surgery.svg", "pooled.json", "run.json"} <= files
     page = (out / "index.html").read_text(encoding="utf-8")
+    words = re.sub(r"<style.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert not [outcome.key for outcome in OUTCOMES if "_" in outcome.key and re.search(rf"\b{outcome.key}\b", words)]
     assert "72/148" in page
     assert "results withheld" not in page
     assert "The review, claim by claim" in page

@@ -126,10 +126,11 @@ def _crude(crude: dict[str, Any]) -> str:
 
 def _grade(judged: dict[str, Any]) -> str:
     rows = []
+    titles = {outcome.key: outcome.title for outcome in OUTCOMES}
     for item in judged["grade"]:
         steps = "; ".join(f"{step['factor'].replace('_', ' ')} {step['levels']:+d}: {step['why']}" for step in item["steps"])
         rows.append(
-            f"<tr><th scope='row'>{html.escape(item['outcome'])}</th><td>{item['certainty']}</td><td>{html.escape(steps)}</td></tr>"
+            f"<tr><th scope='row'>{html.escape(titles[item['outcome']])}</th><td>{item['certainty']}</td><td>{html.escape(steps)}</td></tr>"
         )
     return (
         '<table class="evidence-grade"><caption>Certainty of the evidence (GRADE), with reasons</caption><thead><tr>'
