@@ -151,7 +151,7 @@ def share_label(column: Column, cells: Sequence[Cell]) -> tuple[Column, list[Cel
 
 _UNITS = {
     "g_dl": "g/dl",
-    "e9_per_l": "10⁹/l",
+    "e9_per_l": "× 10⁹/l",
     "ml_min": "ml/min",
     "mbq_h": "MBq·h",
     "mbq": "MBq",

@@ -22,9 +22,9 @@ _PATIENT = (
     ("ki67_pct", "Ki-67", "%"),
     ("egfr_ml_min", "Kidney function (eGFR)", "ml/min"),
     ("kidney_risk_factors", "Kidney risk factors", ""),
-    ("platelets_e9_per_l", "Platelets", "10⁹/l"),
-    ("neutrophils_e9_per_l", "Neutrophils", "10⁹/l"),
-    ("lymphocytes_e9_per_l", "Lymphocytes", "10⁹/l"),
+    ("platelets_e9_per_l", "Platelets", "× 10⁹/l"),
+    ("neutrophils_e9_per_l", "Neutrophils", "× 10⁹/l"),
+    ("lymphocytes_e9_per_l", "Lymphocytes", "× 10⁹/l"),
     ("haemoglobin_g_dl", "Haemoglobin", "g/dl"),
     ("prior_chemotherapy", "Chemotherapy before", ""),
 )
