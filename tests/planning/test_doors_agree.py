@@ -47,7 +47,7 @@ def measured(name: str, gy_per_gbq: float, mass_g: float, seed: int) -> Dose:
 vessels = st.lists(st.fixed_dictionaries(
     {"name": st.sampled_from(["SMV", "SMA", "PV", "CHA"]), "contact_deg": st.sampled_from([0, 40, 120, 200, 300])},
     optional={"irregular": st.booleans(), "occluded": st.booleans(), "reconstructible": st.booleans()}).filter(
-        lambda v: not (v.get("occluded") and v["contact_deg"] == 0)), max_size=3, unique_by=lambda v: v["name"])
+        lambda v: not ((v.get("occluded") or v.get("irregular")) and v["contact_deg"] == 0)), max_size=3, unique_by=lambda v: v["name"])
 lesions = st.fixed_dictionaries({"longest_diameter_mm": st.integers(16, 70)}, optional={
     "ki67_pct": st.sampled_from([1, 4, 15]), "suv_max": st.integers(5, 80), "own": st.sampled_from(["gy_per_gbq", "dose_gy", "images"])})
 labs = st.fixed_dictionaries({}, optional={
