@@ -27,11 +27,14 @@ def test_a_folder_in_the_place_of_the_file_is_a_sentence(tmp_path: Path, capsys:
     assert "fault of neorlt" not in capsys.readouterr().err
 
 
-def test_terminated_command_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_terminated_command_leaves_nothing(tmp_path: Path, background: bool) -> None:
+    """In the background too: a shell lets such a command ignore an interrupt from the keyboard, and it went on to its end."""
+    how = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if background else []
     for attempt in range(5):  # on a busy machine the signal may come when the work is done: then again
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        process = subprocess.Popen([sys.executable, "-P", "-m", "neorlt.cli", "example", "christie", "--out", str(folder / "out")],
+        process = subprocess.Popen([*how, sys.executable, "-P", "-m", "neorlt.cli", "example", "christie", "--out", str(folder / "out")],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
         while not any(folder.iterdir()) and time.monotonic() < deadline:

@@ -91,8 +91,9 @@ app = build()
 
 def main() -> None:
     """Run the command line and end with the documented exit status."""
-    # A polite end takes away what was half done, as an interrupt from the keyboard does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # A polite end takes away what was half done, as an interrupt from the keyboard does. Not by way of SIGINT: a shell that starts a
+    # command in the background lets it ignore that one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run())
 
 
