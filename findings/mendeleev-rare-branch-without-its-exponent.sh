@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Decay modes of alpha emitters (223Ra, 225Ac, 224Ra), as a program reads them to split a decay into branches.
 # Guess: alpha 100 %; a cluster branch, if listed, below a millionth of a per cent; 100 % in all.
-# Seen: 225Ac is said to send out 14C in 5.3 %, 223Ra in 8.9 %, 224Ra in 4.0 % of decays, on top of 100 % alpha: of a number like 8.9e-8 %
-# (NUBASE) the exponent is gone. Branches made to sum to one give 223Ra 8 % too few alphas. 177Lu and 90Y are right.
+# Seen: 225Ac is said to send out 14C in 5.3 %, 223Ra in 8.9 %, 224Ra in 4.0 % of decays, on top of 100 % alpha: cluster decay of such
+# nuclides is rarer by many orders, the exponent of the number is gone. Branches made to sum to one give 223Ra 8 % too few alphas. 177Lu and
+# 90Y are right.
 . "$(dirname "$0")/_start.sh" mendeleev==1.3.0
 check <<'PY'
 from mendeleev import isotope
