@@ -10,7 +10,9 @@ the log likelihood and the predicted volume of the first lesion of the figure.
 Seeds, sizes and faults were fixed before the first whole run. A fault's *power* is the chance that Holm's test of all quantities at 1 %
 rejects, over resampled replicates.
 
-Usage: ``python validation/response_synthesis_sbc.py`` (goes on from what ``--folder`` holds). Writes ``synthesis_sbc.json``.
+Usage: ``python validation/response_synthesis_sbc.py`` (goes on from what ``--folder`` holds). Writes ``synthesis_sbc.json``. With
+``--terms`` nothing is refitted: what is seen of each truth is set against the likelihood at that truth, term by term, with the chains'
+number of simulated patients an arm and with eight times as many (``synthesis_sbc_terms.json``).
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from neorlt.response.synthesis import POPULATION, Seen
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "synthesis_sbc.json"
+TERMS_OUT = HERE / "synthesis_sbc_terms.json"
 SEED = 20261129
 N = 200
 N_FAULT = 60
@@ -369,6 +372,44 @@ def chi_square_p(counts: np.ndarray) -> np.ndarray:
     return np.asarray(chi2.sf(((counts - expected) ** 2 / expected).sum(axis=0), len(counts) - 1))
 
 
+def terms_at_the_truth(n: int, n_points: int) -> dict[str, dict[str, Any]]:
+    """PIT of what is seen of ``n`` truths under the likelihood at that truth: its test of uniformity, and the share outside 90 %."""
+    import jax
+    import jax.numpy as jnp
+    from scipy.stats import binom, kstest, norm
+
+    sound = Reduced(reduced_terms(), FREE, n_points)
+    maker, model = Maker(sound), sound.model
+
+    @jax.jit
+    def said(pop: Any, u: Any, v: Any) -> Any:
+        free = sound.population(pop)
+        answer = model.answer(free, u[sound.at_u], v[sound.at_v], sound.coefficients)
+        at = model.at["lesions"]
+        figures = [model.lesion_volumes(free, sound.coefficients, t, u[sound.at_u][i], v[sound.at_v][i])
+                   for t, i in zip(model.figures, at, strict=True)]
+        return answer.counts, answer.log_curve, figures, free["sigma_d"]
+
+    pit: dict[str, list[float]] = {t.name: [] for t in sound.terms}
+    for k in range(n):
+        rng = np.random.default_rng([SEED, k])
+        z = {name: rng.standard_normal(size).astype(np.float32) for name, size in sound.sizes.items()}
+        seen = maker.make(z, rng)
+        counts, log_curve, figures, sd = said(z["pop"], z["u"], z["v"])
+        for t, (volumes, weight), lesions in zip(model.figures, figures, seen[4], strict=True):
+            above = jnp.exp(synthesis.lesion_log_density(volumes, weight, lesions, sd, density=False))
+            pit[t.name] += np.asarray(1 - above, float).ravel().tolist()
+        for j, t in enumerate(model.counts):
+            p, x = float(np.clip(np.ravel(counts[j])[0], 1e-9, 1 - 1e-9)), int(seen.counts[j][0])
+            pit[t.name].append(float(binom.cdf(x - 1, t.n, p) + np.random.default_rng([SEED, k, 2]).uniform() * binom.pmf(x, t.n, p)))
+        for j, t in enumerate(model.curves):
+            log_free = min(float(log_curve[j]), -1e-5)
+            centre = log_free - np.log(-np.expm1(log_free))
+            pit[t.name].append(float(norm.cdf((float(seen.target[j]) - centre) / t.log_se)))
+    return {name: {"n": len(values), "p": float(kstest(values, "uniform").pvalue),
+                   "outside_90": float(np.mean(np.abs(np.array(values) - 0.5) > 0.45))} for name, values in pit.items()}
+
+
 def run(bench: Bench, folder: Path, name: str, n: int) -> list[dict[str, Any]]:
     """The refits of one fault ("" for none), from disk where they are there."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -389,9 +430,15 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
     """Run what is missing in ``folder``, judge, write; 0 if the sound fit is not rejected and every fault is found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=folder, help="Where refits are kept; a run that was stopped goes on from it.")
+    parser.add_argument("--terms", action="store_true", help="Only set what is seen against the likelihood at the truth, term by term.")
     given = parser.parse_args()
     started = time.process_time()
     keep_compiled()
+    if given.terms:
+        found_terms = {str(k): terms_at_the_truth(n or N, k) for k in (synthesis.N_POINTS, 8 * synthesis.N_POINTS)}
+        TERMS_OUT.write_text(json.dumps({"patients_an_arm": found_terms, "seed": SEED}, indent=1) + "\n", encoding="utf-8")
+        print(json.dumps(found_terms, indent=1))
+        return 0
     bench = Bench(reduced_terms())
     n, n_fault = n or N, n_fault or N_FAULT
     sound = run(bench, given.folder, "", n)
