@@ -25,8 +25,8 @@ from neorlt.trials.design import read_design
 from neorlt.trials.run import Plan, here, make_plan, on_dask, run_plan
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "trials" / "neolupanet.toml"
-WORKERS, PATIENTS, TRIALS, DRAWS_A_BLOCK = 4, 100, 10, 4
-"""Blocks of 4 000 patients: small enough that even the smallest size has some for every worker."""
+WORKERS, PATIENTS, TRIALS, DRAWS_A_BLOCK = 4, 100, 10, 1
+"""Blocks of 1 000 patients, none of whom is followed in more than one draw of the parameters: a million courses are a million patients."""
 
 
 def plan_of(patients: int) -> Plan:
