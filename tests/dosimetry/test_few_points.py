@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from neorlt.core.errors import InputError
 from neorlt.dosimetry.few_points import biological_half_life, classical, next_time_point, value_of_time_points
@@ -20,6 +21,7 @@ from neorlt.dosimetry.population_table import fit_population, population_toml, r
 from neorlt.dosimetry.previous import read_previous
 from neorlt.dosimetry.priors import WEAK
 from neorlt.dosimetry.single_time_point import POPULATION_WINDOW, Validity
+from neorlt.dosimetry.uncertainty import DEFAULT
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "validation"))
 import dosimetry_few_points as study_of_subsets
@@ -62,7 +64,22 @@ def test_a_coverage_that_is_rejected_is_a_miss_in_every_population() -> None:
 def test_the_stored_judgement_is_that_of_the_stored_rows() -> None:
     written = json.loads((Path(study_of_subsets.__file__).with_suffix(".json")).read_text())
     assert written["missed"] == study_of_subsets.judge(written["cells"])
+    assert written["sizes"] == DEFAULT.as_json(), "run validation/dosimetry_few_points.py again"
     assert written["shifted_coverage"] == study_of_subsets.shifted_coverage(written["cells"])
+
+
+def test_a_ball_that_is_drawn_and_blurred_wrongly() -> None:
+    """Against a ball of voxels: what a drawn ball finds of the blurred one, and what the correction then makes of it."""
+    step, sigma = 0.5, study_of_subsets.FWHM_MM / np.sqrt(8 * np.log(2))
+    axis = np.arange(-36.0, 36.0, step) + 0.5 * step
+    r = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
+    ball = (r < 15.0).astype(float)
+    blurred = gaussian_filter(ball, sigma / step, truncate=5)
+    for drawn in (13.0, 15.0, 16.5):
+        (found,) = study_of_subsets.found_of_ball(15.0, np.array([drawn]), np.array([study_of_subsets.FWHM_MM]))
+        assert found == pytest.approx(blurred[r < drawn].sum() / ball.sum(), rel=0.004)
+    share = study_of_subsets.corrected_share(15.0, 2000, np.random.default_rng(2))
+    assert abs(np.median(share) - 1.0) < 0.01 and 0.02 < np.std(share) < 0.2
 
 
 def test_the_windows_limits_are_where_a_fifth_moves_the_dose_by_a_tenth() -> None:
