@@ -25,10 +25,9 @@ import numpy as np
 from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.response import baselines, judging, surface
-from neorlt.response.calibrate import SEED, diagnose, spread_evenly
+from neorlt.response.calibrate import SEED, diagnose, weigh
 from neorlt.response.fitting import Problem, one_thread
 from neorlt.response.studies import Term, checks, fitted
-from neorlt.response.synthesis import N_POINTS
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "synthesis_refits.json"
@@ -54,12 +53,8 @@ def refit(study: str, folder: Path) -> dict[str, Any]:
         with ProcessPoolExecutor(2, get_context("spawn"), one_thread) as pool:
             draws = problem.sample(folder / study, SEED, N_CHAINS, N_WARMUP, N_SAMPLES, None, pool)
     found = diagnose(draws)
-    some = spread_evenly(draws, N_WEIGHED, SEED)
-    uninformed = judging.draw_uninformed(len(some["pop"]), SEED)
-    emulated = judging.emulated_likelihood(problem.terms, some)
-    some["pop"], log_prior = judging.compensate(some["pop"], uninformed)
-    direct = judging.direct_likelihood(problem.terms, some, uninformed, N_POINTS)
-    weight, k = judging.smooth_weights((direct - emulated).sum(axis=1) + log_prior)
+    weighed = weigh(problem.terms, draws, N_WEIGHED, SEED)
+    some, uninformed, weight, k = weighed.some, weighed.uninformed, weighed.weight, weighed.pareto_k
     pick = np.unique(core_draws.systematic(weight, N_SCORED, core_draws.generator(SEED, "validation", "refits", study)))
     asked = [t for t in (*fitted(), *checks()) if t.study == study and not (t.use == "check" and t.control)]
     said = judging.say(asked, some["pop"][pick], uninformed[pick])

@@ -27,6 +27,7 @@ SERIES = {"parametric_map": 901, "rtdose": 902, "regions_seg": 903, "regions_rts
 """Series number of each object, and the name of its file."""
 
 
+@headers_kept()
 def write_results(
     study: Study,
     dose_gy: Volume,
@@ -53,19 +54,6 @@ def write_results(
     method
         How the dose was computed, in words.
     """
-    with headers_kept():
-        return _write_all(study, dose_gy, rows, lesions, folder, owner, method)
-
-
-def _write_all(
-    study: Study,
-    dose_gy: Volume,
-    rows: Sequence[RegionDoseRow],
-    lesions: Sequence[Mapping[str, Any]],
-    folder: Path,
-    owner: Owner,
-    method: str,
-) -> list[str]:
     paths, identity = owner.paths, owner.identity
     dose_map = write_dose_parametric_map(
         dose_gy, paths, folder / "absorbed_dose_parametric_map.dcm", identity, series_number=SERIES["parametric_map"]

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -114,19 +115,42 @@ def calibrate(
     return assess(problem.terms, draws, seed, n_warmup, progress)
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """Draws of the chains ``some`` (standard normals by name, ``(draw, ...)``) with their weights ``(draw,)`` and Pareto's k.
+
+    ``uninformed`` ``(draw, parameter)`` is what the chains did not sample; ``emulated`` and ``direct`` ``(draw, term)`` are the log
+    likelihoods that they saw and that of the model itself.
+    """
+
+    some: dict[str, NDArray[np.float32]]
+    uninformed: NDArray[np.float32]
+    emulated: NDArray[np.float64]
+    direct: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    pareto_k: float
+
+
+def weigh(terms: Sequence[Term], draws: dict[str, NDArray[Any]], n: int, seed: int) -> Weighed:
+    """Weigh up to ``n`` of the chains' draws ``(chain, draw, ...)`` by the model itself; what the chains did not sample is drawn beside."""
+    some = spread_evenly(draws, n, seed)
+    uninformed = judging.draw_uninformed(len(some["pop"]), seed)
+    emulated = judging.emulated_likelihood(terms, some)
+    some["pop"], log_prior = judging.compensate(some["pop"], uninformed)
+    direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS)
+    weight, k = judging.smooth_weights((direct - emulated).sum(axis=1) + log_prior)
+    return Weighed(some, uninformed, emulated, direct, weight, k)
+
+
 def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_warmup: int, progress: Progress | None = None
            ) -> tuple[dict[str, Any], bytes]:
     """Judge a fit's draws ``(chain, draw, ...)``: diagnostics, re-weighting, studies left out, checks."""
     told = progress or (lambda what, done, of: None)
     found = diagnose(draws)
-    some = spread_evenly(draws, N_WEIGHED, seed)
-    n = len(some["pop"])
-    uninformed = judging.draw_uninformed(n, seed)
     told("likelihood without the emulator", 0, 1)
-    emulated = judging.emulated_likelihood(terms, some)
-    some["pop"], log_prior = judging.compensate(some["pop"], uninformed)
-    direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS)
-    weight, k = judging.smooth_weights((direct - emulated).sum(axis=1) + log_prior)
+    weighed = weigh(terms, draws, N_WEIGHED, seed)
+    some, uninformed, weight, k = weighed.some, weighed.uninformed, weighed.weight, weighed.pareto_k
+    direct, emulated, n = weighed.direct, weighed.emulated, len(weight)
     index = core_draws.systematic(weight, N_SHIPPED, core_draws.generator(seed, ROOM, "synthesis", "shipped"))
     shipped = judging.parameters_of(some["pop"][index], uninformed[index])
     buffer = io.BytesIO()
