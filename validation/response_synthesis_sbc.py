@@ -32,9 +32,12 @@ from typing import Any
 
 import numpy as np
 
+from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.compute import keep_compiled
 from neorlt.response import fitting, nuts, ranks, surface, synthesis
+from neorlt.response.calibrate import N_PATIENTS
+from neorlt.response.judging import smooth_weights
 from neorlt.response.parameters import KI67_REFERENCE_PCT, MODEL_VERSION
 from neorlt.response.reading import VOLUME_POWER
 from neorlt.response.studies import WEEKS_PER_MONTH, Term, read_terms
@@ -118,6 +121,7 @@ class Reduced(fitting.Problem):
         self.of_standard = nuts.with_data(self.log_of_standard, self.unravel)
         self.of_walked = nuts.with_data(self._log_walked, self.unravel)
         self.ranked = jax.jit(lambda z, seen: jax.lax.map(lambda one: self._ranked(one, seen), z))
+        self.told_of = jax.jit(lambda z, given: jax.lax.map(lambda one: self.log_likelihood(one, given).sum(), z))
 
     def of(self, seen: Seen, fault: Fault) -> Reduced:
         """The problem of these observations; compiled parts are shared."""
@@ -299,16 +303,17 @@ class Bench:
 
     def __init__(self, terms: tuple[Term, ...], free: tuple[str, ...] | None = None) -> None:
         free = free or FREE
-        self.sound = Reduced(terms, free)
+        self.sound, self.more = Reduced(terms, free), Reduced(terms, free, N_PATIENTS)
         self.maker = Maker(self.sound)
         layout = self.sound.layout
         self.names = [*free, *(f"sensitivity of {s}" for s in layout.treated), *(f"growth of {s}" for s in layout.all),
                       "log likelihood", "predicted volume"]
 
     @functools.cached_property
-    def wrong(self) -> Reduced:
-        """The likelihood that takes the best of visits for one reading."""
-        return Reduced(at_a_week(self.sound.terms), self.sound.free)
+    def wrong(self) -> tuple[Reduced, Reduced]:
+        """The likelihood that takes the best of visits for one reading: the chain's, and that of more patients."""
+        terms = at_a_week(self.sound.terms)
+        return Reduced(terms, self.sound.free), Reduced(terms, self.sound.free, N_PATIENTS)
 
     def truth(self, k: int) -> tuple[Free, Seen]:
         """Standard normals of the ``k``-th truth, and what is seen of it."""
@@ -320,14 +325,23 @@ class Bench:
         """Ranks ``(quantity,)`` of the truth among the draws of one refit, divergences, steps."""
         z, seen = self.truth(k)
         fault = Fault.named(name, len(self.sound.terms))
-        problem = self.wrong if fault.at_a_week else self.sound
+        problem, more = self.wrong if fault.at_a_week else (self.sound, self.more)
         draws, diverging, steps = self._refit(problem, seen, fault, k)
+        draws, pareto_k = self._weigh(draws, problem, more, problem.of(seen, fault).given, k)
         rank = self._quantities({key: value[None] for key, value in z.items()}, seen)[0]
         among = self._quantities(draws, seen)
         # Ties (data that say nothing of a quantity) are broken at random.
         noise = np.random.default_rng([SEED, k, 1]).uniform(size=(len(among) + 1, 1))
         below = (among < rank) | ((among == rank) & (noise[1:] < noise[0]))
-        return {"ranks": below.sum(axis=0).tolist(), "diverging": diverging, "steps": steps}
+        return {"ranks": below.sum(axis=0).tolist(), "diverging": diverging, "steps": steps, "pareto_k": round(pareto_k, 3)}
+
+    @staticmethod
+    def _weigh(draws: Free, few: Reduced, more: Reduced, given: Any, k: int) -> tuple[Free, float]:
+        """:data:`N_RANKED` of the draws, taken by the likelihood of more patients an arm over the chain's, and Pareto's k."""
+        change = np.asarray(more.told_of(draws, given), np.float64) - np.asarray(few.told_of(draws, given), np.float64)
+        weight, pareto_k = smooth_weights(change)
+        index = core_draws.systematic(weight, N_RANKED, np.random.default_rng([SEED, k, 3]))
+        return {name: value[index] for name, value in draws.items()}, pareto_k
 
     def _refit(self, shared: Reduced, seen: Seen, fault: Fault, k: int) -> tuple[Free, int, int]:
         """One chain with the house's start, metric and adaptation; its draws as standard normals, divergences, steps."""
@@ -341,12 +355,12 @@ class Bench:
                 chain.learn(np.array([row[0] for row in rows[max(ends[ends.index(done) - 1], nuts.FIRST_WINDOW) :]]))
             rows.append(chain.advance())
         late = rows[N_WARMUP:]
-        picked = np.array([row[0] for row in late])[:: N_SAMPLES // N_RANKED][:N_RANKED]
+        picked = np.array([row[0] for row in late])
         z = problem.standard(problem.unravel(picked.astype(np.float32)))
         return {name: np.asarray(value, np.float32) for name, value in z.items()}, sum(row[1] for row in late), sum(row[2] for row in late)
 
     def _quantities(self, z: Free, seen: Seen) -> np.ndarray:
-        total, volume = self.sound.ranked(z, seen)
+        total, volume = self.more.ranked(z, seen)
         return np.column_stack([z["pop"], z["u"], z["v"], total, volume])
 
 
@@ -449,12 +463,13 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
     report = {
         "what": "simulation-based calibration of the evidence synthesis on a reduced model, and planted faults",
         "made": date.today().isoformat(), "seed": SEED, "n": n, "n_fault": n_fault, "n_ranked": N_RANKED, "n_warmup": N_WARMUP,
-        "n_samples": N_SAMPLES, "level": LEVEL, "studies": [t.name for t in bench.sound.terms], "n_lesions": N_LESIONS,
+        "n_samples": N_SAMPLES, "patients_an_arm": {"chains": synthesis.N_POINTS, "weighed": N_PATIENTS}, "level": LEVEL, "studies": [t.name for t in bench.sound.terms], "n_lesions": N_LESIONS,
         "free": list(bench.sound.free), "held": "all other parameters of the population at their priors' medians",
         "quantities": names, "bins": ranks.N_BINS,
         "sound": {**found[""], "chance_of_rejection_if_uniform": LEVEL,
                   "chance_same_as_faults": judge([*first], names)["chance_resampled"],
-                  "divergences": sum(row["diverging"] for row in sound), "mean_steps": float(np.mean([row["steps"] for row in sound]))},
+                  "divergences": sum(row["diverging"] for row in sound), "mean_steps": float(np.mean([row["steps"] for row in sound])),
+                  "pareto_k_above_0_7": sum(not row["pareto_k"] <= 0.7 for row in sound)},
         "faults": {name: {**found[name], "found": not found[name]["uniform"],
                           "power": {f"n = {n_fault}": judge([row["ranks"] for row in rows], names)["chance_resampled"],
                                     f"n = {n}": found[name]["chance_resampled"]}} for name, rows in faults.items()},

@@ -27,9 +27,12 @@ SEED = 20261128
 N_WEIGHED = 2000
 """Draws that are re-weighted to the direct likelihood; the shipped ones are taken from these."""
 N_SHIPPED = 1000
-N_SCORED = 300
+N_SCORED = 1000
 """Draws by which studies are left out and checks predicted."""
-N_MORE_PATIENTS, MORE_PATIENTS = 500, 256
+N_PATIENTS = 512
+"""Simulated patients of an arm in the likelihood that weighs the draws. The chains' few make a likelihood too narrow: what is seen of an arm
+lies in its tails more often than it should (``validation/response_synthesis_sbc.py --terms``)."""
+N_MORE_PATIENTS, MORE_PATIENTS = 500, 1024
 """Draws whose likelihood is worked out once more with this many simulated patients in every arm: what their number changes is told."""
 MIN_ESS, MAX_RHAT = 1000.0, 1.01
 Progress = Callable[[str, int, int], None]
@@ -137,7 +140,7 @@ def weigh(terms: Sequence[Term], draws: dict[str, NDArray[Any]], n: int, seed: i
     uninformed = judging.draw_uninformed(len(some["pop"]), seed)
     emulated = judging.emulated_likelihood(terms, some)
     some["pop"], log_prior = judging.compensate(some["pop"], uninformed)
-    direct = judging.direct_likelihood(terms, some, uninformed, N_POINTS)
+    direct = judging.direct_likelihood(terms, some, uninformed, N_PATIENTS)
     weight, k = judging.smooth_weights((direct - emulated).sum(axis=1) + log_prior)
     return Weighed(some, uninformed, emulated, direct, weight, k)
 
@@ -165,7 +168,9 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
             "pareto_k": k, "effective_share": float(1 / (weight**2).sum() / n), "n": n,
             "log_likelihood_sd": float((direct - emulated).sum(axis=1).std()),
             "worst_term": max(((float((direct - emulated)[:, i].std()), t.name) for i, t in enumerate(terms))),
-            "note": "the chains' draws (emulated courses), re-weighted to direct, finer courses and to what the chains do not sample"},
+            "patients_an_arm": {"chains": N_POINTS, "weighed": N_PATIENTS},
+            "note": "the chains' draws (emulated courses, few simulated patients an arm), re-weighted to direct, finer courses, more patients "
+                    "and to what the chains do not sample"},
         "patients": more_patients(terms, some, uninformed, direct, weight),
         "contraction": contraction(draws),
         "summary": {name: quantiles(shipped[name]) for name in (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)},
@@ -179,7 +184,7 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
 
 def more_patients(terms: Sequence[Term], some: dict[str, NDArray[Any]], uninformed: NDArray[Any], direct: NDArray[Any],
                   weight: NDArray[Any]) -> dict[str, Any]:
-    """What :data:`MORE_PATIENTS` simulated patients an arm in the place of the chains' change, over the first draws.
+    """What :data:`MORE_PATIENTS` simulated patients an arm in the place of :data:`N_PATIENTS` change, over the first draws.
 
     Standard deviation of the log likelihood, and by how much the mean of any parameter moves, in its own standard deviations.
     """
@@ -191,7 +196,7 @@ def more_patients(terms: Sequence[Term], some: dict[str, NDArray[Any]], uninform
     z = few["pop"]
     sd = np.sqrt((base[:, None] * (z - base @ z) ** 2).sum(axis=0))
     shift = np.abs(moved @ z - base @ z) / sd
-    return {"an_arm": MORE_PATIENTS, "in_the_place_of": N_POINTS, "n": n, "log_likelihood_sd": float(change.std()), "pareto_k": k,
+    return {"an_arm": MORE_PATIENTS, "in_the_place_of": N_PATIENTS, "n": n, "log_likelihood_sd": float(change.std()), "pareto_k": k,
             "effective_share": float(1 / (moved**2).sum() / n), "largest_shift_sd": float(shift.max()),
             "largest_shift_of": POPULATION[int(shift.argmax())]}
 

@@ -25,6 +25,8 @@ from neorlt.response.synthesis import POPULATION, UNINFORMED, Synthesis, constra
 
 Floats = NDArray[np.float64]
 K_LIMIT = 0.7
+N_SAID = 256
+"""Simulated patients of an arm that is predicted."""
 N_EFFECTS = 32
 """Points of a study's two effects over which its likelihood is integrated."""
 SHIPPED = (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)
@@ -132,7 +134,7 @@ def effects_points(n: int, seed: int = 7) -> NDArray[np.float32]:
     return norm.ppf(np.clip(qmc.Sobol(2, rng=np.random.default_rng(seed)).random(n), 1e-5, 1 - 1e-5)).astype(np.float32)
 
 
-def say(terms: Sequence[Term], pop: NDArray[Any], uninformed: NDArray[Any], n_points: int = 64, n_effects: int = N_EFFECTS) -> Said:
+def say(terms: Sequence[Term], pop: NDArray[Any], uninformed: NDArray[Any], n_points: int = N_SAID, n_effects: int = N_EFFECTS) -> Said:
     """Predict terms, each as of a new study, for each draw and each point of a study's effects."""
     import jax
     import jax.numpy as jnp
