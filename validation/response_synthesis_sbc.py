@@ -463,7 +463,8 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
     report = {
         "what": "simulation-based calibration of the evidence synthesis on a reduced model, and planted faults",
         "made": date.today().isoformat(), "seed": SEED, "n": n, "n_fault": n_fault, "n_ranked": N_RANKED, "n_warmup": N_WARMUP,
-        "n_samples": N_SAMPLES, "patients_an_arm": {"chains": synthesis.N_POINTS, "weighed": N_PATIENTS}, "level": LEVEL, "studies": [t.name for t in bench.sound.terms], "n_lesions": N_LESIONS,
+        "n_samples": N_SAMPLES,
+        "patients_an_arm": {"chains": synthesis.N_POINTS, "weighed": N_PATIENTS}, "level": LEVEL, "studies": [t.name for t in bench.sound.terms], "n_lesions": N_LESIONS,
         "free": list(bench.sound.free), "held": "all other parameters of the population at their priors' medians",
         "quantities": names, "bins": ranks.N_BINS,
         "sound": {**found[""], "chance_of_rejection_if_uniform": LEVEL,

@@ -30,8 +30,8 @@ N_SHIPPED = 1000
 N_SCORED = 1000
 """Draws by which studies are left out and checks predicted."""
 N_PATIENTS = 512
-"""Simulated patients of an arm in the likelihood that weighs the draws. The chains' few make a likelihood too narrow: what is seen of an arm
-lies in its tails more often than it should (``validation/response_synthesis_sbc.py --terms``)."""
+"""Simulated patients of an arm in the likelihood that weighs the draws. The chains' few make a likelihood too narrow: what is seen of an
+arm lies in its tails more often than it should (``validation/response_synthesis_sbc.py --terms``)."""
 N_MORE_PATIENTS, MORE_PATIENTS = 500, 1024
 """Draws whose likelihood is worked out once more with this many simulated patients in every arm: what their number changes is told."""
 MIN_ESS, MAX_RHAT = 1000.0, 1.01
@@ -169,8 +169,8 @@ def assess(terms: Sequence[Term], draws: dict[str, NDArray[Any]], seed: int, n_w
             "log_likelihood_sd": float((direct - emulated).sum(axis=1).std()),
             "worst_term": max(((float((direct - emulated)[:, i].std()), t.name) for i, t in enumerate(terms))),
             "patients_an_arm": {"chains": N_POINTS, "weighed": N_PATIENTS},
-            "note": "the chains' draws (emulated courses, few simulated patients an arm), re-weighted to direct, finer courses, more patients "
-                    "and to what the chains do not sample"},
+            "note": "the chains' draws (emulated courses, few simulated patients an arm), re-weighted to direct, finer courses, more "
+                    "patients and to what the chains do not sample"},
         "patients": more_patients(terms, some, uninformed, direct, weight),
         "contraction": contraction(draws),
         "summary": {name: quantiles(shipped[name]) for name in (*TUMOUR_NAMES, "fibrosis_fraction", *LEVEL_NAMES)},
