@@ -24,7 +24,7 @@ from neorlt.response.studies import Term, checks, fitted
 from neorlt.response.synthesis import N_POINTS, POPULATION, UNINFORMED
 
 SEED = 20261128
-N_WEIGHED = 2000
+N_WEIGHED = 4000
 """Draws that are re-weighted to the direct likelihood; the shipped ones are taken from these."""
 N_SHIPPED = 1000
 N_SCORED = 1000
