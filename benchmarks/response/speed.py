@@ -74,10 +74,10 @@ def main() -> None:
     kidney = np.zeros((1, 4, 2))
     kidney[..., 0] = 3.3
 
-    def whole() -> None:
+    def whole(keep_days: bool = True) -> None:
         simulate(parameters, lesion, plan, draw_lesion_effects(parameters, lesion, 20, 2))
         kidney_bed_gy(parameters, kidney, np.array([[50.0, 30.0]]), plan.week)
-        blood.blood_course(parameters, marrow, t_eff, plan.week, n_replicates=20)
+        blood.blood_course(parameters, marrow, t_eff, plan.week, n_replicates=20, keep_days=keep_days)
 
     result = {
         "grid_points": len(grid.time_h), "processors": os.cpu_count(), "load_1min": os.getloadavg()[0],
@@ -85,6 +85,7 @@ def main() -> None:
         "tumour_with_read_outs_per_s": rate(lambda: simulate(parameters, lesion, plan, effects), N),
         "baseline_daily_scan_per_s": rate(daily_scan(N), N),
         "tumour_kidney_blood_per_s": rate(whole, 20_000),
+        "tumour_kidney_blood_without_days_per_s": rate(lambda: whole(keep_days=False), 20_000),
     }
     print(json.dumps(result, indent=1))
 

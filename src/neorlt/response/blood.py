@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core import tables
+from neorlt.core.compute import keep_compiled, side_by_side
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.response.parameters import FITTED_NUCLIDES, ROOM, Parameters
@@ -104,13 +105,15 @@ def course(
     gap = jnp.concatenate([jnp.asarray(gap_day, jnp.int32), jnp.full(1, NEVER, jnp.int32)])
     numbers = jnp.arange(n_cycles)[:, None]
 
-    def flow(chain: tuple[Array, ...], level: Array) -> tuple[Array, ...]:
+    held_in_a_day = (1 - day_decay) / lam
+
+    def flow(chain: tuple[Array, ...], log_level: Array) -> tuple[Array, ...]:
         cells, t1, t2, t3, blood = chain
-        drive = jnp.exp(feedback * (jnp.log(level) - jnp.log(jnp.maximum(blood, 1e-6))))
+        drive = jnp.exp(feedback * (log_level - jnp.log(jnp.maximum(blood, 1e-6))))
         return k_tr * cells * (drive - 1), k_tr * (cells - t1), k_tr * (t1 - t2), k_tr * (t2 - t3), k_out * (t3 - blood)
 
     def day(carry: Any, today: Any) -> Any:
-        chain, lymphocytes, level, rate, count, due, lowest, given_day, held = carry
+        chain, lymphocytes, log_level, rate, count, due, lowest, given_day, held = carry
         shown = jnp.concatenate([chain[4], lymphocytes[None]])
         lowest = jnp.minimum(lowest, shown)
         bad = jnp.any(shown[:3] < hold, axis=0)
@@ -121,21 +124,23 @@ def course(
         now = (numbers == count) & ready
         rate = rate + jnp.where(now[:, None], rate_given, 0.0).sum(0)
         count = count + ready.astype(jnp.int32)
-        due = jnp.where(ready, today + gap[count], jnp.where((late >= STOP_AFTER_DAYS) & bad, NEVER, due))
+        # The gap after this cycle, chosen by comparison: looking it up for each cell would cost more than the rest of the day.
+        wait = jnp.int32(NEVER) + jnp.where(numbers + 1 == count, gap[1:, None] - NEVER, 0).sum(0)
+        due = jnp.where(ready, today + wait, jnp.where((late >= STOP_AFTER_DAYS) & bad, NEVER, due))
         power = jnp.where(numbers == jnp.maximum(count - 1, 0), toxicity, 0.0).sum(0)
-        dose = (rate / lam * (1 - day_decay)).sum(0) * power
+        dose = (rate * held_in_a_day).sum(0) * power
         killed = slope[:3] * dose
-        level = level * jnp.exp(-persist * killed)
+        log_level = log_level - persist * killed
         chain = (chain[0] * jnp.exp(-killed), *chain[1:])
-        first = flow(chain, level)
-        second = flow(tuple(x + dx for x, dx in zip(chain, first, strict=True)), level)
+        first = flow(chain, log_level)
+        second = flow(tuple(x + dx for x, dx in zip(chain, first, strict=True)), log_level)
         chain = tuple(jnp.maximum(x + 0.5 * (d1 + d2), 1e-6) for x, d1, d2 in zip(chain, first, second, strict=True))
         lymphocytes = lymphocytes * jnp.exp(-slope[3] * dose)
         lymphocytes = lymphocytes + (1 - lymphocytes) * recover
-        return (chain, lymphocytes, level, rate * day_decay, count, due, lowest, given_day, held), shown if keep_days else None
+        return (chain, lymphocytes, log_level, rate * day_decay, count, due, lowest, given_day, held), shown if keep_days else None
 
     one = jnp.ones((3, n_cells), lam.dtype)
-    start = ((one,) * (N_TRANSIT + 2), one[0], one, jnp.zeros_like(lam), jnp.zeros(n_cells, jnp.int32),
+    start = ((one,) * (N_TRANSIT + 2), one[0], 0 * one, jnp.zeros_like(lam), jnp.zeros(n_cells, jnp.int32),
              jnp.full(n_cells, gap[0], jnp.int32), jnp.ones((4, n_cells), lam.dtype),
              jnp.full((n_cycles, n_cells), -1, jnp.int32), jnp.zeros((n_cycles, n_cells), bool))
     if keep_days:
@@ -151,8 +156,6 @@ def course(
 def _compiled(kept_days: int | None, feedback: float, life_d: tuple[float, float]) -> Any:
     """The compiled course of one batch. Where days are not kept it serves every length, as compiling costs more than running."""
     import jax
-
-    from neorlt.core.compute import keep_compiled
 
     keep_compiled()
 
@@ -360,7 +363,11 @@ def blood_course(
     run = _compiled(n_days if keep_days else None, float(table["feedback"]["value"]),
                     (float(table["red_cell_life_d"]["value"]), float(table["lymphocyte_recovery_d"]["value"])))
     columns = [np.asarray(x)[index] for x in marrow]
-    parts = [run(Marrow(*(x[at : at + BATCH] for x in columns)), gaps, np.int32(n_days)) for at in range(0, rows, BATCH)]
+
+    def part(at: int) -> tuple[NDArray[Any], ...]:
+        return tuple(np.asarray(x) for x in run(Marrow(*(x[at : at + BATCH] for x in columns)), gaps, np.int32(n_days)))
+
+    parts = side_by_side(part, range(0, rows, BATCH))
     shown = Shown(*(np.concatenate(x)[:n] for x in zip(*parts, strict=True)))
     given = dose.shape[1]
     return BloodCourse(shown.relative, day.astype(np.intp), shown.given_day[:, :given].astype(np.intp), shown.held[:, :given],

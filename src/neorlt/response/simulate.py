@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
+from neorlt.core.compute import keep_compiled, side_by_side
 from neorlt.core.errors import InputError
 from neorlt.response import tumour
 from neorlt.response.arrays import HOURS_PER_WEEK, LesionArrays, LesionEffects, Outcome, ScheduleArrays
@@ -109,8 +108,6 @@ def read_batch(cells: tumour.Cells, grid: tumour.Grid, readout: Any) -> tuple[An
 def _compiled() -> Callable[..., Any]:
     """The compiled batch. A loop over batches inside the compiled function runs three times slower than calls of it."""
     import jax
-
-    from neorlt.core.compute import keep_compiled
 
     keep_compiled()
     return jax.jit(read_batch)
@@ -270,10 +267,5 @@ def run_cells(
             out = function(batch, tumour.Grid(*(np.asarray(x)[rows] for x in grid)), readout[rows])
         return tuple(np.asarray(x)[: n - start] for x in out)
 
-    starts = range(0, n, BATCH)
-    if len(starts) == 1:
-        return run(0)
-    # The compiled function lets go of the interpreter, so threads do run side by side; order is kept.
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        parts = list(pool.map(run, starts))
+    parts = side_by_side(run, range(0, n, BATCH))
     return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
