@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def inputs() -> tuple[Paths, Background]:
     rng = np.random.default_rng(1)
-    middle = dict(surgery_at=0.5, metastasis=0.05, p_r0=0.5, p_r1=0.15, p_dead=0.02, recurrence_r0=0.1, recurrence_r1=0.2,
+    middle = dict(surgery_at=0.5, metastasis=0.05, unresectable=0.1, growing_in=0.05, progression_waiting=0.4, p_dead_in_vain=0.01,
+        qaly_in_vain=0.04, p_r0=0.5, p_r1=0.15, p_dead=0.02, recurrence_r0=0.1, recurrence_r1=0.2,
         death_after_recurrence=0.2,
                   progression=0.4, death_after_progression=0.25, u_waiting=0.8, u_disease_free=0.85, u_recurrent=0.6, u_stable=0.75,
                       u_progressed=0.55,
@@ -39,37 +40,39 @@ def inputs() -> tuple[Paths, Background]:
 def walk(p: Paths, background: Background, discount: float = 0.03) -> dict[str, np.ndarray]:
     """States moved month by month by their transition probabilities, with the outputs of ``follow``."""
     shape = p.surgery_at.shape
-    wait, met, free0, free1, back, stable, prog = (np.zeros(shape) for _ in range(7))
-    wait += 1
+    met, free0, free1, back, stable, prog = (np.zeros(shape) for _ in range(6))
+    wait, in_place, quiet = 1 - p.unresectable, p.unresectable.copy(), np.ones(shape)
     out = {name: np.zeros(shape) for name in ("event_free_years_5", "event_free_years_10", "years_alive_10", "years_alive", "qaly_10",
                                               "qaly_10_discounted", "qaly_lifetime", "qaly_lifetime_discounted", "p_operated", "p_r0",
-                                              "p_operative_death", "p_new_metastasis")}
+                                              "p_operative_death", "p_new_metastasis", "p_progressed_waiting")}
     a, b = background.gompertz[0]
     operated = np.zeros(shape, bool)
     end = float(steps(AGE)[0][-1])
     one = {name: 1 - np.exp(-getattr(p, name) / 12) for name in (
-        "metastasis", "recurrence_r0", "recurrence_r1", "death_after_recurrence", "progression", "death_after_progression")}
+        "metastasis", "growing_in", "progression_waiting", "recurrence_r0", "recurrence_r1", "death_after_recurrence", "progression", "death_after_progression")}
     alive = np.ones((len(wait), 1))
     ill, developed = np.zeros((len(wait), 1)), np.zeros((len(wait), 1))
     for month in range(int(end * 12)):
         t = month / 12
         now = ~operated & (t >= p.surgery_at - 1e-6)
-        lump = np.where(now, wait * alive * p.qaly_at_surgery, 0)
-        for name, share in (("p_operated", p.p_r0 + p.p_r1 + p.p_dead), ("p_r0", p.p_r0), ("p_operative_death", p.p_dead)):
-            out[name] += np.where(now, wait * alive * share, 0)
-        free0 += np.where(now, wait * p.p_r0, 0)
-        free1 += np.where(now, wait * p.p_r1, 0)
-        stable += np.where(now, wait * (1 - p.p_r0 - p.p_r1 - p.p_dead), 0)
-        wait = np.where(now, 0, wait)
+        vain = np.maximum(wait + in_place - quiet * (p.p_r0 + p.p_r1 + p.p_dead), 0)
+        lump = np.where(now, (quiet * p.qaly_at_surgery + vain * p.qaly_in_vain) * alive, 0)
+        dead = quiet * p.p_dead + vain * p.p_dead_in_vain
+        for name, share in (("p_operated", quiet * (p.p_r0 + p.p_r1) + dead), ("p_r0", quiet * p.p_r0), ("p_operative_death", dead)):
+            out[name] += np.where(now, share * alive, 0)
+        free0 += np.where(now, quiet * p.p_r0, 0)
+        free1 += np.where(now, quiet * p.p_r1, 0)
+        stable += np.where(now, vain * (1 - p.p_dead_in_vain), 0)
+        wait, in_place = np.where(now, 0, wait), np.where(now, 0, in_place)
         operated |= now
         had = ndtr(np.log(max(t, 1e-9) / background.latency_y) / background.latency_log_sd)[:, None]
         ill = ill * np.exp(-background.neoplasm_death[:, None] / 12) + had - developed
         developed = had
         clear, sick = 1 - p.p_neoplasm * developed, p.p_neoplasm * ill
-        states = wait + free0 + free1 + stable + back + prog + met
-        event_free = (wait + free0 + free1 + stable) * alive * clear
+        states = wait + in_place + free0 + free1 + stable + back + prog + met
+        event_free = (wait + in_place + free0 + free1 + stable) * alive * clear
         living = states * alive * (clear + sick)
-        quality = (wait * p.u_waiting + (free0 + free1) * p.u_disease_free + stable * p.u_stable + back * p.u_recurrent + (prog + met) * p.u_progressed
+        quality = ((wait + in_place) * p.u_waiting + (free0 + free1) * p.u_disease_free + stable * p.u_stable + back * p.u_recurrent + (prog + met) * p.u_progressed
                    - states * p.kidney_loss * min(t / 5, 1)) * alive * clear + states * alive * sick * background.u_neoplasm[:, None]
         worth = (1 + discount) ** -t
         out["event_free_years_5"] += event_free / 12 * (t < 5)
@@ -80,11 +83,13 @@ def walk(p: Paths, background: Background, discount: float = 0.03) -> dict[str, 
             out[name] += factor * (quality / 12 - lump)
         for name, factor in (("qaly_10", 1.0), ("qaly_10_discounted", worth)):
             out[name] += factor * (quality / 12 - lump) * (t < 10)
-        new = wait * one["metastasis"]
-        out["p_new_metastasis"] += new
+        new, turned, early = wait * one["metastasis"], wait * one["growing_in"], in_place * one["progression_waiting"]
+        out["p_new_metastasis"] += np.where(operated, 0, quiet * one["metastasis"])
+        out["p_progressed_waiting"] += new + early
+        quiet = quiet * np.where(operated, 1, 1 - one["metastasis"])
         first, second, third = free0 * one["recurrence_r0"], free1 * one["recurrence_r1"], stable * one["progression"]
-        met += new - met * one["death_after_progression"]
-        wait = wait - new
+        met += new + early - met * one["death_after_progression"]
+        wait, in_place = wait - new - turned, in_place + turned - early
         back += first + second - back * one["death_after_recurrence"]
         free0, free1 = free0 - first, free1 - second
         prog += third - prog * one["death_after_progression"]

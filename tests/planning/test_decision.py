@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from neorlt.core.errors import InputError
@@ -34,7 +34,6 @@ THIRD = tomllib.loads((DATA / "vignettes_third.toml").read_text())["vignette"]
 FAILS = {
     "four-tiny-liver-metastases-78y": "RLT stands first: the course has no state of stable disease without treatment under a low burden, "
                                       "and the gate closes watching wherever a systemic treatment is open",
-    "fit-at-81": "watching is tied with operating (0.4 months) and milder: over 20 mm it is open from 80 years with a reason to hesitate",
 }
 BASE = {"age_y": 58, "sex": "F", "weight_kg": 72, "egfr_ml_min": 85, "platelets_e9_per_l": 230, "neutrophils_e9_per_l": 4.1,
         "haemoglobin_g_dl": 13.0, "functioning": False, "performance_status": 0, "krenning": 3}
@@ -184,7 +183,8 @@ def test_every_rate_has_a_source_and_a_cause():
 
 # ---- the course, against a walk through the months
 def _paths(**changes):
-    base = dict(surgery_at=0.7, metastasis=0.05, p_r0=0.6, p_r1=0.2, p_dead=0.02, recurrence_r0=0.1, recurrence_r1=0.2,
+    base = dict(unresectable=0.0, growing_in=0.0, progression_waiting=0.3, p_dead_in_vain=0.01, qaly_in_vain=0.04,
+                surgery_at=0.7, metastasis=0.05, p_r0=0.6, p_r1=0.2, p_dead=0.02, recurrence_r0=0.1, recurrence_r1=0.2,
                 death_after_recurrence=0.2, progression=0.4, death_after_progression=0.25, u_waiting=0.8, u_disease_free=0.85,
                     u_recurrent=0.6,
                 u_stable=0.75, u_progressed=0.55, qaly_at_surgery=0.04, qaly_early=0.01, kidney_loss=0.001, p_neoplasm=0.03) | changes
@@ -195,43 +195,72 @@ def _background(age=58.0, ratio=1.0):
     return Background(age, gompertz("F"), np.full(1, ratio), np.full(1, 3.4), 0.45, np.full(1, 0.55), np.full(1, 0.5))
 
 
-def test_course_matches_a_walk_through_small_steps():
-    """Another road: states as a vector, moved by small steps of the hazards; the operation at its moment."""
-    p = {field.name: float(getattr(_paths(), field.name)[0, 0]) for field in fields(Paths)}
+def _walk(paths, years, dt=1 / 1000):
+    """Another road: states as vectors over options, moved by small steps of the hazards; the operation at its moment."""
+    p = {field.name: getattr(paths, field.name)[0].astype(float) for field in fields(Paths)}
     a, b = gompertz("F")[0]
-    dt, t = 1 / 2000, 0.0
-    wait, met, free0, free1, back, stable, prog = 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    other, ef5, ef10, q10, life = 1.0, 0.0, 0.0, 0.0, 0.0
-    no_neoplasm = _paths(p_neoplasm=0.0)
-    operated = False
-    for k in range(int(47 / dt)):
+    fit, in_place = 1 - p["unresectable"], p["unresectable"].copy()
+    free0, free1, back, stable, prog, dead = (np.zeros_like(fit) for _ in range(6))
+    done = np.zeros(len(fit), bool)
+    out = {name: np.zeros_like(fit) for name in ("event_free_years_5", "event_free_years_10", "qaly_10", "years_alive", "p_progressed_waiting",
+                                                 "p_operative_death")}
+    other = 1.0
+    for k in range(int(years / dt)):
         t = k * dt
-        if not operated and t >= p["surgery_at"]:
-            free0, free1 = wait * p["p_r0"], wait * p["p_r1"]
-            stable = wait * (1 - p["p_r0"] - p["p_r1"] - p["p_dead"])
-            q10 -= p["qaly_at_surgery"] * wait * other
-            wait, operated = 0.0, True
-        ef = (wait + free0 + free1 + stable) * other
-        quality = (wait * p["u_waiting"] + (free0 + free1) * p["u_disease_free"] + stable * p["u_stable"] + back * p["u_recurrent"]
-                   + (prog + met) * p["u_progressed"] - (wait + free0 + free1 + back + stable + prog + met) * p["kidney_loss"] * min(t / 5,
-                       1)
-                   ) * other
-        ef5, ef10, q10 = ef5 + ef * dt * (t < 5), ef10 + ef * dt * (t < 10), q10 + quality * dt * (t < 10)
-        life += (wait + free0 + free1 + back + stable + prog + met) * other * dt
-        new_met, r0, r1 = wait * p["metastasis"] * dt, free0 * p["recurrence_r0"] * dt, free1 * p["recurrence_r1"] * dt
-        p1 = stable * p["progression"] * dt
-        met += new_met - met * p["death_after_progression"] * dt
-        wait -= new_met
-        back += r0 + r1 - back * p["death_after_recurrence"] * dt
-        free0, free1 = free0 - r0, free1 - r1
-        prog += p1 - prog * p["death_after_progression"] * dt
-        stable -= p1
+        now = ~done & (t >= p["surgery_at"])
+        if now.any():
+            # Who has no new metastasis by then keeps the chances of one who was never in danger of growing in: they are counted there.
+            quiet = np.exp(-p["metastasis"] * p["surgery_at"])
+            hands = quiet * (p["p_r0"] + p["p_r1"] + p["p_dead"])
+            vain = fit + in_place - hands
+            died = quiet * p["p_dead"] + vain * p["p_dead_in_vain"]
+            free0, free1 = np.where(now, quiet * p["p_r0"], free0), np.where(now, quiet * p["p_r1"], free1)
+            stable = np.where(now, vain * (1 - p["p_dead_in_vain"]), stable)
+            out["qaly_10"] -= np.where(now, quiet * p["qaly_at_surgery"] + vain * p["qaly_in_vain"], 0) * other
+            out["p_operative_death"] += np.where(now, died, 0) * other
+            out["p_progressed_waiting"] = np.where(now, 1 - fit - in_place, out["p_progressed_waiting"])
+            fit, in_place, done = np.where(now, 0, fit), np.where(now, 0, in_place), done | now
+        event_free = (fit + in_place + free0 + free1 + stable) * other
+        everybody = fit + in_place + free0 + free1 + back + stable + prog
+        quality = ((fit + in_place) * p["u_waiting"] + (free0 + free1) * p["u_disease_free"] + stable * p["u_stable"]
+                   + back * p["u_recurrent"] + prog * p["u_progressed"] - everybody * p["kidney_loss"] * min(t / 5, 1)) * other
+        out["event_free_years_5"] += event_free * dt * (t < 5)
+        out["event_free_years_10"] += event_free * dt * (t < 10)
+        out["qaly_10"] += quality * dt * (t < 10)
+        out["years_alive"] += everybody * other * dt
+        met, turned, early = (fit * p["metastasis"] * dt, fit * p["growing_in"] * dt, in_place * p["progression_waiting"] * dt)
+        r0, r1, p1 = free0 * p["recurrence_r0"] * dt, free1 * p["recurrence_r1"] * dt, stable * p["progression"] * dt
+        fit, in_place = fit - met - turned, in_place + turned - early
+        back = back + r0 + r1 - back * p["death_after_recurrence"] * dt
+        prog = prog + met + early + p1 - prog * p["death_after_progression"] * dt
+        free0, free1, stable = free0 - r0, free1 - r1, stable - p1
         other *= 1 - np.exp(a + b * (58.0 + t)) * dt
-    found = follow(no_neoplasm, _background())
-    assert found.event_free_years_5[0, 0] == pytest.approx(ef5, abs=0.01)
-    assert found.event_free_years_10[0, 0] == pytest.approx(ef10, abs=0.01)
-    assert found.qaly_10[0, 0] == pytest.approx(q10 - p["qaly_early"], abs=0.01)
-    assert found.years_alive[0, 0] == pytest.approx(life, abs=0.03)
+    out["qaly_10"] -= p["qaly_early"]
+    return out
+
+
+def test_course_matches_a_walk_through_small_steps():
+    """Twelve patients of every kind: treated and not, resectable and not, growing into their vessels, operated at any time or never."""
+    rng = np.random.default_rng(8)
+    middle = {field.name: float(getattr(_paths(), field.name)[0, 0]) for field in fields(Paths)}
+    n = 12
+    values = {name: np.full(n, x) for name, x in middle.items()}
+    for name in ("metastasis", "recurrence_r0", "recurrence_r1", "death_after_recurrence", "progression", "death_after_progression",
+                 "progression_waiting"):
+        values[name] = middle[name] * np.exp(0.8 * rng.standard_normal(n))
+    values["surgery_at"] = np.array([0, 0.08, 0.3, 0.7, 1, 2, 3, 5, 8, 60, 60, 60])
+    values["unresectable"] = np.where(np.arange(n) % 3, rng.uniform(0, 0.7, n), 0.0)
+    values["growing_in"] = np.where(np.arange(n) % 2, rng.uniform(0, 0.3, n), 0.0)
+    # Who can be resected at the operation: who could at the start and has not grown in.
+    resectable = (1 - values["unresectable"]) * np.exp(-values["growing_in"] * values["surgery_at"])
+    values |= {"p_r0": 0.7 * resectable, "p_r1": 0.27 * resectable, "p_dead": 0.03 * resectable, "p_neoplasm": np.zeros(n)}
+    paths = Paths(**{name: value[None] for name, value in values.items()})
+    found, walked = follow(paths, _background()), _walk(paths, 47)
+    for name, value in walked.items():
+        at_end = values["surgery_at"] > 47
+        wanted = np.where(at_end, np.nan, value) if name == "p_progressed_waiting" else value
+        seen = ~np.isnan(wanted)
+        np.testing.assert_allclose(getattr(found, name)[0][seen], wanted[seen], atol=0.03 if name == "years_alive" else 0.01, err_msg=name)
 
 
 def test_second_neoplasm_costs_life_and_comes_late():
@@ -271,23 +300,94 @@ def _column(inputs, kind):
     return next(i for i, option in enumerate(inputs.options) if option.kind is kind)
 
 
-@LAW
-@given(patients)
-def test_without_treatment_a_delay_never_raises_quality_adjusted_years(p):
-    """In every world, at any age and size, wherever the operation pays at all.
+VESSELS = [[], [{"name": "SMV", "contact_deg": 60}], [{"name": "SMV", "contact_deg": 200, "reconstructible": True}],
+           [{"name": "SMA", "contact_deg": 40}], [{"name": "SMA", "contact_deg": 150}], [{"name": "SMA", "contact_deg": 270}]]
+everyone = st.fixed_dictionaries({
+    "age_y": st.integers(30, 88), "sex": st.sampled_from(["F", "M"]), "performance_status": st.integers(0, 2),
+    "functioning": st.booleans(), "size": st.integers(8, 85), "ki67": st.sampled_from([1, 2, 4, 8, 15, 30]),
+    "site": st.sampled_from(["pancreas-head", "pancreas-tail"]), "vessels": st.sampled_from(VESSELS), "liver": st.sampled_from([0, 0, 1, 3])})
+WEEKS = (4.0, 17.0, 30.0, 56.0, np.inf)
+"""Of the operation; the last is never."""
 
-    Where living with the tumour is better than the operation, as in most worlds of small tumours and of the very old, putting
-    the operation off is a way of not having it: that a delay then gains is no fault of the course.
+
+def _anyone(p):
+    baseline = {name: p[name] for name in ("age_y", "sex", "performance_status", "functioning")}
+    lesions = [PRIMARY | {"longest_diameter_mm": p["size"], "ki67_pct": p["ki67"], "site": p["site"], "vessels": p["vessels"]},
+               *({"id": f"l{i}", "site": "liver", "longest_diameter_mm": 12} for i in range(p["liver"]))]
+    patient = patient_from({"id": "p", "baseline": BASE | baseline, "lesion": lesions}, "test")
+    every = options_for()
+    kept = [(o, g) for o, g in zip(every, open_gate(patient, every), strict=True) if not o.kind.is_rlt]
+    options, gates = zip(*kept, strict=True)
+    return assemble.gather(build_world(patient, n_draws=FEW, seed=3), options, gates)
+
+
+def _free(inputs):
+    """The same worlds with an operation that costs nothing, and none in which treating, being disease-free or recurring is a mishap.
+
+    Worlds are drawn rate by rate, so a few hold a systemic treatment that speeds progression, or a recurrence deadlier than an
+    advanced tumour; in those waiting may rightly gain, and nothing of it is due to the accounting.
     """
-    inputs = _inputs({"age_y": p["age_y"], "sex": p["sex"]}, {"longest_diameter_mm": p["size"], "ki67_pct": p["ki67"]})
-    i = _column(inputs, Kind.OPERATE_NOW)
-    weeks = (4.0, 17.0, 30.0, 56.0)
-    values = np.stack([_value(inputs, operate_at_week=week)[:, i] for week in weeks])
-    never = _value(inputs, operate_at_week=52.0 * 120)[:, i]
-    pays = values[-1] > never + 1e-3
-    assert np.all(np.diff(values[:, pays], axis=0) <= 1e-3)
-    if p["size"] >= 30 and p["age_y"] <= 70:
-        assert pays.mean() > 0.5 and np.all(np.diff(values.mean(axis=1)) <= 1e-3)
+    r = inputs.rates
+    return inputs.with_rates(
+        p_operative_death=1e-12, qaly_loss_operation=0, qaly_loss_severe=0, u_loss_insufficiency_head=0, u_loss_insufficiency_tail=0,
+        log_hr_progression_ssa=np.minimum(r["log_hr_progression_ssa"], 0), log_hr_progression_rlt=np.minimum(r["log_hr_progression_rlt"], 0),
+        u_progressing=np.minimum(r["u_progressing"], r["u_stable"]),
+        stable_share_after_recurrence=np.maximum(r["stable_share_after_recurrence"], r["stable_share_after_progression"]),
+        death_after_progression_per_year=np.maximum(r["death_after_progression_per_year"], r["death_after_recurrence_per_year"]))
+
+
+def _now_late_and_watched(inputs):
+    values = [_value(inputs, operate_at_week=week) for week in WEEKS]
+    return np.stack([value[:, _column(inputs, Kind.OPERATE_NOW)] for value in values]), values[0][:, _column(inputs, Kind.OBSERVE)]
+
+
+MANY = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck),
+                phases=(Phase.explicit, Phase.generate))
+
+
+@MANY
+@given(everyone)
+def test_waiting_without_treatment_gains_at_most_what_the_operation_costs(p):
+    """In every single world and for every patient, resectable or not, whether the wait is stated, until growth or for ever.
+
+    The truth is a coupling of patients: the same tumour, with the same seeds and the same vessels, is either removed now, found
+    unresectable now and treated, or left. If the operation costs nothing, each patient removed or treated now does at least as well as
+    the same patient left until later. So nobody gains by waiting then; and with the operation's price, not more than that price.
+    """
+    inputs = _anyone(p)
+    free, watched_free = _now_late_and_watched(_free(inputs))
+    hair = 0.004  # years: 0.05 months, the steps of the course
+    assert np.all(free[1:-1] <= free[0] + hair) and np.all(watched_free <= free[0] + hair)
+    # Never: growth into the vessels is spread over the whole of ten years, so single worlds may lie a little higher.
+    assert np.mean(free[-1] > free[0] + hair) < 0.02 and free[-1].mean() <= free[0].mean() + hair
+    late, watched = _now_late_and_watched(inputs)
+    same = _free(inputs).with_rates(**{name: inputs.rates[name] for name in (
+        "p_operative_death", "qaly_loss_operation", "qaly_loss_severe", "u_loss_insufficiency_head", "u_loss_insufficiency_tail")})
+    priced, watched_priced = _now_late_and_watched(same)
+    price = free[0] - priced[0]
+    assert np.all(price >= -hair)
+    assert np.all(priced[1:-1] <= priced[0] + price + hair) and np.all(watched_priced <= priced[0] + price + hair)
+    # In the mean, with everything as it is: where operating now is better than never, it is better than later, and than watching.
+    now, never = late[0].mean(), late[-1].mean()
+    if now > never + 1 / 12:
+        assert np.all(np.diff(late[:-1].mean(axis=1)) <= hair)
+    assert watched.mean() <= np.maximum(late[0], late[-1]).mean() + hair
+
+
+@MANY
+@given(everyone, st.sampled_from([0.05, 0.3, 0.7]))
+def test_who_cannot_be_resected_pays_the_same_explored_or_not(p, chance):
+    """A tumour that is surely left in place: exploring it costs the operation and brings the treatment sooner, and changes nothing else.
+
+    With no treatment to bring and nothing to pay, operating now and waiting are one and the same.
+    """
+    inputs = _free(_anyone(p)).with_rates(
+        p_explored_and_left=0.9, logit_explored_per_contact=1e4, became_resectable_logit=-40.0, log_hr_progression_ssa=0.0,
+        log_hr_progression_rlt=0.0, p_operable_untouched=1e-12 if not p["vessels"] else chance)
+    late, _ = _now_late_and_watched(inputs)
+    touched = any(vessel["contact_deg"] > 30 for vessel in p["vessels"])
+    if touched or not p["vessels"]:
+        np.testing.assert_allclose(late[1:], np.broadcast_to(late[0], late[1:].shape), atol=0.004)
 
 
 @LAW
@@ -313,10 +413,11 @@ def test_a_better_chance_of_resection_now_never_favours_waiting(p, more):
     built = assemble.build(inputs)
     i = _column(inputs, Kind.OPERATE_NOW)
     left = 1 - built.paths.p_r0 - built.paths.p_r1 - built.paths.p_dead
-    raised = built.paths.p_r0.copy()
+    raised, in_place = built.paths.p_r0.copy(), built.paths.unresectable.copy()
     raised[:, i] += more * left[:, i]
+    in_place[:, i] *= 1 - more
     before_, after = (follow(paths, built.background).qaly_lifetime_discounted for paths in (built.paths,
-        replace(built.paths, p_r0=raised)))
+        replace(built.paths, p_r0=raised, unresectable=in_place)))
     assert after[:, i].mean() >= before_[:, i].mean() - 1e-6
     others = [k for k in range(before_.shape[1]) if k != i]
     np.testing.assert_array_equal(before_[:, others], after[:, others])

@@ -26,6 +26,7 @@ WEEKS_PER_YEAR = 365.25 / 7
 REFERENCE_GBQ = 4 * 7.4
 """Activity of 177Lu of the usual course, to which published harms belong."""
 ASSUMED_KI67_PCT = 5.0
+LAST_SEEN_WEEK = float(before.UNTREATED_WEEKS[-1])
 LIVER_REMOVABLE = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.3, 5: 0.3}
 """Chance that all liver metastases can be removed, by their number (assumption)."""
 REMOVABLE_BEYOND = 0.05
@@ -110,6 +111,11 @@ def p_operable(rates: Rates, contact: Floats) -> Floats:
     top = logit(rates["p_operable_untouched"])
     slope = np.maximum(top - rates["became_resectable_logit"], 0.3) / rates["contact_of_the_series"]
     return np.asarray(expit(top - slope * contact))
+
+
+def p_in_vain(rates: Rates, contact: Floats) -> Floats:
+    """Chance that a tumour judged resectable with this contact is explored and left, ``(draw,)``."""
+    return np.asarray(expit(logit(np.clip(rates["p_explored_and_left"], 1e-4, 0.9)) + rates["logit_explored_per_contact"] * contact))
 
 
 def p_removable(patient: Patient) -> float:
@@ -202,19 +208,23 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     u_local = rates["u_disease_free"] - rates["u_loss_watching"]
     u_in_place = (rates["u_stable"] if spread or facts["locally_advanced"] else u_local) - hormone
     contact_now = before.contact_units(lesion, before.contact_seen(world, z))
+    resectable_now = p_operable(rates, contact_now) * p_removable(patient) * (1.0 - p_in_vain(rates, contact_now))
     r0_now = expit(rates["logit_r0_untouched"] - rates["logit_r0_per_contact"] * contact_now)
     columns: dict[str, list[Floats]] = {name: [] for name in (
         *Paths.__dataclass_fields__, "weeks", "p_severe", "blood", "egfr", "grew", "operable")}
     for option in inputs.options:
         state = inputs.restaged.get(option.name)
         kind = option.kind
+        meant = kind.has_surgery or (kind is Kind.OBSERVE and fit and not facts["locally_advanced"] and not spread)
         treated_hr, next_hr, log_hr = z, z, z
         if kind is Kind.OPERATE_NOW:
             week = np.full(n, fixed("weeks_to_operation") if operate_at_week is None else operate_at_week)
-            ratio, grew = inputs.growth.at(week), z
+            ratio, grew = _grown(inputs.growth, week), z
         elif kind is Kind.OBSERVE:
-            week = inputs.growth.week_of(float(np.log1p(fixed("observe_growth_mm") / size)))
-            ratio, grew = np.full(n, np.log1p(fixed("observe_growth_mm") / size)), np.ones(n)
+            # Growth is seen first, and the operation is then arranged like any other.
+            week = inputs.growth.week_of(float(np.log1p(fixed("observe_growth_mm") / size))) + fixed("weeks_to_operation")
+            week = np.where(week <= fixed("observe_latest_months") / 12 * WEEKS_PER_YEAR, week, np.inf)
+            ratio, grew = _grown(inputs.growth, week), np.ones(n)
         elif state is not None:
             week, ratio, grew = state.week, state.log_diameter, state.grew.astype(float)
         else:
@@ -227,14 +237,11 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
             treated_hr, next_hr = rates["log_hr_metastasis_captem"], rates["log_hr_progression_captem"]
         elif kind is Kind.SOMATOSTATIN_ANALOGUE:
             next_hr = rates["log_hr_progression_ssa"]
-        elif kind is Kind.OPERATE_NOW:
-            # Who cannot be resected after all gets what is open to him then.
+        elif kind in (Kind.OPERATE_NOW, Kind.OBSERVE) and meant:
+            # Who cannot be resected after all gets what is open to him then, whenever it is found out.
             next_hr = rates["log_hr_progression_rlt"] if rlt_open else rates["log_hr_progression_ssa"]
         # -- surgery
-        meant = kind.has_surgery or (kind is Kind.OBSERVE and fit and not facts["locally_advanced"] and not spread)
         reach = np.isfinite(week)
-        if kind is Kind.OBSERVE:
-            reach &= week <= fixed("observe_latest_months") / 12 * WEEKS_PER_YEAR
         contact = before.contact_units(lesion, before.contact_seen(world, ratio))
         operable = p_operable(rates, contact) * p_removable(patient)
         if kind in (Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY):
@@ -243,10 +250,15 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
             operable_done = operable
         if not meant:
             operable_done = z
-        left = expit(logit(np.clip(rates["p_explored_and_left"], 1e-4, 0.9)) + rates["logit_explored_per_contact"] * contact)
+        left = p_in_vain(rates, contact)
         r0 = expit(rates["logit_r0_untouched"] - rates["logit_r0_per_contact"] * contact)
-        dead = operable_done * p_death
-        resected = operable_done * (1.0 - p_death) * (1.0 - left)
+        resectable = operable_done * (1.0 - left)
+        dead, resected = resectable * p_death, resectable * (1.0 - p_death)
+        explored = operable_done * left / np.maximum(1.0 - resectable, 1e-9)
+        # What cannot be resected now cannot later either, if nothing is done about it; treatment may change that.
+        waits_untreated = meant and state is None
+        in_place = 1.0 - np.maximum(resectable_now, resectable) if waits_untreated else z
+        grown_in = np.maximum(np.log(np.maximum(resectable_now, 1e-9) / np.maximum(resectable, 1e-9)), 0.0) if waits_untreated else z
         # Watching that never ends, and options without an operation: the tumour stays, from the start or for good.
         waits = meant or kind is Kind.RLT_ALONE
         at = np.where(reach, week, 130.0 * WEEKS_PER_YEAR) / WEEKS_PER_YEAR if waits else z
@@ -254,18 +266,14 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         # margins that it would have now.
         seeded = np.minimum(recurrence * (r0_now + (1.0 - r0_now) * np.exp(rates["log_hr_recurrence_r1"])), limit)
         waiting_hazard = np.minimum(np.maximum(seeded * np.exp(log_hr), metastasis) * np.exp(treated_hr), limit)
-        if kind is Kind.OBSERVE and not meant:
-            u_stable = u_in_place
-        else:
-            u_stable = rates["u_stable"] - hormone
+        # A tumour in place has one value, whoever left it there.
+        u_stable = u_in_place
         during = {Kind.RLT_THEN_SURGERY: "u_loss_rlt", Kind.RLT_ALONE: "u_loss_rlt",
                   Kind.CHEMOTHERAPY_THEN_SURGERY: "u_loss_captem"}.get(kind)
         early = z
         u_waiting = u_in_place - (rates[during] if during else 0.0)
         if kind is Kind.SOMATOSTATIN_ANALOGUE:
             u_stable = u_in_place - rates["u_loss_ssa"]
-        if kind is Kind.RLT_ALONE:
-            u_stable = u_in_place
         toxic = None if state is None else state.grade34_blood
         if toxic is not None:
             early = early + rates["qaly_loss_blood"] * toxic
@@ -276,18 +284,25 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         neoplasm = np.minimum(neoplasm * marrow / usual, 0.9)
         if kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
             neoplasm = rates["p_captem_neoplasm"]
-        # What could be removed and is left in place does not stay quiet longer than what has been removed.
         hr = np.exp(log_hr)
         hr_r1 = np.exp(rates["log_hr_recurrence_r1"])
-        once = rates["qaly_loss_operation"] * operable_done + rates["qaly_loss_severe"] * operable_done * p_severe
+        once = rates["qaly_loss_operation"] + rates["qaly_loss_severe"] * p_severe
+
+        def in_place_hazard(next_hr: Floats, hr: Floats | float) -> Floats:
+            """What stays in place does not keep quiet longer than what waits for its operation, or than what has been removed."""
+            return np.asarray(np.minimum(np.maximum(np.maximum(progression, metastasis) * np.exp(next_hr), seeded * hr * removable), 3.0))
+
         values: dict[str, Any] = {
-            "surgery_at": at, "metastasis": waiting_hazard, "p_r0": resected * r0, "p_r1": resected * (1.0 - r0), "p_dead": dead,
+            "surgery_at": at, "metastasis": waiting_hazard, "unresectable": in_place,
+            "growing_in": grown_in / np.maximum(np.where(reach, week, LAST_SEEN_WEEK) / WEEKS_PER_YEAR, 1e-3),
+            "progression_waiting": in_place_hazard(z, 1.0), "p_r0": resected * r0, "p_r1": resected * (1.0 - r0), "p_dead": dead,
+            "p_dead_in_vain": explored * p_death, "qaly_in_vain": explored * once,
             "recurrence_r0": np.minimum(recurrence * hr, limit), "recurrence_r1": np.minimum(recurrence * hr * hr_r1, limit),
             "death_after_recurrence": np.minimum(death_recurrence, 3.0),
-            "progression": np.minimum(np.maximum(progression * np.exp(next_hr), recurrence * hr * removable), 3.0),
+            "progression": in_place_hazard(next_hr, hr),
             "death_after_progression": np.minimum(death_progression, 3.0), "u_waiting": u_waiting,
             "u_disease_free": rates["u_disease_free"] - insufficiency, "u_recurrent": u_recurrent, "u_stable": u_stable,
-            "u_progressed": u_progressed - hormone, "qaly_at_surgery": once, "qaly_early": early,
+            "u_progressed": u_progressed - hormone, "qaly_at_surgery": once * resectable, "qaly_early": early,
             "kidney_loss": rates["qaly_loss_kidney_per_year"] * (0.0 if egfr is None else egfr), "p_neoplasm": neoplasm,
             "weeks": np.where(reach, week, np.nan) if meant else np.full(n, np.nan), "p_severe": p_severe,
             "blood": z if toxic is None else toxic.astype(float), "egfr": z if egfr is None else egfr, "grew": grew,
@@ -305,6 +320,11 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         Paths(**{name: stacked(name) for name in Paths.__dataclass_fields__}), background_of(patient, rates), stacked("weeks"),
         stacked("p_severe"), np.repeat(p_any[:, None], len(inputs.options), axis=1), fistula, stacked("blood") if counted else None,
         stacked("egfr") if patient.egfr_ml_min is not None else None, stacked("grew"), stacked("operable"))
+
+
+def _grown(growth: before.Growth, week: Floats) -> Floats:
+    """Log ratio of the diameter when it is operated on, or at the last read-out where it never is."""
+    return growth.at(np.where(np.isfinite(week), week, LAST_SEEN_WEEK))
 
 
 def _fit_for_surgery(facts: Mapping[str, float | None]) -> bool:

@@ -5,6 +5,10 @@
     disease-free -> recurrence -> death;  unresected and stable -> progression -> death
     everybody: background mortality by age and sex, second neoplasm with a latency
 
+Whether a tumour can be resected belongs to the tumour, not to the day on which it is found out: who cannot be resected and waits
+without treatment stands among the unresected from the start, explored or not. Otherwise the operation, and not the tumour, would
+pay for what it finds, and waiting would gain by not looking.
+
 Within a state hazards are constant, so occupancies are sums of exponentials of the time since entry and need no
 transition by transition steps; background mortality and the second neoplasm act alike in every state and multiply. A draw
 is one world and one patient's tumour; what happens to the patient after that is integrated, not drawn, so a draw carries
@@ -36,11 +40,19 @@ class Paths:
     """Years until the operation or, where none is meant, 0: the unresected state then starts at once."""
     metastasis: Floats
     """Hazard of a new metastasis while waiting."""
+    unresectable: Floats
+    """Share that cannot be resected from the start and waits without treatment: unresected until the operation finds it out, and after."""
+    growing_in: Floats
+    """Hazard, of those who could be resected, of no longer being so: the tumour grows into the vessels while it waits untreated."""
+    progression_waiting: Floats
+    """Of those who cannot be resected, until the operation."""
     p_r0: Floats
     """At the time of surgery and without a new metastasis: operated, alive after 90 days, margin free."""
     p_r1: Floats
     p_dead: Floats
-    """Died of the operation or within 90 days."""
+    """Died of the operation or within 90 days, of those who could be resected."""
+    p_dead_in_vain: Floats
+    """The same of one who reaches surgery and cannot be resected."""
     recurrence_r0: Floats
     recurrence_r1: Floats
     death_after_recurrence: Floats
@@ -53,7 +65,9 @@ class Paths:
     u_stable: Floats
     u_progressed: Floats
     qaly_at_surgery: Floats
-    """Lost once, at the time of surgery, by those who reach it."""
+    """Lost once, at the time of surgery, for everybody who could be resected then."""
+    qaly_in_vain: Floats
+    """The same of one who reaches surgery and cannot be resected."""
     qaly_early: Floats
     """Lost once in the first year by everybody (toxicity, treatment)."""
     kidney_loss: Floats
@@ -120,6 +134,8 @@ class Outlook:
     p_operative_death: Floats
     p_new_metastasis: Floats
     """Before surgery."""
+    p_progressed_waiting: Floats
+    """Before surgery: a new metastasis or, where it cannot be resected, progression."""
     p_second_neoplasm_10y: Floats
     event_free_at: Floats
     """Chance of being alive and event-free at the landmark."""
@@ -156,14 +172,25 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
     p = paths
     t_s = p.surgery_at
     m, r0, r1 = p.metastasis, p.recurrence_r0, p.recurrence_r1
-    lam = p.progression
+    lam, early = p.progression, p.progression_waiting
     g, gp = p.death_after_recurrence, p.death_after_progression
-    g0, g1, gl, gm = _apart(r0, g), _apart(r1, g), _apart(lam, gp), _apart(m, gp)
+    # Waiting: those who could be resected leave by a new metastasis or by growth into the vessels, the others by progression; both
+    # are sums of the two exponentials of `out` and `early`.
+    out = m + p.growing_in
+    early = _apart(out, early)
+    g0, g1, gl, gm, ge = _apart(r0, g), _apart(r1, g), _apart(lam, gp), _apart(out, gp), _apart(early, gp)
+    others = 1 - p.unresectable
+    turned = others * p.growing_in / (early - out)
+    w_out, w_early = others + turned, p.unresectable - turned
+    c_out, c_early = (others * m + turned * early) / (gm - out), w_early * early / (ge - early)
+    left, quiet = np.exp(-out * t_s), np.exp(-early * t_s)
+    spread, advanced = c_out * (left - np.exp(-gm * t_s)), c_early * (quiet - np.exp(-ge * t_s))
     reach = np.exp(-m * t_s)
-    spread = m / (gm - m) * (reach - np.exp(-gm * t_s))
     w0, w1 = reach * p.p_r0, reach * p.p_r1
-    dead = reach * p.p_dead
-    wu = reach - w0 - w1 - dead
+    there = w_out * left + w_early * quiet
+    found = np.maximum(there - w0 - w1 - reach * p.p_dead, 0)
+    dead = reach * p.p_dead + p.p_dead_in_vain * found
+    wu = found * (1 - p.p_dead_in_vain)
     c0, c1, cu = w0 * r0 / (g0 - r0), w1 * r1 / (g1 - r1), wu * lam / (gl - lam)
     shape = t_s.shape
     total = {name: np.zeros(shape, np.float32) for name in ("ef5", "ef10", "ly10", "ly", "q10", "q10d", "q", "qd")}
@@ -188,13 +215,13 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
         disease_free = w0 * e0 + w1 * e1
         recurrent = c0 * (e0 - np.exp(-g0 * since)) + c1 * (e1 - np.exp(-g1 * since))
         stable = wu * eu
-        progressed = cu * (eu - np.exp(-gl * since)) + spread * np.exp(-gm * since)
+        progressed = cu * (eu - np.exp(-gl * since)) + spread * np.exp(-gm * since) + advanced * np.exp(-ge * since)
         if waiting.any():
-            em = np.exp(np.float32(-t) * m)
-            met = m / (gm - m) * (em - np.exp(np.float32(-t) * gm))
+            eo, ee = np.exp(np.float32(-t) * out), np.exp(np.float32(-t) * early)
+            lost = c_out * (eo - np.exp(np.float32(-t) * gm)) + c_early * (ee - np.exp(np.float32(-t) * ge))
             disease_free, recurrent, stable = (np.where(waiting, 0, x) for x in (disease_free, recurrent, stable))
-            progressed = np.where(waiting, met, progressed)
-            waits = np.where(waiting, em, 0)
+            progressed = np.where(waiting, lost, progressed)
+            waits = np.where(waiting, w_out * eo + w_early * ee, 0)
         else:
             waits = np.zeros(1, np.float32)
         event_free = (waits + disease_free + stable) * alive * free_of_it
@@ -218,7 +245,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
         if number == look:
             event_free_at = np.array(np.broadcast_to(event_free, shape))
     at_surgery = _alive_at(background, t_s)
-    lump = p.qaly_at_surgery * reach * at_surgery
+    lump = (p.qaly_at_surgery * reach + p.qaly_in_vain * found) * at_surgery
     within = t_s < 10
     late = np.exp(-np.float32(np.log1p(discount)) * t_s)
     f64 = np.float64
@@ -228,7 +255,7 @@ def follow(paths: Paths, background: Background, discount: float = 0.03, landmar
         (total["q10d"] - np.where(within, lump * late, 0) - p.qaly_early).astype(f64),
         (total["q"] - lump - p.qaly_early).astype(f64), (total["qd"] - lump * late - p.qaly_early).astype(f64),
         ((w0 + w1 + dead) * at_surgery).astype(f64), (w0 * at_surgery).astype(f64), (dead * at_surgery).astype(f64),
-        (1.0 - reach).astype(f64),
+        (1.0 - reach).astype(f64), (1.0 - there).astype(f64),
         (p.p_neoplasm * np.asarray(ndtr(np.log(10.0 / background.latency_y) / background.latency_log_sd), np.float32)[:, None]).astype(f64),
         event_free_at.astype(f64),
     )

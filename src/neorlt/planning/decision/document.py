@@ -77,7 +77,7 @@ def _option(decision: Decision, i: int) -> dict[str, Any]:
     if len(known):
         met = o.p_new_metastasis[:, i]
         row["p_new_metastasis_before_surgery"] = float(met.mean())
-        row["p_progressed_before_surgery"] = float((1 - (1 - met) * (1 - built.grew[:, i])).mean())
+        row["p_progressed_before_surgery"] = float((1 - (1 - o.p_progressed_waiting[:, i]) * (1 - built.grew[:, i])).mean())
         row["weeks_to_surgery"] = quantity(known)
         row["p_resectable"] = float(built.operable[:, i].mean())
     else:
