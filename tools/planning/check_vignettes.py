@@ -24,6 +24,9 @@ UNSEEN = {
         "guidance of 2012 asks for watching or an analogue. The course has no stable disease without treatment under a low burden.",
         "35 mm in the tail at 81 years, well: operating is best, but watching is tied with it (0.4 months) and milder, so it stands first; "
         "guidance asks for the operation."],
+    "mended_by_a_law": [
+        "35 mm in the tail at 81 years: right since whether a tumour can be resected belongs to the tumour, and who cannot be and waits is "
+        "unresected too (run 5). No rate was changed for it."],
 }
 HISTORY = [
     {"run": 1, "right": 24, "of": 26,
@@ -50,6 +53,10 @@ HISTORY = [
      "why": "Progression while treated before surgery was then too frequent beside the pooled 4.3 % of series before 2022 (and beside "
             "NEOLUPANET, "
      "known before): treatment now holds what would show itself while waiting, whether surgery follows or not."},
+    {"run": 5, "right": 26, "of": 26,
+     "why": "The law that a delay gains at most what the operation costs failed beside vessels: who was explored in vain counted as "
+            "unresected and paid for it, and who waited did not; an operation after watching came sooner than one decided on now. Whether "
+            "a tumour can be resected now belongs to the tumour. No rate was changed."},
 ]
 """What was found on the way. The last change was made after seeing these two patients: for them the check is no longer a test."""
 
@@ -85,7 +92,8 @@ def main() -> int:
                             "cited texts and "
                     "hashed before the first run. A check of sense, not a validation.", "label": "checked"}
         (ROOT / "src/neorlt/planning/data/face_validity.json").write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
-    return 0 if seen == n and right["vignettes_third"] + len(UNSEEN["failed_at_first"]) == len(unseen) else 1
+    still = len(UNSEEN["failed_at_first"]) - len(UNSEEN["mended_by_a_law"])
+    return 0 if seen == n and right["vignettes_third"] + still == len(unseen) else 1
 
 
 if __name__ == "__main__":

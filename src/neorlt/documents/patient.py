@@ -105,6 +105,9 @@ class Patient:
     prior_chemotherapy: bool | None = None
     prior_rlt_cycles: int | None = None
     prior_rlt_gbq: float | None = None
+    prior_kidney_gy: float | None = None
+    """Absorbed dose of the kidneys, and of the marrow, by all earlier cycles together."""
+    prior_marrow_gy: float | None = None
     functioning: bool | None = None
     carcinoma: bool | None = None
     pregnant: bool | None = None
@@ -185,6 +188,9 @@ def _refuse_contradictions(patient: Patient) -> None:
     cycles, given = patient.prior_rlt_cycles, patient.prior_rlt_gbq
     if cycles is not None and given is not None and (cycles > 0) != (given > 0):
         refuse("prior_rlt_gbq contradicts prior_rlt_cycles", f"{cycles} cycles, {given:g} GBq", "correct one of them")
+    for name, dose in (("prior_kidney_gy", patient.prior_kidney_gy), ("prior_marrow_gy", patient.prior_marrow_gy)):
+        if dose and 0 in (cycles, given):
+            refuse(f"{name} contradicts prior_rlt_cycles", f"{dose:g} Gy, and no earlier cycle", "correct one of them")
     if (patient.leukocytes_e9_per_l is not None and patient.neutrophils_e9_per_l is not None
             and patient.neutrophils_e9_per_l > patient.leukocytes_e9_per_l + 1e-9):
         refuse("neutrophils_e9_per_l contradicts leukocytes_e9_per_l",

@@ -201,7 +201,7 @@ class Evaluator:
         return np.moveaxis(means.reshape(len(means), -1, n_gaps), 0, -1)
 
     def _kidneys(self, activity: Floats, week: Floats) -> Floats:
-        """Kidney BED ``(schedule, draw)`` in Gy."""
+        """Kidney BED ``(schedule, draw)`` in Gy, with that of earlier radioligand therapy."""
         world, n = self.world, self.world.n_draws
         result = np.zeros((len(week), n))
         for weeks in {tuple(row) for row in week.tolist()}:
@@ -209,7 +209,7 @@ class Evaluator:
             worlds = world.parameters.take(np.tile(np.arange(n), len(rows)))
             dose = np.concatenate([world.kidney_doses_gy(activity[row]) for row in rows])
             bed = kidney_bed_gy(worlds, dose, np.tile(world.kidneys.half_life_h, (len(rows), 1)), weeks)
-            result[rows] = bed.reshape(len(rows), n)
+            result[rows] = bed.reshape(len(rows), n) + world.earlier_kidney_bed_gy
         return result
 
     def _blood(self, activity: Floats, week: Floats, sensitiser: str) -> Floats:

@@ -32,6 +32,8 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "albumin_g_l": (5, 80, "g/l"),
     "prior_rlt_cycles": (0, 40, "cycles"),
     "prior_rlt_gbq": (0, 400, "GBq"),
+    "prior_kidney_gy": (0, 100, "Gy"),
+    "prior_marrow_gy": (0, 20, "Gy"),
     "performance_status": (0, 4, "(ECOG)"),
     "krenning": (0, 4, "(Krenning score)"),
     "life_expectancy_months": (0, 1200, "months"),
@@ -48,7 +50,7 @@ _WHOLE = ("performance_status", "krenning", "prior_rlt_cycles")
 ORIGINS = ("pancreas", "small-intestine", "other")
 _NUMBERS = ("age_y", "weight_kg", "height_cm", "egfr_ml_min", "platelets_e9_per_l", "neutrophils_e9_per_l", "lymphocytes_e9_per_l",
             "leukocytes_e9_per_l", "haemoglobin_g_dl", "bilirubin_umol_l", "albumin_g_l", "prior_rlt_cycles", "prior_rlt_gbq",
-            "performance_status", "krenning", "life_expectancy_months")
+            "prior_kidney_gy", "prior_marrow_gy", "performance_status", "krenning", "life_expectancy_months")
 _BASELINE = {*_NUMBERS, *_YES_NO, "sex", "kidney_risk_factors", "primary"}
 _LESION = {"id", "site", "longest_diameter_mm", "volume_ml", "ki67_pct", "suv_max", "dose_gy", "dose_activity_gbq", "gy_per_gbq",
            "vessels"}

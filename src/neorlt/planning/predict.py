@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.draws import Interval, summarise
+from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.documents.patient import Patient
 from neorlt.documents.scheme import Scheme
@@ -45,7 +46,7 @@ def primary_index(patient: Patient) -> int:
 
 
 def kidney_bed(world: World, scheme: Scheme) -> NDArray[np.float64]:
-    """BED of the kidneys ``(draw,)`` in Gy under a scheme."""
+    """BED of the kidneys ``(draw,)`` in Gy under a scheme, without that of earlier radioligand therapy."""
     dose = world.kidney_doses_gy(world.given_gbq(scheme))
     return kidney_bed_gy(world.parameters, dose, world.kidneys.half_life_h, [cycle.week for cycle in scheme.cycles])
 
@@ -60,9 +61,14 @@ def to_kidney_limit(world: World, scheme: Scheme) -> Scheme:
         return scheme
     linear = world.kidney_doses_gy(world.given_gbq(scheme)).sum(axis=(1, 2))
     square = np.maximum(kidney_bed(world, scheme) - linear, 1e-12)
-    limit = course.kidney_limit_gy(world.patient.kidney_risk_factors)
+    limit = np.maximum(course.kidney_limit_gy(world.patient.kidney_risk_factors) - world.earlier_kidney_bed_gy, 0.0)
     scale = (np.sqrt(linear**2 + 4 * square * limit) - linear) / (2 * square)
     factor = float(np.quantile(scale, scheme.kidney_p_over))
+    if factor <= 0:
+        raise InputError(
+            "earlier radioligand therapy has used up the kidneys' limit", found=f"BED {world.earlier_kidney_bed_gy.mean():.0f} Gy",
+            expected=f"less than {course.kidney_limit_gy(world.patient.kidney_risk_factors):g} Gy", where=scheme.name,
+            remedy="give activities, or correct prior_rlt_cycles, prior_rlt_gbq or prior_kidney_gy of the patient")
     factor = min(factor, *(50.0 / activity for cycle in scheme.cycles for activity in (*cycle.activity_gbq.values(), 1.0)))
     cycles = tuple(replace(cycle, activity_gbq={name: round(activity * factor, 3) for name, activity in cycle.activity_gbq.items()})
                    for cycle in scheme.cycles)
@@ -96,7 +102,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     reasons: dict[str, str] = {}
     response = _objective_response(world, volume, reasons)
     resectable, not_advanced, contact = _resectability(world, at_surgery, reasons)
-    bed = kidney_bed(world, scheme)
+    bed = kidney_bed(world, scheme) + world.earlier_kidney_bed_gy
     kidney_dose = world.kidney_doses_gy(world.given_gbq(scheme))
     limit = course.kidney_limit_gy(patient.kidney_risk_factors)
     for line, counted in counts.items():

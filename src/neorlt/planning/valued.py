@@ -70,7 +70,8 @@ def value_of(world: World, outcomes: Outcomes, settings: Settings | None = None)
             week, log_diameter, (np.exp(log_diameter) >= 1.2) & (np.expm1(log_diameter) * size >= 5.0),
             growth.at(week, volume=True) - np.log(np.maximum(outcomes.tumour_left[i], 1e-9)),
             np.full(n, len(candidate.activity_gbq)), np.zeros(n, bool), None if blood is None else blood[i], outcomes.kidney_bed_gy[i],
-            np.asarray((world.marrow_gy_per_gbq[:, None, :] * candidate.given_gbq(world.nuclides)).sum(axis=(1, 2)), float))
+            np.asarray((world.marrow_gy_per_gbq[:, None, :] * candidate.given_gbq(world.nuclides)).sum(axis=(1, 2)), float)
+            + world.earlier_marrow_gy)
     gates = open_gate(world.patient, options, settings.asked_for)
     gain = reference_gain(before.rlt(world, parse_scheme(USUAL[0]), growth))
     built = build(Inputs(world, draw_rates(n, world.seed), tuple(options), gates, growth, restaged, gain))

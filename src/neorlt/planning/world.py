@@ -35,8 +35,10 @@ from neorlt.planning.doses import (
     lesion_from_file,
     lesion_from_population,
 )
+from neorlt.planning.earlier import earlier_rlt
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, origin_code
+from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.parameters import FITTED_NUCLIDES, MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
 
 Floats = NDArray[np.float64]
@@ -45,6 +47,8 @@ ASSUMED_KI67_PCT = 5.0
 WORLD_VERSION = 2
 """Raised whenever the arrays of ``world.npz`` change."""
 WORLD_FILE = "world.npz"
+EARLIER_EVERY_WEEKS = 8.0
+"""Between earlier cycles, of which no date is known: far enough for every repair."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,26 @@ class World:
         """Dose of the kidneys ``(draw, cycle, nuclide)``; activity ``(cycle, nuclide)`` or ``(draw, cycle, nuclide)``."""
         sd = course.kidney_cycle_log_sd()
         return course.cycle_doses_gy(self.kidneys.gy_per_gbq, activity_gbq, scatter_z=self.kidney_cycle_z, log_sd=sd)
+
+    @functools.cached_property
+    def earlier_kidney_bed_gy(self) -> Floats:
+        """BED of the kidneys by earlier radioligand therapy ``(draw,)`` in Gy; 0 without."""
+        found = earlier_rlt(self.patient)
+        if found is None:
+            return np.zeros(self.n_draws)
+        total = self.kidneys.gy_per_gbq[:, 0] * found.activity_gbq if found.kidney_gy is None else np.full(self.n_draws, found.kidney_gy)
+        dose = np.repeat(np.asarray(total, float)[:, None, None] / found.cycles, found.cycles, axis=1)
+        return kidney_bed_gy(self.parameters, dose, self.kidneys.half_life_h[:, :1], EARLIER_EVERY_WEEKS * np.arange(found.cycles))
+
+    @functools.cached_property
+    def earlier_marrow_gy(self) -> Floats:
+        """Dose of the marrow by earlier radioligand therapy ``(draw,)`` in Gy; 0 without."""
+        found = earlier_rlt(self.patient)
+        if found is None:
+            return np.zeros(self.n_draws)
+        if found.marrow_gy is not None:
+            return np.full(self.n_draws, found.marrow_gy)
+        return np.asarray(self.marrow_gy_per_gbq[:, 0], float) * found.activity_gbq
 
     def schedule(self, scheme: Scheme, times_week: ArrayLike) -> ScheduleArrays:
         """A scheme's doses and times, for :func:`~neorlt.response.simulate.simulate`."""

@@ -16,9 +16,11 @@ from neorlt.planning.decision.course import Background, Paths, hazard_ratio_for
 from neorlt.planning.decision.gate import Gate, Verdict, lies_in_head, patient_facts
 from neorlt.planning.decision.options import USUAL, Kind, Option
 from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz
+from neorlt.planning.earlier import BODEI
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import World
+from neorlt.response.course import kidney_limit_gy
 from neorlt.response.kidney import p_egfr_below
 
 Floats = NDArray[np.float64]
@@ -94,7 +96,26 @@ def gather(
         elif option.kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
             restaged[option.name] = before.captem(world, rates, growth)
     gain = reference_gain(treated(parse_scheme(USUAL[0]))) if any(option.kind.is_rlt for option in options) else 1.0
+    gates = [_with_kidneys(gate, world, restaged[option.name]) if option.kind.is_rlt else gate
+             for option, gate in zip(options, gates, strict=True)]
     return Inputs(world, rates, tuple(options), tuple(gates), growth, restaged, gain)
+
+
+KIDNEY_SHARE = 0.10
+"""Chance of passing the kidneys' limit from which a scheme is doubted, as in the sentences of a plan (convention)."""
+
+
+def _with_kidneys(gate: Gate, world: World, state: before.Before) -> Gate:
+    """The gate of a scheme with a reason to hesitate where its kidney BED, with that of earlier cycles, may pass the limit."""
+    limit = kidney_limit_gy(world.patient.kidney_risk_factors)
+    share = float(np.mean(state.kidney_bed_gy > limit))
+    if share < KIDNEY_SHARE or gate.verdict is Verdict.NO:
+        return gate
+    earlier = float(world.earlier_kidney_bed_gy.mean())
+    before_it = f", {earlier:.0f} Gy of it by earlier cycles" if earlier > 0 else ""
+    words = (f"a {100 * share:.0f} % chance of a kidney BED over {limit:g} Gy ({state.kidney_bed_gy.mean():.0f} Gy on average{before_it}); "
+             f"{BODEI}")
+    return Gate(Verdict.HESITATE, (*gate.reasons, words))
 
 
 def reference_gain(usual: before.Before) -> float:
@@ -210,6 +231,14 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
     contact_now = before.contact_units(lesion, before.contact_seen(world, z))
     resectable_now = p_operable(rates, contact_now) * p_removable(patient) * (1.0 - p_in_vain(rates, contact_now))
     r0_now = expit(rates["logit_r0_untouched"] - rates["logit_r0_per_contact"] * contact_now)
+    # What is already seeded shows itself with or without the primary: waiting is never safer than after the operation, with the
+    # margins that it would have now.
+    seeded = np.minimum(recurrence * (r0_now + (1.0 - r0_now) * np.exp(rates["log_hr_recurrence_r1"])), limit)
+
+    def in_place_hazard(next_hr: Floats, hr: Floats | float) -> Floats:
+        """What stays in place does not keep quiet longer than what waits for its operation, or than what has been removed."""
+        return np.asarray(np.minimum(np.maximum(np.maximum(progression, metastasis) * np.exp(next_hr), seeded * hr * removable), 3.0))
+
     columns: dict[str, list[Floats]] = {name: [] for name in (
         *Paths.__dataclass_fields__, "weeks", "p_severe", "blood", "egfr", "grew", "operable")}
     for option in inputs.options:
@@ -262,9 +291,6 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         # Watching that never ends, and options without an operation: the tumour stays, from the start or for good.
         waits = meant or kind is Kind.RLT_ALONE
         at = np.where(reach, week, 130.0 * WEEKS_PER_YEAR) / WEEKS_PER_YEAR if waits else z
-        # What is already seeded shows itself with or without the primary: waiting is never safer than after the operation, with the
-        # margins that it would have now.
-        seeded = np.minimum(recurrence * (r0_now + (1.0 - r0_now) * np.exp(rates["log_hr_recurrence_r1"])), limit)
         waiting_hazard = np.minimum(np.maximum(seeded * np.exp(log_hr), metastasis) * np.exp(treated_hr), limit)
         # A tumour in place has one value, whoever left it there.
         u_stable = u_in_place
@@ -277,21 +303,16 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
         toxic = None if state is None else state.grade34_blood
         if toxic is not None:
             early = early + rates["qaly_loss_blood"] * toxic
-        egfr = _egfr(patient, np.zeros(n) if state is None else state.kidney_bed_gy, world.seed)
-        marrow = z if state is None else state.marrow_gy
+        egfr = _egfr(patient, world.earlier_kidney_bed_gy if state is None else state.kidney_bed_gy, world.seed)
+        marrow = world.earlier_marrow_gy if state is None else state.marrow_gy
         usual = np.asarray(world.marrow_gy_per_gbq[:, 0], float) * REFERENCE_GBQ
         neoplasm = expit(logit(rates["p_second_neoplasm"]) + rates["neoplasm_log_or_per_decade"] * ((patient.age_y or 60.0) - 60.0) / 10.0)
         neoplasm = np.minimum(neoplasm * marrow / usual, 0.9)
         if kind is Kind.CHEMOTHERAPY_THEN_SURGERY:
-            neoplasm = rates["p_captem_neoplasm"]
+            neoplasm = 1.0 - (1.0 - neoplasm) * (1.0 - rates["p_captem_neoplasm"])
         hr = np.exp(log_hr)
         hr_r1 = np.exp(rates["log_hr_recurrence_r1"])
         once = rates["qaly_loss_operation"] + rates["qaly_loss_severe"] * p_severe
-
-        def in_place_hazard(next_hr: Floats, hr: Floats | float) -> Floats:
-            """What stays in place does not keep quiet longer than what waits for its operation, or than what has been removed."""
-            return np.asarray(np.minimum(np.maximum(np.maximum(progression, metastasis) * np.exp(next_hr), seeded * hr * removable), 3.0))
-
         values: dict[str, Any] = {
             "surgery_at": at, "metastasis": waiting_hazard, "unresectable": in_place,
             "growing_in": grown_in / np.maximum(np.where(reach, week, LAST_SEEN_WEEK) / WEEKS_PER_YEAR, 1e-3),

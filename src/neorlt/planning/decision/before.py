@@ -54,6 +54,7 @@ class Before:
     """Whether, or the chance; None where no baseline count is known."""
     kidney_bed_gy: Floats
     marrow_gy: Floats
+    """Both with what earlier radioligand therapy gave."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +180,11 @@ def rlt(world: World, scheme: Scheme, growth: Growth) -> Before:
         hit = blood.p_grade34(counted, counts)["any"]
         grade34 = hit > 0.5
     kidney = kidney_doses(world, scheme) * given[:, :, None]
-    bed = kidney_bed_gy(world.parameters, kidney, world.kidneys.half_life_h, weeks)
+    bed = kidney_bed_gy(world.parameters, kidney, world.kidneys.half_life_h, weeks) + world.earlier_kidney_bed_gy
     return Before(
         week, log_diameter, grew(log_diameter, size),
         growth.at(week, volume=True) - read.at(week, volume=True), cycles, cycles < len(weeks), grade34, bed,
-        (marrow.sum(axis=2) * given).sum(axis=1).astype(float))
+        (marrow.sum(axis=2) * given).sum(axis=1).astype(float) + world.earlier_marrow_gy)
 
 
 def lesion_doses(world: World, scheme: Scheme) -> Floats:
@@ -205,7 +206,7 @@ def captem(world: World, rates: Rates, growth: Growth) -> Before:
     week = np.full(n, fixed("captem_weeks"))
     toxic = world.generator("captem blood").uniform(size=n) < rates["p_captem_grade34_blood"]
     return Before(week, log_diameter, grew(log_diameter, size), growth.at(week, volume=True) - 3 * log_diameter,
-                  np.zeros(n, np.intp), np.zeros(n, bool), toxic, np.zeros(n), np.zeros(n))
+                  np.zeros(n, np.intp), np.zeros(n, bool), toxic, world.earlier_kidney_bed_gy, world.earlier_marrow_gy)
 
 
 def contact_units(lesion: LesionBaseline, degrees: Floats) -> Floats:

@@ -20,6 +20,8 @@ from neorlt.planning.decision.decide import (
 from neorlt.planning.decision.gate import assumed_facts
 from neorlt.planning.decision.rates import rate_table, resectability_table
 from neorlt.planning.decision.value import effects_of, evpi, evppi, flips
+from neorlt.planning.earlier import earlier_rlt
+from neorlt.response.course import kidney_limit_gy
 
 Floats = NDArray[np.floating[Any]]
 UNMODELLED_SD = (0.1, 0.3, 0.6)
@@ -36,8 +38,8 @@ WHAT_A_DRAW_IS = ("A draw is one world and this patient's own response; what hap
                   "about the expectation, not the spread of fates. Years alive are an association, not an effect.")
 NOT_MATTERING = (
     "Prior chemotherapy, bone metastases and marrow dose were tested for second neoplasm and not found (doi 10.2967/jnumed.117.189712): "
-    "they change "
-    "nothing here. Earlier radioligand therapy is in the counts and eGFR at baseline; its share of later neoplasms is not modelled.")
+    "they change nothing here. Of earlier radioligand therapy the counts at baseline hold what it left of the marrow's reserve; its doses "
+    "to kidneys and marrow count for the slope of eGFR, the kidneys' limit and the second neoplasm, as if given today.")
 
 
 def quantity(draws: Floats) -> dict[str, Any]:
@@ -64,8 +66,14 @@ def _option(decision: Decision, i: int) -> dict[str, Any]:
         "p_grade34_blood": None, "p_egfr_below_30_5y": None,
         "p_second_neoplasm_10y": float(o.p_second_neoplasm_10y[:, i].mean()),
         "p_new_metastasis_before_surgery": None, "p_progressed_before_surgery": None, "weeks_to_surgery": None,
-        "p_resectable": None,
+        "p_resectable": None, "kidney_bed_gy": None, "p_kidney_over_limit": None,
     }
+    state = decision.inputs.restaged.get(option.name)
+    if state is not None and option.kind.is_rlt:
+        row["kidney_bed_gy"] = quantity(state.kidney_bed_gy)
+        row["p_kidney_over_limit"] = float(np.mean(state.kidney_bed_gy > limit_of(decision)))
+    else:
+        reasons |= dict.fromkeys(("kidney_bed_gy", "p_kidney_over_limit"), "no radioligand is given")
     if built.grade34_blood is not None:
         row["p_grade34_blood"] = float(built.grade34_blood[:, i].mean())
     else:
@@ -107,7 +115,8 @@ def decision_document(decision: Decision, *, with_value: bool = True) -> dict[st
         "price_of_mildest_months": 12 * choice.price_of_mildest,
         "criterion": settings.criterion, "delta_months": settings.delta_months, "discount_per_year": settings.discount,
         "rule": RULE.format(delta=settings.delta_months), "meaning": WHAT_A_DRAW_IS, "does_not_matter": NOT_MATTERING,
-        "assumed": assumed_facts(decision.inputs.world.patient),
+        "assumed": assumed_facts(decision.inputs.world.patient), "earlier_rlt": _earlier(decision),
+        "kidney_limit_gy": limit_of(decision),
         "n_draws": decision.inputs.world.n_draws, "seed": decision.inputs.world.seed,
         "ceiling": ceiling(decision), "flips": [], "evppi": [], "evpi": None,
         "unmodelled_sd": _by_sd(decision), "face_validity": face_validity(), "resectability": _resectability(),
@@ -120,6 +129,22 @@ def decision_document(decision: Decision, *, with_value: bool = True) -> dict[st
         document["evppi"] = [value.as_json() for value in evppi(decision, effects)]
         document["evpi"] = evpi(decision).as_json()
     return document
+
+
+def limit_of(decision: Decision) -> float:
+    """Limit of the kidneys' BED of this patient, Gy."""
+    return kidney_limit_gy(decision.inputs.world.patient.kidney_risk_factors)
+
+
+def _earlier(decision: Decision) -> dict[str, Any] | None:
+    """What earlier radioligand therapy gave, and what of it is assumed; None where none was given."""
+    world = decision.inputs.world
+    found = earlier_rlt(world.patient)
+    if found is None:
+        return None
+    return {"cycles": found.cycles, "activity_gbq": found.activity_gbq, "kidney_bed_gy": quantity(world.earlier_kidney_bed_gy),
+            "marrow_gy": quantity(world.earlier_marrow_gy), "label": str(Label.ASSUMPTION if found.statuses else Label.BY_CONSTRUCTION),
+            "statuses": list(found.statuses)}
 
 
 def _by_sd(decision: Decision) -> list[dict[str, Any]]:

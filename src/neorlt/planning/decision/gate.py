@@ -17,8 +17,10 @@ import numpy as np
 from neorlt.clinic.grade import who_grade
 from neorlt.clinic.vessels import Resectability, is_head, resectability_code, vessel_codes
 from neorlt.planning.decision.options import Kind, Option
+from neorlt.planning.earlier import BODEI, USUAL_CYCLE_GBQ, earlier_rlt, kidney_bed_before
 from neorlt.planning.patient import LesionBaseline as Lesion
 from neorlt.planning.patient import Patient
+from neorlt.response.course import kidney_limit_gy
 
 RLT = (Kind.RLT_THEN_SURGERY, Kind.RLT_ALONE)
 SURGERY = (Kind.OPERATE_NOW, Kind.RLT_THEN_SURGERY, Kind.CHEMOTHERAPY_THEN_SURGERY)
@@ -76,11 +78,10 @@ class Row:
         return f"{self.words}{shown}; {self.source}"
 
 
-USUAL_CYCLE_GBQ = 7.4
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 NODE_DISSECTION = "NCCN and JNETS, resection with node dissection, as restated in preprints.org/manuscript/202310.0611/v1"
 _FLAGS = ("vessels_unclear", "pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary",
-          "extrahepatic", "nodes", "resectable_and_local")
+          "extrahepatic", "nodes", "resectable_and_local", "kidney_room_gy", "kidney_room_assumed_gy")
 NO, HESITATE = Verdict.NO, Verdict.HESITATE
 ROWS: tuple[Row, ...] = (
     Row(RLT, "krenning", "<", 3, NO, "the Krenning score is below 3", KRENNING),
@@ -106,6 +107,9 @@ ROWS: tuple[Row, ...] = (
     Row(RLT, "life_expectancy_months", "<", 6, NO, "life expectancy is shorter than the course of treatment", ASSUMED),
     Row(RLT, "life_expectancy_months", "<", 24, HESITATE, "life expectancy is below two years", ASSUMED),
     Row(RLT, "prior_rlt_cycles", ">=", 4, HESITATE, "four or more cycles were given before", ASSUMED),
+    Row(RLT, "kidney_room_gy", "<=", 0, NO, "earlier cycles gave the kidneys the biologically effective dose of their limit", BODEI),
+    Row(RLT, "kidney_room_assumed_gy", "<=", 0, HESITATE, "earlier cycles, at a dose per activity that is assumed, gave the kidneys the "
+        "biologically effective dose of their limit", BODEI),
     Row(RLT, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel: watching or operating, "
                                              "and RLT "
         "only if it is asked for", SMALL),
@@ -172,7 +176,11 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
     grade_1 = ki67 is not None and int(np.asarray(who_grade(ki67))) == 1
     small = (size is not None and size <= 20 and local and grade_1 and not touched
              and not patient.functioning and not patient.carcinoma)
+    before = kidney_bed_before(patient)
+    room = None if before is None else kidney_limit_gy(patient.kidney_risk_factors) - before[0]
     return {
+        "kidney_room_gy": room if before is not None and before[1] else None,
+        "kidney_room_assumed_gy": room if before is not None and not before[1] else None,
         "krenning": _number(patient.krenning), "egfr_ml_min": patient.egfr_ml_min, "platelets_e9_per_l": patient.platelets_e9_per_l,
         "haemoglobin_g_dl": patient.haemoglobin_g_dl, "leukocytes_e9_per_l": patient.leukocytes_e9_per_l,
         "neutrophils_e9_per_l": patient.neutrophils_e9_per_l, "bilirubin_umol_l": patient.bilirubin_umol_l,
@@ -226,8 +234,12 @@ def assumed_facts(patient: Patient) -> list[str]:
         found.append("Ki-67 is not known: 5 % is assumed.")
     if patient.sex is None:
         found.append("Sex is not known: background mortality is the mean of both.")
-    if patient.prior_rlt_cycles or patient.prior_rlt_gbq:
-        found.append("Radioligand therapy was given before: what it gave kidneys and marrow is in no number here.")
+    earlier = earlier_rlt(patient)
+    if earlier is not None:
+        found.extend(earlier.statuses)
+        if not patient.blood_baselines:
+            found.append("Radioligand therapy was given before, and no blood count of today is given: what it left of the marrow's reserve "
+                         "is not in the chances of grade 3-4.")
     if primary is not None and not primary.vessels:
         found.append("No vessel is named: the tumour is taken to touch none.")
     if primary is not None and not any(word in primary.site.lower() for word in ("head", "uncinate", "neck", "body", "tail")):
