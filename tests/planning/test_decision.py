@@ -661,6 +661,41 @@ def test_the_document_holds_the_fixed_keys(borderline):
     assert len(decision_sentences(borderline)) == 3 and eligibility(borderline)
 
 
+@pytest.mark.parametrize(("baseline", "words"), [
+    ({"age_y": 4}, "made for adults"), ({"age_y": 0}, "made for adults"), ({"primary": "small-intestine"}, "primary contradicts"),
+    ({"age_y": 80, "life_expectancy_months": 400}, "passes the end of the life table")])
+def test_whom_nothing_can_be_decided_for_is_refused_by_name(baseline, words):
+    with pytest.raises(InputError, match=words) as caught:
+        decide(make(baseline), n_draws=FEW, max_draws=FEW)
+    assert caught.value.expected and caught.value.found and caught.value.where and caught.value.remedy
+
+
+def test_a_status_that_the_life_expectancy_hardly_allows_is_said():
+    found = decide(make({"performance_status": 4, "life_expectancy_months": 300}), n_draws=FEW, max_draws=FEW)
+    said = decision_document(found, with_value=False)["warnings"]
+    assert any("Performance status 4 and a life expectancy of 300 months hardly fit" in text for text in said)
+    for baseline in ({"performance_status": 4, "life_expectancy_months": 60}, {"performance_status": 1, "life_expectancy_months": 300}):
+        found = decide(make(baseline), n_draws=FEW, max_draws=FEW)
+        assert not decision_document(found, with_value=False)["warnings"]
+
+
+@pytest.mark.parametrize(("lesion", "rlt", "observe"), [
+    ({"longest_diameter_mm": 14, "ki67_pct": 5}, Verdict.NO, Verdict.HESITATE), ({"longest_diameter_mm": 14, "ki67_pct": 2}, Verdict.NO,
+                                                                                 Verdict.YES),
+    ({"longest_diameter_mm": 20, "ki67_pct": 20}, Verdict.NO, Verdict.HESITATE), ({"longest_diameter_mm": 22, "ki67_pct": 5}, Verdict.YES,
+                                                                                  Verdict.NO),
+    ({"longest_diameter_mm": 14, "ki67_pct": 25}, Verdict.HESITATE, Verdict.NO),
+    ({"longest_diameter_mm": 14, "ki67_pct": 5, "vessels": [{"name": "SMV", "contact_deg": 40}]}, Verdict.YES, Verdict.NO)])
+def test_up_to_20_mm_watching_is_weighed_against_operating_up_to_grade_2(lesion, rlt, observe):
+    """ASPEN: tumours up to 2 cm of any grade, watched or operated on; Ki-67 over 20 % is what counts as aggressive."""
+    options = options_for()
+    gates = dict(zip([o.kind for o in options], open_gate(make(lesion=lesion), options), strict=True))
+    assert gates[Kind.RLT_THEN_SURGERY].verdict is rlt and gates[Kind.OBSERVE].verdict is observe
+    assert gates[Kind.OPERATE_NOW].verdict is not Verdict.NO
+    asked = dict(zip([o.kind for o in options], open_gate(make(lesion=lesion), options, (Kind.RLT_THEN_SURGERY,)), strict=True))
+    assert asked[Kind.RLT_THEN_SURGERY].verdict is not Verdict.NO
+
+
 def test_an_age_is_needed_and_asked_for():
     patient = patient_from({"id": "p", "baseline": {}, "lesion": [PRIMARY]}, "test")
     with pytest.raises(InputError, match="age"):

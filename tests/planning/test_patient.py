@@ -100,6 +100,46 @@ def test_facts_that_cannot_all_be_true_are_refused_by_name(changes, message):
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("site", ["head", "Uncinate process", "tail", "body/tail"])
+def test_a_part_without_its_organ_is_refused_and_not_read_as_a_metastasis(site):
+    document = tomllib.loads(TEXT)
+    document["lesion"][0]["site"] = site
+    with pytest.raises(InputError, match="a part and no organ") as caught:
+        patient_from(document, "patient.toml")
+    assert "pancreas-" in caught.value.remedy and "lesion 1" in str(caught.value)
+
+
+@pytest.mark.parametrize(("site", "organ"), [("vertebral body L3", "vertebral"), ("femoral head", "femoral"), ("Pankreaskopf", "pancreas"),
+                                             ("páncreas-cola", "pancreas"), ("Leber Segment 4", "liver")])
+def test_other_organs_keep_their_heads_and_bodies(site, organ):
+    document = tomllib.loads(TEXT)
+    document["lesion"][0] |= {"site": site, "vessels": []}
+    assert patient_from(document, "patient.toml").lesions[0].organ == organ
+
+
+def test_vessels_of_a_lesion_in_the_liver_are_refused():
+    document = tomllib.loads(TEXT)
+    document["lesion"][0] |= {"site": "liver", "vessels": [{"name": "SMV", "contact_deg": 90}]}
+    with pytest.raises(InputError, match="in the liver") as caught:
+        patient_from(document, "patient.toml")
+    assert caught.value.remedy and caught.value.expected
+
+
+@pytest.mark.parametrize(("baseline", "lesion", "words"), [
+    ({}, {"site": "pancreese head"}, "is not known"), ({"primary": "small-intestine"}, {}, "second primary"), ({"age_y": 4}, {}, "label"),
+    ({}, {"vessels": [{"name": "SMA", "contact_deg": 90, "reconstructible": True}]}, "veins alone"),
+    ({}, {"site": "mesentery", "vessels": [{"name": "SMA", "contact_deg": 90}]}, "those of tumours of the pancreas"),
+])
+def test_what_is_hardly_true_or_read_by_no_rule_is_said(baseline, lesion, words):
+    document = tomllib.loads(TEXT)
+    plain = patient_from(document, "patient.toml").warnings
+    document["baseline"] |= baseline
+    document["lesion"][0] |= lesion
+    new = [text for text in patient_from(document, "patient.toml").warnings if text not in plain]
+    assert any(words in text for text in new)
+    assert not any(words in text for text in plain)
+
+
 def test_an_occluded_vessel_without_contact_is_refused():
     document = tomllib.loads(TEXT)
     document["lesion"][0]["vessels"] = [{"name": "SMV", "contact_deg": 0, "occluded": True}]

@@ -59,4 +59,4 @@ def _for_people(document: Mapping[str, Any]) -> None:
     if worth:
         sentences("What knowing it exactly would be worth, in quality-adjusted months a patient:")
         table(["assumption", "months"], [[row["assumption"], f"{row['months']:.2f}"] for row in worth])
-    sentences(*document["assumed"], document["rule"], document["meaning"])
+    sentences(*document["warnings"], *document["assumed"], document["rule"], document["meaning"])

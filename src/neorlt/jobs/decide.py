@@ -93,8 +93,10 @@ def stored_world(plan: Path, patient: Any) -> Any:
 
 
 def decision_of(world: Any, schemes: Sequence[Any]) -> Any:
-    """The decision in a plan's own world with the plan's schemes among its options; None without an age."""
-    if world.patient.age_y is None:
+    """The decision in a plan's own world with the plan's schemes among its options; None where it cannot be made."""
+    from neorlt.planning.decision.assemble import cannot_decide
+
+    if cannot_decide(world.patient) is not None:
         return None
     from neorlt.planning.decision.decide import decide_in
 

@@ -27,6 +27,7 @@ from neorlt.nuclides.nuclide import get_nuclide
 from neorlt.nuclides.therapy import REFERENCE, added_nuclides
 from neorlt.planning.decision.choice import RULE, Verdict
 from neorlt.planning.decision.decide import Decision, decide_in
+from neorlt.planning.earlier import earlier_rlt
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
@@ -298,6 +299,11 @@ def _patient_warnings(patient: Patient) -> list[str]:
     if any(vessel.irregular is None or vessel.occluded is None for lesion in patient.lesions for vessel in lesion.vessels):
         found.append("Where the patient file does not say whether a vessel's outline is irregular or the vessel occluded, the class "
                      "follows the contact alone.")
+    earlier = earlier_rlt(patient)
+    if earlier is not None:
+        found.extend(earlier.statuses)
+        found.append("Radioligand therapy was given before: the kidneys' BED and its chance of passing the limit are those of all cycles "
+                     "together.")
     if patient.platelets_e9_per_l is None:
         found.append("No platelet count is given: no platelet nadir is predicted.")
     return found

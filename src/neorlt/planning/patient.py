@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,25 @@ from neorlt.clinic.vessels import Vessel as VesselCode
 from neorlt.clinic.vessels import vessel_code
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown
-from neorlt.documents.patient import Lesion, Patient, Vessel, sphere_diameter_mm, sphere_volume_ml
+from neorlt.documents.patient import (
+    OTHER_ORGANS,
+    PARTS_OF_THE_PANCREAS,
+    Lesion,
+    Patient,
+    Vessel,
+    organ_of,
+    site_words,
+    sphere_diameter_mm,
+    sphere_volume_ml,
+)
 
 __all__ = ["Lesion", "LesionBaseline", "Patient", "Vessel", "known_table", "patient_from", "read_patient", "sphere_diameter_mm",
            "sphere_volume_ml"]
 
 
 LesionBaseline = Lesion
+YOUNGEST_Y = 12.0
+"""Of the label (US prescribing information of 177Lu-DOTATATE, 4/2024: 12 years and older)."""
 
 _RANGES: dict[str, tuple[float, float, str]] = {
     "age_y": (0, 120, "years"),
@@ -136,8 +149,34 @@ def patient_from(document: Mapping[str, Any], where: str) -> Patient:
             raise InputError(f"{key} is not a whole number", found=f"{known[key]:g}", where=place, remedy="write a whole number")
         known[key] = None if known[key] is None else int(known[key])
     known |= {key: _yes_no(baseline, key, place) for key in _YES_NO}
-    return Patient(id=_text(document, "id", where), lesions=lesions, sex=sex, kidney_risk_factors=None if risks is None else tuple(risks),
-                   origin=origin, warnings=tuple(warnings), **known)
+    found = Patient(id=_text(document, "id", where), lesions=lesions, sex=sex, kidney_risk_factors=None if risks is None else tuple(risks),
+                    origin=origin, warnings=tuple(warnings), **known)
+    return replace(found, warnings=(*found.warnings, *doubts(found)))
+
+
+def doubts(patient: Patient) -> list[str]:
+    """What can be true and hardly is, or what no rule of the house reads: said by name, and taken as stated."""
+    found = []
+    for lesion in patient.lesions:
+        words = site_words(lesion.site)
+        if lesion.organ not in ("pancreas", "liver", "node") and not any(word.startswith(OTHER_ORGANS) for word in words):
+            found.append(f'Lesion {lesion.id}: site "{lesion.site}" is not known; it counts as a metastasis outside liver and lymph nodes. '
+                         'A tumour of the pancreas is written "pancreas-head", "pancreas-body" or "pancreas-tail".')
+        if lesion.vessels and lesion.organ not in ("pancreas", "liver"):
+            found.append(f"Lesion {lesion.id}: vessels are stated of a lesion in {lesion.site}; the classes of resectability are those of "
+                         "tumours of the pancreas.")
+        for vessel in lesion.vessels:
+            if vessel.reconstructible is not None and vessel_code(vessel.name).is_artery:
+                found.append(f"Lesion {lesion.id}, {vessel.name}: reconstructible is asked of veins alone; the definitions have no such "
+                             "class of an artery, and it changes nothing.")
+    if patient.origin not in (None, "pancreas") and patient.pancreatic:
+        found.append(f'The primary is stated as "{patient.origin}" and lesion {patient.pancreatic[0].id} lies in the pancreas: as a '
+                     "metastasis it is no candidate for the operations compared here, as a second primary it is. `neorlt decide` asks "
+                     "which it is.")
+    if patient.age_y is not None and patient.age_y < YOUNGEST_Y:
+        found.append(f"Age {patient.age_y:g}: radioligand therapy is labelled from {YOUNGEST_Y:g} years (US prescribing information of "
+                     "177Lu-DOTATATE, 4/2024), and doses, blood and kidneys here are those of adults.")
+    return found
 
 
 def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
@@ -167,8 +206,18 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
         )
     vessels = tuple(_vessel(item, f"{where}, vessels") for item in _list(row, "vessels", where))
     _refuse_twice(vessels, f"{where}, vessels")
+    site = _text(row, "site", where)
+    words = site_words(site)
+    if words and PARTS_OF_THE_PANCREAS.issuperset(words):
+        raise InputError("a site names a part and no organ", expected='organ and part, for example "pancreas-head"', found=f'"{site}"',
+                         where=where, remedy=f'write site = "pancreas-{words[0]}", or the organ that is meant')
+    if vessels and organ_of(site) == "liver":
+        raise InputError("vessels are stated of a lesion in the liver", expected="vessels of the tumour in the pancreas",
+                         found=", ".join(vessel.name for vessel in vessels), where=f"{where}, vessels",
+                         remedy="move them to the lesion that touches them, or correct its site: the classes of resectability are those "
+                                "of tumours of the pancreas")
     return Lesion(
-        id=name, site=_text(row, "site", where), longest_diameter_mm=diameter,
+        id=name, site=site, longest_diameter_mm=diameter,
         volume_ml=sphere_volume_ml(diameter) if volume is None else volume, volume_given=volume is not None, diameter_given=given,
         ki67_pct=_number(row, "ki67_pct", where), suv_max=_number(row, "suv_max", where),
         dose_gy=tuple(float(d) for d in doses), dose_activity_gbq=activity, gy_per_gbq=per_gbq, vessels=vessels,

@@ -84,10 +84,12 @@ def _paired(world: World, first: Scheme, second: Scheme) -> dict[str, Any]:
     """The two schemes beside one another by the decision's rule, in the plan's world."""
     from dataclasses import replace
 
+    from neorlt.planning.decision.assemble import cannot_decide
     from neorlt.planning.decision.decide import decide_in
 
-    if world.patient.age_y is None:
-        return {"why": "the decision needs the patient's age"}
+    refused = cannot_decide(world.patient)
+    if refused is not None:
+        return {"why": refused.problem}
     kept = _simulated.get(id(world))
     if kept is None or kept[0] is not world or len(kept[1]) > MAX_KNOWN:
         # One world at a time is looked at: what was simulated in another is let go.

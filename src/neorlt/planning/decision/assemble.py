@@ -12,12 +12,12 @@ from scipy.special import expit, logit
 
 from neorlt.core.errors import InputError
 from neorlt.planning.decision import before
-from neorlt.planning.decision.course import Background, Paths, hazard_ratio_for
+from neorlt.planning.decision.course import LAST_AGE, Background, Paths, hazard_ratio_for, residual_life_y
 from neorlt.planning.decision.gate import Gate, Verdict, lies_in_head, patient_facts
 from neorlt.planning.decision.options import USUAL, Kind, Option
-from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz
+from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz, rate_table
 from neorlt.planning.earlier import BODEI
-from neorlt.planning.patient import Patient
+from neorlt.planning.patient import YOUNGEST_Y, Patient
 from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import World
 from neorlt.response.course import kidney_limit_gy
@@ -28,6 +28,8 @@ WEEKS_PER_YEAR = 365.25 / 7
 REFERENCE_GBQ = 4 * 7.4
 """Activity of 177Lu of the usual course, to which published harms belong."""
 ASSUMED_KI67_PCT = 5.0
+OLDEST_Y = LAST_AGE
+"""The course ends there: no life expectancy reaches beyond it."""
 LAST_SEEN_WEEK = float(before.UNTREATED_WEEKS[-1])
 LIVER_REMOVABLE = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.3, 5: 0.3}
 """Chance that all liver metastases can be removed, by their number (assumption)."""
@@ -55,15 +57,52 @@ class Inputs:
 
 
 def need_facts(patient: Patient) -> None:
-    """Refuse a patient without an age: survival cannot be told without it.
+    """Refuse a patient for whom the decision cannot be made: without an age, a young child, a lesion whose primary lies elsewhere.
 
     Raises
     ------
     InputError
-        If the age is not known.
+        With what is missing or contradicts.
     """
+    found = cannot_decide(patient)
+    if found is not None:
+        raise found
+
+
+def cannot_decide(patient: Patient) -> InputError | None:
+    """Why nothing can be decided for a patient, or None."""
     if patient.age_y is None:
-        raise InputError("the decision needs the patient's age", where="[baseline]", remedy="give age_y in years")
+        return InputError("the decision needs the patient's age", where="[baseline]", remedy="give age_y in years")
+    if patient.age_y < YOUNGEST_Y:
+        return InputError(
+            "the decision is made for adults", expected=f"age_y of {YOUNGEST_Y:g} or more (the label's least age; mortality is that of a "
+            "life table from 40 years on)", found=f"age_y = {patient.age_y:g}", where="[baseline]",
+            remedy="correct age_y; for a child no option here was studied")
+    if patient.origin not in (None, "pancreas") and patient.pancreatic:
+        return InputError(
+            "primary contradicts a lesion's site", expected='primary = "pancreas" for a tumour that is to be removed from the pancreas',
+            found=f'primary = "{patient.origin}", lesion {patient.pancreatic[0].id} in {patient.pancreatic[0].site}', where="[baseline]",
+            remedy='leave primary out or write "pancreas" if it is a primary of its own; if it is a metastasis, the operations compared '
+                   "here are not meant for it")
+    if patient.life_expectancy_months is not None and patient.age_y + patient.life_expectancy_months / 12.0 > OLDEST_Y:
+        most = 12 * (OLDEST_Y - patient.age_y)
+        return InputError("life_expectancy_months passes the end of the life table", expected=f"at most {most:.0f} months at this age",
+                          found=f"{patient.life_expectancy_months:g} at {patient.age_y:g} years", where="[baseline]",
+                          remedy="give months, as the clinic judges them without the tumour, or leave it out")
+    return None
+
+
+def fitness_doubts(patient: Patient) -> list[str]:
+    """A stated life expectancy that the stated performance status hardly allows: taken as stated, and said."""
+    stated, status = patient.life_expectancy_months, patient.performance_status
+    if stated is None or status is None or status < 3 or patient.age_y is None:
+        return []
+    log_ratio = rate_table()["log_hr_background_per_ps"]["parameters"][0] * status
+    usual = 12 * residual_life_y(patient.age_y, gompertz(patient.sex), float(np.exp(log_ratio)))
+    if stated <= 2 * usual:
+        return []
+    return [f"Performance status {status} and a life expectancy of {stated:g} months hardly fit: for this age and status the course would "
+            f"expect {usual:.0f} months. The stated one is taken; check both."]
 
 
 Known = dict[Any, Any]

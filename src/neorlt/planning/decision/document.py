@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neorlt.core import tables
 from neorlt.core.labels import Label
+from neorlt.planning.decision.assemble import fitness_doubts
 from neorlt.planning.decision.choice import RULE
 from neorlt.planning.decision.decide import (
     Decision,
@@ -115,7 +116,9 @@ def decision_document(decision: Decision, *, with_value: bool = True) -> dict[st
         "price_of_mildest_months": 12 * choice.price_of_mildest,
         "criterion": settings.criterion, "delta_months": settings.delta_months, "discount_per_year": settings.discount,
         "rule": RULE.format(delta=settings.delta_months), "meaning": WHAT_A_DRAW_IS, "does_not_matter": NOT_MATTERING,
-        "assumed": assumed_facts(decision.inputs.world.patient), "earlier_rlt": _earlier(decision),
+        "assumed": assumed_facts(decision.inputs.world.patient),
+        "warnings": [*decision.inputs.world.patient.warnings, *fitness_doubts(decision.inputs.world.patient)],
+        "earlier_rlt": _earlier(decision),
         "kidney_limit_gy": limit_of(decision),
         "n_draws": decision.inputs.world.n_draws, "seed": decision.inputs.world.seed,
         "ceiling": ceiling(decision), "flips": [], "evppi": [], "evpi": None,

@@ -33,6 +33,8 @@ KRENNING = "usual least Krenning score before RLT, 3 (some accept uptake of at l
 CAPECITABINE = "US prescribing information of capecitabine, section 4.1"
 AABB = "AABB guidance on platelet transfusion before major surgery (restated; not read itself)"
 SMALL = "surveillance of asymptomatic non-functioning tumours up to 2 cm: ASPEN protocol, PMC7785972, and interim report, PMC10364756"
+SMALL_G2 = ("ASPEN protocol, PMC7785972 (ENETS: watchful strategy for asymptomatic tumours under 2 cm; watching against surgery, any "
+            "grade), and interim report, PMC10364756 (only Ki-67 over 20 % counts as aggressive)")
 OVER_2_CM = ("resection over 2 cm: NCCN and JNETS as restated in preprints.org 202310.0611; surgery is the standard for localised tumours "
              "(PMC9944533)")
 ASPEN = "Ki-67 over 20 % is an aggressive feature that ends surveillance: ASPEN interim report, PMC10364756"
@@ -80,7 +82,8 @@ class Row:
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 NODE_DISSECTION = "NCCN and JNETS, resection with node dissection, as restated in preprints.org/manuscript/202310.0611/v1"
-_FLAGS = ("vessels_unclear", "pregnant", "carcinoma", "functioning", "small_and_quiet", "locally_advanced", "borderline", "no_primary",
+_FLAGS = ("small_g2", "small_unknown_grade", "vessels_unclear", "pregnant", "carcinoma", "functioning", "small_and_quiet",
+          "locally_advanced", "borderline", "no_primary",
           "extrahepatic", "nodes", "resectable_and_local", "kidney_room_gy", "kidney_room_assumed_gy")
 NO, HESITATE = Verdict.NO, Verdict.HESITATE
 ROWS: tuple[Row, ...] = (
@@ -113,6 +116,10 @@ ROWS: tuple[Row, ...] = (
     Row(RLT, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel: watching or operating, "
                                              "and RLT "
         "only if it is asked for", SMALL),
+    Row(RLT, "small_g2", ">=", 1, NO, "it is a non-functioning G2 of up to 20 mm that touches no vessel: the texts weigh watching against "
+                                        "operating, whatever the grade up to Ki-67 20 %, and RLT only if it is asked for", SMALL_G2),
+    Row(RLT, "small_unknown_grade", ">=", 1, HESITATE, "it is a non-functioning tumour of up to 20 mm that touches no vessel, and Ki-67 is "
+        "not known: the texts weigh watching against operating up to Ki-67 20 %", SMALL_G2),
     Row((Kind.RLT_ALONE,), "resectable_and_local", ">=", 1, HESITATE, "the tumour is resectable, and RLT is labelled for unresectable "
         "disease",
         EU_LABEL),
@@ -140,6 +147,7 @@ ROWS: tuple[Row, ...] = (
     Row(CHEMO, "neutrophils_e9_per_l", "<", 1.5, HESITATE, "neutrophils are below 1.5 x 10^9/l", ASSUMED),
     Row(CHEMO, "pregnant", ">=", 1, NO, "the patient is pregnant", ASSUMED),
     Row(CHEMO, "small_and_quiet", ">=", 1, NO, "it is a non-functioning G1 of up to 20 mm that touches no vessel", SMALL),
+    Row(CHEMO, "small_g2", ">=", 1, NO, "it is a non-functioning G2 of up to 20 mm that touches no vessel", SMALL_G2),
 )
 """The gate. Order within a kind is the order in which reasons are given."""
 KNOWN_FOR_RLT = {"krenning": "Krenning score", "egfr_ml_min": "eGFR", "platelets_e9_per_l": "platelets", "haemoglobin_g_dl": "haemoglobin"}
@@ -173,9 +181,8 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
     touched = any(tumour.most_contact_deg > 0 for tumour in tumours)
     size = max((tumour.longest_diameter_mm for tumour in tumours), default=None)
     local = not liver and not outside
-    grade_1 = ki67 is not None and int(np.asarray(who_grade(ki67))) == 1
-    small = (size is not None and size <= 20 and local and grade_1 and not touched
-             and not patient.functioning and not patient.carcinoma)
+    grade = None if ki67 is None else int(np.asarray(who_grade(ki67)))
+    small = (size is not None and size <= 20 and local and not touched and not patient.functioning and not patient.carcinoma)
     before = kidney_bed_before(patient)
     room = None if before is None else kidney_limit_gy(patient.kidney_risk_factors) - before[0]
     return {
@@ -191,7 +198,9 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
         "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "nodes": float(len(nodes)),
         "no_primary": float(primary is None),
         "locally_advanced": float(code == Resectability.LOCALLY_ADVANCED), "borderline": float(code == Resectability.BORDERLINE),
-        "touched": float(touched), "vessels_unclear": float(code != worst), "small_and_quiet": float(small),
+        "touched": float(touched), "vessels_unclear": float(code != worst), 
+        "small_and_quiet": float(small and grade == 1), "small_g2": float(small and grade == 2),
+        "small_unknown_grade": float(small and grade is None),
         "resectable_and_local": float(code == Resectability.RESECTABLE and local and primary is not None),
     }
 
@@ -284,7 +293,7 @@ def open_gate(patient: Patient, options: Sequence[Option], asked_for: Sequence[K
     found: dict[Kind, Gate] = {}
     for kind in Kind:
         softened = kind in asked_for
-        rows = [replace(row, verdict=HESITATE) if softened and row.quantity == "small_and_quiet" else row for row in ROWS]
+        rows = [replace(row, verdict=HESITATE) if softened and row.quantity in ("small_and_quiet", "small_g2") else row for row in ROWS]
         found[kind] = _from_rows(kind, facts, rows)
     fitness = _fitness(facts)
     resectable = not (facts["locally_advanced"] or facts["no_primary"] or facts["extrahepatic"] or (facts["n_liver"] or 0) > 3)
@@ -313,7 +322,7 @@ def _observe(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool,
                         f"the tumour is over 20 mm or touches a vessel ({size:g} mm); {OVER_2_CM}"))
     elif ki67 is None or ki67 >= 3:
         shown = "not known" if ki67 is None else f"{ki67:g} %"
-        reasons.append((False, f"Ki-67 is {shown}: surveillance was studied mostly in G1; {SMALL}"))
+        reasons.append((False, f"Ki-67 is {shown}: surveillance was studied mostly in G1; {SMALL_G2 if facts['small_g2'] else SMALL}"))
     if not reasons:
         return Gate(Verdict.YES, ())
     return Gate(NO if any(forbids for forbids, _ in reasons) else HESITATE, tuple(text for _, text in reasons))

@@ -92,7 +92,7 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
         "sentences": [prose(text) for text in texts(decision.get("sentences"))],
         "eligibility": [prose(text) for text in texts(decision.get("eligibility"))],
         "gate_leads": any("not eligible" in text and not text.startswith("Observing") for text in texts(decision.get("eligibility"))[:1]),
-        "assumed": " ".join(prose(text) for text in texts(decision.get("assumed"))),
+        "assumed": " ".join(prose(text) for text in (*texts(decision.get("warnings")), *texts(decision.get("assumed")))),
         "heads": HEADS, "body": body, "year_heads": YEAR_HEADS, "years": years,
         "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
         "flip_heads": ["Assumption", "Now", "Turns at", "Best then", "Chance of lying beyond"],
