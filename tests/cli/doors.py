@@ -22,7 +22,9 @@ REGIONS = {"labels": "--regions {labels}", "names": "--names {names}"}
 NOWHERE = "http://127.0.0.1:9"
 EARLIER = {"previous": "--previous {previous}", "population": "--population {population}"}
 TLS = {"user": "--user a", "tls_ca": "--tls-ca {names}", "tls_cert": "--tls-cert {names}", "tls_key": "--tls-key {names}"}
-OWN = {"nuclide_file": "--nuclide-file {therapy}"}
+THERAPY = {"nuclide_file": "--nuclide-file {therapy}"}
+OWN = {"posterior": "--posterior {centre}", **THERAPY}
+"""The plan of the files was made with that centre's posterior: both may be given together."""
 WHO = {"patient": "{patient}", "plan": "--plan {plan}", **OWN}
 """Patient and plan together are refused, and so is neither."""
 REPORT = {"limits": "--limits surgery_week=40", "out": "--out {new}"}
@@ -53,16 +55,16 @@ DOORS: dict[str, Door] = {
     "dose": Door("{study} --out {new} " + BASE, {"psf_fwhm_mm": "--psf-fwhm-mm 8", "s_values": "--s-values {s_values}",
                                                  "injected_at": "--injected-at 2026-01-19T10:00:00", "cycle": "--cycle 1",
                                                  "s_masses": "--s-masses {s_masses}", "checkpoint": "--checkpoint {new}.npz",
-                                                 **REGIONS, **EARLIER, **OWN}),
+                                                 **REGIONS, **EARLIER, **THERAPY}),
     "marrow": Door("{study} --out {new} " + BASE, {"blood": "--blood {blood}", "haematocrit": "--haematocrit 0.4",
                                                    "psf_fwhm_mm": "--psf-fwhm-mm 8", **REGIONS}),
     "sphere": Door("Lu-177", {"nuclide_file": "--nuclide-file {nuclide}"}),
     "kernel": Door("Y-90 --voxel-mm 4.8", {"nuclide_file": "--nuclide-file {nuclide}", "out": "--out {new}.json"}),
     "crossfire": Door("--diameter-mm 5", {"nuclide_file": "--nuclide-file {nuclide}"}),
-    "kinetics what-if": Door("--try-peptide-ug 50", {"total_tumour_ml": "--total-tumour-ml 100", **OWN}),
+    "kinetics what-if": Door("--try-peptide-ug 50", {"total_tumour_ml": "--total-tumour-ml 100", **THERAPY}),
     "kinetics pet": Door("--suv 15", {"activity_gbq": "--activity-gbq 7.4",
-                                      "suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5", **OWN}),
-    "kinetics second-image": Door("--first-h 24", OWN),
+                                      "suv_median": "--suv-median 20", "suv_log_sd": "--suv-log-sd 0.5", **THERAPY}),
+    "kinetics second-image": Door("--first-h 24", THERAPY),
     "trial": Door("{trial}", {"dask": "--dask tcp://127.0.0.1:9", "plan": "--plan {plan}", **OWN}, expected=2),
     "design": Door("simon --p0 0.1 --p1 0.3", {"plots": "--plots {new}"}),
     "cohort analyse": Door("{cohort} --out {new}", {"landmark_months": "--landmark-months 3", "map_file": "--map {map}",

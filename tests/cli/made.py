@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 from by_path import load
+from centre_folder import write_centre
 
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
@@ -54,7 +55,8 @@ def make(folder: Path) -> dict[str, Path]:
     from neorlt.jobs.plan import run_plan
 
     files["plan"] = folder / "plan"
-    run_plan(None, patient, files["plan"], schemes=["2 x 7.4 GBq Lu-177 every 8 weeks"], n_draws=200)
+    files["centre"] = write_centre(folder / "centre")
+    run_plan(None, patient, files["plan"], schemes=["2 x 7.4 GBq Lu-177 every 8 weeks"], n_draws=200, posterior=files["centre"])
     run_dose(study, folder / "dose", labels=files["labels"], label_names=files["names"], psf_fwhm_mm=8.0, n_draws=50)
     files["previous"] = folder / "dose" / "dose.json"
     files["map"] = folder / "map.toml"

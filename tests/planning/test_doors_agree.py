@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from centre_folder import write_centre
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from neorlt.core.manifest import hash_file
+from neorlt.core.tables import read_npz
 from neorlt.documents.plan import PlanDocument, read_plan
 from neorlt.dosimetry.objects import Dose, FitStatus, TimeActivity, TimeIntegratedActivity
 from neorlt.planning.adaptive import adapt
+from neorlt.planning.decision.decide import decide, decide_in
 from neorlt.planning.document import plan_document
 from neorlt.planning.evaluate import Evaluator
 from neorlt.planning.patient import patient_from
@@ -23,6 +26,8 @@ from neorlt.planning.search_space import candidate_of
 from neorlt.planning.stored import open_plan
 from neorlt.planning.updates import update_from
 from neorlt.planning.world import World, build_world, load_world, save_world
+from neorlt.response.own import CentrePosterior
+from neorlt.response.own_posterior import read_posterior
 from neorlt.trials.design import Arm
 from neorlt.trials.response_arm import chances_of
 from neorlt.web import whatif
@@ -55,7 +60,9 @@ labs = st.fixed_dictionaries({}, optional={
     "kidney_risk_factors": st.sampled_from([[], ["diabetes"]]), "age_y": st.integers(30, 80)})
 
 
-def world_of(parts: list[dict], baseline: dict, contacts: list[dict], kidneys: bool, seed: int) -> tuple[World, dict[str, Dose]]:
+def world_of(
+    parts: list[dict], baseline: dict, contacts: list[dict], kidneys: bool, seed: int, own: CentrePosterior | None = None
+) -> tuple[World, dict[str, Dose]]:
     rows, images = [], {}
     for i, part in enumerate(parts):
         row = {k: v for k, v in part.items() if k != "own"} | {"id": f"l{i}", "site": "liver" if i else "pancreas-head"}
@@ -69,8 +76,18 @@ def world_of(parts: list[dict], baseline: dict, contacts: list[dict], kidneys: b
             images[f"l{i}"] = measured(f"l{i}", 4.0 + i, 20.0, seed + i)
         rows.append(row)
     patient = patient_from({"id": "synthetic", "baseline": baseline, "lesion": rows}, "p")
-    found = {"left": measured("left", 0.5, 150, 8), "right": measured("right", 0.7, 220, 9)} if kidneys else {}
-    return build_world(patient, images, found, n_draws=N, n_replicates=32, seed=seed), images
+    return build_world(patient, images, kidney_images(kidneys), n_draws=N, n_replicates=32, seed=seed, own=own), images
+
+
+def kidney_images(wanted: bool) -> dict[str, Dose]:
+    return {"left": measured("left", 0.5, 150, 8), "right": measured("right", 0.7, 220, 9)} if wanted else {}
+
+
+@pytest.fixture(scope="module")
+def centres(tmp_path_factory) -> dict[float, CentrePosterior]:
+    """Posteriors of centres whose tumours are so many times as sensitive."""
+    folder, shipped = tmp_path_factory.mktemp("centres"), read_npz("response", "posterior.npz")["alpha_per_gy"]
+    return {times: read_posterior(write_centre(folder / f"times-{times:g}", {"alpha_per_gy": times * shipped})) for times in (0.5, 2.0)}
 
 
 def store(folder: Path, world: World, document: PlanDocument) -> None:
@@ -83,16 +100,22 @@ def store(folder: Path, world: World, document: PlanDocument) -> None:
 
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
           suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(st.lists(lesions, min_size=1, max_size=3), labs, vessels, st.booleans(), st.sampled_from(TEXTS), st.integers(1, 99))
-def test_plan_page_search_update_and_trial_give_one_number(tmp_path, parts, baseline, contacts, kidneys, text, seed):
-    world, images = world_of(parts, baseline, contacts, kidneys, seed)
+@given(st.lists(lesions, min_size=1, max_size=3), labs, vessels, st.booleans(), st.sampled_from(TEXTS), st.integers(1, 99),
+       st.sampled_from([None, 0.5, 2.0]))
+def test_plan_page_search_decision_update_and_trial_give_one_number(
+    tmp_path, centres, parts, baseline, contacts, kidneys, text, seed, sensitivity
+):
+    own = None if sensitivity is None else centres[sensitivity]
+    world, images = world_of(parts, baseline, contacts, kidneys, seed, own)
     scheme = parse_scheme(text, "one")
     document = plan_document(world, [scheme, parse_scheme("no RLT")], lesion_doses=images)
     assert read_plan(document.text) == document
+    told = document.as_json().get("posterior")
+    assert told == (None if own is None else own.centre.as_json())
     assert document.whole_patient == world.patient and document.whole_schemes[0] == scheme
     store(tmp_path / "plan", world, document)
     stored = open_plan(tmp_path / "plan")
-    assert stored.document == document
+    assert stored.document == document and stored.world.parameters.centre == world.parameters.centre
     row = document.as_json()["schemes"][0]
     probabilities = ("p_objective_response", "p_resectable")
     # predict and page, from the stored world: identical.
@@ -115,6 +138,15 @@ def test_plan_page_search_update_and_trial_give_one_number(tmp_path, parts, base
             assert (found is None) == (row[name] is None), name
             if found is not None:
                 assert found.mean() == pytest.approx(row[name], abs=1e-5), name
+    if world.patient.age_y is not None:
+        # The decision in the plan's world is that of a patient file with the same posterior.
+        kept = decide_in(stored.world, [scheme])
+        asked = decide(world.patient, [scheme], n_draws=N, seed=seed, make_world=lambda n: build_world(
+            world.patient, images, kidney_images(kidneys), n_draws=n, n_replicates=32, seed=seed, own=own))
+        assert asked.inputs.world.parameters.centre == kept.inputs.world.parameters.centre
+        for one, mine in zip(kept.options, kept.utility.T, strict=True):
+            if one.name in (names := [option.name for option in asked.options]):
+                np.testing.assert_allclose(mine, asked.utility[:, names.index(one.name)], rtol=1e-4, atol=1e-4)
     assert np.median(searched.kidney_bed_gy[0]) == pytest.approx(row["kidney_bed_gy"]["median"], rel=1e-4)
     assert np.median(before.kidney_bed_gy[0]) == pytest.approx(row["kidney_bed_gy"]["median"], rel=1e-4)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.choice import finish
-from neorlt.cli.console import Json, Limits, NuclideFiles, OutOrNone, PatientOrNone, Plan, Seed
+from neorlt.cli.console import Json, Limits, NuclideFiles, OutOrNone, PatientOrNone, Plan, Posterior, Seed
 
 
 def command(
@@ -19,6 +19,7 @@ def command(
     plan: Plan = None,
     limits: Limits = None,
     out: OutOrNone = None,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     worlds: Annotated[int, typer.Option(min=200, max=100_000, help="Draws that are weighted; a plan has its own.")] = 1000,
     seed: Seed = 1,
@@ -28,5 +29,6 @@ def command(
     from neorlt.jobs.adapt import run_adapt
 
     document = run_adapt(patient, scheme, after, updates, limits or (), out, plan=plan, n_proposals=worlds, seed=seed,
-                         nuclide_files=nuclide_file or ())
+                         nuclide_files=nuclide_file or (),
+                            posterior=posterior)
     finish(document, json, document["changes"], out)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.choice import finish
-from neorlt.cli.console import Json, NuclideFiles, OutOrNone, Plan, Seed
+from neorlt.cli.console import Json, NuclideFiles, OutOrNone, Plan, Posterior, Seed
 
 
 def command(
@@ -16,6 +16,7 @@ def command(
     draws: Annotated[int, typer.Option(min=10, max=5000, help="Draws a patient.")] = 64,
     plan: Plan = None,
     out: OutOrNone = None,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     seed: Seed = 1,
     json: Json = False,
@@ -23,5 +24,6 @@ def command(
     """Who benefits: which baseline features move the gain of a scheme (Sobol indices)."""
     from neorlt.jobs.benefit import run_benefit
 
-    document = run_benefit(scheme, out, plan=plan, n_base=patients, n_draws=draws, seed=seed, nuclide_files=nuclide_file or ())
+    document = run_benefit(scheme, out, plan=plan, n_base=patients, n_draws=draws, seed=seed, nuclide_files=nuclide_file or (),
+                            posterior=posterior)
     finish(document, json, document["answer"]["sentences"], out)

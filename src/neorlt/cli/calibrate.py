@@ -42,7 +42,8 @@ def _refit(document: Mapping[str, Any]) -> None:
 
 
 def _update(document: Mapping[str, Any]) -> None:
-    outline(document, "posterior_hash", "study_effect", "imported", "exported")
+    names = ("posterior_hash", "study_effect", "effective_draws", "pareto_k", "trusted", "note", "imported", "exported")
+    outline(document, *(name for name in names if document.get(name) is not None))
 
 
 def _check(document: Mapping[str, Any]) -> None:

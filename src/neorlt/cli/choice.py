@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neorlt.cli.console import say, sentences, show, warn
+from neorlt.cli.console import say, say_posterior, sentences, show, warn
 
 
 def finish(document: Mapping[str, Any], as_json: bool, answer: Sequence[str], out: Path | None) -> None:
@@ -14,6 +14,7 @@ def finish(document: Mapping[str, Any], as_json: bool, answer: Sequence[str], ou
 
     def for_people(document: Mapping[str, Any]) -> None:
         sentences(*answer)
+        say_posterior(document)
         if out is not None:
             say(f"Report: {out / 'report.html'}")
 

@@ -20,6 +20,10 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the results; replac
 OutOrNone = Annotated[Path | None, typer.Option("--out", help="Folder for report.html and the JSON document.")]
 PatientOrNone = Annotated[Path | None, typer.Argument(help="patient.toml (or give --plan).")]
 Plan = Annotated[Path | None, typer.Option("--plan", help="Folder of a finished plan: its patient, doses and draws, as they are.")]
+Posterior = Annotated[
+    Path | None,
+    typer.Option("--posterior", help="Folder of neorlt calibrate --with: your centre's own posterior in the place of the shipped one."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
 Draws = Annotated[int, typer.Option(min=50, max=20000, help="Number of joint draws.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a result lies outside a stated validity window.")]
@@ -168,6 +172,12 @@ def sentences(*texts: str) -> None:
     """Print sentences, folded to the page."""
     for text in texts:
         _paragraph("", text)
+
+
+def say_posterior(document: Mapping[str, Any]) -> None:
+    """Print whose posterior the numbers rest on, where it is a centre's own."""
+    if document.get("posterior"):
+        sentences(document["posterior"]["sentence"])
 
 
 def read_moments(texts: Iterable[str], option: str) -> list[datetime]:

@@ -7,7 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, NuclideFiles, OutOrNone, PatientOrNone, Plan, Seed, sentences, show, table
+from neorlt.cli.console import (
+    Json,
+    NuclideFiles,
+    OutOrNone,
+    PatientOrNone,
+    Plan,
+    Posterior,
+    Seed,
+    say_posterior,
+    sentences,
+    show,
+    table,
+    warn,
+)
 
 
 def command(
@@ -15,6 +28,7 @@ def command(
     scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Radioligand therapy that is compared; repeatable.")] = None,
     plan: Plan = None,
     out: OutOrNone = None,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     criterion: Annotated[str | None,
         typer.Option(help="What options are compared by; quality-adjusted lifetime where it is left out.")] = None,
@@ -29,12 +43,14 @@ def command(
     from neorlt.jobs.decide import run_decide
 
     document = run_decide(patient, scheme or (), plan, out, criterion=criterion, delta_months=delta, discount=discount, ask=ask or (),
-                          n_draws=draws, seed=seed, nuclide_files=nuclide_file or ())
+                          n_draws=draws, seed=seed, nuclide_files=nuclide_file or (), posterior=posterior)
+    warn(*document["warnings"])
     show(document, json, _for_people)
 
 
 def _for_people(document: Mapping[str, Any]) -> None:
     sentences(*document["eligibility"], *document["sentences"])
+    say_posterior(document)
 
     def percent(value: float | None) -> str:
         return "-" if value is None else f"{100 * value:.0f} %"

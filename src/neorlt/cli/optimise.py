@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.choice import finish
-from neorlt.cli.console import Json, Limits, NuclideFiles, OutOrNone, PatientOrNone, Plan, Seed
+from neorlt.cli.console import Json, Limits, NuclideFiles, OutOrNone, PatientOrNone, Plan, Posterior, Seed
 
 
 def command(
@@ -15,6 +15,7 @@ def command(
     plan: Plan = None,
     limits: Limits = None,
     out: OutOrNone = None,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     candidates: Annotated[int, typer.Option(min=10, max=1_000_000, help="Schemes that are screened.")] = 10_000,
     screen_draws: Annotated[int, typer.Option(min=10, max=5000, help="Common draws of the screening.")] = 100,
@@ -27,5 +28,6 @@ def command(
     from neorlt.jobs.optimise import run_optimise
 
     document = run_optimise(patient, limits or (), out, plan=plan, n_screen=candidates, n_screen_draws=screen_draws, n_full=best,
-                            n_draws=draws, seed=seed, nuclide_files=nuclide_file or ())
+                            n_draws=draws, seed=seed, nuclide_files=nuclide_file or (),
+                            posterior=posterior)
     finish(document, json, document["answer"]["sentences"], out)

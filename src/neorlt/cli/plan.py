@@ -17,6 +17,7 @@ from neorlt.cli.console import (
     NuclideFiles,
     Out,
     Population,
+    Posterior,
     Previous,
     PsfFwhm,
     Regions,
@@ -42,6 +43,7 @@ def command(
     cycle: Cycle = None,
     previous: Previous = None,
     population: Population = None,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too (extra pdf).")] = False,
     draws: Draws = 1000,
@@ -56,6 +58,6 @@ def command(
         study, patient, out, schemes=scheme or [], labels=labels, label_names=names, psf_fwhm_mm=psf_fwhm_mm,
         partial_volume=not no_partial_volume, register=register, n_draws=draws, seed=seed, pdf=pdf, previous=previous,
         population=population, injected_at=read_moments(injected_at or (), "--injected-at"), cycle=cycle,
-        nuclide_files=nuclide_file or (),
+        nuclide_files=nuclide_file or (), posterior=posterior,
     )
     finish(document, json, strict, report=Path(out) / "report.html")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Draws, Json, NuclideFiles, PatientOrNone, Plan, Seed, Strict, show, table
+from neorlt.cli.console import Draws, Json, NuclideFiles, PatientOrNone, Plan, Posterior, Seed, Strict, show, table
 from neorlt.cli.schemes import finish
 from neorlt.core.errors import InputError
 
@@ -16,6 +16,7 @@ def command(
     plan: Plan = None,
     scheme: Annotated[list[str] | None, typer.Option("--scheme", help="Words, a TOML file or a published name; repeatable.")] = None,
     list_schemes: Annotated[bool, typer.Option("--list-schemes", help="List the published schemes with their sources.")] = False,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -35,4 +36,5 @@ def command(
         raise InputError("no patient file is given", remedy="give patient.toml, --plan DIR, or --list-schemes")
     from neorlt.jobs.predict import run_predict
 
-    finish(run_predict(patient, scheme or (), plan=plan, nuclide_files=nuclide_file or (), n_draws=draws, seed=seed), json, strict)
+    finish(run_predict(patient, scheme or (), plan=plan, nuclide_files=nuclide_file or (), n_draws=draws, seed=seed,
+                       posterior=posterior), json, strict)

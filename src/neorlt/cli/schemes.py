@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neorlt.cli.console import say, sentences, show, table, warn
+from neorlt.cli.console import say, say_posterior, sentences, show, table, warn
 from neorlt.core.errors import ValidityError
 
 
@@ -26,6 +26,7 @@ def finish(document: Mapping[str, Any], as_json: bool, strict: bool, report: Pat
 
 def _for_people(document: Mapping[str, Any], report: Path | None) -> None:
     sentences(*document["answer"]["sentences"])
+    say_posterior(document)
     table(["scheme", "response", "resectable", "diameter", "BED Gy", "over", "G3-4"],
           [_row(scheme) for scheme in document["schemes"]])
     limits = sorted({scheme["kidney_bed_gy"]["limit_gy"] for scheme in document["schemes"] if scheme["kidney_bed_gy"] is not None})

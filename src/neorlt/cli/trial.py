@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, NuclideFiles, Plan, outline, sentences, show, table
+from neorlt.cli.console import Json, NuclideFiles, Plan, Posterior, outline, say_posterior, sentences, show, table, warn
 
 
 def command(
@@ -18,6 +18,7 @@ def command(
     patients_per_year: Annotated[float, typer.Option(min=1, help="With --value: patients for whom the answer is used.")] = 200.0,
     years: Annotated[float, typer.Option(min=0.1, help="With --value: how long it is used.")] = 10.0,
     plan: Plan = None,
+    posterior: Posterior = None,
     nuclide_file: NuclideFiles = None,
     json: Json = False,
 ) -> None:
@@ -25,15 +26,20 @@ def command(
     if value:
         from neorlt.jobs.trial import value_command
 
-        show(value_command(design, patients_per_year, years, nuclide_file or ()), json, _worth_for_people)
+        worth = value_command(design, patients_per_year, years, nuclide_file or (), posterior)
+        warn(*worth["warnings"])
+        show(worth, json, _worth_for_people)
         return
     from neorlt.jobs.trial import trial_command
 
-    show(trial_command(design, dask, plan, nuclide_file or ()), json, _for_people)
+    document = trial_command(design, dask, plan, nuclide_file or (), posterior)
+    warn(*document["warnings"])
+    show(document, json, _for_people)
 
 
 def _for_people(document: Mapping[str, Any]) -> None:
     sentences(*document["answer"])
+    say_posterior(document)
     sentences(f"Power {document['power']:.2f} with the parameters at their medians, assurance {document['assurance']:.2f} over all that is "
               f"not known; {document['n_simulated']} trials simulated.")
     outline(document, *(key for key in ("plan_patient", "type_one_error", "assumptions", "notes") if key in document))
@@ -54,4 +60,5 @@ def _worth_for_people(document: Mapping[str, Any]) -> None:
     table(["spread of the unmodelled effect of RLT", "months a patient", "MC error", "ceiling"],
           [[f"{sd:g}", f"{a:.2f}", f"{b:.2f}", f"{c:.2f}"]
            for sd, a, b, c in zip(by_sd["sd"], by_sd["months"], by_sd["mc_error"], by_sd["evppi_ceiling"], strict=True)])
+    say_posterior(document)
     sentences(document["note"])

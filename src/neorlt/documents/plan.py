@@ -355,6 +355,21 @@ class WorldFile(Block):
     index: int
 
 
+class CentreRow(Block):
+    """The posterior of a centre's own that the numbers rest on, and what has to be known of it."""
+
+    name: str
+    posterior_hash: str = Field(pattern="^[0-9a-f]{64}$")
+    descends_from: str = Field(pattern="^[0-9a-f]{64}$")
+    lesions: int = Field(ge=0)
+    imported: int = Field(ge=0)
+    effective_draws: float = Field(ge=0)
+    n_draws: int = Field(gt=0)
+    pareto_k: float | None
+    trusted: bool
+    sentence: str
+
+
 class Run(Block):
     """The command that made the document."""
 
@@ -410,6 +425,8 @@ class PlanDocument(Document, FromImages):
     search: dict[str, Any] | None = None
     update: dict[str, Any] | None = None
     decision: dict[str, Any] | None = None
+    posterior: CentreRow | None = None
+    """Left out where the numbers rest on the shipped posterior."""
 
     @model_validator(mode="after")
     def _parts_belong_together(self) -> PlanDocument:

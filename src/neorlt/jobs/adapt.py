@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from neorlt.core.progress import stages
-from neorlt.jobs.choice import world_of, write_choice
+from neorlt.jobs.choice import options_of, own_posterior, told, world_of, write_choice
 from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
 def run_adapt(
     patient_file: Path | None, scheme_text: str, given: int, update_file: Path, limit_texts: Sequence[str] = (),
     out: Path | None = None, *, plan: Path | None = None, n_proposals: int = 1000, seed: int = 1,
-    nuclide_files: Sequence[Path] = (),
+    nuclide_files: Sequence[Path] = (), posterior: Path | None = None,
 ) -> dict[str, Any]:
     """Update, and write ``adapt.json``, ``report.html`` and ``run.json`` where a folder is named; returns the document."""
     from neorlt.planning.adaptive import adapt, adapt_document
@@ -23,17 +23,19 @@ def run_adapt(
     from neorlt.planning.updates import read_update
 
     read_therapy_nuclides(nuclide_files)
+    own = own_posterior(posterior)
     with stages(("updating", 70.0), ("writing the report", 30.0)) as at:
-        world = world_of(patient_file, plan, n_proposals, seed)
+        world = world_of(patient_file, plan, n_proposals, seed, own)
         scheme = load_scheme(scheme_text, world.patient)
         limits, settings, _ = read_limits(limit_texts)
         adapted = adapt(world, scheme, given, read_update(update_file, world.patient), limits, settings)
-        document = adapt_document(adapted)
+        document = told(adapt_document(adapted), world.parameters)
         at("writing the report")
         if out is not None:
-            options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws}
+            options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws,
+                       **options_of(own)}
             conclusions = document["changes"][len(document["measured"]) + len(document["rules_applied"]):]
-            inputs = [path for path in (patient_file, plan, update_file, *nuclide_files) if path is not None]
+            inputs = [path for path in (patient_file, plan, update_file, posterior, *nuclide_files) if path is not None]
             said = [*document["rules_applied"], *conclusions]
             write_choice(out, "adapt", document, (adapted.scheme,), {"update": document}, said, inputs, options, world)
     return document

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
+
+Floats = NDArray[np.float64]
 
 
 def calibrate_command(
@@ -106,56 +109,101 @@ def _refit(out: Path, leave_out: str | None, seed: int | None, dask: str | None)
 
 def _update(out: str | Path | None, table: Path | None, export: Path | None, imported: Sequence[Path], seed: int) -> dict[str, Any]:
     """The draws of the shipped posterior weighed by a centre's own table and by other centres' likelihoods."""
-    from neorlt.core import draws as core_draws
     from neorlt.response import centre
-    from neorlt.response.judging import smooth_weights
+    from neorlt.response.own_posterior import DRAWS_FILE, REPORT_FILE, lineage, packed
 
-    shipped = tables.read_npz("response", "posterior.npz")
-    name, n = tables.read_json("response", "posterior.json")["posterior_hash"], len(next(iter(shipped.values())))
-    report: dict[str, Any] = {"posterior_hash": name, "study_effect": None}
-    free = dict(shipped)
-    if imported:
-        weight, k = smooth_weights(sum((_read_likelihood(path, name, n) for path in imported), np.zeros(n)))
-        index = core_draws.systematic(weight, n, core_draws.generator(seed, "calibrate", "import"))
-        free = {key: value[index] for key, value in shipped.items()}
-        survivors = float(1 / (weight**2).sum())
-        report["imported"] = {"files": len(imported), "effective_draws": survivors, "pareto_k": k, **centre.trust(k, survivors)}
-    if table is not None:
-        found = centre.update(centre.read_table(table), free, seed)
-        report["study_effect"], free = found.report, found.posterior
-        if export is not None:
-            if imported:
-                raise InputError("a likelihood is exported against the shipped posterior", remedy="export without --import-likelihood")
-            with export.open("wb") as stream:
-                np.savez(stream, log_likelihood=found.log_likelihood, posterior=np.array(name))
-            report["exported"] = str(export)
+    shipped, parent = tables.read_npz("response", "posterior.npz"), lineage()
+    name, n = str(parent["descends_from"]), len(next(iter(shipped.values())))
+    others = [_read_likelihood(path, name, n) for path in imported]
+    named = [(str(path), values) for path, values in zip(imported, others, strict=True)]
+    refuse_twice(named)
+    found = centre.update(None if table is None else centre.read_table(table), shipped, seed, np.sum(others, axis=0) if others else None)
+    if found.log_likelihood is not None:
+        refuse_twice([*named, (str(table), found.log_likelihood)])
+    report: dict[str, Any] = {"posterior_hash": name, "study_effect": found.study_effect, **found.trust}
+    if others:
+        report["imported_files"] = [hashlib.sha256(values.tobytes()).hexdigest() for values in others]
+    if export is not None and found.log_likelihood is not None:
+        with export.open("wb") as stream:
+            np.savez(stream, log_likelihood=found.log_likelihood, posterior=np.array(name))
+        report["exported"] = str(export)
     if out is None:
         return report
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **free)
-    report["posterior_hash"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    content, digest = packed(found.posterior)
+    lesions = 0 if found.study_effect is None else found.study_effect["n"]
+    report |= {**parent, "posterior_hash": digest, "name": Path(out).resolve().name, "lesions": lesions, "imported": len(others),
+               "n_draws": n}
     with result_folder(Path(out), "calibrate", inputs=[path for path in (table, *imported) if path is not None], seed=seed) as folder:
-        (folder / "posterior.npz").write_bytes(buffer.getvalue())
-        write_json(folder / "posterior.json", report)
+        (folder / DRAWS_FILE).write_bytes(content)
+        write_json(folder / REPORT_FILE, report)
     return report
 
 
-def _read_likelihood(path: Path, name: str, n: int) -> np.ndarray:
+SAME_NATS = 0.01
+"""Two likelihoods that differ by less than this at every draw are of the same lesions: the sums of one table in another order differ by
+rounding, those of two tables by whole units at some draw."""
+
+
+def refuse_twice(likelihoods: Sequence[tuple[str, Floats]]) -> None:
+    """Refuse lesions that would count twice: two files, or a table and its own export, that say the same of every draw.
+
+    Raises
+    ------
+    InputError
+        With both names.
+    """
+    for i, (one, values) in enumerate(likelihoods):
+        for other, again in likelihoods[:i]:
+            if np.all(np.abs(values - again) <= SAME_NATS):
+                raise InputError("the same lesions would count twice", expected="every centre's likelihood once",
+                                 found=f"{other} and {one}", where=one, remedy="leave one of them out")
+
+
+def _read_likelihood(path: Path, name: str, n: int) -> Floats:
+    """The log likelihood ``(draw,)`` of a file that another centre exported against the posterior ``name``."""
+    asked = "a file of: neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz"
+    if _holds_arms(path):
+        raise InputError("these are counts of arms, not a likelihood a draw", where=str(path), expected=asked,
+                         found="likelihood.json of neorlt cohort",
+                         remedy="such counts belong to no posterior: they enter the next fit as a study")
+    remedy = "ask that centre for the file that its --export-likelihood wrote"
+    if (odd := _not_an_archive(path)) is not None:
+        raise InputError("this is no exported likelihood", where=str(path), expected=asked, found=odd,
+                         remedy="give your own lesions with --with TABLE.csv" if odd == TEXT else remedy)
     try:
         with np.load(path, allow_pickle=False) as file:
-            values, other = np.asarray(file["log_likelihood"], np.float64), str(file["posterior"])
-    except (OSError, ValueError, KeyError) as error:
-        if _holds_arms(path):
-            raise InputError("these are counts of arms, not a likelihood a draw", where=str(path),
-                             expected="a file of: neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz",
-                             found="likelihood.json of neorlt cohort",
-                             remedy="such counts belong to no posterior: they enter the next fit as a study") from error
-        raise InputError("this is no exported likelihood", where=str(path), found=str(error),
-                         remedy="make it with: neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz") from error
+            held = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError("the exported likelihood is damaged", where=str(path), expected=asked, found=str(error), remedy=remedy) from error
+    if set(held) != {"log_likelihood", "posterior"}:
+        raise InputError("this is no exported likelihood", where=str(path), expected=asked,
+                         found=f"an archive of {', '.join(sorted(held)[:4]) or 'nothing'}", remedy=remedy)
+    other, values = str(held["posterior"]), held["log_likelihood"]
     if other != name or values.shape != (n,):
-        raise InputError("the likelihood belongs to another posterior", where=str(path), expected=name[:12], found=other[:12],
-                         remedy="export it again with this version")
-    return values
+        raise InputError("the likelihood belongs to another posterior", where=str(path), expected=f"{n} draws of {name[:12]}",
+                         found=f"{values.size} of {other[:12]}", remedy="export it again with this version")
+    if values.dtype.kind != "f" or not np.all(np.isfinite(values)):
+        raise InputError("the exported likelihood is damaged", where=str(path), expected=f"{n} finite numbers",
+                         found=f"{int(np.isfinite(values).sum()) if values.dtype.kind == 'f' else 0} of them", remedy=remedy)
+    return np.asarray(values, np.float64)
+
+
+TEXT = "a text file"
+
+
+def _not_an_archive(path: Path) -> str | None:
+    """What a file is that is no archive of numpy; None where it is one."""
+    if not path.is_file():
+        return "a folder" if path.is_dir() else "no such file"
+    try:
+        if zipfile.is_zipfile(path):
+            return None
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return "a file of another kind"
+    except OSError as error:
+        return error.strerror or str(error)
+    return TEXT
 
 
 def _holds_arms(path: Path) -> bool:

@@ -11,6 +11,8 @@ from neorlt.core.run import result_folder, write_json
 
 if TYPE_CHECKING:
     from neorlt.planning.world import World
+    from neorlt.response.own import CentrePosterior
+    from neorlt.response.parameters import Parameters
 
 SYNTHETIC = "Synthetic patient: invented clinical values."
 
@@ -34,13 +36,42 @@ def write_choice(
         (work / "report.html").write_text(render_report(plan), encoding="utf-8")
 
 
-def world_of(patient_file: Path | None, plan: Path | None, n_draws: int, seed: int) -> World:
-    """The world of a finished plan, or that of a patient file.
+def told(document: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
+    """The document with what has to be known of the posterior that its numbers rest on: ``warnings``, and ``posterior`` of a centre."""
+    from neorlt.response.parameters import response_warnings
+
+    warnings = list(dict.fromkeys([*document.get("warnings", ()), *response_warnings(parameters)]))
+    of_centre = {} if parameters.centre is None else {"posterior": parameters.centre.as_json()}
+    return document | {"warnings": warnings} | of_centre
+
+
+def options_of(own: CentrePosterior | None) -> dict[str, Any]:
+    """What ``run.json`` says of the posterior of a centre; nothing for the shipped one."""
+    return {} if own is None else {"posterior": {"name": own.centre.name, "posterior_hash": own.centre.posterior_hash}}
+
+
+def own_posterior(folder: Path | None) -> CentrePosterior | None:
+    """The posterior of ``--posterior``; None where it is left out, without loading anything.
 
     Raises
     ------
     InputError
-        If both or neither are given, or one cannot be read.
+        If the folder holds none that this version can use.
+    """
+    if folder is None:
+        return None
+    from neorlt.response.own_posterior import read_posterior
+
+    return read_posterior(folder)
+
+
+def world_of(patient_file: Path | None, plan: Path | None, n_draws: int, seed: int, own: CentrePosterior | None = None) -> World:
+    """The world of a finished plan, or that of a patient file; ``own`` is the centre's posterior that it rests on.
+
+    Raises
+    ------
+    InputError
+        If both or neither are given, one cannot be read, or the plan rests on another posterior.
     """
     from neorlt.planning.patient import read_patient
     from neorlt.planning.stored import open_world
@@ -50,6 +81,6 @@ def world_of(patient_file: Path | None, plan: Path | None, n_draws: int, seed: i
         raise InputError("one patient is needed", expected="patient.toml or --plan DIR", found="both" if plan is not None else "neither",
                          remedy="give the patient file, or the folder of a finished plan")
     if plan is not None:
-        return open_world(plan)
+        return open_world(plan, own)
     assert patient_file is not None
-    return build_world(read_patient(patient_file), n_draws=n_draws, seed=seed)
+    return build_world(read_patient(patient_file), n_draws=n_draws, seed=seed, own=own)

@@ -8,13 +8,14 @@ from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.choice import options_of, own_posterior, told
 from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
 def run_decide(
     patient_file: Path | None, schemes: Sequence[str] = (), plan: Path | None = None, out: Path | None = None, *,
     criterion: str | None = None, delta_months: float = 0.5, discount: float = 0.03, ask: Sequence[str] = (), n_draws: int = 10_000,
-    seed: int = 1, nuclide_files: Sequence[Path] = (),
+    seed: int = 1, nuclide_files: Sequence[Path] = (), posterior: Path | None = None,
 ) -> dict[str, Any]:
     """Decide for a patient file, for a finished plan, or for the file's facts in the plan's world.
 
@@ -23,7 +24,7 @@ def run_decide(
     Raises
     ------
     InputError
-        If the patient, a scheme or a setting cannot be used, or the plan belongs to another patient.
+        If the patient, a scheme or a setting cannot be used, or the plan belongs to another patient or another posterior.
     """
     from neorlt.core.errors import InputError
     from neorlt.planning.decision.decide import CRITERIA, Settings, decide
@@ -36,6 +37,7 @@ def run_decide(
         raise InputError("one patient is needed", expected="patient.toml, --plan DIR, or both", found="neither",
                          remedy="give the patient file, or the folder of a finished plan")
     read_therapy_nuclides(nuclide_files)
+    own = own_posterior(posterior)
     patient = read_patient(patient_file) if patient_file is not None else planned_patient(plan)
     unknown = [word for word in ask if word not in {str(kind) for kind in Kind}]
     if unknown:
@@ -43,9 +45,10 @@ def run_decide(
     settings = Settings(criterion or CRITERIA[0], delta_months, discount, tuple(Kind(word) for word in ask))
     with stages(("comparing the options", 70.0), ("what knowing more is worth", 20.0), ("writing the report", 10.0)) as at:
         found = decide(patient, [load_scheme(text, patient) for text in schemes], settings, n_draws=n_draws, seed=seed,
-                       make_world=None if plan is None else stored_world(plan, patient))
+                       own=own,
+                       make_world=None if plan is None else stored_world(plan, patient, own))
         at("what knowing more is worth")
-        document = decision_document(found)
+        document = told(decision_document(found), found.inputs.world.parameters)
         if out is None:
             return document
         at("writing the report")
@@ -54,8 +57,8 @@ def run_decide(
 
         document["trials"] = trial_table(found)
         options = {"scheme": list(schemes), "criterion": settings.criterion, "delta_months": delta_months, "discount": discount,
-                   "ask": list(ask), "draws": n_draws}
-        inputs = [path for path in (patient_file, *nuclide_files) if path is not None]
+                   "ask": list(ask), "draws": n_draws, **options_of(own)}
+        inputs = [path for path in (patient_file, posterior, *nuclide_files) if path is not None]
         with result_folder(out, "decide", inputs=inputs, options=options, seed=seed) as work:
             write_json(work / "decide.json", document)
             (work / "report.html").write_text(render_decision(document, patient.id), encoding="utf-8")
@@ -70,20 +73,20 @@ def planned_patient(plan: Path | None) -> Any:
     return open_plan(plan).world.patient
 
 
-def stored_world(plan: Path, patient: Any) -> Any:
+def stored_world(plan: Path, patient: Any, own: Any = None) -> Any:
     """A maker that gives the world of a finished plan as it is, whatever the number of draws asked for: doors then agree.
 
     Raises
     ------
     InputError
-        If the plan's lesions are not those of the patient file.
+        If the plan's lesions are not those of the patient file, or it rests on another posterior than ``own``.
     """
     from dataclasses import replace
 
     from neorlt.core.errors import InputError
-    from neorlt.planning.stored import open_plan
+    from neorlt.planning.stored import open_world
 
-    stored = open_plan(plan).world
+    stored = open_world(plan, own)
     mine, theirs = [lesion.id for lesion in patient.lesions], [lesion.id for lesion in stored.patient.lesions]
     if mine != theirs:
         raise InputError("the plan belongs to another patient", expected=", ".join(theirs), found=", ".join(mine), where=str(plan),

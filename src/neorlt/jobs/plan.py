@@ -13,6 +13,7 @@ from neorlt.core.anatomy import is_kidney
 from neorlt.core.errors import InputError
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
+from neorlt.jobs.choice import options_of, own_posterior
 from neorlt.jobs.decide import decision_block, decision_of
 from neorlt.jobs.dose import dose_document
 from neorlt.jobs.nuclides import read_therapy_nuclides
@@ -44,12 +45,14 @@ def run_plan(
     label_names: Path | None = None, psf_fwhm_mm: float | None = None, partial_volume: bool = True, register: str = "check",
     n_draws: int = 1000, seed: int = 1, pdf: bool = False, previous: Path | None = None, population: Path | None = None,
     injected_at: Sequence[datetime] = (), cycle: int | None = None, nuclide_files: Sequence[Path] = (),
+    posterior: Path | None = None,
 ) -> dict[str, Any]:
     """Read, measure, predict, compare, and write the report.
 
     The folder gets ``report.html``, ``plan.json``, ``world.npz`` (every draw), ``run.json``, ``fhir.json``, the tables of
     ``steps/``, the dose volumes, the report's ``pictures/`` and the page's ``view/``; with ``pdf`` also ``report.pdf``.
-    ``cycle`` takes one of several cycles in the study's folder, counted from 1; ``nuclide_files`` add nuclides that schemes may give.
+    ``cycle`` takes one of several cycles in the study's folder, counted from 1; ``nuclide_files`` add nuclides that schemes may give;
+    ``posterior`` is the folder of a centre's own, in the place of the shipped one.
 
     Returns the plan document. Nothing is left in ``out`` if a step fails.
     """
@@ -66,12 +69,14 @@ def run_plan(
     if study_folder is None and patient_file is None:
         raise InputError("there is nothing to plan from", remedy="give a study folder, --patient patient.toml, or both")
     read_therapy_nuclides(nuclide_files)
+    own = own_posterior(posterior)
     patient = read_patient(patient_file) if patient_file is not None else None
     chosen = tuple(load_scheme(text, patient) for text in schemes) if schemes else standard_schemes()
-    inputs = [path for path in (study_folder, patient_file, previous, population, *nuclide_files) if path is not None]
+    inputs = [path for path in (study_folder, patient_file, previous, population, posterior, *nuclide_files) if path is not None]
     options = {
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
         "injected_at": [moment.isoformat() for moment in injected_at], "cycle": cycle,
+        **options_of(own),
     }
     from_images = study_folder is not None
     with (result_folder(out, "plan", inputs=inputs, options=options, seed=seed) as work,
@@ -80,7 +85,7 @@ def run_plan(
         if study_folder is None:
             assert patient is not None
             at("predicting")
-            world = build_world(patient, n_draws=n_draws, seed=seed)
+            world = build_world(patient, n_draws=n_draws, seed=seed, own=own)
             decision = decision_of(world, chosen)
             opening = decision_block(decision)
             at("comparing schemes")
@@ -104,7 +109,7 @@ def run_plan(
             lesion_doses = {lesion.name: by_name[lesion.name] for lesion in study.lesions() if lesion.name in by_name}
             kidney_doses = {name: dose for name, dose in by_name.items() if is_kidney(name)}
             at("predicting")
-            world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed)
+            world = build_world(merged.patient, lesion_doses, kidney_doses, n_draws=n_draws, seed=seed, own=own)
             decision = decision_of(world, chosen)
             opening = decision_block(decision)
             at("writing volumes")

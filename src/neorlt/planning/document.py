@@ -33,7 +33,7 @@ from neorlt.planning.prediction import Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
 from neorlt.planning.world import WORLD_FILE, world_bytes
 from neorlt.response import course
-from neorlt.response.parameters import calibration_warnings, parameter_table
+from neorlt.response.parameters import parameter_table, response_warnings
 from neorlt.response.readouts import baseline_rates, validity_warnings
 
 NOTICE = "Research software: not a medical device, not for clinical decisions."
@@ -84,7 +84,8 @@ def plan_document(
     comparison = compare(world, schemes)
     if decision is None and patient.age_y is not None and any(scheme.cycles for scheme in schemes):
         decision = decide_in(world, schemes)
-    outside = [*outside, *_outside(world, comparison)]
+    centre = world.parameters.centre
+    outside = [*outside, *_outside(world, comparison), *(() if centre is None else centre.warnings)]
     content: dict[str, Any] = {
         "notice": NOTICE,
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -112,7 +113,7 @@ def plan_document(
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
         "warnings": list(dict.fromkeys([*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
-                                        *(warning["text"] for warning in calibration_warnings())])),
+                                        *response_warnings(world.parameters)])),
         "outside_validity": outside,
         "citations": [
             *({"key": c.key, "text": c.text, "url": c.url} for c in cite(*_citations(world))),
@@ -120,6 +121,8 @@ def plan_document(
         "label_explanations": {str(label): label.explanation for label in Label},
         "sources": [],
     }
+    if centre is not None:
+        content["posterior"] = centre.as_json()
     content |= images or {}
     content["reporting_items"] = reporting_items(content)
     return build_plan(content | dict(blocks or {}))
@@ -342,6 +345,10 @@ def _assumptions(world: World) -> list[dict[str, str]]:
         rows.append(("The first cycle's dose per activity was measured; every further cycle is predicted from it.", Label.BY_CONSTRUCTION))
     if world.kidneys.origin == "population":
         rows.append(("Kidneys: no measured dose; drawn from published means of 0.38 to 0.57 Gy/GBq.", Label.BY_CONSTRUCTION))
+    if (centre := world.parameters.centre) is not None:
+        whose = ("It holds for patients of that centre: the effect of its study is its own." if centre.lesions else
+                 "The patient's centre is taken as one that no study described.")
+        rows.append((f"{centre.sentence} {whose}", Label.CALIBRATED if centre.trusted else Label.ASSUMPTION))
     if world.parameters.source == "prior":
         rows.append(("The response model is not yet fitted to lesions: every prediction of response is an assumption.", Label.ASSUMPTION))
     return [{"text": text, "label": str(label)} for text, label in rows]

@@ -294,7 +294,9 @@ def _labels(world: World, scheme: Scheme, dose_gy: Mapping[str, float]) -> dict[
 def _label_of(world: World, scheme: Scheme, dose_gy: Mapping[str, float], keep: NDArray[np.bool_]) -> Label:
     """How far the lesions of ``keep`` under this scheme stand from the data that the response model was fitted to."""
     patient = world.patient
-    if world.parameters.source != "posterior" or not keep.any() or not scheme.cycles:
+    centre = world.parameters.centre
+    fitted = world.parameters.source == "posterior" and (centre is None or centre.trusted)
+    if not fitted or not keep.any() or not scheme.cycles:
         return Label.ASSUMPTION
     dose = np.array([dose_gy[lesion.id] for lesion in patient.lesions])
     found = reach(world.lesions, dose, scheme.nuclides)

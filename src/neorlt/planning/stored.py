@@ -12,6 +12,7 @@ from neorlt.core.manifest import hash_file
 from neorlt.core.output import RUN_FILE
 from neorlt.documents.plan import PlanDocument, read_plan
 from neorlt.planning.world import WORLD_FILE, World, load_world
+from neorlt.response.own import Centre, CentrePosterior
 
 REMEDY = "give the folder that `neorlt plan --out` wrote"
 
@@ -38,14 +39,41 @@ def open_plan(folder: Path) -> StoredPlan:
     return StoredPlan(Path(folder), world, read_plan(text, f"{Path(folder).name}, plan.json"))
 
 
-def open_world(folder: Path) -> World:
-    """The world of a finished plan.
+def open_world(folder: Path, own: CentrePosterior | None = None) -> World:
+    """The world of a finished plan, which keeps the posterior that it was made with; ``own`` is a centre's that it must have.
 
     Raises
     ------
     InputError
-        If it is no such folder, was made by a version that kept no world, or its world is not the one that ``run.json`` names.
+        If it is no such folder, was made by a version that kept no world, its world is not the one that ``run.json`` names, or it was
+        made with another posterior than ``own``.
     """
+    world = _open_world(folder)
+    if own is not None:
+        refuse_other_posterior(world, own, folder)
+    return world
+
+
+def refuse_other_posterior(world: World, own: CentrePosterior | None, folder: Path) -> None:
+    """Refuse a plan whose numbers rest on another posterior than the one that is asked for (None is the shipped one).
+
+    Raises
+    ------
+    InputError
+        With both, and what to do.
+    """
+    planned, asked = world.parameters.centre, None if own is None else own.centre
+    if planned != asked:
+        raise InputError("the plan rests on another posterior", expected=_words(asked), found=_words(planned), where=Path(folder).name,
+                         remedy="plan again with the same --posterior" if planned is None else
+                         f"give --posterior with the folder of {planned.name}, or plan again")
+
+
+def _words(centre: Centre | None) -> str:
+    return "the shipped one" if centre is None else f"{centre.name} ({centre.posterior_hash[:12]})"
+
+
+def _open_world(folder: Path) -> World:
     folder = Path(folder)
     if not (folder / "plan.json").is_file():
         raise InputError("this is no folder of a finished plan", expected="plan.json and world.npz", where=folder.name, remedy=REMEDY)

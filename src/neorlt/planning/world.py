@@ -11,7 +11,7 @@ import functools
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from neorlt.planning.earlier import earlier_rlt
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, origin_code
 from neorlt.response.kidney import kidney_bed_gy
+from neorlt.response.own import Centre, CentrePosterior
 from neorlt.response.parameters import FITTED_NUCLIDES, MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
 
 Floats = NDArray[np.float64]
@@ -319,6 +320,7 @@ def _points(shift: NDArray[np.float32], patient: Patient, n_points: int) -> Poin
 def build_world(
     patient: Patient, lesion_doses: Mapping[str, Dose] | None = None, kidney_doses: Mapping[str, Dose] | None = None, *,
     n_draws: int = N_DRAWS, n_replicates: int = luck.N_POINTS, seed: int = 1, index: int = 0, nuclides: Sequence[str] | None = None,
+    own: CentrePosterior | None = None,
 ) -> World:
     """Draw everything that does not depend on the scheme.
 
@@ -335,6 +337,8 @@ def build_world(
         Place in a cohort; 0 for a single patient.
     nuclides
         Those that a scheme may give, 177Lu first; all of the registry where left out.
+    own
+        A centre's own posterior, in the place of the shipped one.
 
     Raises
     ------
@@ -350,7 +354,7 @@ def build_world(
     def normal(*cause: str) -> Floats:
         return cause_generator(seed, index, *cause).standard_normal(n_draws)
 
-    parameters = draw_parameters(n_draws, seed, nuclides=nuclides)
+    parameters = draw_parameters(n_draws, seed, nuclides=nuclides, own=own)
     nuclides = parameters.nuclides
     lesions = LesionArrays(
         volume_ml=np.array([lesion.volume_ml for lesion in patient.lesions]),
@@ -365,11 +369,11 @@ def build_world(
         if lesion.id in images:
             kinetics.append(from_images(lesion.id, images[lesion.id], nuclides))
             continue
-        own, washout = normal("dose per activity", f"lesion {i}"), normal("wash-out", f"lesion {i}")
+        lesion_z, washout = normal("dose per activity", f"lesion {i}"), normal("wash-out", f"lesion {i}")
         if lesion.gy_per_gbq is not None or lesion.dose_gy:
-            kinetics.append(lesion_from_file(lesion, lesion_fall(patient, lesion), own, washout, nuclides))
+            kinetics.append(lesion_from_file(lesion, lesion_fall(patient, lesion), lesion_z, washout, nuclides))
         else:
-            kinetics.append(lesion_from_population(lesion, course.share_between_lesions(patient_z, own), washout, nuclides))
+            kinetics.append(lesion_from_population(lesion, course.share_between_lesions(patient_z, lesion_z), washout, nuclides))
     if kidney_doses:
         kidneys = kidneys_from_images(kidney_doses, nuclides)
     else:
@@ -418,6 +422,8 @@ def world_bytes(world: World) -> bytes:
         "kinetics": [[known.name, known.origin, str(known.label), known.measured] for known in kinetics],
         "nuclides": list(world.nuclides),
     }
+    if world.parameters.centre is not None:
+        about["centre"] = asdict(world.parameters.centre)
     added = {entry.name for entry in added_nuclides()}
     if rows := [added_row(name) for name in world.nuclides if name in added]:
         about["added_nuclides"] = rows
@@ -461,7 +467,8 @@ def load_world(path: Path) -> World:
         return World(
             read(Patient, about["patient"], path.name),
             Parameters(**{name: arrays[f"parameters/{name}"] for name in array_names()}, source=about["parameters"],
-                       nuclides=tuple(about.get("nuclides", FITTED_NUCLIDES))),
+                       nuclides=tuple(about.get("nuclides", FITTED_NUCLIDES)),
+                       centre=Centre(**about["centre"]) if "centre" in about else None),
             LesionArrays(**{name.split("/")[1]: value for name, value in arrays.items() if name.startswith("lesions/")}),
             tuple(known[:-1]), known[-1], **{name: arrays[name] for name in _ARRAYS},
             seed=int(about["seed"]), index=int(about["index"]), n_points=int(about["n_points"]))

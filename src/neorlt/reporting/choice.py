@@ -11,7 +11,7 @@ from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.figures.choice import sobol_bars
 from neorlt.reporting.rounding import number
 from neorlt.reporting.views.cells import block, maps, texts
-from neorlt.reporting.views.front import NOTICE
+from neorlt.reporting.views.front import NOTICE, centre_sentence
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1.5rem;max-width:60rem;background:var(--paper);color:var(--ink)}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
@@ -30,7 +30,9 @@ def render_benefit(document: Mapping[str, Any]) -> str:
         f"<tr><th scope='row'>{escape(str(row.get('text')))} ({escape(str(row.get('unit')))})</th>"
         f"<td>{number(row['range'][0])} to {number(row['range'][1])}</td>"
         f"<td>{number(block(row.get('ideal')).get('from'))} to {number(block(row.get('ideal')).get('to'))}</td></tr>" for row in features)
-    sentences = "".join(f"<p>{escape(text)}</p>" for text in texts(block(document.get("answer")).get("sentences")))
+    said = [*texts(block(document.get("answer")).get("sentences")), *filter(None, [centre_sentence(document)])]
+    sentences = "".join([*(f"<p>{escape(text)}</p>" for text in said),
+                         *(f"<p><strong>{escape(text)}</strong></p>" for text in texts(document.get("warnings")))])
     assumed = "".join(f"<li>{escape(str(row.get('text')))}</li>" for row in maps(document.get("assumptions")))
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"

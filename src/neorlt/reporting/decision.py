@@ -7,9 +7,9 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.reporting.report import clean, environment
-from neorlt.reporting.views.cells import maps
+from neorlt.reporting.views.cells import maps, texts
 from neorlt.reporting.views.decision import decision_section
-from neorlt.reporting.views.front import NOTICE
+from neorlt.reporting.views.front import NOTICE, centre_sentence
 
 
 def render_decision(document: Mapping[str, Any], patient_id: str) -> str:
@@ -17,5 +17,6 @@ def render_decision(document: Mapping[str, Any], patient_id: str) -> str:
     known = clean(document)
     return environment().get_template("decision_page.html.j2").render(
         decision=decision_section(known), patient_id=clean(patient_id), notice=NOTICE, version=__version__,
+        posterior=centre_sentence(known), warnings=texts(known.get("warnings")),
         assumptions=[{"name": str(row.get("name")).replace("_", " "), "source": str(row.get("source")), "label": str(row.get("label"))}
                      for row in maps(known.get("assumptions"))]) + "\n"

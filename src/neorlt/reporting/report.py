@@ -109,6 +109,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "patient_id": str(patient.get("id") or "patient"),
         "facts": [("Patient", str(patient.get("id") or "patient")), *front.patient_facts(patient),
                   *([("Report of", made)] if made else [])],
+        "posterior": front.centre_sentence(plan),
         "conflicts": front.conflicts(patient),
         "sentences": [prose(text) for text in texts(answer.get("sentences"))],
         "baseline": bool(baseline),

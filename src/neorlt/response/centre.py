@@ -8,7 +8,7 @@ empty. Draws come from the shipped posterior and volumes from :func:`neorlt.resp
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr, logsumexp, ndtri, softmax
 
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
@@ -248,17 +248,24 @@ def study_log_likelihood(table: CentreTable, parameters: Parameters) -> Floats:
     return np.asarray(densities(parameters, table)[0].sum(axis=1))
 
 
-UPDATE_TIMES = 4
+UPDATE_TIMES = 16
 """Effects of a new study that each draw of the posterior brings to an update."""
 
 
-def widen(posterior: dict[str, NDArray[Any]], seed: int, times: int = UPDATE_TIMES) -> tuple[Parameters, dict[str, NDArray[Any]]]:
-    """Every draw of a posterior ``times`` over, each time with another new study's effects: (parameters, their sampled arrays)."""
-    free = {name: np.tile(np.asarray(value, np.float64), times) for name, value in posterior.items()}
-    n = len(free["alpha_per_gy"])
+def with_new_studies(posterior: Mapping[str, NDArray[Any]], seed: int, times: int) -> list[dict[str, NDArray[Any]]]:
+    """The draws of a posterior ``times`` over, each time with another new study's effects.
+
+    The effects of one draw lie in as many strata of equal probability as there are times, one in each, so that every draw is tried over
+    the whole width of what a centre may be.
+    """
+    n = len(posterior["alpha_per_gy"])
+    effects = {}
     for name in STUDY_NAMES:
-        free[name] = core_draws.generator(seed, ROOM, "centre", name).standard_normal(n)
-    return assemble(free, draw_other(n, seed), "posterior"), free
+        rng = core_draws.generator(seed, ROOM, "centre", name)
+        stratum = np.argsort(rng.uniform(size=(times, n)), axis=0)
+        effects[name] = ndtri((stratum + rng.uniform(size=(times, n))) / times)
+    return [{name: np.asarray(value, np.float64) for name, value in posterior.items()} | {name: z[i] for name, z in effects.items()}
+            for i in range(times)]
 
 
 def trust(pareto_k: float, survivors: float) -> dict[str, Any]:
@@ -272,29 +279,55 @@ def trust(pareto_k: float, survivors: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Updated:
-    """What a centre's table leaves of a posterior: its draws, what it taught, and its likelihood by draw of the posterior before."""
+    """What lesions leave of a posterior: its draws, what they taught of the centre, and what the weights are worth."""
 
     posterior: dict[str, NDArray[np.float32]]
-    report: dict[str, Any]
-    log_likelihood: Floats
+    log_likelihood: Floats | None
+    """``(draw,)`` of the centre's own table under each draw of the posterior before; None without a table."""
+    study_effect: dict[str, Any] | None
+    effective_draws: float
+    """Draws of the posterior before that carry the weight: one divided by the sum of the squared weights."""
+    pareto_k: float | None
+
+    @property
+    def trust(self) -> dict[str, Any]:
+        """Effective draws, Pareto's k (None where too few draws carry weight to estimate it), and whether they may be used."""
+        k = np.inf if self.pareto_k is None else self.pareto_k
+        return {"effective_draws": self.effective_draws, "pareto_k": self.pareto_k, **trust(k, self.effective_draws)}
 
 
-def update(table: CentreTable, posterior: dict[str, NDArray[Any]], seed: int) -> Updated:
-    """Weigh draws, each with the effects of a new study, by a centre's table: the centre's own effects and what all centres share.
+def update(
+    table: CentreTable | None, posterior: Mapping[str, NDArray[Any]], seed: int, shared: Floats | None = None, times: int = UPDATE_TIMES
+) -> Updated:
+    """Weigh the draws of a posterior by a centre's table and by what other centres' lesions say of them.
 
-    Where few draws survive, the report says so (``trusted``).
+    With a table every draw is tried with the effects of ``times`` new studies; what is kept holds the centre's own. ``shared`` is the log
+    likelihood ``(draw,)`` of other centres, each with effects of its own that are integrated. All is weighed at once, so that a draw
+    counts once however much speaks for it. Where few draws survive, the report says so (``trust``).
     """
-    wide, free = widen(posterior, seed)
     n = len(posterior["alpha_per_gy"])
-    log_likelihood = study_log_likelihood(table, wide)
-    weight, k = smooth_weights(log_likelihood)
-    index = core_draws.systematic(weight, n, core_draws.generator(seed, ROOM, "centre"))
-    effect = np.asarray(wide.study_log_alpha, np.float64)
-    survivors = float(1 / (weight**2).sum())
-    report = {"n": table.n, "before": _told(effect), "after": _told(effect[index]), "effective_draws": survivors, "pareto_k": k,
-              **trust(k, survivors)}
+    log_weight = np.zeros(n) if shared is None else np.asarray(shared, np.float64)
+    if table is None:
+        weight, k = smooth_weights(log_weight)
+        index = core_draws.systematic(weight, n, core_draws.generator(seed, "calibrate", "import"))
+        kept = {name: np.asarray(value[index], np.float32) for name, value in posterior.items()}
+        return Updated(kept, None, None, float(1 / (weight**2).sum()), _finite(k))
+    widened = with_new_studies(posterior, seed, times)
+    each = np.stack([study_log_likelihood(table, assemble(free, draw_other(n, seed), "posterior")) for free in widened])
+    own = np.asarray(logsumexp(each, axis=0) - np.log(times))
+    # A draw weighs what is left once the centre's effects are integrated; which effects go with it, the lesions say.
+    of_draw, k = smooth_weights(own + log_weight)
+    weight = of_draw * softmax(each, axis=0)
+    survivors = float(min(1 / (of_draw**2).sum(), 1 / (weight**2).sum()))
+    index = core_draws.systematic(weight.ravel(), n, core_draws.generator(seed, ROOM, "centre"))
+    free = {name: np.concatenate([part[name] for part in widened]) for name in widened[0]}
+    effect = free["study_log_sd"] * free["study_alpha_z"]
     kept = {name: np.asarray(value[index], np.float32) for name, value in free.items()}
-    return Updated(kept, report, np.asarray(logsumexp(log_likelihood.reshape(-1, n), axis=0) - np.log(len(weight) / n)))
+    return Updated(kept, own, {"n": table.n, "before": _told(effect), "after": _told(effect[index])}, survivors, _finite(k))
+
+
+def _finite(k: float) -> float | None:
+    return k if np.isfinite(k) else None
 
 
 def _told(values: Floats) -> dict[str, Any]:

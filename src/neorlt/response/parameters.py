@@ -22,6 +22,7 @@ from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.nuclides.crossfire import pattern_left
 from neorlt.nuclides.therapy import therapy_nuclides
+from neorlt.response.own import Centre, CentrePosterior
 
 ROOM = "response"
 FITTED_NUCLIDES = ("Lu-177", "Y-90")
@@ -89,6 +90,8 @@ class Parameters:
     source: str = "prior"
     nuclides: tuple[str, ...] = FITTED_NUCLIDES
     """Order of every nuclide axis of whatever is computed with these draws."""
+    centre: Centre | None = None
+    """The centre whose own posterior the draws come from; None for the shipped one."""
 
     def __post_init__(self) -> None:
         n = len(self.alpha_per_gy)
@@ -139,7 +142,7 @@ class Parameters:
         return dataclasses.replace(self, **spread)
 
 
-NO_ARRAYS = ("source", "nuclides")
+NO_ARRAYS = ("source", "nuclides", "centre")
 
 
 @functools.cache
@@ -236,9 +239,16 @@ def calibration_warnings() -> list[dict[str, str]]:
                      "every response number rests on priors (assumptions)."}]
 
 
+def response_warnings(parameters: Parameters) -> tuple[str, ...]:
+    """What has to be read before a number that rests on these draws is used: of the shipped calibration, or of a centre's posterior."""
+    if parameters.centre is not None:
+        return parameters.centre.warnings
+    return tuple(warning["text"] for warning in calibration_warnings())
+
+
 def draw_parameters(
     n_draws: int = core_draws.N_DRAWS, seed: int = 0, source: Literal["default", "prior", "posterior"] = "default",
-    nuclides: Sequence[str] | None = None,
+    nuclides: Sequence[str] | None = None, own: CentrePosterior | None = None,
 ) -> Parameters:
     """Draw joint parameters.
 
@@ -254,6 +264,8 @@ def draw_parameters(
     nuclides
         Order of the nuclide axes; the registry's (:func:`~neorlt.nuclides.therapy.therapy_nuclides`) where left out. No draw of any
         parameter depends on it.
+    own
+        A centre's own posterior, whose draws take the place of the shipped ones.
 
     Raises
     ------
@@ -262,6 +274,8 @@ def draw_parameters(
     """
     if n_draws < 1:
         raise InputError("the number of draws is below 1", found=str(n_draws), remedy="ask for at least one draw")
+    if own is not None:
+        source = "posterior"
     if source == "default":
         source = "posterior" if is_calibrated() else "prior"
     if source == "posterior" and not has_posterior():
@@ -276,7 +290,7 @@ def draw_parameters(
     free["fibrosis_fraction"] = truncated_fibrosis(u, free["residual_fraction"])
     free.update({name: prior(name) for name in LEVEL_NAMES})
     if source == "posterior":
-        posterior = tables.read_npz(ROOM, "posterior.npz")
+        posterior = tables.read_npz(ROOM, "posterior.npz") if own is None else own.draws
         n_posterior = len(posterior["alpha_per_gy"])
         rng = core_draws.generator(seed, ROOM, "parameters", "posterior")
         rounds = -(-n_draws // n_posterior)
@@ -285,7 +299,8 @@ def draw_parameters(
     for name in STUDY_NAMES:  # a new study's, where the posterior holds no centre's own
         if name not in free:
             free[name] = core_draws.generator(seed, ROOM, "parameters", name).standard_normal(n_draws)
-    return assemble(free, draw_other(n_draws, seed), source, therapy_nuclides() if nuclides is None else tuple(nuclides))
+    return assemble(free, draw_other(n_draws, seed), source, therapy_nuclides() if nuclides is None else tuple(nuclides),
+                    None if own is None else own.centre)
 
 
 def draw_other(n_draws: int, seed: int) -> dict[str, NDArray[np.float64]]:
@@ -314,7 +329,8 @@ OTHER_NAMES = (
 
 
 def assemble(
-    free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], source: str, nuclides: tuple[str, ...] = FITTED_NUCLIDES
+    free: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], source: str, nuclides: tuple[str, ...] = FITTED_NUCLIDES,
+    centre: Centre | None = None,
 ) -> Parameters:
     """Build :class:`Parameters` from sampled quantities (cross-fire follows from them; a new study's effects are theirs)."""
     n = len(free["alpha_per_gy"])
@@ -334,6 +350,7 @@ def assemble(
         **{name: other[name] for name in OTHER_NAMES},
         source=source,
         nuclides=nuclides,
+        centre=centre,
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neorlt.core.draws import summarise
 from neorlt.core.progress import stages
 from neorlt.planning.world import World
+from neorlt.response.own import CentrePosterior
 from neorlt.response.parameters import draw_parameters
 from neorlt.trials.answer import answer, assumptions
 from neorlt.trials.decide import single_arm_rule, two_arm_region
@@ -40,18 +41,18 @@ def plan_patient(design: TrialDesign, world: World) -> dict[str, Any]:
     return {"id": world.patient.id, "arms": rows, "n_draws": world.n_draws, "seed": world.seed}
 
 
-def run_trial(design: TrialDesign, dask: str | None = None) -> dict[str, Any]:
-    """Simulate a design: JSON-able results.
+def run_trial(design: TrialDesign, dask: str | None = None, own: CentrePosterior | None = None) -> dict[str, Any]:
+    """Simulate a design: JSON-able results; ``own`` is a centre's posterior in the place of the shipped one.
 
     Assurance is the chance of success over everything that is not known; power is the chance of success when the
     parameters are held at their medians. The two differ by what is not known about the treatment.
     """
     mapper = here if dask is None else on_dask(dask)
-    plan = make_plan(design)
+    plan = make_plan(design, own=own)
     with stages(("trials over all that is not known", 50.0), ("trials at the medians", 50.0)) as at:
         result = run_plan(plan, mapper)
         at("trials at the medians")
-        fixed = run_plan(make_plan(design, fixed=True), mapper)
+        fixed = run_plan(make_plan(design, fixed=True, own=own), mapper)
     main = result["scenarios"][design.main_scenario]
     power = fixed["scenarios"][design.main_scenario]["positive"]
     document: dict[str, Any] = {
@@ -68,7 +69,7 @@ def run_trial(design: TrialDesign, dask: str | None = None) -> dict[str, Any]:
         "eligible_share": result["enrolled"] / result["screened"],
         "eligibility": design.eligibility.text,
         "seed": design.seed,
-        "parameters": draw_parameters(10, design.seed).source,
+        "parameters": draw_parameters(10, design.seed, own=own).source,
         "assumptions": assumptions(design),
         "notes": [*design.notes, *ASSUMED, NOTE],
     }

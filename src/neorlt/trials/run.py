@@ -19,6 +19,7 @@ from neorlt.core.draws import generator
 from neorlt.core.errors import InputError
 from neorlt.core.progress import track
 from neorlt.nuclides.therapy import added_nuclides, added_row, register_row, therapy_nuclides
+from neorlt.response.own import CentrePosterior
 from neorlt.response.parameters import Parameters, array_names, draw_parameters
 from neorlt.trials.decide import compare, single_arm, single_arm_rule
 from neorlt.trials.design import BINARY, CONTINUOUS, TIMES, TrialDesign
@@ -54,6 +55,8 @@ class Plan:
     draws_per_block: int
     n_blocks: int
     nuclides: tuple[str, ...]
+    own: CentrePosterior | None = None
+    """A centre's own posterior, in the place of the shipped one."""
 
     @property
     def n_trials(self) -> int:
@@ -72,23 +75,27 @@ def draws_of(design: TrialDesign, fixed: bool) -> int:
     return min(design.n_draws, max(1, -(-POWER_TRIALS // design.trials_per_draw))) if fixed else design.n_draws
 
 
-def make_plan(design: TrialDesign, *, fixed: bool = False) -> Plan:
+def make_plan(design: TrialDesign, *, fixed: bool = False, own: CentrePosterior | None = None) -> Plan:
     """Cut a design into blocks."""
     largest = max(arm.n for arm in design.arms) * design.trials_per_draw
     n_draws = draws_of(design, fixed)
     per_block = int(np.clip(CELLS // largest, 1, n_draws))
-    return Plan(design, fixed, per_block, -(-n_draws // per_block), therapy_nuclides())
+    return Plan(design, fixed, per_block, -(-n_draws // per_block), therapy_nuclides(), own)
 
 
 @functools.lru_cache(maxsize=4)
-def _parameters(n_draws: int, seed: int, nuclides: tuple[str, ...]) -> tuple[Parameters, dict[str, Floats]]:
-    return draw_parameters(n_draws, seed, nuclides=nuclides), base_rates(n_draws, seed)
+def _parameters(
+    n_draws: int, seed: int, nuclides: tuple[str, ...], own: CentrePosterior | None
+) -> tuple[Parameters, dict[str, Floats]]:
+    return draw_parameters(n_draws, seed, nuclides=nuclides, own=own), base_rates(n_draws, seed)
 
 
 @functools.lru_cache(maxsize=4)
-def _medians(n_draws: int, seed: int, nuclides: tuple[str, ...]) -> tuple[Parameters, dict[str, Floats]]:
+def _medians(
+    n_draws: int, seed: int, nuclides: tuple[str, ...], own: CentrePosterior | None
+) -> tuple[Parameters, dict[str, Floats]]:
     """One world at the medians of the parameters, and the means of the rates."""
-    parameters, rates = _parameters(n_draws, seed, nuclides)
+    parameters, rates = _parameters(n_draws, seed, nuclides, own)
     middle = {name: np.median(np.asarray(getattr(parameters, name), float), axis=0) for name in array_names()}
     middle["fibrosis_fraction"] = np.minimum(middle["fibrosis_fraction"], middle["residual_fraction"])
     return parameters.take(np.zeros(1, np.intp)).replace(**middle), {
@@ -102,10 +109,10 @@ def run_block(plan: Plan, index: int) -> dict[str, Any]:
     start = index * plan.draws_per_block
     chosen = np.arange(start, min(start + plan.draws_per_block, plan.n_draws))
     if plan.fixed:
-        parameters, rates = _medians(design.n_draws, design.seed, plan.nuclides)
+        parameters, rates = _medians(design.n_draws, design.seed, plan.nuclides, plan.own)
         which = np.zeros(len(chosen), np.intp)
     else:
-        parameters, rates = _parameters(design.n_draws, design.seed, plan.nuclides)
+        parameters, rates = _parameters(design.n_draws, design.seed, plan.nuclides, plan.own)
         which = chosen
     parameters, rates = parameters.take(which), {name: rates[name][which] for name in RATES}
     name = "power" if plan.fixed else "assurance"

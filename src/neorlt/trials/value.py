@@ -27,6 +27,7 @@ from neorlt.planning.decision.value import assumption_columns, luck_columns, mai
 from neorlt.planning.patient import Patient, patient_from
 from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import build_world
+from neorlt.response.own import CentrePosterior
 
 if TYPE_CHECKING:
     from neorlt.trials.design import TrialDesign
@@ -244,13 +245,13 @@ def study_of(design: TrialDesign) -> tuple[Study, tuple[Scheme, ...]]:
 
 def value_document(
     design: TrialDesign, patient: Patient | None = None, *, n_draws: int = N_DRAWS, patients_per_year: float = PATIENTS_PER_YEAR,
-    years: float = YEARS,
+    years: float = YEARS, own: CentrePosterior | None = None,
 ) -> dict[str, Any]:
     """What a design's result would be worth to patients like those it enrols."""
     study, schemes = study_of(design)
     who = typical_patient(design) if patient is None else patient
     options = options_for(schemes)
-    decision = evaluate(gather(build_world(who, n_draws=n_draws, seed=design.seed), options, open_gate(who, options)), Settings())
+    decision = evaluate(gather(build_world(who, n_draws=n_draws, seed=design.seed, own=own), options, open_gate(who, options)), Settings())
     table = trial_table(decision, (study,))
     row = table["rows"][0]
     middle = SPREADS.index(0.3)

@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     settings.root.mkdir(parents=True, exist_ok=True)
     sessions = Sessions(settings.root, settings.token, settings.session_hours)
     store = Store(settings)
-    jobs = Jobs(store)
+    jobs = Jobs(store, settings.posterior)
     pages = Pages(has_review=settings.review is not None)
     predictor = Predictor()
     evidence = Evidence(settings.root)

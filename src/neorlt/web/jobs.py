@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 from neorlt.core.errors import NeorltError
 from neorlt.core.output import disk_error, sweep_folder
@@ -19,8 +20,8 @@ WORKER = tuple(command("neorlt.web.worker"))
 class Jobs:
     """Runs queued cases in order, in the background."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, posterior: Path | None = None) -> None:
+        self._store, self._posterior = store, posterior
         self._waiting: list[Case] = []
         self._changed = threading.Condition()
         self._running: Case | None = None
@@ -112,7 +113,8 @@ class Jobs:
 
     def _run(self, case: Case) -> tuple[Status, str]:
         # The worker ends when its standard input does: a server that is killed leaves no job behind that writes later.
-        self._process = subprocess.Popen([*WORKER, str(case.folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        words = [*WORKER, *(str(path) for path in (case.folder, self._posterior) if path is not None)]
+        self._process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                          stdin=subprocess.PIPE, cwd=case.folder)
         if self._stopping or case.name in self._cancelled:
             # It was stopped between the change of its state and the start of its process.

@@ -83,6 +83,7 @@ class Pages:
             "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
             "patient_id": patient_id,
             "facts": [("Patient", patient_id), *front.patient_facts(block(plan.get("patient")))],
+            "posterior": front.centre_sentence(plan),
             "sentences": [prose(text) for text in texts(answer.get("sentences"))],
             "baseline_class": str(baseline.get("class") or ""),
             "baseline_reason": str(baseline.get("reason") or ""),

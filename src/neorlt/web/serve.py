@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from neorlt.core.errors import InputError, MissingExtraError
+from neorlt.jobs.choice import own_posterior
 from neorlt.web.settings import Settings
 
 TOKEN_VARIABLE = "NEORLT_TOKEN"
@@ -23,6 +24,7 @@ def serve(
     shared: tuple[Path, ...] = (),
     retention_days: float | None = None,
     review: Path | None = None,
+    posterior: Path | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the tumour board's page until it is interrupted.
@@ -44,6 +46,8 @@ def serve(
         Age at which a case is removed at a start of the server; None keeps it.
     review
         Folder of a living review to screen and extract in the browser.
+    posterior
+        Folder of a centre's own posterior that new cases are planned with; finished plans keep the one they were made with.
     announce
         Called with the page's address once nothing stands against serving it.
 
@@ -52,7 +56,7 @@ def serve(
     MissingExtraError
         If FastAPI or uvicorn is not installed.
     InputError
-        If the settings are not safe, or a shared folder holds no plan.
+        If the settings are not safe, a shared folder holds no plan, or the posterior cannot be used.
     """
     if os.name != "posix":
         raise InputError("the tumour board's page needs a POSIX system (Linux, macOS): it locks its files there",
@@ -70,8 +74,10 @@ def serve(
 
         with ReviewFolder(review):  # refused here, with the remedy, and not in a browser
             pass
+    own_posterior(posterior)  # refused here too; each case reads it again and keeps its hash
     os.umask(0o077)
-    settings = replace(make_settings(root, host, port, certificate, key, shared), retention_days=retention_days, review=review)
+    settings = replace(make_settings(root, host, port, certificate, key, shared), retention_days=retention_days, review=review,
+                       posterior=None if posterior is None else posterior.resolve())
     application = create_app(settings)
     if announce is not None:
         announce(f"{'http' if certificate is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}")

@@ -40,6 +40,8 @@ class Settings:
         How long a client may take for the head of a request, and between two parts of its body.
     shared
         Finished plan folders that every session may read, by name (for example the bundled example).
+    posterior
+        Folder of a centre's own posterior that new cases are planned with; None takes the shipped one.
     review
         Folder of a living review that is screened and extracted in the browser; None shows no such page.
 
@@ -66,6 +68,7 @@ class Settings:
     slow_s: float = 20.0
     shared: tuple[tuple[str, Path], ...] = ()
     review: Path | None = None
+    posterior: Path | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:

@@ -1,4 +1,4 @@
-"""One job: ``python -m neorlt.web.worker CASE`` reads ``CASE/input`` and writes ``CASE/result``."""
+"""One job: ``python -m neorlt.web.worker CASE [POSTERIOR]`` reads ``CASE/input`` and writes ``CASE/result``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pathlib import Path
 from neorlt.core.errors import NeorltError
 
 
-def run(case: Path) -> None:
-    """Plan the case; the volumes that the page shows are written with the result."""
+def run(case: Path, posterior: Path | None = None) -> None:
+    """Plan the case, with a centre's own posterior where one is given; the volumes that the page shows are written with the result."""
     from neorlt.jobs.plan import run_plan
     from neorlt.web.store import check_input
 
     check_input(case)
 
     study, patient = case / "input" / "study", case / "input" / "patient.toml"
-    run_plan(study if study.is_dir() else None, patient if patient.is_file() else None, case / "result")
+    run_plan(study if study.is_dir() else None, patient if patient.is_file() else None, case / "result",
+             posterior=posterior)
 
 
 def end_with_the_server() -> None:
@@ -37,10 +38,10 @@ def end_with_the_server() -> None:
 
 def main() -> int:
     """Exit 0, or 2 with one JSON line that says what is wrong with the input, or 1 with the details in ``error.txt``."""
-    case = Path(sys.argv[1])
+    case, posterior = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
     end_with_the_server()
     try:
-        run(case)
+        run(case, posterior)
     except NeorltError as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return 2

@@ -18,6 +18,7 @@ from neorlt.planning.decision.settings import CRITERIA, Settings
 from neorlt.planning.patient import Patient
 from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import World, build_world
+from neorlt.response.own import CentrePosterior
 
 Floats = NDArray[np.float64]
 N_DRAWS = 10_000
@@ -99,7 +100,7 @@ def evaluate(inputs: Inputs, settings: Settings | None = None) -> Decision:
 
 def decide(
     patient: Patient, schemes: Sequence[Scheme] = (), settings: Settings | None = None, *, n_draws: int = N_DRAWS, seed: int = 1,
-    max_draws: int = MAX_DRAWS, make_world: Callable[[int], World] | None = None,
+    max_draws: int = MAX_DRAWS, make_world: Callable[[int], World] | None = None, own: CentrePosterior | None = None,
 ) -> Decision:
     """Decide for one patient.
 
@@ -117,6 +118,8 @@ def decide(
         Draws are doubled up to this where the choice is not resolved.
     make_world
         Gives a world of so many draws (from a finished plan); left out, the patient file alone speaks.
+    own
+        A centre's own posterior, in the place of the shipped one.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def decide(
     need_facts(patient)
     options = options_for(schemes)
     gates = open_gate(patient, options, settings.asked_for)
-    make = make_world or (lambda n: build_world(patient, n_draws=n, seed=seed))
+    make = make_world or (lambda n: build_world(patient, n_draws=n, seed=seed, own=own))
     while True:
         found = evaluate(gather(make(n_draws), options, gates), settings)
         if found.choice.resolved or n_draws >= max_draws or make_world is not None:

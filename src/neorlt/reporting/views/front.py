@@ -124,6 +124,12 @@ def moment(value: Any) -> str:
     return f"{when.day} {when:%B %Y, %H:%M}{zone}"
 
 
+def centre_sentence(document: Mapping[str, Any]) -> str | None:
+    """Whose posterior the numbers rest on, where it is a centre's own."""
+    found = block(document.get("posterior")).get("sentence")
+    return None if found is None else str(found)
+
+
 def run_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the report was made."""
     facts = [
