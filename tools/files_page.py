@@ -177,14 +177,30 @@ The protocol of a living review, in its folder: `neorlt new review DIR` writes o
 `[form] fields`, `[screening] stop_after_irrelevant` (50).
 """
 
-_LIKELIHOODS = """## What a centre shares for the response model
+_LIKELIHOODS = """## A centre's own posterior
+
+`neorlt calibrate --with TABLE.csv --out DIR` reads a row a lesion: `origin` (pancreas, small_intestine, other), `dose_gy` (of all cycles),
+`cycles`, `week` of the reading from the first cycle (empty: the best change), `change_diameter_pct` or `change_volume_pct`; `ki67_pct` and
+`activity_gbq` may be left out. DIR holds `posterior.npz` (joint draws by name), `posterior.json` and `run.json`. In `posterior.json`:
+`format` (`neorlt-centre-posterior/1`), `model_version`, `fingerprint` and `descends_from` (hash of the shipped posterior whose draws were
+weighed), `posterior_hash`, `name`, `lesions`, `imported`, `n_draws`, `effective_draws`, `pareto_k`, `trusted`, `study_effect`.
+
+`--posterior DIR` on `predict`, `plan`, `decide`, `optimise`, `adapt`, `benefit`, `trial` and `serve` takes these draws in the place of the
+shipped ones. Refused is a folder that was changed by hand or damaged, of another version of the model, or that descends from another
+posterior than this version ships: make it again. One with too few effective draws (`trusted` false) is used with a warning; `--strict` then
+ends with 3, and no number of response is called calibrated. A plan keeps its posterior in `world.npz` and names it in `plan.json`
+(`posterior`): `--plan` goes on with it and refuses another one. A trial rests on the posterior that it is given, and `--plan` beside it
+must have the same.
+
+## What a centre shares for the response model
 
 Two commands have `--export-likelihood`; their files differ because they hold different things, and `--import-likelihood` says so of the one
 that it cannot use.
 
 - `neorlt calibrate --with TABLE.csv --export-likelihood FILE.npz`, from lesions with doses: `log_likelihood`, a number for each draw of one
   posterior, and `posterior`, the hash of that posterior. It belongs to that posterior and is refused by another.
-  `neorlt calibrate --import-likelihood` weighs the draws by it.
+  `neorlt calibrate --import-likelihood` weighs the draws by it. Two files that say the same of every draw (within 0.01), or a table and its
+  own export, are the same lesions and are refused; that some lesions stand in two tables is not seen.
 - `neorlt cohort TABLE --export-likelihood` (`likelihood.json`, `neorlt-contributions/1`), from patients by WHO grade, five or more each:
   counts of best response, moments, person-time. It belongs to no posterior. No command reads it: such an arm enters the next fit as a
   study (`response/data/evidence/STUDY/`).
