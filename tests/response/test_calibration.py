@@ -263,7 +263,7 @@ def test_a_centre_whose_lesions_shrink_more_learns_that_of_itself():
     n = 12
     table = centre.CentreTable(np.zeros(n, np.intp), np.full(n, 6.0), np.full(n, 60.0), np.full(n, 4), np.full(n, 37.0), np.full(n, -1.6))
     found = centre.update(table, posterior, 3)
-    assert found.report["after"]["median"] > found.report["before"]["median"] + 0.2
+    assert found.study_effect["after"]["median"] > found.study_effect["before"]["median"] + 0.2
     assert len(found.log_likelihood) == 60 and set(found.posterior) >= {"study_alpha_z", "alpha_per_gy"}
 
 
