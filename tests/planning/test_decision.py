@@ -152,6 +152,25 @@ def test_behind_a_closed_operation_a_metastasis_in_bone_is_no_cure():
     assert found.choice.losses[operate].mean > 0
 
 
+def test_without_a_tumour_of_the_pancreas_nobody_is_operated_on():
+    found = decide(patient_from({"id": "p", "baseline": BASE, "lesion": [{"id": "l", "site": "liver", "longest_diameter_mm": 40}]}, "test"),
+                   n_draws=FEW, max_draws=FEW)
+    assert found.outlook.p_operated.max() <= 1e-9
+    a, b = _of_kind(found, Kind.OPERATE_NOW), _of_kind(found, Kind.RLT_ALONE)
+    assert not found.eligible[a] and found.eligible[b]
+
+
+def test_schemes_with_reasons_of_their_own_are_named_and_organs_taken_as_metastases_too():
+    lesions = [PRIMARY | {"longest_diameter_mm": 24.123456}, {"id": "d", "site": "duodenum", "longest_diameter_mm": 6}]
+    patient = patient_from({"id": "p", "baseline": BASE | {"prior_rlt_cycles": 4, "prior_kidney_gy": 24.0}, "lesion": lesions}, "test")
+    found = decide(patient, n_draws=FEW, max_draws=FEW)
+    assert any("d (duodenum)" in text for text in assumed_facts(patient))
+    alone = decide(make({"prior_rlt_cycles": 4, "prior_kidney_gy": 24.0}, {"longest_diameter_mm": 24.123456}), n_draws=FEW, max_draws=FEW)
+    said = eligibility(alone)
+    assert len({text.split(" is eligible")[0] for text in said}) == len(said) and any("4 x 7.4" in text for text in said)
+    assert any("is over 20 mm (24.12 mm);" in text for text in said) and len(eligibility(found)) == len(set(eligibility(found)))
+
+
 @pytest.mark.parametrize(("age", "verdict"), [(10, Verdict.NO), (15, Verdict.HESITATE), (18, Verdict.YES)])
 def test_children_are_outside_the_label(age, verdict):
     gates = dict(zip([o.kind for o in options_for()], open_gate(make({"age_y": age}), options_for()), strict=True))

@@ -39,12 +39,12 @@ class Earlier:
     @property
     def statuses(self) -> tuple[str, ...]:
         """What is assumed, by name, in sentences."""
-        missing = [f"{organ} ({key})" for organ, key, value in (
+        missing = [f"of the {organ} ({key})" for organ, key, value in (
             ("kidneys", "prior_kidney_gy", self.kidney_gy), ("marrow", "prior_marrow_gy", self.marrow_gy)) if value is None]
         if not missing:
             return ()
         activity = "" if self.activity_stated else f", {USUAL_CYCLE_GBQ:g} GBq a cycle"
-        return (f"Dose of earlier RLT not known: {' and '.join(missing)} is not stated. {self.activity_gbq:g} GBq of 177Lu in "
+        return (f"Dose of earlier RLT not known: that {' and that '.join(missing)} is not stated. {self.activity_gbq:g} GBq of 177Lu in "
                 f"{self.cycles} cycle{'s' * (self.cycles > 1)}{activity} at this patient's dose per activity is assumed.",)
 
 

@@ -179,7 +179,9 @@ def p_in_vain(rates: Rates, contact: Floats) -> Floats:
 
 
 def p_removable(patient: Patient) -> float:
-    """Chance that all metastases can be removed."""
+    """Chance that the tumour of the pancreas and all metastases can be removed; 0 where no tumour of the pancreas is given."""
+    if patient.primary is None:
+        return 0.0
     if patient_facts(patient)["extrahepatic"]:
         return REMOVABLE_BEYOND
     return LIVER_REMOVABLE.get(sum(lesion.is_liver for lesion in patient.lesions), REMOVABLE_BEYOND)

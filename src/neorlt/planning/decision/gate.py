@@ -76,7 +76,7 @@ class Row:
     def sentence(self, facts: Mapping[str, float | None]) -> str:
         """The reason, with the patient's value."""
         value = facts[self.quantity]
-        shown = "" if self.quantity in _FLAGS or value is None else f" ({value:g})"
+        shown = "" if self.quantity in _FLAGS or value is None else f" ({value:.4g})"
         return f"{self.words}{shown}; {self.source}"
 
 
@@ -239,6 +239,10 @@ def assumed_facts(patient: Patient) -> list[str]:
     if primary is not None and len(patient.pancreatic) > 1:
         found.append(f"{len(patient.pancreatic)} tumours lie in the pancreas: {primary.id} is followed (most vessel contact, then "
                      "largest), and one operation is taken to remove them all.")
+    elsewhere = [lesion for lesion in patient.lesions if lesion.organ not in ("pancreas", "liver", "node")]
+    if elsewhere:
+        named = ", ".join(f"{lesion.id} ({lesion.site})" for lesion in elsewhere[:4]) + (" and others" if len(elsewhere) > 4 else "")
+        found.append(f"Taken as metastases outside the liver and the lymph nodes: {named}.")
     if patient.ki67_pct is None:
         found.append("Ki-67 is not known: 5 % is assumed.")
     if patient.sex is None:
@@ -319,13 +323,19 @@ def _observe(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool,
                         f"the disease is beyond watching: locally advanced or metastatic; {LIVER}"))
     elif size is not None and (size > 20 or facts["touched"]):
         reasons.append((surgery and fitness is Verdict.YES and not facts["pregnant"],
-                        f"the tumour is over 20 mm or touches a vessel ({size:g} mm); {OVER_2_CM}"))
+                        f"the tumour {_beyond_watching(facts)}; {OVER_2_CM}"))
     elif ki67 is None or ki67 >= 3:
         shown = "not known" if ki67 is None else f"{ki67:g} %"
         reasons.append((False, f"Ki-67 is {shown}: surveillance was studied mostly in G1; {SMALL_G2 if facts['small_g2'] else SMALL}"))
     if not reasons:
         return Gate(Verdict.YES, ())
     return Gate(NO if any(forbids for forbids, _ in reasons) else HESITATE, tuple(text for _, text in reasons))
+
+
+def _beyond_watching(facts: Mapping[str, float | None]) -> str:
+    size = facts["size_mm"] or 0.0
+    touches = "touches a vessel" if facts["touched"] else ""
+    return " and ".join(text for text in (f"is over 20 mm ({size:.4g} mm)" if size > 20 else "", touches) if text)
 
 
 def _analogue(facts: Mapping[str, float | None], fitness: Verdict, surgery: bool) -> Gate:
@@ -356,7 +366,9 @@ def eligibility_sentences(options: Sequence[Option], gates: Sequence[Gate]) -> l
     for option, gate in zip(options, gates, strict=True):
         if gate.verdict is Verdict.YES or option.kind not in _ORDER or (option.kind is Kind.RLT_ALONE and gate in before_surgery):
             continue
-        name = _NAMES.get(option.kind, option.name)
+        alike = {g for o, g in zip(options, gates, strict=True) if o.kind is option.kind}
+        # Schemes that differ in their reasons are named.
+        name = _NAMES.get(option.kind, option.name) if len(alike) == 1 else option.name
         text = f"{name[0].upper()}{name[1:]} {heads[gate.verdict]} {'; also: '.join(gate.reasons)}."
         found[text] = (int(gate.verdict is HESITATE or option.kind is Kind.OBSERVE), _ORDER.index(option.kind))
     return sorted(found, key=lambda text: found[text]) or ["Every option is eligible."]
