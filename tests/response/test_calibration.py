@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from neorlt.core import tables
 from neorlt.core.draws import systematic
@@ -164,6 +165,33 @@ def test_the_predicted_interval_holds_what_the_chance_of_less_says(tmp_path):
         below = [float(centre.densities(parameters, dataclasses.replace(table, log_volume=np.array([3 * np.log1p(x / 100)])))[1].mean())
                  for x in predicted]
         np.testing.assert_allclose(below, centre.LEVELS, atol=0.02)
+
+
+@pytest.mark.parametrize("week", [37.0, np.nan])
+def test_a_lesions_density_is_that_of_many_points(week):
+    """A reading's error is narrow beside the spread of lesions: the integral is that of 301 deviations, the model asked at each."""
+    parameters = draw_parameters(12, 2, "posterior")
+    seen = np.array([-1.6, -0.9, -0.4, 0.1])
+    n = len(seen)
+    table = centre.CentreTable(np.zeros(n, np.intp), np.full(n, 6.0), np.array([60.0, 90.0, 150.0, 220.0]), np.full(n, 4), np.full(n, week),
+                               seen)
+    found, below = centre.densities(parameters, table)
+    z = np.linspace(-5, 5, 301)
+    weight = np.exp(-0.5 * z**2) / np.exp(-0.5 * z**2).sum() / 2
+    density, chance = np.zeros(found.shape), np.zeros(found.shape)
+    sd = np.asarray(parameters.sigma_d, np.float64)[:, None, None]
+    for growth in (-1.0, 1.0):
+        for i, part in enumerate(np.array_split(z.astype(np.float32), 7)):
+            volume = centre.log_volumes(parameters, table, part, np.full(len(part), growth, np.float32))
+            mass = np.array_split(weight, 7)[i][None, :, None]
+            if np.isnan(week):
+                by_visit = np.moveaxis(volume, -1, 0)
+                each, above = (np.exp(np.asarray(best_log_density(seen, by_visit, sd, kind), np.float64)) for kind in (True, False))
+            else:
+                each, above = norm.pdf(seen, volume[..., 0], 3 * sd), norm.sf(seen, volume[..., 0], 3 * sd)
+            density, chance = density + (mass * each).sum(axis=1), chance + (mass * (1 - above)).sum(axis=1)
+    np.testing.assert_allclose(found, np.log(density), atol=0.03)
+    np.testing.assert_allclose(below, chance, atol=0.005)
 
 
 def test_a_check_is_drawn(tmp_path):

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 from scipy.special import log_ndtr, logsumexp, ndtri, softmax
 
 from neorlt.core import draws as core_draws
@@ -161,45 +162,60 @@ def log_volumes(parameters: Parameters, table: CentreTable, alpha_z: NDArray[Any
     return np.log(np.maximum(volume, 1e-6)).reshape(parameters.n_draws, points, n, N_FOLLOW_UPS).astype(np.float64)
 
 
+LESION_GRID = np.linspace(-5.0, 5.0, 17)
+"""Deviations of a lesion's own sensitivity at which the model is asked, in its standard deviations; between them a spline follows."""
+LESION_FINE = np.linspace(-5.0, 5.0, 129)
+"""Where the chance of a reading is integrated: one step moves a log volume by less than a reading's error."""
+GROWTH_POINTS = (-1.0, 1.0)
+"""The two points of Gauss and Hermite for the doubling time of a lesion, each of weight a half."""
+
+
+def lesion_volumes(parameters: Parameters, table: CentreTable) -> tuple[Floats, Floats]:
+    """Latent log volumes ``(draw, point, lesion, visit)`` at many points of a lesion's own effects, and the log weight of each point.
+
+    A reading's error is narrow beside what one standard deviation of sensitivity moves: a few points alone would leave most readings
+    between two of them.
+    """
+    alpha = np.tile(LESION_GRID, len(GROWTH_POINTS)).astype(np.float32)
+    volume = log_volumes(parameters, table, alpha, np.repeat(np.array(GROWTH_POINTS, np.float32), len(LESION_GRID)))
+    by_growth = volume.reshape(parameters.n_draws, len(GROWTH_POINTS), len(LESION_GRID), table.n, N_FOLLOW_UPS)
+    fine = PchipInterpolator(LESION_GRID, by_growth, axis=2)(LESION_FINE)
+    log_weight = -0.5 * LESION_FINE**2
+    return (fine.reshape(parameters.n_draws, -1, table.n, N_FOLLOW_UPS),
+            np.tile(log_weight - logsumexp(log_weight), len(GROWTH_POINTS)) - np.log(len(GROWTH_POINTS)))
+
+
 def densities(parameters: Parameters, table: CentreTable) -> tuple[Floats, Floats]:
     """Log density, and chance of less, of what was read of each lesion, ``(draw, lesion)``; the lesion's own effects integrated."""
-    z, weight = np.polynomial.hermite_e.hermegauss(N_LESION_POINTS)
-    growth = np.where(np.arange(N_LESION_POINTS) % 2 == 0, 1.0, -1.0)
-    log_weight = np.log(weight / weight.sum())[None, :, None]
-    volume = log_volumes(parameters, table, z.astype(np.float32), growth.astype(np.float32))
-    sd = np.asarray(parameters.sigma_d, np.float64)[:, None, None]
-    by_visit, y = np.moveaxis(volume, -1, 0), table.log_volume
-    at_week = ~np.isnan(table.week)
-    density, above = (np.asarray(best_log_density(y, by_visit, sd, kind), np.float64) for kind in (True, False))
-    s = VOLUME_POWER * sd
-    a = (y - by_visit[0]) / s
-    density = np.where(at_week, -0.5 * a**2 - np.log(s) - 0.5 * np.log(2 * np.pi), density)
-    above = np.where(at_week, log_ndtr(-a), above)
-    return np.asarray(logsumexp(density + log_weight, axis=1)), np.asarray(1 - np.exp(logsumexp(above + log_weight, axis=1)))
-
-
-N_READINGS = 4
-"""Readings drawn at each point of a lesion's own effects, for its predicted interval."""
+    volume, log_weight = lesion_volumes(parameters, table)
+    sd = np.asarray(parameters.sigma_d, np.float64)[:, None]
+    density, below = np.empty((2, parameters.n_draws, table.n))
+    for i, y in enumerate(table.log_volume):
+        if np.isnan(table.week[i]):
+            by_visit = np.moveaxis(volume[:, :, i], -1, 0)
+            each, above = (np.asarray(best_log_density(y, by_visit, sd, kind), np.float64) for kind in (True, False))
+        else:
+            s = VOLUME_POWER * sd
+            a = (y - volume[:, :, i, 0]) / s
+            each, above = -0.5 * a**2 - np.log(s) - 0.5 * np.log(2 * np.pi), log_ndtr(-a)
+        density[:, i] = logsumexp(each + log_weight, axis=1)
+        below[:, i] = 1 - np.exp(logsumexp(above + log_weight, axis=1))
+    return density, below
 
 
 def predicted_pct(parameters: Parameters, table: CentreTable, seed: int = 0) -> Floats:
     """Change of diameter in per cent that would be read, ``(quantile, lesion)`` at :data:`LEVELS`: lesions and readings drawn."""
-    z, weight = np.polynomial.hermite_e.hermegauss(N_LESION_POINTS)
-    growth = np.where(np.arange(N_LESION_POINTS) % 2 == 0, 1.0, -1.0)
-    volume = log_volumes(parameters, table, z.astype(np.float32), growth.astype(np.float32))
+    volume, log_weight = lesion_volumes(parameters, table)
     rng, sd = core_draws.generator(seed, ROOM, "centre", "readings"), VOLUME_POWER * np.asarray(parameters.sigma_d, np.float64)[:, None]
-    mass = np.tile(np.broadcast_to(weight / weight.sum(), volume.shape[:2]).ravel(), N_READINGS)
+    mass = np.broadcast_to(np.exp(log_weight), volume.shape[:2]).ravel()
     found = np.empty((len(LEVELS), table.n))
     for i in range(table.n):
         latent = volume[:, :, i]
-        read = []
-        for _ in range(N_READINGS):
-            if np.isnan(table.week[i]):  # every visit against one baseline, the best told
-                error = rng.standard_normal(latent.shape) - rng.standard_normal((*latent.shape[:2], 1))
-                read.append((latent + sd[:, :, None] / np.sqrt(2) * error).min(axis=-1))
-            else:
-                read.append(latent[..., 0] + sd * rng.standard_normal(latent.shape[:2]))
-        drawn = np.concatenate([x.ravel() for x in read])
+        if np.isnan(table.week[i]):  # every visit against one baseline, the best told
+            error = rng.standard_normal(latent.shape) - rng.standard_normal((*latent.shape[:2], 1))
+            drawn = (latent + sd[:, :, None] / np.sqrt(2) * error).min(axis=-1).ravel()
+        else:
+            drawn = (latent[..., 0] + sd * rng.standard_normal(latent.shape[:2])).ravel()
         order = np.argsort(drawn)
         found[:, i] = np.interp(LEVELS, np.cumsum(mass[order]) / mass.sum(), drawn[order])
     return np.asarray(100 * np.expm1(found / 3))
@@ -248,7 +264,7 @@ def study_log_likelihood(table: CentreTable, parameters: Parameters) -> Floats:
     return np.asarray(densities(parameters, table)[0].sum(axis=1))
 
 
-UPDATE_TIMES = 16
+UPDATE_TIMES = 8
 """Effects of a new study that each draw of the posterior brings to an update."""
 
 
