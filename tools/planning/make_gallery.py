@@ -171,8 +171,9 @@ def main() -> None:
             "Complications of any grade follow the operation alone: no rate by contact was found. Run `python validation/decision_replica.py` for this table.", "",
             "## Does it make sense?", "",
             f"{face['right']} of {face['n']} patients with the options that guidance accepts are answered within them. {face['note']}", "",
-            f"Unseen: {face['unseen']['right']} of {face['unseen']['n']}. {face['unseen']['words']} What failed:", "",
-            *(f"- {text}" for text in face["unseen"]["failed_at_first"]), "", "How the first 26 came to be right:", "", *history, "",
+            f"Unseen: {face['unseen']['right']} of {face['unseen']['n']}. {face['unseen']['words']} What failed at first:", "",
+            *(f"- {text}" for text in face["unseen"]["failed_at_first"]), "", "Since right:", "",
+            *(f"- {text}" for text in face["unseen"]["mended_by_a_law"]), "", "How the first 26 came to be right:", "", *history, "",
             "The last change was made after seeing two of these patients: for them the check is no longer a test.", ""]
     OUT.write_text("\n".join(text))
 
