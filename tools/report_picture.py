@@ -6,6 +6,7 @@ Usage: ``make demo`` and then ``python tools/report_picture.py`` (needs Chromium
 from __future__ import annotations
 
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -27,7 +28,10 @@ def main() -> int:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(REPORT.as_uri())
-        shot = Image.open(io.BytesIO(page.screenshot()))
+        # The picture ends between two rows, not within one.
+        ends = page.evaluate("() => [...document.querySelectorAll('tr, p, li')].map((one) => one.getBoundingClientRect().bottom)")
+        height = max(end for end in ends if end <= HEIGHT)
+        shot = Image.open(io.BytesIO(page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": math.ceil(height) + 4})))
         browser.close()
     shot.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(OUT, optimize=True)
     return 0

@@ -70,10 +70,6 @@ def test_intervals_of_probability_are_never_certain() -> None:
     assert rounding.percent_span([0.18, 0.72]) == "18–72\u00a0%"
 
 
-def test_prose_keeps_numbers_with_their_units() -> None:
-    assert rounding.prose("4 x 7.4 GBq in 8 weeks, 22 %") == "4\u00a0×\u00a07.4\u00a0GBq in 8\u00a0weeks, 22\u00a0%"
-
-
 def test_a_difference_that_rounds_to_nothing_has_no_minus() -> None:
     """A sign is asked for with ``z`` everywhere: "moved by -0 %" says a direction that the figure does not have."""
     assert f"{-0.3:+z.0f}" == "+0" and f"{-0.7:+z.0f}" == "-1"

@@ -19,7 +19,7 @@ def test_sentences_that_differ_only_in_the_region_are_said_once():
 
 def test_figures_that_go_with_the_region_are_kept():
     assert _shown("tumour-1: recovery 0.38; more than 30 % lost.", "tumour-2: recovery 0.33; more than 30 % lost.") == [
-        ("tumour-1: recovery 0.38; more than 30\u00a0% lost.", "tumour-2 (0.33 instead of 0.38)", 2)]
+        ("tumour-1: recovery 0.38; more than 30 % lost.", "tumour-2 (0.33 instead of 0.38)", 2)]
 
 
 def test_figures_alone_do_not_merge_nor_does_a_second_difference():

@@ -89,6 +89,30 @@ def misfits(page: Any, width: int) -> list[str]:
     return found
 
 
+SHEET_PX = (210 - 2 * 13) / 25.4 * 96
+"""What the margins of the pages' style leave of a sheet of A4 across."""
+
+
+def off_the_sheet(page: Any) -> list[str]:
+    """Words of a page that run over the right edge of the paper, one line each; the page is set for printing as wide as a sheet."""
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": round(SHEET_PX), "height": 1000})
+    found: list[str] = page.evaluate(_OFF, SHEET_PX)
+    return found
+
+
+_OFF = """(width) => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange(), over = [];
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    if (!node.data.trim() || !node.parentElement.checkVisibility({ visibilityProperty: true })) continue;
+    range.selectNodeContents(node);
+    const right = Math.max(...[...range.getClientRects()].map((box) => box.right));
+    if (right > width + 1) over.push(`${Math.round(right - width)} px over: "${node.data.trim().slice(0, 40)}"`);
+  }
+  return over;
+}"""
+
+
 # Letters are taken line by line as they are drawn (client rectangles of each text), cut by every ancestor that hides or scrolls what
 # leaves it.
 _MISFITS = """(width) => {
@@ -100,6 +124,11 @@ _MISFITS = """(width) => {
     const widest = [...document.querySelectorAll("main *, header *")].filter((one) => one.checkVisibility() && !one.closest(".table *"))
       .sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0];
     wrong.push(`${over} px too wide: ${name(widest)} ${short(widest.textContent)}`);
+  }
+  // In a grid or a row of boxes a term that does not wrap would be a box of its own, torn from the words round it.
+  for (const one of document.querySelectorAll(".unbroken")) {
+    const home = one.parentElement, words = [...home.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (words && /flex|grid/.test(getComputedStyle(home).display)) wrong.push(`torn: ${short(home.textContent)} in ${name(home)}`);
   }
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {

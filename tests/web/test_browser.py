@@ -80,7 +80,7 @@ def _back(page: Any, address: str) -> Any:
 def _value(page: Any, pane: int, word: str) -> float:
     """The number behind a word in the line that says what lies under the cross."""
     text = page.locator("[data-part=read]").nth(pane).inner_text()
-    found = re.search(rf"{re.escape(word)}[^:]*? (-?[\d.,]+) \S+$", text)
+    found = re.search(rf"{re.escape(word)}[^:;]*: (-?[\d.,]+) \S+$", text)
     assert found, text
     return float(found.group(1).replace(",", ""))
 
@@ -405,7 +405,7 @@ def _centre(page: Any, stage: Any, letter: str) -> np.ndarray:
     return np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
 
 
-def _marker_folder(folder: Path, flipped: bool) -> Path:
+def _marker_folder(folder: Path, flipped: bool, **options: int) -> Path:
     """A plan folder whose PET holds one bright block at the patient's left, front and head side."""
     from datetime import datetime
 
@@ -438,7 +438,7 @@ def _marker_folder(folder: Path, flipped: bool) -> Path:
         (Administration("Ga-68", 150.0, time_),),
         weight_kg=70.0,
     )
-    write_view(study, folder / "view")
+    write_view(study, folder / "view", **options)
     (folder / "plan.json").write_text(json.dumps(PLAN))
     (folder / "report.html").write_text("<!doctype html><title>x</title>")
     return folder
@@ -490,4 +490,24 @@ def test_marker_at_the_patients_left_is_on_the_side_of_the_left_letter(
         box = stage.bounding_box()
         assert _centre(page, stage, "A")[0] < _centre(page, stage, "P")[0]
         assert _bright(page, box)[0] < box["x"] + box["width"] / 2
+        watched.close()
+
+
+def test_own_voxels_are_shown_in_both_panes_which_stay_linked(browser: Any, tmp_path: Path, shared_folder: Path) -> None:
+    """The pane that was ready first moved the cross of the other, which had no image yet: neither showed its own voxels."""
+    folder = _marker_folder(tmp_path / "example", False, max_voxels=6000)
+    for name in ("world.npz", "run.json"):
+        shutil.copy(shared_folder / name, folder)
+    with running(create_app(Settings(tmp_path / "root", shared=(("example", folder),)))) as address:
+        watched = Watched(browser)
+        page = _open_case(watched, address)
+        page.get_by_label("Own voxels round the cross").check()
+        said = page.locator("#viewer-said")
+        page.wait_for_function("() => !document.getElementById('viewer-said').textContent.includes('fetched')")
+        assert "they follow it" in said.inner_text()
+        assert page.locator(".pane[data-voxels=own]").count() == 2
+        page.locator("canvas.planes").first.focus()
+        page.keyboard.press("PageUp")
+        read = [page.locator("[data-part=read]").nth(i).inner_text() for i in (0, 1)]
+        assert read[0] == read[1] and "SUV" in read[0]
         watched.close()

@@ -172,3 +172,19 @@ def test_a_plan_without_its_world_says_so_in_place_of_sliders(tmp_path: Path, sh
     page = Browser(create_app(Settings(tmp_path / "root", shared=(("out", folder),)))).client.get("/cases/shared-out").text
     assert "did not keep its world" in page
     assert 'hx-trigger="input delay:150ms, load"' not in page
+
+
+def test_an_address_that_nothing_serves_is_answered_as_a_page(browser: Browser) -> None:
+    answer = browser.client.get("/nothing", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.text and 'href="/"' in answer.text
+    assert browser.client.get("/nothing").json() == {"error": "There is no such page."}
+
+
+def test_an_empty_patient_file_is_offered_and_is_the_one_that_is_read(browser: Browser) -> None:
+    import tomllib
+
+    assert 'href="/patient.toml" download' in browser.client.get("/").text
+    given = browser.client.get("/patient.toml")
+    assert given.status_code == 200
+    assert {"baseline", "lesion"} <= set(tomllib.loads(given.text))

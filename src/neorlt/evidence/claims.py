@@ -172,6 +172,9 @@ def references_html(table: ReviewTable) -> str:
     )
 
 
+_HEADS = {"isotope": "Nuclide", "liver_mets": "Liver metastases", "suvmax_before": "SUVmax before", "suvmax_after": "SUVmax after"}
+
+
 def patients_html(table: ReviewTable) -> str:
     """Patients described one by one, Fig. 1 of the review among them."""
     columns = (
@@ -189,13 +192,17 @@ def patients_html(table: ReviewTable) -> str:
         "operated",
         "outcome",
     )
+    heads = [_HEADS.get(key, key.capitalize().replace("_", " ")) for key in columns]
+    names = {study.id: html.escape(study.name) for study in table.studies}
     rows = []
     for patient in table.patients:
-        cells = ("yes" if value is True else "no" if value is False else value for value in (patient.get(key) for key in columns))
-        rows.append("<tr>" + "".join(f"<td>{'not found' if cell is None else html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
-    head = "".join(f"<th scope='col'>{html.escape(name.replace('_', ' '))}</th>" for name in columns)
+        values = ("yes" if value is True else "no" if value is False else value for value in (patient.get(key) for key in columns))
+        first, *cells = ["not found" if value is None else html.escape(str(value)) for value in values]
+        named = "".join(f'<td data-head="{head}">{cell}</td>' for head, cell in zip(heads[1:], cells, strict=True))
+        rows.append(f'<tr><th scope="row">{names.get(first, first.replace("_", " "))}</th>{named}</tr>')
+    head = "".join(f"<th scope='col'>{name}</th>" for name in heads)
     return (
-        '<table class="evidence-patients"><caption>Patients described one by one (never pooled)</caption>'
+        '<table class="evidence-patients stacked"><caption>Patients described one by one (never pooled)</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 

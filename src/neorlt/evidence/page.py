@@ -10,7 +10,9 @@ from typing import Any
 from neorlt.core.manifest import to_json
 from neorlt.core.output import RUN_FILE
 from neorlt.core.run import result_folder
+from neorlt.core.unbroken import UNBROKEN_CSS, unbroken
 from neorlt.drawing.palette import as_css
+from neorlt.drawing.stacked import STACKED_CSS
 from neorlt.drawing.svg import with_page_colours
 from neorlt.evidence import appraisal
 from neorlt.evidence.appraisal import Judgement
@@ -56,6 +58,7 @@ def evidence_html(table: ReviewTable, flow: Flow, method: str = "auto") -> str:
 
 def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, str], judged: dict[str, Any]) -> str:
     parts = [f"<h2>{html.escape(table.question)}</h2>", with_page_colours(drawings["prisma.svg"]), table_html(table)]
+    names = {study.id: study.name for study in table.studies}
     for key, outcome in document["outcomes"].items():
         parts += [f"<h3>{html.escape(outcome['title'])}</h3>", _sentence(outcome)]
         if f"forest-{key}.svg" in drawings:
@@ -63,12 +66,12 @@ def _fragment(table: ReviewTable, document: dict[str, Any], drawings: dict[str, 
         then = outcome["without_what_came_since"]
         if then["k"] != outcome["k"]:
             parts.append(f"<p>Without what came since the review: k = {then['k']}, {then['n']} patients; {html.escape(then['why'])}.</p>")
-        left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in outcome["left_out"].items())
+        left = "".join(f"<li>{html.escape(names.get(name, name))}: {html.escape(why)}</li>" for name, why in outcome["left_out"].items())
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in outcome["notes"])
         parts.append(f"<ul>{notes}</ul><details><summary>Left out, and why</summary><ul>{left}</ul></details>")
         if key == "surgery" and document["printed_crude"]:
             parts.append(_crude(document["printed_crude"]))
-    parts += [_ratio(ratio) for ratio in document["ratios"].values()]
+    parts += [_ratio(ratio, names) for ratio in document["ratios"].values()]
     parts += ["<h3>Evidence map</h3>", with_page_colours(drawings["map.svg"]), "<h3>Risk of bias</h3>"]
     parts += [with_page_colours(drawings[name]) for name in ("bias-jbi.svg", "bias-robins-i.svg") if name in drawings]
     parts.append(_grade(judged))
@@ -100,13 +103,13 @@ def _sentence(outcome: dict[str, Any]) -> str:
     )
 
 
-def _ratio(ratio: dict[str, Any]) -> str:
+def _ratio(ratio: dict[str, Any], names: dict[str, str]) -> str:
     """A hazard ratio's pool, or why there is none, and the trials behind it."""
     studies = "".join(
         f"<li>{html.escape(item['study'])}: {item['ratio']:.2f} ({item['ci95'][0]:.2f} to {item['ci95'][1]:.2f})</li>"
         for item in ratio["studies"]
     )
-    left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in ratio["left_out"].items())
+    left = "".join(f"<li>{html.escape(names.get(name, name))}: {html.escape(why)}</li>" for name, why in ratio["left_out"].items())
     if ratio["pooled"] is None:
         said = f"No pooled ratio: {html.escape(str(ratio['reason']))}."
     else:
@@ -149,6 +152,9 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "aut
         "table{border-collapse:collapse;margin:1rem 0}a{color:var(--accent)}"
         "th,td{border:1px solid var(--line);padding:.3rem .5rem;vertical-align:top;text-align:left}svg{max-width:100%;height:auto}"
         ".empty{color:var(--muted);font-style:italic}caption{text-align:left;font-weight:bold;padding:.3rem 0}"
+        f"{UNBROKEN_CSS}{STACKED_CSS}"
+        "@page{size:A4;margin:11mm 13mm 15mm;@bottom-right{content:counter(page) ' / ' counter(pages);font:8pt sans-serif}}"
+        "@media print{body{margin:0;font-size:8.5pt}table{font-size:7.6pt}th,td{padding:2pt 3pt}svg,tr{break-inside:avoid}}"
     )
     head = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
     head += "<title>Evidence</title>"
@@ -157,8 +163,8 @@ def write_evidence(table: ReviewTable, flow: Flow, out: Path, method: str = "aut
     document, judged = pool_review(table, method), appraisal.summary(table, method, made)
     drawings = figures(table, flow, method, judged)
     files = {
-        "index.html": head + notice + _fragment(table, document, drawings, judged) + "</body></html>\n",
-        "table1.html": head + notice + table_html(table) + "</body></html>\n",
+        "index.html": head + unbroken(notice + _fragment(table, document, drawings, judged)) + "</body></html>\n",
+        "table1.html": head + unbroken(notice + table_html(table)) + "</body></html>\n",
         "table1.csv": table_csv(table),
         "pooled.json": to_json(document),
         "prisma.json": to_json({"numbers": dict(flow.numbers), "reasons": dict(flow.reasons), "note": flow.note}),

@@ -15,6 +15,7 @@ from neorlt.evidence.studies import WITHHELD, Cell, ReviewTable, Source, Study
 NOT_FOUND = "not found"
 NOT_READ = "not read"
 REVIEW = "doi:10.1007/s12020-022-03170-0"
+_SAME, _READ = "Same patients as", "Read as"
 REVIEW_SAYS = "(the review says; not seen in the paper)"
 """Marks a cell that only the continued review's own text fills."""
 
@@ -180,13 +181,14 @@ def table_csv(table: ReviewTable) -> str:
 def table_html(table: ReviewTable) -> str:
     """Table 1 as an HTML fragment (no script, no external call); the source of a cell stands in its title."""
     out = [
-        '<table class="evidence-table">',
+        '<table class="evidence-table stacked">',
         f"<caption>{html.escape(table.question)} {html.escape(str(table.notes['table1_note']))}.</caption>",
         "<thead><tr><th scope='col'>Study</th>",
         *[f"<th scope='col'>{html.escape(column.heading)}</th>" for column in COLUMNS],
-        "<th scope='col'>Same patients as</th><th scope='col'>Read as</th></tr></thead><tbody>",
+        f"<th scope='col'>{_SAME}</th><th scope='col'>{_READ}</th></tr></thead><tbody>",
     ]
     levels = table.notes["verified_levels"]
+    names = {study.id: study.name for study in table.studies}
     for study in table.of_table():
         doi = study.bibliography.get("doi")
         name = html.escape(study.name)
@@ -198,11 +200,11 @@ def table_html(table: ReviewTable) -> str:
             empty = text in (NOT_FOUND, NOT_READ, WITHHELD)
             title = "" if empty and text != WITHHELD else f' title="{html.escape(cell.how)}"'
             css = ' class="empty"' if empty else ""
-            out.append(f"<td{css}{title}>{html.escape(text)}</td>")
-        overlap = ", ".join(study.overlap_with)
+            out.append(f'<td{css}{title} data-head="{html.escape(column.heading)}">{html.escape(text)}</td>')
+        overlap = ", ".join(names.get(other, other) for other in study.overlap_with)
         shown = f"cohort {study.cohort}: {overlap}; never pooled together" if overlap else "no overlap known"
         read = levels[study.verified] + ("; results withheld" if study.results_withheld else "")
-        out.append(f"<td>{html.escape(shown)}</td><td>{html.escape(read)}</td></tr>")
+        out.append(f'<td data-head="{_SAME}">{html.escape(shown)}</td><td data-head="{_READ}">{html.escape(read)}</td></tr>')
     out.append("</tbody></table>")
     out.append(_recomputed_html(table))
     out.append(_blocked_html(table))

@@ -205,7 +205,7 @@ def _title(volume: Volume, zero: datetime | None) -> str:
         return "CT"
     word = "PET" if volume.modality == "PT" else "SPECT"
     week = _week(volume.time, zero)
-    when = "" if week is None else f", {week * _WEEK_H:.0f} h" if 0 <= week < 2 else f", week {week:.0f}"
+    when = "" if week is None else f", {week * _WEEK_H:.0f} h" if 0 <= week < 2 else f", week {week:.0f}".replace("-", "\u2212")
     return f"{word} {volume.nuclide or ''}".strip() + when
 
 

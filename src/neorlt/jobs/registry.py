@@ -108,7 +108,7 @@ COMMANDS = (
     ),
     Command("example", MAIN, ("study/", "patient.toml", "truth.json", "run.json", "README.txt"), page=OWN_FILES),
     Command("predict", MAIN, page=(Action("What if", "post", f"{_CASE}/predict"),)),
-    Command("new", MAIN, page=OWN_FILES),
+    Command("new", MAIN, page=(Action("An empty patient.toml to fill in", "get", "/patient.toml"),)),
     Command(
         "decide", CHOICE, ("decide.json", "report.html", "run.json"), page="Every plan holds it: a case's page opens with the decision.",
     ),

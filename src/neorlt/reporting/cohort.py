@@ -11,8 +11,9 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.drawing.svg import with_page_colours
+from neorlt.reporting.environment import environment
 from neorlt.reporting.figures import cohort as draw
-from neorlt.reporting.report import clean, environment
+from neorlt.reporting.report import clean
 from neorlt.reporting.rounding import given
 from neorlt.reporting.views import front
 from neorlt.reporting.views.cells import block, maps, texts

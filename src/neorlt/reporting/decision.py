@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from neorlt import __version__
-from neorlt.reporting.report import clean, environment
+from neorlt.reporting.environment import environment
+from neorlt.reporting.report import clean
 from neorlt.reporting.views.cells import maps, texts
 from neorlt.reporting.views.decision import decision_section
 from neorlt.reporting.views.front import NOTICE, centre_sentence

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import base64
-import functools
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neorlt.core.errors import InputError
-from neorlt.drawing.palette import DARK, LIGHT, OUTLINES
+from neorlt.core.unbroken import for_weasyprint
 from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.drawn import Drawn, draw
+from neorlt.reporting.environment import environment
 from neorlt.reporting.figures import choice, curves, dvh, schemes, tornado, trajectory
 from neorlt.reporting.figures import contact as contact_figure
 from neorlt.reporting.picture import Picture
-from neorlt.reporting.rounding import given, prose, times
+from neorlt.reporting.rounding import given, times
 from neorlt.reporting.views import choice as choice_views
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
@@ -23,9 +23,6 @@ from neorlt.reporting.views.cells import block, maps, texts
 from neorlt.reporting.views.contact import contact_rows, contact_section
 from neorlt.reporting.views.decision import decision_opening
 from neorlt.reporting.views.warnings import plan_warnings
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -53,24 +50,8 @@ def render_report(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn] =
     if not isinstance(plan, Mapping) or not any(maps(plan.get(key)) for key in ("schemes", "lesions", "organs")):
         raise InputError("the plan document holds no scheme, lesion or organ", remedy="give the content of a plan.json that neorlt wrote")
     template = environment().get_template("report.html.j2")
-    return template.render(_content(plan, pictures, for_paper)) + "\n"
-
-
-@functools.cache
-def environment() -> Environment:
-    """The house's templates."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("neorlt.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["label_class"] = front.label_class
-    made.globals.update(light=LIGHT, dark=DARK, outlines=OUTLINES)  # every page's style sheet asks for them
-    return made
+    page = template.render(_content(plan, pictures, for_paper)) + "\n"
+    return for_weasyprint(page) if for_paper else page
 
 
 def clean(value: Any) -> Any:
@@ -107,11 +88,12 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "notice": str(plan.get("notice") or front.NOTICE),
         "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
         "patient_id": str(patient.get("id") or "patient"),
+        "running": front.running(str(patient.get("id") or "patient"), made),
         "facts": [("Patient", str(patient.get("id") or "patient")), *front.patient_facts(patient),
                   *([("Report of", made)] if made else [])],
         "posterior": front.centre_sentence(plan),
         "conflicts": front.conflicts(patient),
-        "sentences": [prose(text) for text in texts(answer.get("sentences"))],
+        "sentences": [times(text) for text in texts(answer.get("sentences"))],
         "baseline": bool(baseline),
         "baseline_class": _capital(str(baseline.get("class") or "")),
         "baseline_reason": str(baseline.get("reason") or ""),
@@ -165,7 +147,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         ],
         "dvh_rows": regions.dvh_rows(histograms),
         "assumptions": [
-            {"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
+            {"text": times(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
             for row in maps(plan.get("assumptions"))
         ],
         "parameters": regions.generic(plan.get("parameters")),

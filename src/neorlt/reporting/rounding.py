@@ -100,15 +100,6 @@ def times(text: str) -> str:
     return re.sub(r"(?<=\d) x (?=[\d(])", " × ", text)
 
 
-_UNIT_SPACE = re.compile(r"(?<=\d) (?=%|(?:Gy|GBq|MBq|mm|ml|mg|h|weeks?)\b)")
-_FACTORS = re.compile(r"(?<=\d) × (?=[\d(])")
-
-
-def prose(text: str) -> str:
-    """A sentence with multiplication signs; numbers stay with their units, and factors together, at the end of a line."""
-    return _UNIT_SPACE.sub("\u00a0", _FACTORS.sub("\u00a0×\u00a0", times(text)))
-
-
 def joined(names: Sequence[str]) -> str:
     """Join names in words: ``a``, ``a and b``, ``a, b and c``."""
     names = list(names)

@@ -10,9 +10,11 @@ import numpy as np
 from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from neorlt.core.errors import NeorltError
 from neorlt.core.output import write_atomic
+from neorlt.jobs.new import template
 from neorlt.jobs.registry import action
 from neorlt.reporting.drawn import PICTURES
 from neorlt.web import audit
@@ -124,14 +126,19 @@ def create_app(settings: Settings) -> FastAPI:
             return HTMLResponse(pages.render("login.html.j2", csrf="", wrong=False), status_code=401)
         return JSONResponse({"error": "An access token is needed: open the page and enter it."}, status_code=401)
 
-    @app.exception_handler(HTTPException)
+    # The framework's own too: an address that nothing serves is answered as any other question that has no answer.
+    @app.exception_handler(StarletteHTTPException)
     async def say(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+        assert isinstance(error, StarletteHTTPException)
+        if not isinstance(error, HTTPException) and error.status_code == 404:
+            error.detail = "There is no such page."
         if "hx-request" in request.headers:
             # A part of the page is swapped: a whole page inside it would be wrong.
             return HTMLResponse(pages.render("part_problem.html.j2", text=str(error.detail)), status_code=error.status_code)
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(pages.render("problem.html.j2", csrf="", text=str(error.detail)), status_code=error.status_code)
+            sent = request.method == "POST"
+            text = pages.render("problem.html.j2", csrf="", text=str(error.detail), sent=sent)
+            return HTMLResponse(text, status_code=error.status_code)
         return JSONResponse({"error": error.detail}, status_code=error.status_code)
 
     @app.get("/favicon.ico")
@@ -160,6 +167,10 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/")
     def cases(session: Reader, q: Annotated[str, Query(max_length=80)] = "") -> Response:
         return show("cases.html.j2", session, cases=store.of(session.owner, q), q=q, can_leave=settings.token is not None)
+
+    @app.get(action("new", "/patient.toml").path)
+    def empty_patient(session: Reader) -> Response:
+        return Response(template("patient.toml"), media_type="application/toml; charset=utf-8")
 
     @app.get(action("evidence table", "/evidence").path)
     def evidence_page(session: Reader) -> Response:

@@ -24,7 +24,8 @@ FILES = {name: MEDIA[Path(name).suffix] for name in (action.path.removeprefix("/
 """What may be downloaded, with its media type."""
 TIMEOUT_S = 300.0
 _BODY = re.compile(r"<body>\n(?:<p>Research software[^<]*</p>\n)?(.*)</body>", re.DOTALL)
-_TABLE = re.compile(r'(<table class="(evidence-[a-z]+)">)(.*?</table>)', re.DOTALL)
+_TABLE = re.compile(r'(<table class="(evidence-[a-z]+)[^"]*">)(.*?</table>)', re.DOTALL)
+_FIGURE = re.compile(r"<svg\b[^>]*>(<title[^>]*>([^<]*)</title>).*?</svg>", re.DOTALL)
 _NAMES = {"evidence-table": "Table 1", "evidence-recomputed": "Recomputed values", "evidence-grade": "Certainty of the evidence",
           "evidence-claims": "The review, claim by claim", "evidence-trials": "Registrations", "evidence-since": "Published since",
           "evidence-patients": "Patients", "evidence-references": "References"}  # fmt: skip
@@ -107,6 +108,8 @@ def _row(outcome: dict[str, Any]) -> dict[str, str]:
 def for_the_page(body: str) -> str:
     """Fit the files' body to the page: a wide table scrolls by keyboard too."""
     body = body.replace("<th scope='col'></th>", "<th scope='col'>Verdict</th>")
+    # So does a figure, whose letters cannot be read in the width of a telephone.
+    body = _FIGURE.sub(lambda found: f'<div class="table figure" role="region" aria-label="{found[2]}" tabindex="0">{found[0]}</div>', body)
     return _TABLE.sub(
         lambda found: f'<div class="table" role="region" aria-label="{_NAMES.get(found[2], "Table")}" tabindex="0">{found[0]}</div>',
         body,

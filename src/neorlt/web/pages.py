@@ -8,19 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from neorlt import __version__
 from neorlt.drawing.elements import strip
-from neorlt.drawing.palette import DARK, LIGHT, OUTLINES
 from neorlt.drawing.svg import with_page_colours
 from neorlt.jobs.registry import Place, action, actions
 from neorlt.nuclides.therapy import therapy_nuclide, therapy_nuclides
 from neorlt.planning.decision.choice import Verdict
 from neorlt.reporting.drawn import INDEX, PICTURES
+from neorlt.reporting.environment import house_environment
 from neorlt.reporting.figures.contact import contact_degrees
-from neorlt.reporting.rounding import given, is_number, prose, times
+from neorlt.reporting.rounding import given, is_number, times
 from neorlt.reporting.views import front, regions
 from neorlt.reporting.views import schemes as scheme_views
 from neorlt.reporting.views.cells import block, maps, texts
@@ -38,16 +38,9 @@ class Pages:
 
     def __init__(self, *, has_review: bool = False) -> None:
         own, report = PackageLoader("neorlt.web", "templates"), PackageLoader("neorlt.reporting", "templates")
-        self._environment = Environment(
-            loader=ChoiceLoader([own, PrefixLoader({"report": report})]),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters["label_class"] = front.label_class
-        self._environment.globals.update(version=__version__, notice=front.NOTICE, has_review=has_review, light=LIGHT, dark=DARK,
-                                         outlines=OUTLINES, action=action, actions=actions, Place=Place)
+        self._environment = house_environment(ChoiceLoader([own, PrefixLoader({"report": report})]))
+        self._environment.globals.update(version=__version__, notice=front.NOTICE, has_review=has_review,
+                                         action=action, actions=actions, Place=Place)
 
     def render(self, template: str, **content: Any) -> str:
         """Fill a template."""
@@ -62,6 +55,7 @@ class Pages:
         answer = block(plan.get("answer"))
         baseline = block(answer.get("resectability_baseline"))
         patient_id = str(block(plan.get("patient")).get("id") or "patient")
+        made = front.moment(plan.get("generated"))
         lesion_rows = maps(plan.get("lesions"))
         view = view_of(case)
         vessels = contact_rows(plan)
@@ -82,9 +76,11 @@ class Pages:
             "case": case,
             "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
             "patient_id": patient_id,
-            "facts": [("Patient", patient_id), *front.patient_facts(block(plan.get("patient")))],
+            "running": front.running(f"{case.title} · {patient_id}" if case.title != patient_id else patient_id, made),
+            "facts": [("Patient", patient_id), *front.patient_facts(block(plan.get("patient"))), *([("Report of", made)] if made else []),
+                      *([("neorlt", str(plan["neorlt"]))] if plan.get("neorlt") else [])],
             "posterior": front.centre_sentence(plan),
-            "sentences": [prose(text) for text in texts(answer.get("sentences"))],
+            "sentences": [times(text) for text in texts(answer.get("sentences"))],
             "baseline_class": str(baseline.get("class") or ""),
             "baseline_reason": str(baseline.get("reason") or ""),
             "vessels": [regions.vessel_words(vessel) for vessel in maps(baseline.get("vessels"))],
@@ -100,7 +96,7 @@ class Pages:
             "has_world": (case.result / "world.npz").is_file(),
             "draws": plan.get("n_draws") or 1000,
             "assumptions": [
-                {"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
+                {"text": times(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
                 for row in maps(plan.get("assumptions"))
             ],
             "warnings": plan_warnings(plan),

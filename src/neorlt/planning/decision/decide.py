@@ -204,7 +204,7 @@ def decision_sentences(decision: Decision) -> list[str]:
         if i == first:
             return ""
         gain = 12 * (value[:, first] - value[:, i])
-        closed = " (not open to this patient)" if not decision.eligible[i] else ""
+        closed = ", which is not open to this patient" if not decision.eligible[i] else ""
         return f"{gain.mean():+z.1f} quality-adjusted months against {words}{closed}"
 
     o, built = decision.outlook, decision.built

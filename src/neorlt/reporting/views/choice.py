@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neorlt.reporting.rounding import fixed, given, interval, is_number, number, percent, prose, times
+from neorlt.reporting.rounding import fixed, given, interval, is_number, number, percent, times
 from neorlt.reporting.views.cells import block, maps, texts
 
 Table = tuple[list[str], list[list[str]]]
@@ -44,13 +44,13 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     limits = block(search.get("limits"))
     told = block(search.get("decision")) or block(search.get("weights"))
     return {
-        "sentences": [prose(text) for text in texts(block(search.get("answer")).get("sentences"))],
+        "sentences": [times(text) for text in texts(block(search.get("answer")).get("sentences"))],
         "heads": heads, "body": body, "rule": str(search.get("rule") or ""),
         "limits": "; ".join(f"{_words(key)} {number(value)}" for key, value in limits.items() if is_number(value)),
         "told": "; ".join(f"{_words(key)} {number(value) if is_number(value) else _words(str(value))}" for key, value in told.items()),
         "size": f"{search.get('n_screened')} schemes were screened on {search.get('n_screen_draws')} common draws, "
                 f"{search.get('n_full')} went through the full model on {search.get('n_draws')}. {_optimiser(search)}".rstrip(),
-        "assumptions": [{"text": prose(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
+        "assumptions": [{"text": times(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
                         for row in maps(search.get("assumptions"))],
     }
 
@@ -98,7 +98,7 @@ def update_section(update: Mapping[str, Any]) -> dict[str, Any] | None:
         options.append(cells)
     return {
         "title": f"Update after cycle {update.get('cycles_given')} (week {given(update.get('week'))})",
-        "changes": [prose(text) for text in texts(update.get("changes"))],
+        "changes": [times(text) for text in texts(update.get("changes"))],
         "measured": (["Measured", "Value", "Expected before", "Expected after"], measured),
         "options": (["What may follow", "Scheme", "Resectable", "Response", "Kidney over limit", "Blood grade 3–4", "Against the best"],
                     options),

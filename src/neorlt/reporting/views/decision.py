@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neorlt.reporting.rounding import is_number, number, percent, prose, times
+from neorlt.reporting.rounding import is_number, number, percent, times
 from neorlt.reporting.views.cells import block, maps, texts
 
 HEADS = ["Option", "Open", "Operated", "R0", "Dies of operation", "Severe complication", "Blood grade 3–4", "eGFR below 30 at 5 y",
@@ -89,12 +89,12 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
     ceiling = block(decision.get("ceiling"))
     return {
         "missing": "",
-        "sentences": [prose(text) for text in texts(decision.get("sentences"))],
-        "eligibility": [prose(text) for text in texts(decision.get("eligibility"))],
+        "sentences": [times(text) for text in texts(decision.get("sentences"))],
+        "eligibility": [times(text) for text in texts(decision.get("eligibility"))],
         "gate_leads": any("not eligible" in text and not text.startswith("Observing") for text in texts(decision.get("eligibility"))[:1]),
-        "assumed": " ".join(prose(text) for text in (*texts(decision.get("warnings")), *texts(decision.get("assumed")))),
+        "assumed": " ".join(times(text) for text in (*texts(decision.get("warnings")), *texts(decision.get("assumed")))),
         "heads": HEADS, "body": body, "year_heads": YEAR_HEADS, "years": years,
-        "rule": prose(str(decision.get("rule") or "")), "meaning": prose(str(decision.get("meaning") or "")),
+        "rule": times(str(decision.get("rule") or "")), "meaning": times(str(decision.get("meaning") or "")),
         "flip_heads": ["Assumption", "Now", "Turns at", "Best then", "Chance of lying beyond"],
         "flips": [[", ".join(str(row[key]) for key in ("quantity", "unit") if row.get(key)), *_apart(row.get("from"), row.get("to")),
                    times(str(row.get("new_best"))), _chance(row.get("p_beyond"))] for row in turning],
@@ -104,9 +104,9 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
                    f"{row['months']:.2f} (± {2 * row.get('mc_error', 0):.2f})"] for row in worth],
         "ceiling": ceiling_sentence(ceiling),
         "trial_heads": ["Trial", "n", *(f"SD {sd:g}" for sd in trials.get("sd", []))],
-        "trials": [[str(row.get("name")), str(row.get("n")),
+        "trials": [[times(str(row.get("name"))), str(row.get("n")),
             *(f"{value:.2f}" for value in row.get("months", []))] for row in maps(trials.get("rows"))],
-        "trial_note": prose(str(trials.get("note") or "")),
+        "trial_note": times(str(trials.get("note") or "")),
     }
 
 

@@ -130,6 +130,11 @@ def centre_sentence(document: Mapping[str, Any]) -> str | None:
     return None if found is None else str(found)
 
 
+def running(who: str, made: str) -> str:
+    """What stands at the head of every sheet of paper, so that a lost one finds its report again."""
+    return f"{who} · report of {made}" if made else who
+
+
 def run_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the report was made."""
     facts = [

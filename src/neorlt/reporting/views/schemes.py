@@ -9,7 +9,7 @@ from typing import Any
 
 from neorlt.core.nuclide_words import nuclide_words
 from neorlt.core.proportions import limits_differ
-from neorlt.reporting.rounding import fixed, given, interval, is_number, joined, percent, prose, times
+from neorlt.reporting.rounding import fixed, given, interval, is_number, joined, percent, times
 from neorlt.reporting.views.cells import (
     Cell,
     Column,
@@ -83,7 +83,7 @@ def opening(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> tup
             if scheme.get("cycles") and is_number(scheme.get("surgery_week"))
             else "",
             cells=tuple(cells[i] for _, cells in shared),
-            limited_by=prose(str(scheme.get("limited_by") or "")),
+            limited_by=times(str(scheme.get("limited_by") or "")),
             doses_derived=bool(scheme.get("doses_derived")),
         )
         for i, scheme in enumerate(schemes)
@@ -125,7 +125,7 @@ def _nadir(scheme: Mapping[str, Any], key: str) -> Cell:
     notes = []
     risk = percent(value.get("p_grade34"))
     if risk is not None:
-        notes.append(f"{risk} grade 3\u2060–\u20604".replace(" ", "\u00a0"))
+        notes.append(f"{risk} grade 3–4")
     return Cell(shown[0], shown[1], tuple(notes), label_of(scheme, key))
 
 
@@ -150,11 +150,9 @@ def _activity(scheme: Mapping[str, Any]) -> Cell:
         return Cell("none")
     lines = []
     for nuclide, activities in totals.items():
-        name = nuclide.replace("-", "\u2011")
         same = len(set(activities)) == 1
-        lines.append(
-            f"{len(activities)} × {given(activities[0])} GBq {name}" if same else f"{joined([given(a) for a in activities])} GBq {name}"
-        )
+        shown = f"{len(activities)} × {given(activities[0])}" if same else joined([given(a) for a in activities])
+        lines.append(f"{shown} GBq {nuclide}")
     sensitiser = scheme.get("sensitiser")
     notes = [f"with {_SENSITISERS.get(str(sensitiser), str(sensitiser))}"] if sensitiser and str(sensitiser) != "none" else []
     return Cell("", "", (*lines, *notes))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from neorlt.reporting.rounding import joined, prose
+from neorlt.reporting.rounding import joined, times
 from neorlt.reporting.views.cells import maps, texts
 from neorlt.reporting.views.contact import contact_rows
 
@@ -57,7 +57,7 @@ def warning_groups(warnings: Sequence[str], names: Sequence[str]) -> list[dict[s
                 break
         else:
             kinds.append((mask, _Kind(text, slots, figures)))
-    return [{"text": prose(kind.first), "also": prose(joined(kind.others)), "count": 1 + len(kind.others)} for _, kind in kinds]
+    return [{"text": times(kind.first), "also": times(joined(kind.others)), "count": 1 + len(kind.others)} for _, kind in kinds]
 
 
 def plan_warnings(plan: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,6 +17,9 @@ nuclide?.addEventListener("input", () => {
 const drawSchemes = () => { for (const box of document.querySelectorAll("[data-lines]")) schemeChart(box); };
 document.body.addEventListener("htmx:afterSwap", drawSchemes);
 
+// What was kept stands below; a second press must not keep it twice.
+document.body.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful && event.target.matches("#sign form.form")) event.target.reset(); });
+
 const after = document.getElementById("after-scheme");
 after?.addEventListener("input", () => { for (const line of document.querySelectorAll("#vessels .after")) line.hidden = line.dataset.letter !== after.value; });
 
@@ -25,6 +28,13 @@ const plan = charts ? await (await fetch(`/cases/${charts.dataset.case}/plan.jso
 const draw = () => { if (charts) planCharts(charts, plan); drawSchemes(); };
 draw();
 document.addEventListener("neorlt-theme", draw);
+// Paper is light; the charts are drawn for it, and after it for the screen again.
+addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; draw(); });
+addEventListener("afterprint", () => {
+  const kept = localStorage.getItem("neorlt-theme");
+  if (kept) document.documentElement.dataset.theme = kept; else delete document.documentElement.dataset.theme;
+  draw();
+});
 let waiting;
 addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(draw, 200); });
 

@@ -170,7 +170,9 @@ class Pane {
   frame() { return (this.row("under") ?? this.row("over")).frame; }
 
   async load() {
-    const serial = ++this.serial, under = this.row("under"), over = this.row("over"), place = this.place;
+    const serial = ++this.serial, under = this.row("under"), over = this.row("over");
+    // Where the cross is wanted once the images are there; the other pane may move it meanwhile.
+    this.wanted = this.place;
     this.loading = true;
     this.projected = over ?? under;
     const list = [];
@@ -178,9 +180,13 @@ class Pane {
     if (over) list.push({ url: this.url(over), name: "over.nii.gz", colormap: "fused", opacity: under ? 0.6 : 1 });
     const contours = this.view.contours, outlined = contours && contours.frame === this.frame();
     if (outlined) list.push({ url: this.url(contours), name: "contours.nii.gz", colormap: "gray", opacity: 1 });
-    const [, projection] = await Promise.all([this.viewer.loadVolumes(list), readVolume(this.small(this.projected))]);
+    let projection;
+    try {
+      [, projection] = await Promise.all([this.viewer.loadVolumes(list), readVolume(this.small(this.projected))]);
+    } finally {
+      if (serial === this.serial) this.loading = false;
+    }
     if (serial !== this.serial) return;
-    this.loading = false;
     this.projection = projection;
     this.over = over ? Number(Boolean(under)) : -1;
     this.lines = outlined ? list.length - 1 : -1;
@@ -197,7 +203,7 @@ class Pane {
     this.window();
     this.fade();
     this.turn();
-    this.jump(place ?? this.firstPlace());
+    this.jump(this.wanted ?? this.firstPlace());
     this.element.dataset.voxels = this.near ? "own" : "fewer";
     this.changed();
   }
@@ -280,8 +286,13 @@ class Pane {
   }
 
   jump(place) {
+    // Between two images there is nothing for a cross to stand in.
+    if (this.loading) {
+      this.wanted = [...place];
+      return;
+    }
     // Near the edge of a box of own voxels the next box is fetched.
-    if (this.near && !this.loading && place.some((v, i) => Math.abs(v - this.near[i]) > this.reach[i])) {
+    if (this.near && place.some((v, i) => Math.abs(v - this.near[i]) > this.reach[i])) {
       this.near = place.map((v) => Math.round(v));
       this.place = [...place];
       this.load();
@@ -293,6 +304,7 @@ class Pane {
   }
 
   tell(data) {
+    if (this.loading) return;
     const place = [data.mm[0], data.mm[1], data.mm[2]];
     // A line belongs to the planes in which it was drawn.
     if (this.place?.some((v, i) => Math.abs(v - place[i]) > 1e-3)) this.viewer.clearAllMeasurements();
@@ -305,10 +317,11 @@ class Pane {
         const region = this.view.contours.regions[Math.round(value.value) - 1];
         if (region) inside = `, in ${region.name}`;
       } else if (i === 0 && under) words.push(`CT ${number(value.value)} HU`);
-      else if (over) words.push(`${over.title} ${number(value.value * this.factor())} ${this.part("unit").selectedOptions[0].textContent}`);
+      else if (over) words.push(`${over.title}: ${number(value.value * this.factor())} ${this.part("unit").selectedOptions[0].textContent}`);
     });
     const [x, y, z] = this.place.map((v) => Math.round(v));
-    this.part("read").textContent = `At ${Math.abs(x)} mm ${x < 0 ? "left" : "right"}, ${Math.abs(y)} mm ${y < 0 ? "back" : "front"}, ${Math.abs(z)} mm ${z < 0 ? "down" : "up"}${inside}: ${words.join(", ")}`;
+    this.part("read").textContent = `At ${Math.abs(x)} mm ${x < 0 ? "left" : "right"}, ${Math.abs(y)} mm ${y < 0 ? "back" : "front"}, ${Math.abs(z)} mm ${z < 0 ? "down" : "up"}${inside}. `;
+    words.forEach((text, i) => this.part("read").append(i ? "; " : "", Object.assign(document.createElement("span"), { className: "unbroken", textContent: text })));
   }
 
   key(event) {
