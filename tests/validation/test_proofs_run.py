@@ -35,6 +35,7 @@ TINY: dict[str, dict] = {
     "nuclides_interfaces": {"argv": ["--histories", "2000"], "writes": "validation/nuclides_interfaces.json"},
     "planning_noise": {"set": {"N_PATIENTS": 1, "N_DRAWS": 20}, "writes": "validation/planning_noise.json", "root": True},
     "response_book": {"set": {"N_DRAWS": 50, "N_REPLICATES": 2}, "writes": "src/neorlt/data/validation.json"},
+    "response_own_posterior": {"set": {"N_TABLES": 1, "LESIONS": (3,), "TIMES": 1}, "writes": "validation/own_posterior_draws.json"},
     "response_synthesis_sbc": {"set": {"N": 2, "N_FAULT": 1, "N_WARMUP": 30, "N_LESIONS": 3, "STUDIES": ("hebert_2024: odd half",),
                                        "FREE": ("alpha_per_gy", "sigma_d"), "FAULTS": ("data ignored",)},
                                "writes": "validation/synthesis_sbc.json"},
