@@ -101,7 +101,7 @@ def test_a_board_meets_by_keyboard_alone(browser: Any, tmp_path: Path, tmp_path_
         options = page.locator(".pane:first-child optgroup[label=SPECT] option")
         assert [re.sub(r"^.*, ", "", text) for text in options.all_inner_texts()] == ["4 h", "24 h", "96 h"]
         page.keyboard.type("SPECT")
-        page.locator(".pane:first-child [data-part=read]", has_text=re.compile(r"SPECT Lu-177, 4 h [\d.,]+ Bq/ml")).wait_for()
+        page.locator(".pane:first-child [data-part=read]", has_text=re.compile(r"SPECT Lu-177, 4 h: [\d.,]+ Bq/ml")).wait_for()
 
         # Measure by keys: two ends ten millimetres apart, and the length is said.
         _reach(page, "#measure", "Shift+Tab")
