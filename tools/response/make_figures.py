@@ -1,5 +1,5 @@
 """Draw the figures of ``docs/gallery/how-far-to-trust-the-prediction.md`` from the shipped fit
-and ``validation/response_sbc.json``.
+and ``validation/synthesis_sbc.json``.
 
 Usage: ``python tools/response/make_figures.py``.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,16 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs/images"
 
 
+def read_ranks() -> dict[str, Any]:
+    """Ranks of the calibration by simulation, without fault, by quantity."""
+    report = json.loads((ROOT / "validation/synthesis_sbc.json").read_text(encoding="utf-8"))
+    titles = [name.replace("of ", "of\n").replace("_", " ") for name in report["quantities"]]
+    ranks = dict(zip(titles, np.array(report["ranks"][""]).T.tolist(), strict=True))
+    p = {title: report["sound"]["p"][name] for title, name in zip(titles, report["quantities"], strict=True)}
+    rejected = [title for title, name in zip(titles, report["quantities"], strict=True) if name in report["sound"]["rejected"]]
+    return {"ranks": ranks, "n": report["n"], "n_ranked": report["n_ranked"], "p": p, "rejected": rejected}
+
+
 def main() -> None:
     """Write the pictures."""
     fit = tables.read_json("response", "posterior.json")
@@ -34,7 +45,7 @@ def main() -> None:
     prior = {name: draw_from(read_priors()[name], rng, 20_000) for name in LABELS}
     figures = {
         "studies-left-out": draw_studies_left_out(fit, titles()), "studies-pit": draw_studies_pit(fit, titles()),
-        "sbc": draw_sbc(json.loads((ROOT / "validation/response_sbc.json").read_text(encoding="utf-8"))),
+        "sbc": draw_sbc(read_ranks()),
         "prior-posterior": draw_prior_posterior(prior, tables.read_npz("response", "posterior.npz")),
     }
     for name, svg in figures.items():
