@@ -99,8 +99,9 @@ def lesion_cycles(term: Term) -> NDArray[np.intp]:
 
 def lesion_nodes(origins: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
     """Standard normals of a lesion's own sensitivity, codes of its origin and weights that sum to 1, ``(node,)`` each."""
-    z, code = (x.ravel() for x in np.meshgrid(np.linspace(-LESION_REACH, LESION_REACH, N_LESION_NODES), np.flatnonzero(origins),
-                                              indexing="ij"))
+    codes = np.flatnonzero(origins)
+    z = np.repeat(np.linspace(-LESION_REACH, LESION_REACH, N_LESION_NODES), len(codes))
+    code = np.tile(codes, N_LESION_NODES)
     weight = np.exp(-0.5 * z**2) * np.asarray(origins, np.float64)[code]
     return z, code, weight / weight.sum()
 
