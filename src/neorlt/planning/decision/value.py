@@ -217,7 +217,7 @@ FLIPS = {
     "operative risk": ("p_operative_death", "operative death at 60 years, distal", ""),
     "metastasis while waiting": ("metastasis_per_year", "new metastasis a year at 20 mm", "1/year"),
     "margin": ("log_hr_recurrence_r1", "hazard ratio of recurrence after R1", ""),
-    "operability": ("became_resectable_logit", "chance that a tumour with the published series' vessel contact can be resected, now or later",
+    "operability": ("became_resectable_logit", "chance that a tumour with the series' vessel contact can be resected, now or later",
                     ""),
     "recurrence": ("recurrence_per_year", "recurrence a year at Ki-67 2 %", "1/year"),
     "progression unresected": ("progression_per_year", "progression a year untreated at Ki-67 3 %", "1/year"),
