@@ -424,11 +424,20 @@ def terms_at_the_truth(n: int, n_points: int) -> dict[str, dict[str, Any]]:
                    "outside_90": float(np.mean(np.abs(np.array(values) - 0.5) > 0.45))} for name, values in pit.items()}
 
 
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace(' ', '-') or 'sound'}.jsonl"
+
+
+def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The refits that are on disk."""
+    path = _path(folder, name)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
 def run(bench: Bench, folder: Path, name: str, n: int) -> list[dict[str, Any]]:
     """The refits of one fault ("" for none), from disk where they are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name.replace(' ', '-') or 'sound'}.jsonl"
-    done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    path, done = _path(folder, name), _rows(folder, name)
     started = time.process_time()
     with path.open("a") as stream:
         for k in range(len(done), n):
@@ -444,6 +453,7 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
     """Run what is missing in ``folder``, judge, write; 0 if the sound fit is not rejected and every fault is found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=folder, help="Where refits are kept; a run that was stopped goes on from it.")
+    parser.add_argument("--judge", action="store_true", help="Refit no fault: judge those that the folder holds whole, name the others.")
     parser.add_argument("--terms", action="store_true", help="Only set what is seen against the likelihood at the truth, term by term.")
     given = parser.parse_args()
     started = time.process_time()
@@ -455,8 +465,9 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
         return 0
     bench = Bench(reduced_terms())
     n, n_fault = n or N, n_fault or N_FAULT
+    whole = [name for name in FAULTS if not given.judge or len(_rows(given.folder, name)) >= n_fault]
     sound = run(bench, given.folder, "", n)
-    faults = {name: run(bench, given.folder, name, n_fault) for name in FAULTS}
+    faults = {name: run(bench, given.folder, name, n_fault) for name in whole}
     names, first = bench.names, [row["ranks"] for row in sound[:n_fault]]
     found = {"": judge([row["ranks"] for row in sound], names)} \
         | {name: judge([row["ranks"] for row in rows], names, n) for name, rows in faults.items()}
@@ -467,7 +478,7 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
         "patients_an_arm": {"chains": synthesis.N_POINTS, "weighed": N_PATIENTS}, "level": LEVEL,
         "studies": [t.name for t in bench.sound.terms], "n_lesions": N_LESIONS,
         "free": list(bench.sound.free), "held": "all other parameters of the population at their priors' medians",
-        "quantities": names, "bins": ranks.N_BINS,
+        "quantities": names, "bins": ranks.N_BINS, "faults_that_wait": [name for name in FAULTS if name not in whole],
         "sound": {**found[""], "chance_of_rejection_if_uniform": LEVEL,
                   "chance_same_as_faults": judge([*first], names)["chance_resampled"],
                   "divergences": sum(row["diverging"] for row in sound), "mean_steps": float(np.mean([row["steps"] for row in sound])),
@@ -487,7 +498,7 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
         worst = min(row["p"], key=row["p"].__getitem__)
         told = ", ".join(row["rejected"]) or "none"
         print(f"{name or 'sound':22s} n {row['n']:4d} rejected: {told}; smallest P {row['p'][worst]:.2g} ({worst})")
-    return int(not found[""]["uniform"] or any(found[name]["uniform"] for name in FAULTS))
+    return int(not found[""]["uniform"] or any(found[name]["uniform"] for name in whole))
 
 
 if __name__ == "__main__":
