@@ -4,8 +4,9 @@ python tools/newcomer.py [--python PATH] [--whole] [--only WORD ...]
 
 The clone holds what is committed, no more. Its ``.venv`` is made by its own make; with ``--python`` the environment of that interpreter
 takes its place, so that nothing is downloaded. What stands for a reader's own is put in its place: ARCHIVE is an Orthanc on the loopback
-that holds the reader's study, the study's UID is one that ``pacs find`` lists, ``organs.nii.gz`` are the study's own organs, and the
-files that ``neorlt new`` wrote are filled in as the text asks. A command has done what the text says when it ended with 0, its ``--out``
+that holds the reader's study, the study's UID is one that ``pacs find`` lists, ``organs.nii.gz`` are the study's own organs, ``ours.csv``
+holds lesions made up here, and the files
+that ``neorlt new`` wrote are filled in as the text asks. A command has done what the text says when it ended with 0, its ``--out``
 folder holds something, and every file that the text says it writes is there. A server is asked for its page and ended.
 
 The reader's study is the small one of the page's tests, so that the whole takes minutes, and three commands are left to others:
@@ -185,6 +186,12 @@ Path('organs_names.json').replace('names.json')
 """
 
 
+OURS = "origin,dose_gy,cycles,week,change_diameter_pct\n" + "".join(f"pancreas,{dose},4,,{change}\n" for dose, change in (
+    (45, -8), (60, -15), (75, -12), (80, -24), (95, -20), (110, -31), (120, -18), (140, -35), (150, -26), (170, -40), (190, -33),
+    (220, -45)))
+"""Twelve lesions made up for this check."""
+
+
 def prepare(newcomer: Newcomer, words: str) -> None:
     """What the text asks its reader to have or to fill in before this command."""
     work, own = newcomer.work, newcomer.own
@@ -202,6 +209,8 @@ def prepare(newcomer: Newcomer, words: str) -> None:
         (work / "study" / "settings.toml").unlink(missing_ok=True)
         for path in (own / "study").glob("settings.toml"):
             shutil.copy(path, work / "study" / path.name)
+    if "ours.csv" in words:
+        (work / "ours.csv").write_text(OURS, encoding="utf-8")
     if words.startswith("neorlt adapt"):
         ids = re.findall(r'^id = "(.*)"', (work / "patient.toml").read_text(encoding="utf-8").split("[[lesion]]", 1)[1], re.MULTILINE)
         (work / "update.toml").write_text(f'week = 14\nplatelets_e9_per_l = 180\n[[lesion]]\nid = "{ids[0]}"\nlongest_diameter_mm = 40\n')
