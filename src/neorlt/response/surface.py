@@ -7,6 +7,7 @@ the polynomial through them. What the polynomial costs against direct courses is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,20 +161,14 @@ class Surfaces:
 
         Rows that share schedule and visits are one product of matrices: a batch of small ones costs several times as much.
         """
-        import jax.numpy as jnp
 
-        wanted = np.concatenate([course[:, None], column], axis=1)
-        kinds, kind = np.unique(wanted, axis=0, return_inverse=True)
-        parts, order = [], []
-        for i, (number, *columns) in enumerate(kinds):
-            rows = np.flatnonzero(kind.ravel() == i)
+        def part(rows: NDArray[np.intp], chosen: Any) -> Any:
             first = basis(log_effect[rows], self.n_effect, *EFFECT_RANGE)
             second = basis(log_growth[rows], self.n_growth, *GROWTH_RANGE)
             both = (first[..., :, None] * second[..., None, :]).reshape(-1, self.n_effect * self.n_growth)
-            chosen = coefficients[number][..., np.array(columns)].reshape(both.shape[1], -1)
-            parts.append((both @ chosen).reshape(len(rows), -1, len(columns)))
-            order.append(rows)
-        return jnp.concatenate(parts)[np.argsort(np.concatenate(order))]
+            return (both @ chosen.reshape(both.shape[1], -1)).reshape(len(rows), -1, chosen.shape[-1])
+
+        return _by_visits(coefficients, course, column, part)
 
     def read_product(self, coefficients: Any, course: NDArray[np.intp], column: NDArray[np.intp], log_effect: Any, log_growth: Any) -> Any:
         """:meth:`read_at` for every pair of an effect ``(row, point)`` and a growth ``(growth,)`` that all rows share: ``(row, point,
@@ -181,17 +176,27 @@ class Surfaces:
         """
         import jax.numpy as jnp
 
-        wanted = np.concatenate([course[:, None], column], axis=1)
-        kinds, kind = np.unique(wanted, axis=0, return_inverse=True)
         second = basis(log_growth, self.n_growth, *GROWTH_RANGE)
-        parts, order = [], []
-        for i, (number, *columns) in enumerate(kinds):
-            rows = np.flatnonzero(kind.ravel() == i)
+
+        def part(rows: NDArray[np.intp], chosen: Any) -> Any:
             first = basis(log_effect[rows], self.n_effect, *EFFECT_RANGE)
-            line = jnp.einsum("gb,abk->agk", second, coefficients[number][..., np.array(columns)])
-            parts.append((first.reshape(-1, self.n_effect) @ line.reshape(self.n_effect, -1)).reshape(*first.shape[:2], *line.shape[1:]))
-            order.append(rows)
-        return jnp.concatenate(parts)[np.argsort(np.concatenate(order))]
+            line = jnp.einsum("gb,abk->agk", second, chosen)
+            return (first.reshape(-1, self.n_effect) @ line.reshape(self.n_effect, -1)).reshape(*first.shape[:2], *line.shape[1:])
+
+        return _by_visits(coefficients, course, column, part)
+
+
+def _by_visits(
+    coefficients: Any, course: NDArray[np.intp], column: NDArray[np.intp], part: Callable[[NDArray[np.intp], Any], Any]
+) -> Any:
+    """``part(rows, coefficients (effect, growth, k))`` of all rows that share schedule and visits, together in the order of the rows."""
+    import jax.numpy as jnp
+
+    wanted = np.concatenate([course[:, None], column], axis=1)
+    kinds, kind = np.unique(wanted, axis=0, return_inverse=True)
+    groups = [np.flatnonzero(kind.ravel() == i) for i in range(len(kinds))]
+    parts = [part(rows, coefficients[number][..., np.array(columns)]) for rows, (number, *columns) in zip(groups, kinds, strict=True)]
+    return jnp.concatenate(parts)[np.argsort(np.concatenate(groups))]
 
 
 def untreated(free: dict[str, Any], log_growth: Any, weeks: Any) -> Any:
