@@ -17,32 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-OLD = "7a47d7ccc59ac120ce46644439a8c0cc344f6b63"
-"""Version 0.1."""
-START = "import sys; from neorlt.cli import main; sys.exit(main())"
-"""As the script ``neorlt`` starts it, in either version."""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from old import OLD, ROOT, START, source_of
+
 SCHEME = "4 x 7.4 GBq Lu-177 every 8 weeks"
 PATIENT = "examples/pannet-head.toml"
 COMMANDS = {"predict": ("predict", PATIENT, "--scheme", SCHEME, "--json"), "optimise": ("optimise", PATIENT, "--json")}
 KINDS = (*COMMANDS, "plan", "speed")
-
-
-@contextmanager
-def source_of(commit: str) -> Iterator[Path | None]:
-    """A tree of the commit for a while; None where this clone does not hold it."""
-    with tempfile.TemporaryDirectory(prefix="neorlt-old-") as folder:
-        old = Path(folder) / "old"
-        made = subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "-q", "--detach", str(old), commit], check=False).returncode == 0
-        try:
-            yield old if made else None
-        finally:
-            if made:
-                subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(old)], capture_output=True, check=False)
 
 
 def run(source: Path, caches: Path, *words: str) -> tuple[float, str]:
@@ -70,7 +53,6 @@ def main() -> int:
 
     with source_of(arguments.old) as old, tempfile.TemporaryDirectory(prefix="neorlt-beside-") as folder:
         if old is None:
-            print(f"{arguments.old} is not in this clone: nothing to stand beside")
             return 0
         for turn in range(arguments.rounds):
             for version, source in (("0.1", old), ("now", ROOT)):

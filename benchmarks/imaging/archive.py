@@ -27,11 +27,9 @@ import pydicom
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-ROOT = Path(__file__).resolve().parents[2]
-OLD = "7a47d7ccc59ac120ce46644439a8c0cc344f6b63"
-"""Version 0.1."""
-START = "import sys; from neorlt.cli import main; sys.exit(main())"
-"""As the script ``neorlt`` starts it, in either version."""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from old import OLD, ROOT, START, source_of
+
 STEM = "1.2.826.0.1.3680043.8.498.19"
 MEMORY_MB = 500.0
 SHARE = 0.25
@@ -149,19 +147,11 @@ def main() -> int:
     if not orthanc.is_here():
         print("needs Debian's orthanc and orthanc-dicomweb (make system)")
         return 0
-    with tempfile.TemporaryDirectory(prefix="neorlt-archive-") as folder:
+    with source_of(arguments.old) as old, tempfile.TemporaryDirectory(prefix="neorlt-archive-") as folder:
         work = Path(folder)
-        old = work / "old"
-        has_old = subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "-q", "--detach", str(old), arguments.old],
-                                 capture_output=True, check=False).returncode == 0  # fmt: skip
-        try:
-            with orthanc.running(work / "archive") as archive:
-                good = not has_old or beside_old(archive, work, old, arguments.rounds)
-                if not has_old:
-                    print(f"{arguments.old} is not in this clone: nothing to stand beside")
-                good &= arguments.objects == 0 or many(archive, work, arguments.objects)
-        finally:
-            subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(old)], capture_output=True, check=False)
+        with orthanc.running(work / "archive") as archive:
+            good = old is None or beside_old(archive, work, old, arguments.rounds)
+            good &= arguments.objects == 0 or many(archive, work, arguments.objects)
     return int(not good)
 
 
