@@ -8,9 +8,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from neorlt.evidence.page import write_evidence
+from neorlt.evidence.prisma import shipped_flow
+from neorlt.evidence.studies import shipped_review
+from neorlt.web.app import create_app
+from neorlt.web.evidence import Evidence
+from neorlt.web.settings import Settings
 
 
 def free_port() -> int:
@@ -30,6 +38,15 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes] | None = None, sec
             raise AssertionError("the server ended")
         time.sleep(0.05)
     raise AssertionError("the server did not start")
+
+
+@contextlib.contextmanager
+def example_site(root: Path, example: Path) -> Iterator[str]:
+    """Serve a finished plan as the example, with the shipped evidence made beforehand; yields the address."""
+    table = shipped_review()
+    write_evidence(table, shipped_flow(table), Evidence(root)._folder)
+    with running(create_app(Settings(root, shared=(("example", example),)))) as found:
+        yield found
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from neorlt.web.evidence import Evidence
 from neorlt.web.settings import Settings
 
 from .browser import Watched, axe, chromium, misfits
-from .live import running
+from .live import example_site, running
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -36,10 +36,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(browser: Any, example_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("server")
-    table = shipped_review()
-    write_evidence(table, shipped_flow(table), Evidence(root)._folder)
-    with running(create_app(Settings(root, shared=(("example", example_folder),)))) as found:
+    with example_site(tmp_path_factory.mktemp("server"), example_folder) as found:
         yield found
 
 

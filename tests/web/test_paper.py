@@ -15,12 +15,9 @@ from neorlt.evidence.page import write_evidence
 from neorlt.evidence.prisma import shipped_flow
 from neorlt.evidence.studies import shipped_review
 from neorlt.evidence.table1 import COLUMNS
-from neorlt.web.app import create_app
-from neorlt.web.evidence import Evidence
-from neorlt.web.settings import Settings
 
 from .browser import Watched, chromium, off_the_sheet
-from .live import running
+from .live import example_site
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -33,10 +30,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(browser: Any, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("server")
-    table = shipped_review()
-    write_evidence(table, shipped_flow(table), Evidence(root)._folder)
-    with running(create_app(Settings(root, shared=(("example", shared_folder),)))) as found:
+    with example_site(tmp_path_factory.mktemp("server"), shared_folder) as found:
         yield found
 
 
