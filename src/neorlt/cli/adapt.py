@@ -29,6 +29,5 @@ def command(
     from neorlt.jobs.adapt import run_adapt
 
     document = run_adapt(patient, scheme, after, updates, limits or (), out, plan=plan, n_proposals=worlds, seed=seed,
-                         nuclide_files=nuclide_file or (),
-                            posterior=posterior)
+                         nuclide_files=nuclide_file or (), posterior=posterior)
     finish(document, json, document["changes"], out)

@@ -24,6 +24,6 @@ def command(
     """Who benefits: which baseline features move the gain of a scheme (Sobol indices)."""
     from neorlt.jobs.benefit import run_benefit
 
-    document = run_benefit(scheme, out, plan=plan, n_base=patients, n_draws=draws, seed=seed, nuclide_files=nuclide_file or (),
-                            posterior=posterior)
+    document = run_benefit(scheme, out, plan=plan, n_base=patients, n_draws=draws, seed=seed,
+                           nuclide_files=nuclide_file or (), posterior=posterior)
     finish(document, json, document["answer"]["sentences"], out)

@@ -28,6 +28,5 @@ def command(
     from neorlt.jobs.optimise import run_optimise
 
     document = run_optimise(patient, limits or (), out, plan=plan, n_screen=candidates, n_screen_draws=screen_draws, n_full=best,
-                            n_draws=draws, seed=seed, nuclide_files=nuclide_file or (),
-                            posterior=posterior)
+                            n_draws=draws, seed=seed, nuclide_files=nuclide_file or (), posterior=posterior)
     finish(document, json, document["answer"]["sentences"], out)

@@ -29,7 +29,7 @@ def run_adapt(
         scheme = load_scheme(scheme_text, world.patient)
         limits, settings, _ = read_limits(limit_texts)
         adapted = adapt(world, scheme, given, read_update(update_file, world.patient), limits, settings)
-        document = told(adapt_document(adapted), world.parameters)
+        document = told(adapt_document(adapted), world.parameters.centre)
         at("writing the report")
         if out is not None:
             options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws,

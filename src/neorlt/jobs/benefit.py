@@ -33,7 +33,7 @@ def run_benefit(
     parameters = draw_parameters(n_draws, seed, own=own) if stored is None else stored.first(n_draws).parameters
     scheme = load_scheme(scheme_text, None if stored is None else stored.patient)
     with stages(("predicting many patients", 90.0), ("writing the report", 10.0)) as at:
-        document = told(benefit_document(who_benefits(scheme, n_base, n_draws, seed, parameters)), parameters)
+        document = told(benefit_document(who_benefits(scheme, n_base, n_draws, seed, parameters)), parameters.centre)
         at("writing the report")
         if out is not None:
             options = {"scheme": scheme_text, "patients": n_base, "draws": n_draws, **options_of(own)}

@@ -11,8 +11,7 @@ from neorlt.core.run import result_folder, write_json
 
 if TYPE_CHECKING:
     from neorlt.planning.world import World
-    from neorlt.response.own import CentrePosterior
-    from neorlt.response.parameters import Parameters
+    from neorlt.response.own import Centre, CentrePosterior
 
 SYNTHETIC = "Synthetic patient: invented clinical values."
 
@@ -36,12 +35,12 @@ def write_choice(
         (work / "report.html").write_text(render_report(plan), encoding="utf-8")
 
 
-def told(document: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
+def told(document: dict[str, Any], centre: Centre | None) -> dict[str, Any]:
     """The document with what has to be known of the posterior that its numbers rest on: ``warnings``, and ``posterior`` of a centre."""
     from neorlt.response.parameters import response_warnings
 
-    warnings = list(dict.fromkeys([*document.get("warnings", ()), *response_warnings(parameters)]))
-    of_centre = {} if parameters.centre is None else {"posterior": parameters.centre.as_json()}
+    warnings = list(dict.fromkeys([*document.get("warnings", ()), *response_warnings(centre)]))
+    of_centre = {} if centre is None else {"posterior": centre.as_json()}
     return document | {"warnings": warnings} | of_centre
 
 

@@ -45,10 +45,9 @@ def run_decide(
     settings = Settings(criterion or CRITERIA[0], delta_months, discount, tuple(Kind(word) for word in ask))
     with stages(("comparing the options", 70.0), ("what knowing more is worth", 20.0), ("writing the report", 10.0)) as at:
         found = decide(patient, [load_scheme(text, patient) for text in schemes], settings, n_draws=n_draws, seed=seed,
-                       own=own,
-                       make_world=None if plan is None else stored_world(plan, patient, own))
+                       own=own, make_world=None if plan is None else stored_world(plan, patient, own))
         at("what knowing more is worth")
-        document = told(decision_document(found), found.inputs.world.parameters)
+        document = told(decision_document(found), found.inputs.world.parameters.centre)
         if out is None:
             return document
         at("writing the report")

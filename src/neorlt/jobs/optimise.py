@@ -31,7 +31,7 @@ def run_optimise(
         world = world_of(patient_file, plan, n_draws, seed, own)
         limits, settings, space = read_limits(limit_texts)
         found = optimise(world, limits, settings, space, n_screen=n_screen, n_screen_draws=n_screen_draws, n_full=n_full)
-        document = told(optimise_document(found), world.parameters)
+        document = told(optimise_document(found), world.parameters.centre)
         at("writing the report")
         if out is not None:
             options = {"limits": list(limit_texts), "candidates": n_screen, "screen_draws": n_screen_draws, "best": n_full,

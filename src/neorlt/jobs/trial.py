@@ -28,7 +28,6 @@ def trial_command(
         rests on another posterior.
     """
     from neorlt.planning.stored import open_world, refuse_other_posterior
-    from neorlt.response.parameters import draw_parameters
 
     read_therapy_nuclides(nuclide_files)
     own = own_posterior(posterior)
@@ -36,7 +35,7 @@ def trial_command(
     if plan is not None and world is not None:
         refuse_other_posterior(world, own, plan)
     design = read_design(Path(design_toml))
-    document = told(run_trial(design, dask, own), draw_parameters(10, design.seed, own=own))
+    document = told(run_trial(design, dask, own), None if own is None else own.centre)
     return document if world is None else document | {"plan_patient": plan_patient(design, world)}
 
 
@@ -51,10 +50,9 @@ def value_command(
     InputError
         If the file makes no trial, or the posterior cannot be used.
     """
-    from neorlt.response.parameters import draw_parameters
     from neorlt.trials.value import value_document
 
     read_therapy_nuclides(nuclide_files)
     own, design = own_posterior(posterior), read_design(Path(design_toml))
     document = value_document(design, patients_per_year=patients_per_year, years=years, own=own)
-    return told(document, draw_parameters(10, design.seed, own=own))
+    return told(document, None if own is None else own.centre)

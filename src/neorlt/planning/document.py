@@ -29,7 +29,7 @@ from neorlt.planning.decision.choice import RULE, Verdict
 from neorlt.planning.decision.decide import Decision, decide_in
 from neorlt.planning.earlier import earlier_rlt
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
-from neorlt.planning.prediction import Comparison, Prediction
+from neorlt.planning.prediction import KIDNEY_SHARE, Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
 from neorlt.planning.world import WORLD_FILE, world_bytes
 from neorlt.response import course
@@ -113,7 +113,7 @@ def plan_document(
         "assumptions": _assumptions(world),
         "parameters": parameter_table(),
         "warnings": list(dict.fromkeys([*warnings, *patient.warnings, *outside, *_patient_warnings(patient),
-                                        *response_warnings(world.parameters)])),
+                                        *response_warnings(world.parameters.centre)])),
         "outside_validity": outside,
         "citations": [
             *({"key": c.key, "text": c.text, "url": c.url} for c in cite(*_citations(world))),
@@ -203,10 +203,10 @@ def _sentences(patient: Patient, comparison: Comparison, decision: Decision | No
         shown = "; ".join(f"{a} and {b}" for a, b in ties[:3])
         sentences.append(f"Tied within {decision.settings.delta_months:g} quality-adjusted months: {shown}"
                          f"{' and others' if len(ties) > 3 else ''}.")
-    over = [p for p in treated if p.p_kidney_over_limit >= 0.10]
+    over = [p for p in treated if p.p_kidney_over_limit >= KIDNEY_SHARE]
     if over:
         names = ", ".join(f"{p.scheme.name} ({_percent(p.p_kidney_over_limit)})" for p in over)
-        sentences.append(f"At least a 10 % chance of a kidney BED over {over[0].kidney_limit_gy:g} Gy: {names}.")
+        sentences.append(f"At least a {_percent(KIDNEY_SHARE)} chance of a kidney BED over {over[0].kidney_limit_gy:g} Gy: {names}.")
     baseline = _baseline_class(patient)
     if baseline["class"] is not None:
         contacts = ", ".join(f"{v['name']} {v['contact_deg']:.0f}°" for v in baseline["vessels"])

@@ -13,6 +13,9 @@ from neorlt.core.draws import Interval, summarise
 from neorlt.core.labels import Label
 from neorlt.documents.scheme import Scheme
 
+KIDNEY_SHARE = 0.10
+"""Chance of passing the kidneys' limit from which a scheme is doubted, in sentences and at the gate (convention)."""
+
 
 @dataclass(frozen=True)
 class Probability:

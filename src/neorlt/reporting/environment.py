@@ -34,6 +34,7 @@ def house_environment(loader: BaseLoader) -> Environment:
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.template_class = Page
     made.filters["label_class"] = front.label_class
+    made.filters["capital"] = front.capital
     made.filters["css_string"] = css_string
     # What every page's style sheet asks for.
     made.globals.update(light=LIGHT, dark=DARK, outlines=OUTLINES, unbroken_css=UNBROKEN_CSS, stacked_css=STACKED_CSS)

@@ -95,7 +95,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
         "conflicts": front.conflicts(patient),
         "sentences": [times(text) for text in texts(answer.get("sentences"))],
         "baseline": bool(baseline),
-        "baseline_class": _capital(str(baseline.get("class") or "")),
+        "baseline_class": front.capital(str(baseline.get("class") or "")),
         "baseline_reason": str(baseline.get("reason") or ""),
         "baseline_vessels": [regions.vessel_words(vessel) for vessel in maps(baseline.get("vessels"))],
         "columns": columns,
@@ -172,10 +172,6 @@ def _shown(one: Drawn) -> dict[str, Any]:
 
     uri = Markup("data:image/png;base64," + base64.b64encode(one.png).decode())
     return {"title": clean(one.title), "alt": clean(one.alt), "plane": clean(one.plane), "uri": uri}
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _dvh_groups(histograms: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:

@@ -239,10 +239,10 @@ def calibration_warnings() -> list[dict[str, str]]:
                      "every response number rests on priors (assumptions)."}]
 
 
-def response_warnings(parameters: Parameters) -> tuple[str, ...]:
-    """What has to be read before a number that rests on these draws is used: of the shipped calibration, or of a centre's posterior."""
-    if parameters.centre is not None:
-        return parameters.centre.warnings
+def response_warnings(centre: Centre | None) -> tuple[str, ...]:
+    """What has to be read before a number of the model is used: of a centre's own posterior, or of the shipped calibration."""
+    if centre is not None:
+        return centre.warnings
     return tuple(warning["text"] for warning in calibration_warnings())
 
 

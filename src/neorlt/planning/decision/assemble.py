@@ -18,6 +18,7 @@ from neorlt.planning.decision.options import USUAL, Kind, Option
 from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz, rate_table
 from neorlt.planning.earlier import BODEI
 from neorlt.planning.patient import YOUNGEST_Y, Patient
+from neorlt.planning.prediction import KIDNEY_SHARE
 from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import World
 from neorlt.response.course import kidney_limit_gy
@@ -138,10 +139,6 @@ def gather(
     gates = [_with_kidneys(gate, world, restaged[option.name]) if option.kind.is_rlt else gate
              for option, gate in zip(options, gates, strict=True)]
     return Inputs(world, rates, tuple(options), tuple(gates), growth, restaged, gain)
-
-
-KIDNEY_SHARE = 0.10
-"""Chance of passing the kidneys' limit from which a scheme is doubted, as in the sentences of a plan (convention)."""
 
 
 def _with_kidneys(gate: Gate, world: World, state: before.Before) -> Gate:

@@ -198,7 +198,7 @@ def patient_facts(patient: Patient) -> dict[str, float | None]:
         "n_liver": float(len(liver)), "extrahepatic": float(bool(other)), "nodes": float(len(nodes)),
         "no_primary": float(primary is None),
         "locally_advanced": float(code == Resectability.LOCALLY_ADVANCED), "borderline": float(code == Resectability.BORDERLINE),
-        "touched": float(touched), "vessels_unclear": float(code != worst), 
+        "touched": float(touched), "vessels_unclear": float(code != worst),
         "small_and_quiet": float(small and grade == 1), "small_g2": float(small and grade == 2),
         "small_unknown_grade": float(small and grade is None),
         "resectable_and_local": float(code == Resectability.RESECTABLE and local and primary is not None),

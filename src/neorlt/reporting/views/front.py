@@ -109,6 +109,11 @@ def label_legend(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [(name, label_class(name), text) for name, text in explained.items()]
 
 
+def capital(text: str) -> str:
+    """The text with its first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def label_class(label: str | None) -> str:
     """CSS class of a label; unknown labels look like assumptions, the most cautious reading."""
     return f"label-{KNOWN_LABELS.index(label)}" if label in KNOWN_LABELS else f"label-{KNOWN_LABELS.index(str(Label.ASSUMPTION))}"

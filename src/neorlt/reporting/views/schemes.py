@@ -22,6 +22,7 @@ from neorlt.reporting.views.cells import (
     share_label,
     with_unit,
 )
+from neorlt.reporting.views.front import capital
 
 _SENSITISERS = {"captem": "CAPTEM", "5-fu": "5-FU"}
 MAX_COLUMNS = 6
@@ -227,7 +228,7 @@ def _endpoint(name: str) -> str:
     text = name.removeprefix("p_").replace("_", " ")
     for word in ("90y", "177lu", "rlt"):
         text = re.sub(rf"\b{word}\b", {"90y": "90Y", "177lu": "177Lu", "rlt": "RLT"}[word], text)
-    return text[:1].upper() + text[1:]
+    return capital(text)
 
 
 def rates(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
