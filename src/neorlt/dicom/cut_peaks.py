@@ -45,9 +45,7 @@ def cut_peaks(what: str, counts: Sequence[tuple[int, int]], slopes: Sequence[flo
     slopes = slopes or [1.0] * len(counts)
     shared = {slope for slope, (count, _) in zip(slopes, counts, strict=True) if count == 0}
     cut = [count for slope, (count, _) in zip(slopes, counts, strict=True) if count >= LEAST and slope in shared]
-    if sum(near for _, near in counts) < LEAST_BELOW * sum(cut):
-        return ()
-    if not cut:
+    if not cut or sum(near for _, near in counts) < LEAST_BELOW * sum(cut):
         return ()
     return (
         f"{what}: {sum(cut)} voxels in {len(cut)} slice{'s' if len(cut) > 1 else ''} hold the largest number that the file's bits can hold"

@@ -116,10 +116,11 @@ def _update(out: str | Path | None, table: Path | None, export: Path | None, imp
     name, n = str(parent["descends_from"]), len(next(iter(shipped.values())))
     others = [_read_likelihood(path, name, n) for path in imported]
     named = [(str(path), values) for path, values in zip(imported, others, strict=True)]
-    refuse_twice(named)
+    for i, (one, values) in enumerate(named):
+        refuse_twice(one, values, named[:i])
     found = centre.update(None if table is None else centre.read_table(table), shipped, seed, np.sum(others, axis=0) if others else None)
     if found.log_likelihood is not None:
-        refuse_twice([*named, (str(table), found.log_likelihood)])
+        refuse_twice(str(table), found.log_likelihood, named)
     report: dict[str, Any] = {"posterior_hash": name, "study_effect": found.study_effect, **found.trust}
     if others:
         report["imported_files"] = [hashlib.sha256(values.tobytes()).hexdigest() for values in others]
@@ -144,19 +145,18 @@ SAME_NATS = 0.01
 rounding, those of two tables by whole units at some draw."""
 
 
-def refuse_twice(likelihoods: Sequence[tuple[str, Floats]]) -> None:
-    """Refuse lesions that would count twice: two files, or a table and its own export, that say the same of every draw.
+def refuse_twice(one: str, values: Floats, others: Sequence[tuple[str, Floats]]) -> None:
+    """Refuse lesions that would count twice: a file or table whose log likelihood ``(draw,)`` another says of every draw.
 
     Raises
     ------
     InputError
         With both names.
     """
-    for i, (one, values) in enumerate(likelihoods):
-        for other, again in likelihoods[:i]:
-            if np.all(np.abs(values - again) <= SAME_NATS):
-                raise InputError("the same lesions would count twice", expected="every centre's likelihood once",
-                                 found=f"{other} and {one}", where=one, remedy="leave one of them out")
+    for other, again in others:
+        if np.all(np.abs(values - again) <= SAME_NATS):
+            raise InputError("the same lesions would count twice", expected="every centre's likelihood once",
+                             found=f"{other} and {one}", where=one, remedy="leave one of them out")
 
 
 def _read_likelihood(path: Path, name: str, n: int) -> Floats:

@@ -39,7 +39,7 @@ def told(document: dict[str, Any], centre: Centre | None) -> dict[str, Any]:
     """The document with what has to be known of the posterior that its numbers rest on: ``warnings``, and ``posterior`` of a centre."""
     from neorlt.response.parameters import response_warnings
 
-    warnings = list(dict.fromkeys([*document.get("warnings", ()), *response_warnings(centre)]))
+    warnings = [*document.get("warnings", ()), *response_warnings(centre)]
     of_centre = {} if centre is None else {"posterior": centre.as_json()}
     return document | {"warnings": warnings} | of_centre
 

@@ -209,7 +209,6 @@ def optimise_document(found: Search) -> dict[str, Any]:
     """The document of ``neorlt optimise --json``."""
     from neorlt import __version__
     from neorlt.planning.document import NOTICE
-    from neorlt.response.parameters import response_warnings
 
     value, losses = found.utility, found.losses
     reasons = found.full.reasons
@@ -239,7 +238,6 @@ def optimise_document(found: Search) -> dict[str, Any]:
                         "label": str(_label(name))} for name, text, kind in OBJECTIVES],
         "n_screened": len(found.screened.candidates), "n_screen_draws": found.n_screen_draws, "n_full": len(found.full.candidates),
         "assumptions": [{"text": text, "label": str(label)} for text, label in _ASSUMPTIONS],
-        "warnings": list(response_warnings(found.world.parameters.centre)),
         "optimiser": optimiser(objective_matrix(found.screened)[1].shape[1]),
         "cloud": _cloud(found),
     }
