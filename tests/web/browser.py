@@ -1,33 +1,11 @@
-"""A headless Chromium for the page's tests, and the folders that they open."""
+"""What the page's tests ask of a page that stands open in Chromium (the fixture ``chromium``)."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 VENDOR = Path(__file__).parent / "vendor"
-# Software rendering: a test machine has no graphics card, and the viewer needs WebGL 2.
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium under Playwright; skips with the reason where either is missing."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
-    with api.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=path, args=FLAGS)
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 class Watched:

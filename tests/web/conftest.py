@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +89,22 @@ def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     schemes = [f"{cycles} x 7.4 GBq Lu-177 every 8 weeks" for cycles in (2, 4)]
     run_plan(study, patient, folder / "example", schemes=schemes, n_draws=100)
     return folder / "example"
+
+
+# Software rendering: a test machine has no graphics card, and the viewer needs WebGL 2.
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's headless Chromium under Playwright; skips with the reason where either is missing."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    with api.sync_playwright() as play:
+        found = play.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield found
+        finally:
+            found.close()

@@ -22,20 +22,14 @@ from neorlt.web.app import create_app
 from neorlt.web.evidence import Evidence
 from neorlt.web.settings import Settings
 
-from .browser import Watched, axe, chromium, misfits
+from .browser import Watched, axe, misfits
 from .live import example_site, running
 
 pytestmark = pytest.mark.needs_chromium
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def address(browser: Any, example_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(chromium: Any, example_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with example_site(tmp_path_factory.mktemp("server"), example_folder) as found:
         yield found
 
@@ -56,9 +50,9 @@ def _open_case(watched: Watched, address: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Any, address: str) -> Iterator[Any]:
+def opened(chromium: Any, address: str) -> Iterator[Any]:
     """The example case, opened once with its first prediction: drawing it without a graphics card takes its time."""
-    watched = Watched(browser)
+    watched = Watched(chromium)
     page = _open_case(watched, address)
     page.locator("#predicted table").wait_for()
     yield page
@@ -245,9 +239,9 @@ def test_slider_moves_are_answered(opened: Any, address: str, capsys: pytest.Cap
     assert min(seconds) < 20.0
 
 
-def test_page_is_accessible_and_fits_its_window(browser: Any, address: str, pictures: Path) -> None:
+def test_page_is_accessible_and_fits_its_window(chromium: Any, address: str, pictures: Path) -> None:
     # The checker is put into the page, which the page's policy rightly forbids: it is set aside for this visit.
-    watched = Watched(browser, bypass_csp=True)
+    watched = Watched(chromium, bypass_csp=True)
     page = _open_case(watched, address)
     page.locator("#predicted table").wait_for()
     for details in page.locator("details").all():
@@ -278,7 +272,7 @@ LONGEST = "Wednesday-8-" + 68 * "m"
 
 
 def test_letters_have_room_on_laptop_projector_and_phone(
-    browser: Any, example_folder: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    chromium: Any, example_folder: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("neorlt.web.jobs.Jobs._run", lambda self, case: ("failed", "Not computed in this test."))
     table = shipped_review()
@@ -286,7 +280,7 @@ def test_letters_have_room_on_laptop_projector_and_phone(
     found = {}
     with running(create_app(Settings(tmp_path, shared=(("example", example_folder),)))) as address:
         for screen, (width, height) in SCREENS.items():
-            watched = Watched(browser, width, height, **({"is_mobile": True, "has_touch": True} if screen == "phone" else {}))
+            watched = Watched(chromium, width, height, **({"is_mobile": True, "has_touch": True} if screen == "phone" else {}))
             page = watched.page
 
             def look(name: str, page: Any = page, screen: str = screen, width: int = width) -> None:
@@ -326,8 +320,8 @@ def test_letters_have_room_on_laptop_projector_and_phone(
     assert found == {}
 
 
-def test_keys_of_the_timeline_look_as_its_marks(browser: Any, address: str) -> None:
-    watched = Watched(browser)
+def test_keys_of_the_timeline_look_as_its_marks(chromium: Any, address: str) -> None:
+    watched = Watched(chromium)
     page = watched.page
     page.goto(f"{address}/cases/shared-example", wait_until="domcontentloaded")
     shapes = page.evaluate("""() => {
@@ -348,8 +342,8 @@ def test_keys_of_the_timeline_look_as_its_marks(browser: Any, address: str) -> N
     watched.context.close()
 
 
-def test_dark_and_light_can_be_chosen_and_are_kept(browser: Any, address: str) -> None:
-    watched = Watched(browser, color_scheme="light")
+def test_dark_and_light_can_be_chosen_and_are_kept(chromium: Any, address: str) -> None:
+    watched = Watched(chromium, color_scheme="light")
     page = watched.page
     page.goto(address)
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -443,13 +437,13 @@ def _marker_folder(folder: Path, flipped: bool, **options: int) -> Path:
 
 @pytest.mark.parametrize("flipped", [False, True], ids=["stored-as-lps", "stored-flipped"])
 def test_marker_at_the_patients_left_is_on_the_side_of_the_left_letter(
-    browser: Any, tmp_path: Path, pictures: Path, flipped: bool, shared_folder: Path
+    chromium: Any, tmp_path: Path, pictures: Path, flipped: bool, shared_folder: Path
 ) -> None:
     folder = _marker_folder(tmp_path / "example", flipped)
     for name in ("world.npz", "run.json"):  # the page asks for a first prediction
         shutil.copy(shared_folder / name, folder)
     with running(create_app(Settings(tmp_path / "root", shared=(("example", folder),)))) as address:
-        watched = Watched(browser)
+        watched = Watched(chromium)
         page = _open_case(watched, address)
         page.get_by_label("Two panes").uncheck()
         stage = page.locator("[data-part=stage]").first
@@ -490,13 +484,13 @@ def test_marker_at_the_patients_left_is_on_the_side_of_the_left_letter(
         watched.close()
 
 
-def test_own_voxels_are_shown_in_both_panes_which_stay_linked(browser: Any, tmp_path: Path, shared_folder: Path) -> None:
+def test_own_voxels_are_shown_in_both_panes_which_stay_linked(chromium: Any, tmp_path: Path, shared_folder: Path) -> None:
     """The pane that was ready first moved the cross of the other, which had no image yet: neither showed its own voxels."""
     folder = _marker_folder(tmp_path / "example", False, max_voxels=6000)
     for name in ("world.npz", "run.json"):
         shutil.copy(shared_folder / name, folder)
     with running(create_app(Settings(tmp_path / "root", shared=(("example", folder),)))) as address:
-        watched = Watched(browser)
+        watched = Watched(chromium)
         page = _open_case(watched, address)
         page.get_by_label("Own voxels round the cross").check()
         said = page.locator("#viewer-said")

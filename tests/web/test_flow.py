@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,11 @@ import pytest
 from neorlt.web.app import create_app
 from neorlt.web.settings import Settings
 
-from .browser import Watched, axe, chromium
+from .browser import Watched, axe
 from .live import running
 from .small import write_small
 
 pytestmark = pytest.mark.needs_chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 def _reach(page: Any, selector: str, key: str = "Tab", limit: int = 160) -> None:
@@ -60,7 +53,7 @@ def _press(page: Any, selector: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_a_board_meets_by_keyboard_alone(browser: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_board_meets_by_keyboard_alone(chromium: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     study, patient = write_small(tmp_path)
     archive = tmp_path / "study.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -68,7 +61,7 @@ def test_a_board_meets_by_keyboard_alone(browser: Any, tmp_path: Path, tmp_path_
             if path.is_file():
                 packed.write(path, path.relative_to(study))
     with running(create_app(Settings(tmp_path / "root"))) as address:
-        watched = Watched(browser, bypass_csp=True)
+        watched = Watched(chromium, bypass_csp=True)
         page = watched.page
         # One listener for the whole meeting: a chooser that opens while listening starts or stops is lost.
         chosen: list[Any] = []

@@ -16,20 +16,14 @@ from neorlt.evidence.prisma import shipped_flow
 from neorlt.evidence.studies import shipped_review
 from neorlt.evidence.table1 import COLUMNS
 
-from .browser import Watched, chromium, off_the_sheet
+from .browser import Watched, off_the_sheet
 from .live import example_site
 
 pytestmark = pytest.mark.needs_chromium
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def address(browser: Any, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(chromium: Any, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with example_site(tmp_path_factory.mktemp("server"), shared_folder) as found:
         yield found
 
@@ -45,8 +39,8 @@ def _sheets(page: Any, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("which", ["page", "file"])
-def test_every_column_of_the_evidence_is_on_the_paper(browser: Any, address: str, tmp_path: Path, which: str) -> None:
-    watched = Watched(browser)
+def test_every_column_of_the_evidence_is_on_the_paper(chromium: Any, address: str, tmp_path: Path, which: str) -> None:
+    watched = Watched(chromium)
     page = watched.page
     if which == "page":
         page.goto(f"{address}/evidence")
@@ -67,9 +61,9 @@ def test_every_column_of_the_evidence_is_on_the_paper(browser: Any, address: str
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_printed_case_has_no_controls_and_says_of_whom_and_when_on_every_sheet(
-    browser: Any, address: str, tmp_path: Path, scheme: str
+    chromium: Any, address: str, tmp_path: Path, scheme: str
 ) -> None:
-    watched = Watched(browser, color_scheme=scheme)
+    watched = Watched(chromium, color_scheme=scheme)
     page = watched.page
     page.goto(f"{address}/cases/shared-example")
     page.locator("#charts, #sign").first.wait_for()
