@@ -55,3 +55,11 @@ def test_images_alone_make_a_patient_whose_laboratory_is_unknown():
     assert (found.patient.id, found.patient.weight_kg, found.patient.platelets_e9_per_l) == ("hash", 61.0, None)
     assert found.patient.lesions[0].volume_ml == pytest.approx(47.0)
     assert found.patient.functioning is None and found.patient.prior_chemotherapy is None
+
+
+@pytest.mark.parametrize(("name", "site"), [
+    ("METLIVER1", "liver"), ("Lebermetastase 2", "liver"), ("tumour of the pancreas", "pancreas"), ("primary", "pancreas"),
+    ("pancreatic lymph node", "node"), ("tumour 3", "unknown"),
+])
+def test_the_site_of_a_lesion_that_only_images_know_is_read_from_its_name(name, site):
+    assert merge_patient(None, Study("hash", (CT,), ()), [ImageLesion(name, 5.0, 21.0)]).patient.lesions[0].site == site

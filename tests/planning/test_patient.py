@@ -110,7 +110,8 @@ def test_a_part_without_its_organ_is_refused_and_not_read_as_a_metastasis(site):
 
 
 @pytest.mark.parametrize(("site", "organ"), [("vertebral body L3", "vertebral"), ("femoral head", "femoral"), ("Pankreaskopf", "pancreas"),
-                                             ("páncreas-cola", "pancreas"), ("Leber Segment 4", "liver")])
+                                             ("páncreas-cola", "pancreas"), ("Leber Segment 4", "liver"), ("fegato", "liver"),
+                                             ("peripancreatic tissue", "peripancreatic"), ("pancreatic lymph node", "node")])
 def test_other_organs_keep_their_heads_and_bodies(site, organ):
     document = tomllib.loads(TEXT)
     document["lesion"][0] |= {"site": site, "vessels": []}

@@ -75,6 +75,14 @@ def test_bundle_says_what_the_plan_says() -> None:
     assert [r["component"][0]["valueQuantity"]["value"] for r in sizes] == [44.2, 22.0, 19.2]
 
 
+def test_a_tumour_of_the_pancreas_is_the_primary_however_its_site_is_written() -> None:
+    plan = synthetic_plan()
+    first = dict(plan["lesions"][0], site="head of the pancreas")
+    bundle = fhir_bundle({**plan, "lesions": [first, dict(first, id="n", site="pancreas lymph node")]})
+    told = [r["code"]["text"] for r in _resources(bundle, "Condition")]
+    assert told == ["Pancreatic neuroendocrine tumour", "Metastasis of a pancreatic neuroendocrine tumour, pancreas lymph node"]
+
+
 def test_every_reference_in_the_bundle_is_resolved_and_no_name_is_given() -> None:
     bundle = fhir_bundle(synthetic_plan())
     addresses = {entry["fullUrl"] for entry in bundle["entry"]}

@@ -153,6 +153,8 @@ def test_warnings_name_what_lies_outside_the_data():
     lesions = LesionArrays(volume_ml=[2.0, 60.0], ki67_pct=[5.0, 30.0])
     names = {w["name"] for w in readouts.validity_warnings(lesions, [10.0, 900.0], ["pancreas-head", "lung"])}
     assert names == {"small-lesion", "dose-outside-data", "grade-outside-data", "site-outside-data"}
+    for site in ("Pancreas", "head of the pancreas", "Leber Segment 4", "Ileum"):
+        assert not readouts.validity_warnings(LesionArrays(volume_ml=[60.0], ki67_pct=[5.0]), [120.0], [site]), site
 
 
 def test_recalled_values_are_never_shown_as_facts():

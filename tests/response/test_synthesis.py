@@ -364,6 +364,7 @@ def test_labels_follow_the_distance_to_the_data(origin, ki67, dose, size, nuclid
 
 def test_a_metastasis_has_the_origin_of_its_primary():
     assert origin_code(["pancreas-head", "liver"]) == (0, True)
+    assert origin_code(["liver", "pancreatic tail"]) == (0, True) and origin_code(["pancreatic lymph node"]) == (0, False)
     assert origin_code(["liver", "ileum"]) == (1, True)
     assert origin_code(["liver"], "small_intestine") == (1, True)
     assert origin_code(["liver"]) == (0, False)

@@ -205,6 +205,16 @@ def _any(xp: Any, flags: Any, columns: NDArray[np.bool_]) -> Any:
     return xp.any(flags & xp.asarray(columns), axis=-1)
 
 
+HEAD = ("head", "uncinate", "neck")
+"""Parts of the pancreas that the operation of the head takes."""
+PARTS = (*HEAD, "body", "tail")
+
+
+def names_part(site: str) -> bool:
+    """Whether a site names a part of the pancreas."""
+    return any(part in site.lower() for part in PARTS)
+
+
 def is_head(site: str) -> bool:
     """Whether a site names the pancreatic head or uncinate process.
 
@@ -213,13 +223,10 @@ def is_head(site: str) -> bool:
     InputError
         If the site names no part of the pancreas.
     """
-    text = site.lower()
-    if "head" in text or "uncinate" in text or "neck" in text:
-        return True
-    if "body" in text or "tail" in text:
-        return False
-    raise InputError("the part of the pancreas is not known", expected="head, uncinate, neck, body or tail", found=site,
-                     remedy='name the site as for example "pancreas-head"')
+    if not names_part(site):
+        raise InputError("the part of the pancreas is not known", expected="head, uncinate, neck, body or tail", found=site,
+                         remedy='name the site as for example "pancreas-head"')
+    return any(part in site.lower() for part in HEAD)
 
 
 def classify_resectability(site: str, contacts: Sequence[VesselLike], *, gda_intact: bool | None = None) -> Resectability:

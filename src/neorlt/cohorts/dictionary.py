@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from neorlt.clinic.vessels import PARTS
+
 Kind = Literal["id", "number", "integer", "flag", "date", "choice", "text"]
 
 
@@ -65,7 +67,7 @@ FIELDS: tuple[Field, ...] = (
     Field("group", "choice", "what was planned first", choices=("rlt", "upfront_surgery"), required=True),
     Field("age_y", "number", "age at baseline", "year", 0.0, 110.0),
     Field("sex", "choice", "sex", choices=("F", "M")),
-    Field("site", "choice", "part of the pancreas", choices=("head", "uncinate", "neck", "body", "tail")),
+    Field("site", "choice", "part of the pancreas", choices=PARTS),
     Field("baseline_date", "date", "baseline scan: time zero", required=True),
     Field("rlt_start_date", "date", "first cycle"),
     Field("rlt_end_date", "date", "last cycle"),

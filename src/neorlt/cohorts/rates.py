@@ -12,7 +12,7 @@ from neorlt.clinic.by_chance import CELLS, FIELDS, grade_document
 from neorlt.clinic.grade import G2_KI67_PCT, G3_KI67_ABOVE_PCT, is_downgraded, who_grade
 from neorlt.clinic.recist import STABLE_DISEASE_WEEKS, Response, best_responses, classify_series
 from neorlt.clinic.tnm import is_downstaged
-from neorlt.clinic.vessels import Resectability, resectability_code, vessel_code, vessel_codes
+from neorlt.clinic.vessels import HEAD, Resectability, resectability_code, vessel_code, vessel_codes
 from neorlt.cohorts.cohort import Cohort
 from neorlt.cohorts.dictionary import FOLLOW_UPS, VESSELS
 from neorlt.core.proportions import exact_interval, likelihood_interval
@@ -167,7 +167,7 @@ def downstaging(cohort: Cohort) -> dict[str, Any] | None:
             "median_change_deg": float(np.median((after - before)[known])) if known.any() else None,
         }
     if vessels and cohort.has("site"):
-        head = np.isin(cohort.text("site"), ["head", "uncinate", "neck"])
+        head = np.isin(cohort.text("site"), HEAD)
         known = members & (cohort.text("site") != "")
         codes = {when: _class(cohort, vessels, head, when) for when in ("before", "after")}
         complete = known & ~np.isnan(codes["before"]) & ~np.isnan(codes["after"])

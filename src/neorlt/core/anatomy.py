@@ -90,6 +90,7 @@ _NOT = re.compile(
     r"|\bbassinet|miedniczk"
 )
 """A cyst or stone of the kidney is no kidney, nor is its pelvis, which holds urine; what lies beside an organ is not the organ."""
+_NODE = frozenset({"lymph", "node", "nodes", "lymphnode", "lymphnodes", "nodal"})
 _HELP = re.compile(r" prv\d* |^ (?:z|opt|ring|shell) | (?:ring|shell|margin|rand) | \d+ ?mm ")
 """An organ with a margin, or a planner's help (TG-263: ``Kidney_L_PRV05``, ``z_Kidney_L``), is not the organ."""
 _LEFT = "left links linke linker li lt l lft gauche sinistro sinistra sin sx izquierdo izquierda izq lewa lewy lewe lewej linkerlong"
@@ -108,7 +109,8 @@ def words_of(name: str) -> str:
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{3})(?=[LR]$)", " ", name.strip())
     text = text.replace("ł", "l").replace("Ł", "l").replace("ß", "ss").replace("æ", "ae").replace("œ", "oe").replace("Œ", "oe")
     text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    return f" {' '.join(re.findall(r'[a-z0-9]+', text))} "
+    words = " ".join(re.findall(r"[^\W_]+", text))
+    return f" {words} "
 
 
 def organ_of(name: str) -> Organ | None:
@@ -126,6 +128,25 @@ def organ_of(name: str) -> Organ | None:
         if any(stem in text for stem in stems) or any(f" {word} " in text for word in words):
             return organ
     return None
+
+
+def organ_of_site(site: str) -> str:
+    """The organ that the site of a lesion names, however it is written: ``pancreas``, ``liver``, ``node``, else its first word.
+
+    A node keeps its name beside any organ ("pancreatic lymph node"); head, lobe or segment may stand before or after the organ. Pancreas
+    and liver begin a word: what is peripancreatic or extrahepatic lies in neither.
+
+    >>> organ_of_site("head of pancreas"), organ_of_site("Leber Segment 4"), organ_of_site("femoral head")
+    ('pancreas', 'liver', 'femoral')
+    """
+    text = words_of(site)
+    words = text.split()
+    if _NODE.intersection(words):
+        return "node"
+    for organ in (Organ.PANCREAS, Organ.LIVER):
+        if any(f" {stem}" in text for stem in _STEMS[organ].split()) or not set(_WORDS.get(organ, "").split()).isdisjoint(words):
+            return organ.value
+    return words[0] if words else site.lower()
 
 
 def is_help(name: str) -> bool:

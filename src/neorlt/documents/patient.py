@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 
+from neorlt.core.anatomy import organ_of_site
 from neorlt.core.errors import InputError
-
-NODE_WORDS = frozenset({"lymph", "node", "nodes", "lymphnode", "lymphnodes", "nodal"})
-
-
-PARTS_OF_THE_PANCREAS = frozenset({"head", "uncinate", "process", "neck", "isthmus", "body", "tail"})
-OTHER_ORGANS = ("bone", "lung", "peritone", "small", "ileum", "jejun", "duoden", "stomach", "gastric", "colon", "rect", "append", "mesent",
-                "spleen", "splenic", "adrenal", "kidney", "renal", "brain", "skin", "ovar", "breast", "heart", "cardiac", "vertebra",
-                "spine", "pelvi", "rib", "femur", "skull", "omentum", "muscle", "pleura", "thyroid", "orbit", "sternum", "sacrum",
-                "iliac", "scapula", "humer", "bile", "gallbladder", "papilla", "ampulla", "mediastin", "retroperitone", "other", "unknown")
-"""Word beginnings of organs beside pancreas, liver and nodes: what a lesion there means for the plan is the same for all."""
-
-
-def site_words(site: str) -> list[str]:
-    """Words of a site in small letters without accents."""
-    plain = unicodedata.normalize("NFKD", site.lower())
-    return re.findall(r"[^\W_]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
-
-
-def organ_of(site: str) -> str:
-    """The organ that a site names, however it is written: ``pancreas``, ``liver``, ``node``, else its first word.
-
-    A node keeps its name beside any organ ("pancreatic lymph node"); head, lobe or segment may stand before or after the organ.
-    """
-    words = site_words(site)
-    if NODE_WORDS.intersection(words):
-        return "node"
-    for stem, organ in (("pancrea", "pancreas"), ("pankrea", "pancreas"), ("liver", "liver"), ("hepat", "liver"), ("leber", "liver")):
-        if any(word.startswith(stem) for word in words):
-            return organ
-    return words[0] if words else site.lower()
 
 
 @dataclass(frozen=True)
@@ -90,7 +59,7 @@ class Lesion:
     @property
     def organ(self) -> str:
         """The organ, for the rule of at most two target lesions an organ."""
-        return organ_of(self.site)
+        return organ_of_site(self.site)
 
     @property
     def most_contact_deg(self) -> float:

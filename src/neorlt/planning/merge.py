@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from neorlt.core.anatomy import Organ, organ_of, organ_of_site
 from neorlt.imaging.study import Study
 from neorlt.planning.patient import LesionBaseline, Patient
 
@@ -34,12 +35,12 @@ class Merged:
 
 def guess_site(name: str) -> str:
     """Site of a lesion that only the images know, from its region's name."""
-    lower = name.lower()
-    if lower.startswith(("liver", "hepat")) or "liver" in lower:
+    organ = organ_of_site(name)
+    if organ in ("pancreas", "liver", "node"):
+        return organ
+    if organ_of(name) is Organ.LIVER:  # inside a word, as in METLIVER1
         return "liver"
-    if lower.startswith(("primary", "pancrea")):
-        return "pancreas"
-    return "unknown"
+    return "pancreas" if name.lower().startswith("primary") else "unknown"
 
 
 def merge_patient(patient: Patient | None, study: Study, lesions: Sequence[ImageLesion]) -> Merged:

@@ -7,21 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from neorlt.clinic.vessels import PARTS, vessel_code
 from neorlt.clinic.vessels import Vessel as VesselCode
-from neorlt.clinic.vessels import vessel_code
+from neorlt.core.anatomy import organ_of_site, words_of
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown
-from neorlt.documents.patient import (
-    OTHER_ORGANS,
-    PARTS_OF_THE_PANCREAS,
-    Lesion,
-    Patient,
-    Vessel,
-    organ_of,
-    site_words,
-    sphere_diameter_mm,
-    sphere_volume_ml,
-)
+from neorlt.documents.patient import Lesion, Patient, Vessel, sphere_diameter_mm, sphere_volume_ml
 
 __all__ = ["Lesion", "LesionBaseline", "Patient", "Vessel", "known_table", "patient_from", "read_patient", "sphere_diameter_mm",
            "sphere_volume_ml"]
@@ -60,6 +51,12 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 }
 _YES_NO = ("prior_chemotherapy", "functioning", "carcinoma", "pregnant")
 _WHOLE = ("performance_status", "krenning", "prior_rlt_cycles")
+PARTS_OF_THE_PANCREAS = frozenset({*PARTS, "process", "isthmus"})
+OTHER_ORGANS = ("bone", "lung", "peritone", "small", "ileum", "jejun", "duoden", "stomach", "gastric", "colon", "rect", "append", "mesent",
+                "spleen", "splenic", "adrenal", "kidney", "renal", "brain", "skin", "ovar", "breast", "heart", "cardiac", "vertebra",
+                "spine", "pelvi", "rib", "femur", "skull", "omentum", "muscle", "pleura", "thyroid", "orbit", "sternum", "sacrum",
+                "iliac", "scapula", "humer", "bile", "gallbladder", "papilla", "ampulla", "mediastin", "retroperitone", "other", "unknown")
+"""Word beginnings of organs beside pancreas, liver and nodes: what a lesion there means for the plan is the same for all."""
 ORIGINS = ("pancreas", "small-intestine", "other")
 _NUMBERS = ("age_y", "weight_kg", "height_cm", "egfr_ml_min", "platelets_e9_per_l", "neutrophils_e9_per_l", "lymphocytes_e9_per_l",
             "leukocytes_e9_per_l", "haemoglobin_g_dl", "bilirubin_umol_l", "albumin_g_l", "prior_rlt_cycles", "prior_rlt_gbq",
@@ -158,7 +155,7 @@ def doubts(patient: Patient) -> list[str]:
     """What can be true and hardly is, or what no rule of the house reads: said by name, and taken as stated."""
     found = []
     for lesion in patient.lesions:
-        words = site_words(lesion.site)
+        words = words_of(lesion.site).split()
         if lesion.organ not in ("pancreas", "liver", "node") and not any(word.startswith(OTHER_ORGANS) for word in words):
             found.append(f'Lesion {lesion.id}: site "{lesion.site}" is not known; it counts as a metastasis outside liver and lymph nodes. '
                          'A tumour of the pancreas is written "pancreas-head", "pancreas-body" or "pancreas-tail".')
@@ -207,11 +204,11 @@ def _lesion(row: Any, where: str, warnings: list[str]) -> LesionBaseline:
     vessels = tuple(_vessel(item, f"{where}, vessels") for item in _list(row, "vessels", where))
     _refuse_twice(vessels, f"{where}, vessels")
     site = _text(row, "site", where)
-    words = site_words(site)
+    words = words_of(site).split()
     if words and PARTS_OF_THE_PANCREAS.issuperset(words):
         raise InputError("a site names a part and no organ", expected='organ and part, for example "pancreas-head"', found=f'"{site}"',
                          where=where, remedy=f'write site = "pancreas-{words[0]}", or the organ that is meant')
-    if vessels and organ_of(site) == "liver":
+    if vessels and organ_of_site(site) == "liver":
         raise InputError("vessels are stated of a lesion in the liver", expected="vessels of the tumour in the pancreas",
                          found=", ".join(vessel.name for vessel in vessels), where=f"{where}, vessels",
                          remedy="move them to the lesion that touches them, or correct its site: the classes of resectability are those "

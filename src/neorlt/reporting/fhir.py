@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from neorlt.core.anatomy import organ_of_site
 from neorlt.core.errors import InputError
 from neorlt.reporting.rounding import is_number
 from neorlt.reporting.views.cells import block, maps
@@ -140,7 +141,7 @@ def _baseline(writer: _Writer, patient: Mapping[str, Any], plan: Mapping[str, An
 
 def _lesion(writer: _Writer, lesion: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     name, site = str(lesion.get("id", "lesion")), str(lesion.get("site", ""))
-    primary = site.lower().startswith("pancreas")
+    primary = organ_of_site(site) == "pancreas"
     condition: dict[str, Any] = {
         "resourceType": "Condition",
         "id": writer.name("condition", name),

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core import tables
+from neorlt.core.anatomy import organ_of_site
 from neorlt.core.errors import InputError
 from neorlt.response.parameters import ORIGINS, ROOM, SENSITISERS, Parameters
 
@@ -106,7 +107,7 @@ def origin_code(sites: list[str], stated: str | None = None) -> tuple[int, bool]
     """
     named = (stated or "").strip().lower().replace("_", "-")
     places = [named] if named else [site.lower() for site in sites]
-    if any(place.startswith("pancreas") for place in places):
+    if any(organ_of_site(place) == "pancreas" for place in places):
         return 0, True
     if any(place.startswith(SMALL_INTESTINE) for place in places):
         return 1, True

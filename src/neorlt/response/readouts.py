@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core import proportions
+from neorlt.core.anatomy import organ_of_site
 from neorlt.core.draws import Interval, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
@@ -223,7 +224,7 @@ def validity_warnings(patients: LesionArrays, total_dose_gy: ArrayLike, site: li
             found.append({"name": "origin-not-pancreas", "where": where,
                           "text": f"{where} is of {'small-intestine' if origin == 'small_intestine' else 'other'} origin: "
                                   "such tumours shrank less at the same dose; the size of that is uncertain."})
-        if site is not None and not site[i].startswith(("pancreas", "liver", *SMALL_INTESTINE)):
+        if site is not None and organ_of_site(site[i]) not in ("pancreas", "liver") and not site[i].lower().startswith(SMALL_INTESTINE):
             found.append({"name": "site-outside-data", "where": where,
                           "text": f"{where} lies in {site[i]}: the fitted lesions were of pancreas, small intestine and liver."})
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.clinic.grade import who_grade
-from neorlt.clinic.vessels import resectability_code, vessel_codes
+from neorlt.clinic.vessels import HEAD, resectability_code, vessel_codes
 from neorlt.cohorts.reading import Cohort
 from neorlt.core import tables
 from neorlt.core.errors import InputError
@@ -110,7 +110,7 @@ def _replace_by_table(drawn: dict[str, Floats], cohort: Cohort, rng: np.random.G
         values = cohort.number(column)[rows]
         drawn[name] = np.where(np.isnan(values), drawn[name], values)
     site = cohort.text("site")[rows]
-    drawn["head"] = np.where(site == "", drawn["head"], np.isin(site, ["head", "uncinate", "neck"]))
+    drawn["head"] = np.where(site == "", drawn["head"], np.isin(site, HEAD))
     sex = cohort.text("sex")[rows]
     drawn["male"] = np.where(sex == "", drawn["male"], sex == "M")
     drawn["liver_burden_pct"] = np.where(drawn["liver_metastases"] > 0, np.maximum(drawn["liver_burden_pct"], 0.2), 0.0)

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from neorlt.clinic.grade import who_grade
-from neorlt.clinic.vessels import Resectability, is_head, resectability_code, vessel_codes
+from neorlt.clinic.vessels import Resectability, is_head, names_part, resectability_code, vessel_codes
 from neorlt.planning.decision.options import Kind, Option
 from neorlt.planning.earlier import BODEI, USUAL_CYCLE_GBQ, earlier_rlt, kidney_bed_before
 from neorlt.planning.patient import LesionBaseline as Lesion
@@ -228,8 +228,7 @@ def _classes(primary: Lesion) -> tuple[Resectability, Resectability]:
 
 def lies_in_head(site: str) -> bool:
     """Whether a tumour of the pancreas lies in the head; a part that is not named is taken as the head, whose operation harms more."""
-    named = any(word in site.lower() for word in ("head", "uncinate", "neck", "body", "tail"))
-    return is_head(site) if named else True
+    return is_head(site) if names_part(site) else True
 
 
 def assumed_facts(patient: Patient) -> list[str]:
@@ -255,7 +254,7 @@ def assumed_facts(patient: Patient) -> list[str]:
                          "is not in the chances of grade 3-4.")
     if primary is not None and not primary.vessels:
         found.append("No vessel is named: the tumour is taken to touch none.")
-    if primary is not None and not any(word in primary.site.lower() for word in ("head", "uncinate", "neck", "body", "tail")):
+    if primary is not None and not names_part(primary.site):
         found.append("The part of the pancreas is not named: the head is assumed, whose operation harms more.")
     for name, words in (("performance_status", "Performance status is not known: 0 is assumed."),
                         ("functioning", "Whether the tumour is functioning is not known: it is taken not to be.")):
