@@ -7,13 +7,12 @@ names. One that names nothing counts where it is the only way to read a series, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -25,48 +24,26 @@ from pydicom.uid import (
 )
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.absent import corrected_by_absent_ct
-from neorlt.dicom.codes import nuclide_of_item
+from neorlt.dicom.corrections import Corrections, address_of
 from neorlt.dicom.enhanced import SINGLE, slices_of
-from neorlt.dicom.header import moment, number, numbers, text, where
+from neorlt.dicom.header import moment, text, where
 from neorlt.dicom.injections import administrations_of, date_injections, stated_moments
+from neorlt.dicom.judged import Judged, Stack
 from neorlt.dicom.pet_scale import NotUsableError
-from neorlt.dicom.pixels import slice_stack
 from neorlt.dicom.read_ct import check_ct, without_localizers
 from neorlt.dicom.read_nm import SpectObject, in_zone, judge_nm, kind_of
-from neorlt.dicom.read_pet import PetSeries, age_of, is_therapy, judge_pet
+from neorlt.dicom.read_pet import age_of, judge_pet
 from neorlt.dicom.scan import Instance, Scan, Series
-from neorlt.dicom.settings import NONE, SETTINGS, Address, Correction, Settings
+from neorlt.dicom.settings import NONE, Address, Correction, Settings
+from neorlt.dicom.stack import slice_stack
+from neorlt.dicom.whole_series import lossy, of_whole_series
 from neorlt.imaging.study import Administration
-from neorlt.imaging.volume import Grid
 from neorlt.nuclides.imaged import joins_a_curve
 
-T = TypeVar("T")
 Moment = TypeVar("Moment", datetime, datetime | None)
-Stack = tuple[Grid, tuple[Instance, ...]]
 LABELMAP_SEG = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage."""
 SAME_TIME_S = 1.0
-MOST_APART = 1.5
-"""Slices that lie this many thicknesses apart leave gaps: some may be missing evenly."""
-
-
-@dataclass
-class Judged:
-    """Series that can be used, by kind, and what a reader should know."""
-
-    ct: list[tuple[Series, Stack]] = field(default_factory=list)
-    pet: list[PetSeries] = field(default_factory=list)
-    spect: list[SpectObject] = field(default_factory=list)
-    injected: list[datetime] = field(default_factory=list)
-    """Moment of injection of each SPECT."""
-    structures: list[Series] = field(default_factory=list)
-    segmentations: list[Series] = field(default_factory=list)
-    administrations: list[Administration] = field(default_factory=list)
-    weight_kg: float | None = None
-    warnings: list[str] = field(default_factory=list)
-    uids: frozenset[str] = frozenset()
-    """SOP Instance UIDs of all objects, also of those left out."""
 
 
 def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ()) -> Judged:
@@ -89,7 +66,7 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
     left_out: Counter[str] = Counter()
     refused: list[tuple[str, InputError]] = []
     files = _as_slices(files, refused)
-    corrections = _Corrections(files, settings)
+    corrections = Corrections(files, settings)
     for series in files.series:
         kind = series.sop_class
         if kind == CTImageStorage:
@@ -104,7 +81,7 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
             for instance in series.instances:
                 what = kind_of(instance)
                 if what == "RECON TOMO":
-                    address = _address(series, instance, "NM")
+                    address = address_of(series, instance, "NM")
                     found.spect.append(_spect(instance, address, settings, corrections))
                 else:
                     left_out[f"NM that is not reconstructed slices (RECON TOMO) but {what}"] += 1
@@ -129,8 +106,8 @@ def judge(files: Scan, settings: Settings, injected_at: Sequence[datetime] = ())
     found.warnings += corrections.sentences()
     _administrations(found, files, injected_at, _one_time_zone(found))
     found.weight_kg = corrections.weight(found)
-    found.warnings += _of_whole_series(found)
-    found.warnings += _lossy(found)
+    found.warnings += of_whole_series(found)
+    found.warnings += lossy(found)
     return found
 
 
@@ -145,7 +122,7 @@ def _as_slices(files: Scan, refused: list[tuple[str, InputError]]) -> Scan:
     return replace(files, series=tuple(kept))
 
 
-def _spect(instance: Instance, address: Address, settings: Settings, corrections: _Corrections) -> SpectObject:
+def _spect(instance: Instance, address: Address, settings: Settings, corrections: Corrections) -> SpectObject:
     return corrections.judge(address, lambda c: judge_nm(instance, settings, c), lambda made: made.injection.time is None)
 
 
@@ -158,9 +135,9 @@ def _ct(series: Series, found: Judged, refused: list[tuple[str, InputError]]) ->
 
 
 def _pet(
-    series: Series, found: Judged, refused: list[tuple[str, InputError]], corrections: _Corrections, injected_at: Sequence[datetime]
+    series: Series, found: Judged, refused: list[tuple[str, InputError]], corrections: Corrections, injected_at: Sequence[datetime]
 ) -> None:
-    address = _address(series, series.first, "PT")
+    address = address_of(series, series.first, "PT")
     stated = NONE
     if injected_at and joins_a_curve(address.nuclide):
         start = moment(series.first.header, "Acquisition", series.first.name) or moment(series.first.header, "Series", series.first.name)
@@ -214,155 +191,6 @@ def _refuse_lone_pet(found: Judged) -> None:
         )
 
 
-def _address(series: Series, instance: Instance, modality: str) -> Address:
-    header, name = instance.header, instance.name
-    items = header.get("RadiopharmaceuticalInformationSequence")
-    try:
-        nuclide = nuclide_of_item(items[0], name) if items else None
-    except InputError:  # judged later
-        nuclide = None
-    return Address(series.uid, text(header, "StudyInstanceUID", name), modality, nuclide)
-
-
-class _Corrections:
-    """The user's corrections, and which of them were used for what."""
-
-    def __init__(self, files: Scan, settings: Settings) -> None:
-        self._settings = settings
-        self._files = files
-        self._used: dict[Correction, list[str]] = {}
-        addresses = [_address(s, i, m) for s, i, m in _activity_objects(files)]
-        self._one_injection = len({a.nuclide for a in addresses}) <= 1
-        self._weights, self._disagree = _weights(files)
-        self._one_weight = len({round(w, 3) for w, _ in self._weights.values()}) <= 1
-
-    def judge(self, address: Address, judge: Callable[[Correction], T], lacks: Callable[[T], bool] = lambda _: False) -> T:
-        """Judge a series with what was stated for it; with the bare correction where it fails without, or ``lacks`` a time."""
-        specific, bare = self._settings.correction_of(address), self._settings.bare
-        wide = specific.over(bare)
-        narrow = specific.over(
-            replace(
-                bare,
-                weight_kg=bare.weight_kg if self._one_weight else None,
-                injected_activity_mbq=bare.injected_activity_mbq if self._one_injection else None,
-                injection_time=bare.injection_time if self._one_injection else None,
-            )
-        )
-        narrow = replace(narrow, reason=wide.reason)
-        name = f"{'SPECT' if address.modality == 'NM' else 'PET'} {address.nuclide or ''}".strip()
-        for one in self._settings.addressed:
-            if one.address in address.keys:
-                self._note(one, name)
-        if narrow == wide:
-            if bare != NONE:
-                self._note(bare, name)
-            return judge(wide)
-        if bare.weight_kg is not None and self._one_weight:
-            self._note(bare, name)
-        try:
-            made = judge(narrow)
-            if bare.injection_time is None or not lacks(made):
-                return made
-        except NotUsableError:
-            raise
-        except InputError:
-            pass
-        made = judge(wide)
-        self._note(bare, name)
-        return made
-
-    def _note(self, correction: Correction, name: str) -> None:
-        names = self._used.setdefault(correction, [])
-        if name not in names:
-            names.append(name)
-
-    def sentences(self) -> list[str]:
-        """What was corrected, and why.
-
-        Raises
-        ------
-        InputError
-            If a correction was used for nothing.
-        """
-        unused = [c for c in (self._settings.bare, *self._settings.addressed) if c not in self._used and c != NONE]
-        if unused and not unused[0].address and unused[0].weight_kg is not None and not unused[0].of_injection:
-            unused = unused[1:]  # a weight counts for the study as a whole
-        if unused:
-            one = unused[0]
-            raise InputError(
-                "a correction corrects nothing" if one.address else "a correction does not say what it corrects",
-                expected='[correction."<Series or Study Instance UID, PT, NM or a nuclide>"]',
-                found=f"[correction.{one.address!r}]" if one.address else "every series states its own values, and there are several",
-                where=SETTINGS,
-                remedy="name the series, the modality or the nuclide that it is meant for, or take it out",
-            )
-        said = [f"Header values of {', '.join(n)} were corrected by settings.toml: {c.reason}" for c, n in self._used.items() if c.reason]
-        if self._settings.bare.weight_kg is not None and self._settings.bare not in self._used:
-            said.append(f"Header values were corrected by settings.toml: {self._settings.bare.reason}")
-        return said
-
-    def weight(self, found: Judged) -> float | None:
-        """The patient's weight at the therapy, else at the last PET; named where studies differ.
-
-        Raises
-        ------
-        InputError
-            If the files of one study disagree and nothing corrects it.
-        """
-        by_study = {study: w for study, (w, _) in self._weights.items()}
-        for study in by_study:
-            stated = self._settings.correction_of(Address("", study, "")).weight_kg
-            by_study[study] = by_study[study] if stated is None else stated
-        bare = self._settings.bare.weight_kg
-        if bare is not None and self._one_weight:
-            return bare
-        if self._disagree is not None:
-            raise self._disagree
-        if len({round(w, 3) for w in by_study.values()}) > 1:
-            values = ", ".join(f"{w:g} kg" for w in by_study.values())
-            found.warnings.append(f"The patient's weight differs between studies ({values}): each SUV is by that of its own study.")
-        for spect in reversed(found.spect):
-            study = text(spect.instance.header, "StudyInstanceUID", spect.instance.name)
-            if study in by_study:
-                return by_study[study]
-        last = max((p for p in found.pet if p.header.weight_kg), key=lambda p: p.scale.reference.replace(tzinfo=None), default=None)
-        if last is not None:
-            return last.header.weight_kg
-        return next(iter(by_study.values()), bare)
-
-
-def _activity_objects(files: Scan) -> Iterator[tuple[Series, Instance, str]]:
-    for series in files.series:
-        if series.sop_class == PositronEmissionTomographyImageStorage:
-            yield series, series.first, "PT"
-        elif series.sop_class == NuclearMedicineImageStorage:
-            for instance in series.instances:
-                if kind_of(instance) == "RECON TOMO":
-                    yield series, instance, "NM"
-
-
-def _weights(files: Scan) -> tuple[dict[str, tuple[float, str]], InputError | None]:
-    """Weight (0010,1030) of each study (0020,000D) with a file that states it, and the refusal where its files disagree."""
-    by_study: dict[str, tuple[float, str]] = {}
-    disagree: InputError | None = None
-    for series in files.series:
-        for instance in series.instances:
-            value = number(instance.header, "PatientWeight", instance.name)
-            if value is None or value == 0:
-                continue
-            study = text(instance.header, "StudyInstanceUID", instance.name)
-            first = by_study.setdefault(study, (value, instance.name))
-            if abs(first[0] - value) > 1e-6 * abs(value) and disagree is None:
-                disagree = InputError(
-                    "the files of one study disagree about PatientWeight",
-                    expected=f"{first[0]:g}",
-                    found=f"{value:g}",
-                    where=where(instance.name, "PatientWeight"),
-                    remedy="correct it in the PACS, or state weight_kg under [correction] in settings.toml",
-                )
-    return by_study, disagree
-
-
 def _one_time_zone(found: Judged) -> tzinfo | None:
     """Bring all times to the zone of the first series that states one, and return it; keep them as they are where none does."""
     times = [p.scale.reference for p in found.pet] + [s.start for s in found.spect]
@@ -409,89 +237,6 @@ def _same_injection(one: Administration, other: Administration) -> bool:
     return one.nuclide == other.nuclide and near
 
 
-def _of_whole_series(found: Judged) -> list[str]:
-    """Compare series with the number of slices that they state (0054,0081) and with their siblings."""
-    said = []
-    for pet in found.pet:
-        first = pet.series.first
-        stated = number(first.header, "NumberOfSlices", first.name)
-        if stated is not None and stated > len(pet.series.instances):
-            said.append(
-                f"PET: the header counts {stated:g} slices (0054,0081), {len(pet.series.instances)} are there: the series was cropped or is"
-                " not whole."
-            )
-    for spect in found.spect:
-        stated, frames = number(spect.instance.header, "NumberOfSlices", spect.instance.name), spect.grid.shape[2]
-        if stated is not None and stated != frames:
-            said.append(
-                f"SPECT: the header counts {stated:g} slices (0054,0081), {frames} are there: the series was cropped or is not whole."
-            )
-    for series, _ in found.ct:
-        for keyword, word in (("RescaleSlope", "Rescale Slope (0028,1053)"), ("RescaleIntercept", "Rescale Intercept (0028,1052)")):
-            values = {round(v, 9) for i in series.instances if (v := number(i.header, keyword, i.name)) is not None}
-            if len(values) > 1:
-                said.append(
-                    f"CT: {word} differs between slices ({min(values):g} to {max(values):g}), which no scanner does: some were changed, and"
-                    " their HU with them."
-                )
-    if not found.ct and any(corrected_by_absent_ct(p.series.first) for p in found.pet):
-        said.append("PET: a CT corrected its attenuation (0054,1101), and no CT is there: nothing can be said about HU or the body.")
-    return [*said, *_unlike_siblings(found)]
-
-
-def _lossy(found: Judged) -> list[str]:
-    """Say which images were compressed with loss (0028,2110): their numbers are not the scanner's."""
-    used = [("CT", s.first) for s, _ in found.ct] + [("PET", p.series.first) for p in found.pet]
-    used += [("SPECT", s.instance) for s in found.spect]
-    said = []
-    for word, first in used:
-        if text(first.header, "LossyImageCompression", first.name) == "01":
-            ratio = text(first.header, "LossyImageCompressionRatio", first.name)
-            times = f", {ratio} times" if ratio else ""
-            what = f"{word}: compressed with loss (0028,2110){times}: its numbers are not the scanner's"
-            said.append(f"{what}. Use the original where it is kept.")
-    return list(dict.fromkeys(said))
-
-
-def _unlike_siblings(found: Judged) -> list[str]:
-    """Say where images of one therapy nuclide have different numbers of slices."""
-    shown = {(p.scale.nuclide, len(p.series.instances)) for p in found.pet if is_therapy(p.scale)}
-    shown |= {(s.injection.nuclide, s.grid.shape[2]) for s in found.spect}
-    said = []
-    for nuclide in sorted({n for n, _ in shown}):
-        counts = sorted(count for n, count in shown if n == nuclide)
-        if len(counts) > 1:
-            said.append(
-                f"Images of {nuclide} have {', '.join(map(str, counts[:-1]))} and {counts[-1]} slices: is the shortest whole? What lies"
-                " outside it is not in its activity."
-            )
-    return said
-
-
-def gaps(word: str, series: Series, grid: Grid) -> list[str]:
-    """Say where slices lie further apart than they are thick (0018,0050): every second one may be missing, and the rest is even."""
-    thick = number(series.first.header, "SliceThickness", series.first.name)
-    if not thick or len(series.instances) < 2 or grid.spacing_mm[2] <= MOST_APART * thick:
-        return []
-    return [f"{word}: slices are {thick:g} mm thick (0018,0050) and {grid.spacing_mm[2]:g} mm apart: is every second one missing?"]
-
-
-def slice_positions(found: Judged) -> dict[str, NDArray[np.float64]]:
-    """Image Position (Patient) of every CT and PET slice by its SOP Instance UID."""
-    slices = [i for series in (*(s for s, _ in found.ct), *(p.series for p in found.pet)) for i in series.instances]
-    return {
-        text(i.header, "SOPInstanceUID", i.name): np.array(position)
-        for i in slices
-        if (position := numbers(i.header, "ImagePositionPatient", 3, i.name)) is not None
-    }
-
-
-def series_of_slices(found: Judged) -> dict[str, str]:
-    """Series Instance UID of every CT and PET slice by its SOP Instance UID."""
-    every = (*(s for s, _ in found.ct), *(p.series for p in found.pet))
-    return {text(i.header, "SOPInstanceUID", i.name): series.uid for series in every for i in series.instances}
-
-
 def sex_of(files: Scan) -> str | None:
     """Sex (0010,0040) where the series agree."""
     values = {text(s.first.header, "PatientSex", s.first.name).upper() for s in files.series} & {"F", "M", "O"}
@@ -504,4 +249,3 @@ def stated_age(files: Scan) -> float | None:
         if text(series.first.header, "PatientAge", series.first.name) and (age := age_of(series.first)) is not None:
             return age
     return None
-

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from pydicom.uid import NuclearMedicineImageStorage, PositronEmissionTomographyImageStorage
 
 from neorlt.core.errors import InputError
-from neorlt.dicom.pixels import decode_instance, read_stack, rescale, slice_stack
+from neorlt.dicom.pixels import decode_instance
 from neorlt.dicom.read_nm import is_reconstructed, nm_grid
 from neorlt.dicom.scan import scan
+from neorlt.dicom.stack import read_stack, rescale, slice_stack
 from neorlt.imaging.recovery import PhantomScan
 
 

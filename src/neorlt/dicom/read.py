@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
-from neorlt.core.anatomy import organ_of, words_of
+from neorlt.core.anatomy import words_of
 from neorlt.core.errors import InputError
 from neorlt.dicom.absent import absent_images
+from neorlt.dicom.doubled_regions import add_region, drawn_twice, without_wholes
 from neorlt.dicom.few_voxels import of_few_voxels
 from neorlt.dicom.header import text
 from neorlt.dicom.hounsfield import off_the_scale
-from neorlt.dicom.judge import LABELMAP_SEG, Judged, gaps, judge, series_of_slices, sex_of, slice_positions, stated_age
+from neorlt.dicom.judge import LABELMAP_SEG, judge, sex_of, stated_age
+from neorlt.dicom.judged import Judged, series_of_slices, slice_positions
 from neorlt.dicom.naming import settle_roles
 from neorlt.dicom.packed import unpacked
 from neorlt.dicom.read_ct import read_ct
@@ -30,19 +32,13 @@ from neorlt.dicom.read_seg import read_seg
 from neorlt.dicom.repeated import of_odd_slices, of_one_moment, of_one_value, without_copies
 from neorlt.dicom.scan import Instance, Series, is_dicom, read_instance, scan
 from neorlt.dicom.settings import Settings, read_settings
+from neorlt.dicom.whole_series import gaps
 from neorlt.imaging.place import check_place
 from neorlt.imaging.region import Region, RegionKind
-from neorlt.imaging.resample import inside_fraction, region_part
+from neorlt.imaging.resample import inside_fraction
 from neorlt.imaging.study import Study
 from neorlt.imaging.suv import more_than_injected, shows_ligand
 from neorlt.imaging.volume import Grid, Volume
-
-SAME_LESION_DICE = 0.8
-"""Two lesions that overlap this much are one lesion drawn twice."""
-WHOLE = 0.95
-"""An organ that others of its name fill to this part is those others together."""
-SAME_VOLUME = 0.05
-"""Regions of one name whose volumes differ by more are two versions: rounding a contour to voxels changes less, or is said as such."""
 
 
 @dataclass
@@ -323,10 +319,10 @@ def _check_regions(found: _Found, frame: str) -> None:
         if region.grid.frame_of_reference != frame:
             region = replace(region, grid=replace(region.grid, frame_of_reference=frame))
         _refuse_outside(region, found, frame)
-        kept = _add(region, kept, found.warnings)
-    found.regions = _without_wholes(kept, found.warnings)
+        kept = add_region(region, kept, found.warnings)
+    found.regions = without_wholes(kept, found.warnings)
     found.warnings.extend(of_few_voxels(kept, [v.grid for v in found.volumes]))
-    _warn_twice_drawn(found)
+    found.warnings.extend(drawn_twice(found.regions))
 
 
 def _refuse_outside(region: Region, found: _Found, frame: str) -> None:
@@ -342,66 +338,6 @@ def _refuse_outside(region: Region, found: _Found, frame: str) -> None:
     worst, part = min(inside, key=lambda pair: pair[1])
     if part < 0.95:
         found.warnings.append(f"Region {region.name!r}: only {100 * part:.0f} % lies inside the {worst.modality} image.")
-
-
-def _add(region: Region, kept: list[Region], warnings: list[str]) -> list[Region]:
-    """Add a region; the same region from two sources (SEG and RTSTRUCT) counts once, the first stays."""
-    for other in kept:
-        if other.name == region.name:
-            if dice(other, region) > SAME_LESION_DICE:
-                if abs(region.volume_ml / other.volume_ml - 1.0) > SAME_VOLUME:
-                    warnings.append(
-                        f"Region {region.name!r} is there in two versions, {other.volume_ml:.4g} ml ({other.source}) and"
-                        f" {region.volume_ml:.4g} ml ({region.source}): the first was taken, of one kind of file that written last."
-                        " Take it out if it is the wrong one."
-                    )
-                return kept
-            names = {r.name for r in kept}
-            n = next(i for i in range(2, len(kept) + 3) if f"{region.name} ({i})" not in names)
-            warnings.append(f"Two regions are named {region.name!r} and differ; the second is shown as '{region.name} ({n})'.")
-            return [*kept, replace(region, name=f"{region.name} ({n})")]
-    return [*kept, region]
-
-
-def _without_wholes(regions: list[Region], warnings: list[str]) -> list[Region]:
-    """Take the role from an organ that is there in parts too (``Kidneys`` beside ``Kidney_L`` and ``Kidney_R``): it would count twice."""
-    kept = []
-    for region in regions:
-        organ = organ_of(region.name) if region.kind is RegionKind.ORGAN else None
-        parts = [
-            r for r in regions
-            if organ is not None and r is not region and r.kind is RegionKind.ORGAN and organ_of(r.name) is organ
-            and r.volume_ml < SAME_LESION_DICE * region.volume_ml
-        ]  # fmt: skip
-        if len(parts) > 1 and sum(_shared_ml(region, part) for part in parts) > WHOLE * region.volume_ml:
-            names = ", ".join(repr(part.name) for part in parts)
-            warnings.append(f"Region {region.name!r} is {names} together: those count, and it plays no part.")
-            region = replace(region, kind=RegionKind.OTHER, why=f"the whole of {names}")
-        kept.append(region)
-    return kept
-
-
-def _shared_ml(one: Region, other: Region) -> float:
-    """Volume that two regions share, on the finer grid of the two."""
-    fine, coarse = (one, other) if one.grid.voxel_ml <= other.grid.voxel_ml else (other, one)
-    box, part = region_part(coarse, fine.grid)
-    return float(np.minimum(fine.occupancy[box], part).sum(dtype=np.float64)) * fine.grid.voxel_ml
-
-
-def dice(one: Region, other: Region) -> float:
-    """Overlap of two regions, 0…1, on the finer grid of the two; 0 where their sizes alone keep it below a half."""
-    sizes = one.volume_ml, other.volume_ml
-    if 2.0 * min(sizes) / sum(sizes) < 0.5:
-        return 0.0
-    return 2.0 * _shared_ml(one, other) / sum(sizes)
-
-
-def _warn_twice_drawn(found: _Found) -> None:
-    lesions = [r for r in found.regions if r.kind is RegionKind.LESION]
-    for n, one in enumerate(lesions):
-        for other in lesions[n + 1 :]:
-            if dice(one, other) > SAME_LESION_DICE:
-                found.warnings.append(f"Lesions {one.name!r} and {other.name!r} are one lesion drawn twice; count it once.")
 
 
 def _calibration_cv(found: _Found, settings: Settings) -> float | None:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from neorlt.core.errors import InputError
 from neorlt.dicom.attributes import stated_rows
 from neorlt.dicom.header import text, where
-from neorlt.dicom.pixels import check_depth, read_stack, rescale
+from neorlt.dicom.pixels import check_depth
 from neorlt.dicom.plausible import check
 from neorlt.dicom.scan import Instance, Series
+from neorlt.dicom.stack import read_stack, rescale
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX_IP", "MIN_IP", "AVG_IP"}
@@ -58,7 +59,7 @@ def check_ct(series: Series) -> None:
 
 
 def read_ct(series: Series, stack: tuple[Grid, tuple[Instance, ...]]) -> Volume:
-    """Return the CT volume in HU; ``stack`` from :func:`neorlt.dicom.pixels.slice_stack`.
+    """Return the CT volume in HU; ``stack`` from :func:`neorlt.dicom.stack.slice_stack`.
 
     Raises
     ------

@@ -17,11 +17,14 @@ from neorlt.dicom.decay import check_decayed_to
 from neorlt.dicom.geometry import axes_of
 from neorlt.dicom.header import moment, number, numbers, raw, required, text, where
 from neorlt.dicom.injections import SAME_TIME_S, Injection, injection_of
-from neorlt.dicom.pixels import check_byte_order, check_depth, check_finite, decode_instance, size
+from neorlt.dicom.pixels import check_byte_order, check_depth, decode_instance, size
 from neorlt.dicom.plausible import check, check_grid
 from neorlt.dicom.scan import Instance
 from neorlt.dicom.settings import NONE, Correction, Settings
-from neorlt.dicom.spect_scale import BREMSSTRAHLUNG, Row, SpectScale, ValueTime, back_to_start, rows_of, spect_scale, value_time
+from neorlt.dicom.spect_scale import BREMSSTRAHLUNG, SpectScale, spect_scale
+from neorlt.dicom.spect_time import ValueTime, back_to_start, value_time
+from neorlt.dicom.stack import check_finite
+from neorlt.imaging.ledger import Row, rows_of
 from neorlt.imaging.volume import Grid, Unit, Volume
 from neorlt.nuclides.nuclide import get_nuclide
 

@@ -16,10 +16,11 @@ from neorlt.dicom.cut_peaks import at_the_top, cut_peaks
 from neorlt.dicom.decay import decay_factor, table_half_life_s
 from neorlt.dicom.header import moment, number, parse_date, parse_datetime, parse_seconds, raw, text, where
 from neorlt.dicom.pet_scale import NotUsableError, PetHeader, PetScale, PetSlice, check_weight, quantify
-from neorlt.dicom.pixels import check_depth, check_same, read_stack, rescale, slice_stack
+from neorlt.dicom.pixels import check_depth
 from neorlt.dicom.plausible import check, odd_weight
 from neorlt.dicom.scan import Instance, Series
 from neorlt.dicom.settings import NONE, SETTINGS, Correction
+from neorlt.dicom.stack import check_same, read_stack, rescale, slice_stack
 from neorlt.imaging.ledger import USED, LedgerRow
 from neorlt.imaging.suv import suv_factor_of
 from neorlt.imaging.volume import Grid, Unit, Volume

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+Row = tuple[str, str, str, str, str]
+"""Step, tag, value, unit, source: a ledger row before its image has a name."""
 USED, NOT_USED = "header", "header, not used"
 """Where a value came from: a header value that entered the numbers, and one that was looked at and did not."""
 
@@ -39,3 +41,8 @@ class LedgerRow:
         row = asdict(self)
         row["from"] = row.pop("source")
         return row
+
+
+def rows_of(image: str, rows: tuple[Row, ...]) -> tuple[LedgerRow, ...]:
+    """Ledger rows with their image's name."""
+    return tuple(LedgerRow(image, *row) for row in rows)
