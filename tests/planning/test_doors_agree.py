@@ -25,7 +25,8 @@ from neorlt.planning.scheme import parse_scheme
 from neorlt.planning.search_space import candidate_of
 from neorlt.planning.stored import open_plan
 from neorlt.planning.updates import update_from
-from neorlt.planning.world import World, build_world, load_world, save_world
+from neorlt.planning.world import World, build_world
+from neorlt.planning.world_file import load_world, save_world
 from neorlt.response.own import CentrePosterior
 from neorlt.response.own_posterior import read_posterior
 from neorlt.trials.design import Arm

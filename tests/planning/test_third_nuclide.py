@@ -27,7 +27,8 @@ from neorlt.planning.patient import patient_from
 from neorlt.planning.predict import predict
 from neorlt.planning.scheme import parse_scheme
 from neorlt.planning.search_space import Candidate, SearchSpace, candidate_of
-from neorlt.planning.world import build_world, load_world, save_world
+from neorlt.planning.world import build_world
+from neorlt.planning.world_file import load_world, save_world
 
 TESTS = Path(__file__).resolve().parents[1]
 HOLMIUM = TESTS / "data" / "nuclides" / "ho166.toml"

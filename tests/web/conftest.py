@@ -16,7 +16,8 @@ from starlette.types import ASGIApp
 
 from neorlt.core.manifest import hash_file
 from neorlt.planning.patient import patient_from
-from neorlt.planning.world import build_world, save_world
+from neorlt.planning.world import build_world
+from neorlt.planning.world_file import save_world
 from neorlt.reporting import render_report
 from neorlt.web.app import create_app
 from neorlt.web.settings import Settings

@@ -22,7 +22,7 @@ def write_choice(
 ) -> None:
     """Write the document, the plan of its schemes in the same world, that world and the report."""
     from neorlt.planning.document import plan_document
-    from neorlt.planning.world import WORLD_FILE, save_world
+    from neorlt.planning.world_file import WORLD_FILE, save_world
     from neorlt.reporting.report import render_report
 
     synthetic = SYNTHETIC if "synthetic" in world.patient.id.lower() else None

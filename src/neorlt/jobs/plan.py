@@ -61,7 +61,8 @@ def run_plan(
     from neorlt.planning.patient import read_patient
     from neorlt.planning.published import load_scheme
     from neorlt.planning.scheme import standard_schemes
-    from neorlt.planning.world import WORLD_FILE, build_world, save_world
+    from neorlt.planning.world import build_world
+    from neorlt.planning.world_file import WORLD_FILE, save_world
     from neorlt.reporting.drawn import PICTURES, draw, write_drawn
     from neorlt.reporting.fhir import fhir_bundle
     from neorlt.reporting.report import render_report

@@ -31,7 +31,7 @@ from neorlt.planning.earlier import earlier_rlt
 from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
 from neorlt.planning.prediction import KIDNEY_SHARE, Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
-from neorlt.planning.world import WORLD_FILE, world_bytes
+from neorlt.planning.world_file import WORLD_FILE, world_bytes
 from neorlt.response import course
 from neorlt.response.parameters import parameter_table, response_warnings
 from neorlt.response.readouts import baseline_rates, validity_warnings

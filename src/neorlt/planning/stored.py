@@ -11,7 +11,8 @@ from neorlt.core.errors import InputError
 from neorlt.core.manifest import hash_file
 from neorlt.core.output import RUN_FILE
 from neorlt.documents.plan import PlanDocument, read_plan
-from neorlt.planning.world import WORLD_FILE, World, load_world
+from neorlt.planning.world import World
+from neorlt.planning.world_file import WORLD_FILE, load_world
 from neorlt.response.own import Centre, CentrePosterior
 
 REMEDY = "give the folder that `neorlt plan --out` wrote"

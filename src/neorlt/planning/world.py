@@ -2,17 +2,14 @@
 
 Every cause of doubt has one name and one draw: dose per activity of each lesion and of the kidneys, scatter between cycles,
 posterior row, the patient's own luck (lesions, readings, scars, marrow). Streams are keyed by seed, place in the cohort and
-cause, never by a pseudonym. A world can be kept as ``world.npz`` and read back; it is then the same to the last digit.
+cause, never by a pseudonym. A world can be kept as ``world.npz`` (:mod:`neorlt.planning.world_file`).
 """
 
 from __future__ import annotations
 
 import functools
-import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core.draws import N_DRAWS
 from neorlt.core.errors import InputError
-from neorlt.core.labels import Label
 from neorlt.documents.patient import Lesion, Patient
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
-from neorlt.documents.store import plain, read
 from neorlt.dosimetry.objects import Dose
-from neorlt.nuclides.therapy import added_nuclides, added_row, refuse_alpha, register_row
+from neorlt.nuclides.therapy import refuse_alpha
 from neorlt.planning.doses import (
     Kinetics,
     from_images,
@@ -39,15 +34,12 @@ from neorlt.planning.earlier import earlier_rlt
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, origin_code
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.own import Centre, CentrePosterior
-from neorlt.response.parameters import FITTED_NUCLIDES, MODEL_VERSION, SENSITISERS, Parameters, array_names, draw_parameters
+from neorlt.response.own import CentrePosterior
+from neorlt.response.parameters import SENSITISERS, Parameters, draw_parameters
 
 Floats = NDArray[np.float64]
 ASSUMED_KI67_PCT = 5.0
 """Where no Ki-67 is known the lesion grows as a G2 (assumption); no Ki-67 or grade is then reported."""
-WORLD_VERSION = 2
-"""Raised whenever the arrays of ``world.npz`` change."""
-WORLD_FILE = "world.npz"
 EARLIER_EVERY_WEEKS = 8.0
 """Between earlier cycles, of which no date is known: far enough for every repair."""
 
@@ -252,7 +244,7 @@ class World:
 
     def take(self, index: NDArray[np.intp]) -> World:
         """The draws at ``index`` (repeats allowed)."""
-        arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
+        arrays = {name: getattr(self, name)[index] for name in ARRAYS}
         return replace(self, parameters=self.parameters.take(index), kinetics=tuple(k.take(index) for k in self.kinetics),
                        kidneys=self.kidneys.take(index), **arrays)
 
@@ -261,8 +253,9 @@ class World:
         return self.take(np.arange(min(n, self.n_draws)))
 
 
-_ARRAYS = ("cycle_z", "kidney_cycle_z", "marrow_gy_per_gbq", "marrow_half_life_h", "slope_centre", "slope_spread", "persistent",
-           "neoplasm", "luck_u")
+ARRAYS = ("cycle_z", "kidney_cycle_z", "marrow_gy_per_gbq", "marrow_half_life_h", "slope_centre", "slope_spread", "persistent",
+          "neoplasm", "luck_u")
+"""Arrays ``(draw, ...)`` of a world beside its parameters, lesions and kinetics."""
 
 
 def _single(values: Floats) -> NDArray[np.float32]:
@@ -405,72 +398,3 @@ def _suv_max(patient: Patient) -> float | None:
     followed = patient.lesions[patient.followed].suv_max
     known = [lesion.suv_max for lesion in patient.lesions if lesion.suv_max is not None]
     return followed if followed is not None else max(known, default=None)
-
-
-def world_bytes(world: World) -> bytes:
-    """A world as the content of ``world.npz``: plain arrays, and the rest as JSON."""
-    arrays: dict[str, Any] = {name: getattr(world, name) for name in _ARRAYS}
-    arrays |= {f"parameters/{name}": getattr(world.parameters, name) for name in array_names()}
-    kinetics = (*world.kinetics, world.kidneys)
-    arrays["gy_per_gbq"] = np.stack([known.gy_per_gbq for known in kinetics])
-    arrays["half_life_h"] = np.stack([known.half_life_h for known in kinetics])
-    lesions = {f"lesions/{field.name}": getattr(world.lesions, field.name) for field in fields(LesionArrays)}
-    arrays |= {name: value for name, value in lesions.items() if value is not None}
-    about = {
-        "world": WORLD_VERSION, "model": MODEL_VERSION, "seed": world.seed, "index": world.index, "n_points": world.n_points,
-        "parameters": world.parameters.source, "patient": plain(world.patient),
-        "kinetics": [[known.name, known.origin, str(known.label), known.measured] for known in kinetics],
-        "nuclides": list(world.nuclides),
-    }
-    if world.parameters.centre is not None:
-        about["centre"] = asdict(world.parameters.centre)
-    added = {entry.name for entry in added_nuclides()}
-    if rows := [added_row(name) for name in world.nuclides if name in added]:
-        about["added_nuclides"] = rows
-    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)
-    return stream.getvalue()
-
-
-def save_world(world: World, path: Path) -> None:
-    """Write ``world.npz``."""
-    Path(path).write_bytes(world_bytes(world))
-
-
-def load_world(path: Path) -> World:
-    """Read a world that :func:`save_world` wrote.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or of another version.
-    """
-    path, remedy = Path(path), "plan again with this version: the folder then holds its world"
-    if not path.is_file():
-        raise InputError("the plan's world does not exist", where=path.name, remedy=remedy)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        about = json.loads(arrays.pop("about").tobytes())
-        versions = (about["world"], about["model"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
-        raise InputError("the plan's world cannot be read", where=path.name, remedy=remedy) from error
-    if versions != (WORLD_VERSION, MODEL_VERSION):
-        raise InputError("the plan's world is of another version", expected=f"{WORLD_VERSION}, model {MODEL_VERSION}",
-                         found=f"{versions[0]}, model {versions[1]}", where=path.name, remedy=remedy)
-    try:
-        for row in about.get("added_nuclides", ()):
-            register_row(row)
-        known = [Kinetics(name, gy, half_life, origin, Label(label), measured) for (name, origin, label, measured), gy, half_life
-                 in zip(about["kinetics"], arrays["gy_per_gbq"], arrays["half_life_h"], strict=True)]
-        return World(
-            read(Patient, about["patient"], path.name),
-            Parameters(**{name: arrays[f"parameters/{name}"] for name in array_names()}, source=about["parameters"],
-                       nuclides=tuple(about.get("nuclides", FITTED_NUCLIDES)),
-                       centre=Centre(**about["centre"]) if "centre" in about else None),
-            LesionArrays(**{name.split("/")[1]: value for name, value in arrays.items() if name.startswith("lesions/")}),
-            tuple(known[:-1]), known[-1], **{name: arrays[name] for name in _ARRAYS},
-            seed=int(about["seed"]), index=int(about["index"]), n_points=int(about["n_points"]))
-    except (KeyError, TypeError) as error:
-        raise InputError("the plan's world lacks an array", found=str(error), where=path.name, remedy=remedy) from error
