@@ -35,9 +35,8 @@ import numpy as np
 from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.compute import keep_compiled
-from neorlt.response import fitting, nuts, ranks, surface, synthesis
+from neorlt.response import fitting, judging, nuts, ranks, surface, synthesis
 from neorlt.response.calibrate import N_PATIENTS
-from neorlt.response.judging import smooth_weights
 from neorlt.response.parameters import KI67_REFERENCE_PCT, MODEL_VERSION
 from neorlt.response.reading import VOLUME_POWER
 from neorlt.response.studies import WEEKS_PER_MONTH, Term, read_terms
@@ -339,7 +338,7 @@ class Bench:
     def _weigh(draws: Free, few: Reduced, more: Reduced, given: Any, k: int) -> tuple[Free, float]:
         """:data:`N_RANKED` of the draws, taken by the likelihood of more patients an arm over the chain's, and Pareto's k."""
         change = np.asarray(more.told_of(draws, given), np.float64) - np.asarray(few.told_of(draws, given), np.float64)
-        weight, pareto_k = smooth_weights(change)
+        weight, pareto_k = judging.smooth_weights(change)
         index = core_draws.systematic(weight, N_RANKED, np.random.default_rng([SEED, k, 3]))
         return {name: value[index] for name, value in draws.items()}, pareto_k
 
@@ -389,8 +388,7 @@ def chi_square_p(counts: np.ndarray) -> np.ndarray:
 def terms_at_the_truth(n: int, n_points: int) -> dict[str, dict[str, Any]]:
     """PIT of what is seen of ``n`` truths under the likelihood at that truth: its test of uniformity, and the share outside 90 %."""
     import jax
-    import jax.numpy as jnp
-    from scipy.stats import binom, kstest, norm
+    from scipy.stats import kstest
 
     sound = Reduced(reduced_terms(), FREE, n_points)
     maker, model = Maker(sound), sound.model
@@ -405,21 +403,20 @@ def terms_at_the_truth(n: int, n_points: int) -> dict[str, dict[str, Any]]:
         return answer.counts, answer.log_curve, figures, free["sigma_d"]
 
     pit: dict[str, list[float]] = {t.name: [] for t in sound.terms}
+    one = np.ones(1)  # the truth, with all the weight
     for k in range(n):
         rng = np.random.default_rng([SEED, k])
         z = {name: rng.standard_normal(size).astype(np.float32) for name, size in sound.sizes.items()}
         seen = maker.make(z, rng)
         counts, log_curve, figures, sd = said(z["pop"], z["u"], z["v"])
-        for t, (volumes, weight), lesions in zip(model.figures, figures, seen[4], strict=True):
-            above = jnp.exp(synthesis.lesion_log_density(volumes, weight, lesions, sd, density=False))
-            pit[t.name] += np.asarray(1 - above, float).ravel().tolist()
+        for t, shown, lesions in zip(model.figures, figures, seen[4], strict=True):
+            pit[t.name] += np.asarray(judging.below(*shown, lesions, sd), float).ravel().tolist()
         for j, t in enumerate(model.counts):
-            p, x = float(np.clip(np.ravel(counts[j])[0], 1e-9, 1 - 1e-9)), int(seen.counts[j][0])
-            pit[t.name].append(float(binom.cdf(x - 1, t.n, p) + np.random.default_rng([SEED, k, 2]).uniform() * binom.pmf(x, t.n, p)))
+            mass = judging.count_mass(t.n, np.ravel(np.asarray(counts[j]))[:1], one)
+            pit[t.name].append(judging.count_pit(mass, int(seen.counts[j][0]), np.random.default_rng([SEED, k, 2]).uniform()))
         for j, t in enumerate(model.curves):
-            log_free = min(float(log_curve[j]), -1e-5)
-            centre = log_free - np.log(-np.expm1(log_free))
-            pit[t.name].append(float(norm.cdf((float(seen.target[j]) - centre) / t.log_se)))
+            centre = judging.curve_centre(t.statistic, np.asarray(log_curve[j], float))
+            pit[t.name].append(judging.curve_pit(centre, float(seen.target[j]), t.log_se, one))
     return {name: {"n": len(values), "p": float(kstest(values, "uniform").pvalue),
                    "outside_90": float(np.mean(np.abs(np.array(values) - 0.5) > 0.45))} for name, values in pit.items()}
 

@@ -151,11 +151,9 @@ def say(terms: Sequence[Term], pop: NDArray[Any], uninformed: NDArray[Any], n_po
         def at(point: Any) -> Any:
             u, v = jnp.full(n_terms, point[0]), jnp.full(n_terms, point[1])
             said = model.answer(free, u, v, coefficients)
-            below = []
-            for t in model.figures:
-                volumes, weight = model.lesion_volumes(free, coefficients, t, point[0], point[1])
-                below.append(1 - jnp.exp(lesion_log_density(volumes, weight, t.log_volume, free["sigma_d"], density=False)))
-            return (model.log_likelihood(said), said.counts, said.log_curve, tuple(first for first, _ in said.lesions), tuple(below),
+            pit = tuple(below(*model.lesion_volumes(free, coefficients, t, point[0], point[1]), t.log_volume, free["sigma_d"])
+                        for t in model.figures)
+            return (model.log_likelihood(said), said.counts, said.log_curve, tuple(first for first, _ in said.lesions), pit,
                     tuple(second for _, second in said.lesions))
 
         return jax.lax.map(at, points)
@@ -176,14 +174,44 @@ class LeftOut:
     rows: tuple[dict[str, Any], ...]
 
 
-def _randomised(cdf_before: float, p: float, u: float) -> float:
-    return float(np.clip(cdf_before + u * p, 0.0, 1.0))
+def count_mass(n: int, p: Floats, weight: Floats) -> Floats:
+    """Predictive mass ``(n + 1,)`` of a count of ``n``; ``p`` (clipped away from 0 and 1) and ``weight`` run over draws and points."""
+    from scipy.stats import binom
+
+    p = np.clip(p, 1e-9, 1 - 1e-9)
+    return np.asarray((weight[:, None] * binom.pmf(np.arange(n + 1)[None], n, p[:, None])).sum(axis=0))
+
+
+def count_pit(mass: Floats, seen: int, u: float) -> float:
+    """Randomised PIT of a count: ``u`` (uniform) places it within its own mass."""
+    return float(np.clip(float(np.cumsum(mass)[seen] - mass[seen]) + u * float(mass[seen]), 0.0, 1.0))
+
+
+def curve_centre(statistic: str, log_free: Floats) -> Floats:
+    """What a point of a curve is read as: the log of a hazard ratio as it is, a log chance of being free as its log odds."""
+    if statistic == "hazard_ratio":
+        return log_free
+    log_free = np.minimum(log_free, -1e-5)
+    return np.asarray(log_free - np.log(-np.expm1(log_free)))
+
+
+def curve_pit(centre: Floats, target: float, log_se: float, weight: Floats) -> float:
+    """PIT of a point of a curve; ``centre`` and ``weight`` run over draws and points."""
+    from scipy.special import ndtr
+
+    return float((weight * ndtr((target - centre) / log_se)).sum())
+
+
+def below(volumes: Any, log_weight: Any, log_volume: Any, sigma_d: Any) -> Any:
+    """Chance ``(..., lesion)`` of a volume below the one that was seen: the PIT of lesions under one draw (arrays of jax)."""
+    import jax.numpy as jnp
+
+    return 1 - jnp.exp(lesion_log_density(volumes, log_weight, log_volume, sigma_d, density=False))
 
 
 def judge_terms(said: Said, index: Sequence[int], weight: Floats, seed: int) -> list[dict[str, Any]]:
     """Score, PIT and predictive of some terms under weights ``(draw,)`` of the draws."""
-    from scipy.special import expit, ndtr
-    from scipy.stats import binom
+    from scipy.special import expit
 
     counts, curves, figures = ([t for t in said.terms if t.kind == kind] for kind in ("counts", "pfs", "lesions"))
     n_points = said.counts.shape[1]
@@ -195,36 +223,31 @@ def judge_terms(said: Said, index: Sequence[int], weight: Floats, seed: int) -> 
         row: dict[str, Any] = {"study": t.study, "term": t.id, "kind": t.kind, "use": t.use,
                                "log_score": mixture_score(said.log_density([i]), weight)}
         if t.kind == "counts":
-            p = np.clip(said.counts[:, :, counts.index(t), 0].ravel(), 1e-9, 1 - 1e-9)
-            k = np.arange(t.n + 1)
-            mass = (w[:, None] * binom.pmf(k[None], t.n, p[:, None])).sum(axis=0)
+            p = said.counts[:, :, counts.index(t), 0].ravel()
+            mass = count_mass(t.n, p, w)
             cumulative = np.cumsum(mass)
             low, high = int(np.searchsorted(cumulative, 0.05)), int(np.searchsorted(cumulative, 0.95))
             seen = t.counts[0]
             row |= {"seen": seen, "n": t.n, "predicted_pct": round(100 * float((w * p).sum()), 1),
                     "ci90_pct": [round(100 * low / t.n, 1), round(100 * high / t.n, 1)], "inside_90": low <= seen <= high,
                     "responders_log_score": float(np.log(mass[seen])),
-                    "pit": [_randomised(float(cumulative[seen] - mass[seen]), float(mass[seen]), float(rng.uniform()))]}
+                    "pit": [count_pit(mass, seen, float(rng.uniform()))]}
         elif t.kind == "pfs":
-            log_free = said.log_curve[:, :, curves.index(t)].ravel()
-            if t.statistic == "hazard_ratio":
-                centre, target = log_free, np.log(t.free)
-            else:
-                log_free = np.minimum(log_free, -1e-5)
-                centre, target = log_free - np.log(-np.expm1(log_free)), np.log(t.free / (1 - t.free))
+            centre = curve_centre(t.statistic, said.log_curve[:, :, curves.index(t)].ravel())
+            target = np.log(t.free) if t.statistic == "hazard_ratio" else np.log(t.free / (1 - t.free))
             drawn = centre + t.log_se * rng.standard_normal(centre.shape)
             order = np.argsort(drawn)
             total = np.cumsum(w[order])
             bounds = np.interp([0.05, 0.5, 0.95], total, drawn[order])
             shown = np.exp(bounds) if t.statistic == "hazard_ratio" else expit(bounds)
-            pit = float((w * ndtr((target - centre) / t.log_se)).sum())
+            pit = curve_pit(centre, float(target), t.log_se, w)
             row |= {"statistic": t.statistic, "month": t.month, "seen": t.free, "predicted": [round(float(x), 3) for x in shown],
                     "inside_90": bool(0.05 <= pit <= 0.95), "pit": [pit]}
         else:
-            density, below = said.lesions[figures.index(t)]
+            density, each_below = said.lesions[figures.index(t)]
             flat = density.reshape(-1, density.shape[-1]).astype(np.float64)
             each = np.log((w[:, None] * np.exp(flat)).sum(axis=0))
-            pit = (w[:, None] * below.reshape(flat.shape)).sum(axis=0)
+            pit = (w[:, None] * each_below.reshape(flat.shape)).sum(axis=0)
             row |= {"n": t.n, "log_score_per_lesion": float(each.mean()), "each": [round(float(x), 4) for x in each],
                     "inside_50_80_90": [round(float(np.mean(np.abs(pit - 0.5) <= half)), 3) for half in (0.25, 0.4, 0.45)],
                     "pit": [round(float(x), 4) for x in pit]}
