@@ -208,7 +208,7 @@ def test_the_dose_of_earlier_cycles_counts_for_kidneys_and_marrow():
     # eGFR goes on falling and the second neoplasm stays possible whatever is done now; both rise further with another course.
     for column in (i, now):
         assert again.built.egfr_below_30[:, column].mean() > never.built.egfr_below_30[:, column].mean()
-    usual = world.marrow_gy_per_gbq[:, 0] * assemble.REFERENCE_GBQ
+    usual = world.marrow_gy_per_gbq[:, 0] * assemble.USUAL_COURSE_GBQ
     one = never.built.paths.p_neoplasm[:, i] / (never.inputs.restaged[name].marrow_gy / usual)
     np.testing.assert_allclose(again.built.paths.p_neoplasm[:, now], np.minimum(one * 1.9 / usual, 0.9), rtol=1e-3)
     document = decision_document(again, with_value=False)

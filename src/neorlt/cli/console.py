@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -202,8 +203,8 @@ def read_moments(texts: Iterable[str], option: str) -> list[datetime]:
     return found
 
 
-def read_numbers(text: str, option: str, example: str = "1,10,100") -> list[float]:
-    """Read numbers with commas between.
+def read_numbers(text: str, option: str, example: str = "1,10,100", *, unknown: Sequence[str] = ()) -> list[float]:
+    """Read numbers with commas between; one of the words ``unknown`` in the place of a number is none (nan).
 
     Raises
     ------
@@ -211,7 +212,8 @@ def read_numbers(text: str, option: str, example: str = "1,10,100") -> list[floa
         If a part is no number; names the option.
     """
     try:
-        return [float(part) for part in text.split(",")]
+        return [math.nan if part.strip() in unknown else float(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError("a list of numbers is not understood", expected="numbers with commas between", found=text, where=option,
+        expected = "numbers with commas between" + (f", {unknown[0]} where unknown" if unknown else "")
+        raise InputError("a list of numbers is not understood", expected=expected, found=text, where=option,
                          remedy=f"write for example {example}") from error

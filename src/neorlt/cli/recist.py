@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from neorlt.cli.console import Json, outline, show
+from neorlt.cli.console import Json, outline, read_numbers, show
 from neorlt.core.errors import InputError
+
+_UNKNOWN = ("?", "", "unknown")
 
 
 def command(
@@ -23,18 +25,11 @@ def command(
     from neorlt.jobs.rules import recist_command
 
     document = recist_command(
-        _numbers(sums, "--sums"), None if weeks is None else _numbers(weeks, "--weeks"), new_lesion=_flags(new, "--new"),
-        targets_gone=_flags(gone, "--gone"), confirm=confirm, stable_weeks=stable_weeks,
+        read_numbers(sums, "--sums", "50,30,25", unknown=_UNKNOWN),
+        None if weeks is None else read_numbers(weeks, "--weeks", "8,16,24", unknown=_UNKNOWN),
+        new_lesion=_flags(new, "--new"), targets_gone=_flags(gone, "--gone"), confirm=confirm, stable_weeks=stable_weeks,
     )
     show(document, json, outline)
-
-
-def _numbers(text: str, option: str) -> list[float]:
-    try:
-        return [float("nan") if part.strip() in ("?", "", "unknown") else float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError("a list of numbers is not understood", expected="numbers with commas between, ? where unknown", found=text,
-                         where=option, remedy="write for example 50,30,25") from None
 
 
 def _flags(text: str | None, option: str) -> list[bool | None] | None:

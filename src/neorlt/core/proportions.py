@@ -76,3 +76,12 @@ def likelihood_interval(events: int, total: int, level: float = 0.95) -> tuple[f
 def limits_differ(exact: tuple[float, float], likelihood: tuple[float, float]) -> bool:
     """Whether the two intervals are far enough apart (:data:`SMALL_GAP`) to be printed beside each other."""
     return max(abs(a - b) for a, b in zip(exact, likelihood, strict=True)) > SMALL_GAP
+
+
+def in_words(chance: float) -> str:
+    """A chance in whole per cent, for a sentence; never a certainty.
+
+    >>> in_words(0.256), in_words(0.001), in_words(1.0)
+    ('26 %', 'under 1 %', 'over 99 %')
+    """
+    return "under 1 %" if chance < 0.01 else "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.sensitisers import SENSITISERS
 
 _NUCLIDE = re.compile(r"[A-Z][a-z]?-[1-9]\d{0,2}")
-SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
 MAX_CYCLES = 12
 """Most cycles of a scheme."""
 SURGERY_WEEKS_AFTER_LAST = 12.0

@@ -8,10 +8,10 @@ from importlib import resources
 from typing import Any
 
 from neorlt import __version__
+from neorlt.core.notice import NOTICE
 from neorlt.core.tables import list_tables
 from neorlt.jobs.registry import CAPABILITIES, COMMANDS, Command
 
-NOTICE = "Research software: not a medical device, not for clinical decisions."
 
 def describe() -> dict[str, Any]:
     """Return the content of ``neorlt info --json``."""

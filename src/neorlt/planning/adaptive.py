@@ -19,6 +19,7 @@ from neorlt.clinic.limits import STOP_RULES
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.planning import chances
 from neorlt.planning.decision.choice import RULE, Choice
 from neorlt.planning.decision.settings import Settings
@@ -31,7 +32,6 @@ from neorlt.planning.updates import COUNT_LOG_SD, DOSE_LOG_SD, Update, as_given
 from neorlt.planning.valued import Valued, value_of
 from neorlt.planning.world import World, build_world
 from neorlt.response import blood, course
-from neorlt.response.parameters import SENSITISERS
 from neorlt.response.readouts import blood_grade
 from neorlt.response.simulate import simulate
 

@@ -20,6 +20,7 @@ from neorlt.core.draws import generator
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.labels import Label
 from neorlt.core.manifest import installed
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.documents.patient import sphere_volume_ml
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
 from neorlt.planning.decision import before
@@ -35,7 +36,7 @@ from neorlt.planning.scheme import parse_scheme
 from neorlt.planning.world import World, build_world
 from neorlt.response import course
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, draw_lesion_effects
-from neorlt.response.parameters import SENSITISERS, Parameters, draw_parameters
+from neorlt.response.parameters import Parameters, draw_parameters
 from neorlt.response.simulate import simulate
 
 Floats = NDArray[np.float64]

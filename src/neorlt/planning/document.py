@@ -16,8 +16,9 @@ from neorlt.clinic.vessels import PROXY_NOTE, Resectability, is_head
 from neorlt.core.citations import cite
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
+from neorlt.core.notice import NOTICE
 from neorlt.core.nuclide_words import nuclide_words
-from neorlt.core.proportions import likelihood_interval
+from neorlt.core.proportions import in_words, likelihood_interval
 from neorlt.documents.patient import Patient, Vessel
 from neorlt.documents.plan import PlanDocument, build_plan
 from neorlt.documents.scheme import Scheme
@@ -28,15 +29,14 @@ from neorlt.nuclides.therapy import REFERENCE, added_nuclides
 from neorlt.planning.decision.choice import RULE, Verdict
 from neorlt.planning.decision.decide import Decision, decide_in
 from neorlt.planning.earlier import earlier_rlt
-from neorlt.planning.predict import ASSUMED_KI67_PCT, World, build_world, compare
+from neorlt.planning.predict import World, build_world, compare
 from neorlt.planning.prediction import KIDNEY_SHARE, Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
 from neorlt.planning.world_file import WORLD_FILE, world_bytes
 from neorlt.response import course
-from neorlt.response.parameters import parameter_table, response_warnings
+from neorlt.response.parameters import ASSUMED_KI67_PCT, parameter_table, response_warnings
 from neorlt.response.readouts import baseline_rates, validity_warnings
 
-NOTICE = "Research software: not a medical device, not for clinical decisions."
 CLASS_NAMES = {Resectability.RESECTABLE: "resectable", Resectability.BORDERLINE: "borderline resectable",
                Resectability.LOCALLY_ADVANCED: "locally advanced"}
 NO_RULE = "Schemes are told apart by quality-adjusted life, which needs the patient's age: none is put first."
@@ -167,11 +167,6 @@ def _vessel(vessel: Vessel) -> dict[str, Any]:
             "reconstructible": vessel.reconstructible}
 
 
-def _percent(value: float) -> str:
-    """Whole per cent; never a certainty."""
-    return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
-
-
 def _sentences(patient: Patient, comparison: Comparison, decision: Decision | None) -> list[str]:
     """The answer in words, hedged as the draws are."""
     treated = [p for p in comparison.predictions if p.scheme.cycles]
@@ -184,8 +179,8 @@ def _sentences(patient: Patient, comparison: Comparison, decision: Decision | No
         assert best.p_resectable is not None
         low, high = best.p_resectable.ci90
         sentences.append(
-            f"The highest predicted chance of becoming resectable is {_percent(best.p_resectable.value)} "
-            f"(90 % interval {_percent(low)} to {_percent(high)}), with {best.scheme.name}; it rests on assumptions about scar and contact."
+            f"The highest predicted chance of becoming resectable is {in_words(best.p_resectable.value)} "
+            f"(90 % interval {in_words(low)} to {in_words(high)}), with {best.scheme.name}; it rests on assumptions about scar and contact."
         )
     measured = [p for p in treated if p.p_objective_response is not None]
     if measured:
@@ -193,8 +188,8 @@ def _sentences(patient: Patient, comparison: Comparison, decision: Decision | No
         assert best.p_objective_response is not None
         low, high = best.p_objective_response.ci90
         sentences.append(
-            f"The highest predicted chance of an objective response before surgery is {_percent(best.p_objective_response.value)} "
-            f"({_percent(low)} to {_percent(high)}), with {best.scheme.name}."
+            f"The highest predicted chance of an objective response before surgery is {in_words(best.p_objective_response.value)} "
+            f"({in_words(low)} to {in_words(high)}), with {best.scheme.name}."
         )
     if decision is not None:
         sentences.insert(0, _first(decision))
@@ -205,8 +200,8 @@ def _sentences(patient: Patient, comparison: Comparison, decision: Decision | No
                          f"{' and others' if len(ties) > 3 else ''}.")
     over = [p for p in treated if p.p_kidney_over_limit >= KIDNEY_SHARE]
     if over:
-        names = ", ".join(f"{p.scheme.name} ({_percent(p.p_kidney_over_limit)})" for p in over)
-        sentences.append(f"At least a {_percent(KIDNEY_SHARE)} chance of a kidney BED over {over[0].kidney_limit_gy:g} Gy: {names}.")
+        names = ", ".join(f"{p.scheme.name} ({in_words(p.p_kidney_over_limit)})" for p in over)
+        sentences.append(f"At least a {in_words(KIDNEY_SHARE)} chance of a kidney BED over {over[0].kidney_limit_gy:g} Gy: {names}.")
     baseline = _baseline_class(patient)
     if baseline["class"] is not None:
         contacts = ", ".join(f"{v['name']} {v['contact_deg']:.0f}°" for v in baseline["vessels"])

@@ -16,6 +16,7 @@ from neorlt.core.labels import Label
 from neorlt.documents.patient import Lesion
 from neorlt.dosimetry.derive import derived_tia
 from neorlt.dosimetry.objects import Dose, TimeIntegratedActivity
+from neorlt.planning.earlier import USUAL_CYCLE_GBQ
 from neorlt.response import course
 from neorlt.response.course import TISSUE_G_PER_ML, energy_ratio, population
 
@@ -23,7 +24,6 @@ __all__ = ["TISSUE_G_PER_ML", "Kinetics", "energy_ratio", "exchange_decay", "fro
            "lesion_from_population", "population"]
 
 Floats = NDArray[np.float64]
-DEFAULT_ACTIVITY_GBQ = 7.4
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def lesion_from_file(lesion: Lesion, fall: float, dose_z: Floats, washout_z: Flo
     if lesion.gy_per_gbq is not None:
         centre, n = lesion.gy_per_gbq, 1
     else:
-        activity = lesion.dose_activity_gbq or DEFAULT_ACTIVITY_GBQ
+        activity = lesion.dose_activity_gbq or USUAL_CYCLE_GBQ
         left = course.uptake_left(np.full(len(lesion.dose_gy), activity), fall)
         centre, n = float(np.mean(np.array(lesion.dose_gy) / activity / left)), len(lesion.dose_gy)
     draws = centre * np.exp(course.fixed("lesion_dosimetry_log_sd") / n**0.5 * dose_z)

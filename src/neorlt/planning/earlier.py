@@ -16,6 +16,8 @@ from neorlt.documents.patient import Patient
 
 Floats = NDArray[np.float64]
 USUAL_CYCLE_GBQ = 7.4
+USUAL_COURSE_GBQ = 4 * USUAL_CYCLE_GBQ
+"""Activity of 177Lu of the usual course, to which published harms belong."""
 REFERENCE_GY_PER_GBQ = 0.45
 """Of the kidneys, 177Lu: as in the reference course of the eGFR model (``response/data/kidney.json``)."""
 ALPHA_BETA_GY, REPAIR_H, EFFECTIVE_H = 2.6, 2.8, 50.0

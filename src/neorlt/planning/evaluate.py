@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.planning import chances
+from neorlt.planning.earlier import USUAL_COURSE_GBQ
 from neorlt.planning.search_space import Candidate
 from neorlt.planning.world import World
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.parameters import SENSITISERS
 from neorlt.response.simulate import simulate
 
 Floats = NDArray[np.float64]
@@ -30,8 +31,6 @@ BLOOD_ROWS = 4096
 """Rows of one call of the blood model; one size, so that it is compiled once."""
 BLOOD_WEEKS_AFTER = 26.0
 """Blood is followed this long after the last cycle: the nadir comes about week five."""
-REFERENCE_GBQ = 4 * 7.4
-"""Activity of 177Lu at which the published incidence of secondary neoplasm is taken (the usual course)."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Evaluator:
                             target[part] = values
                     kidneys[part] = self._kidneys(activity, week)
                     marrow = np.einsum("scn,dn->sd", activity, self.world.marrow_gy_per_gbq)
-                    usual = REFERENCE_GBQ * self.world.marrow_gy_per_gbq[:, 0]
+                    usual = USUAL_COURSE_GBQ * self.world.marrow_gy_per_gbq[:, 0]
                     neoplasm[part] = np.minimum(self.world.neoplasm * marrow / usual, 1.0)
                     grade34[part] = blood_counts.result()
         if not self.counts:

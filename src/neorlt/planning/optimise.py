@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from neorlt.core.draws import N_DRAWS, summarise
 from neorlt.core.labels import Label
+from neorlt.core.notice import NOTICE
 from neorlt.core.progress import Told
+from neorlt.core.proportions import in_words
 from neorlt.planning.decision.assemble import need_facts
 from neorlt.planning.decision.choice import RULE, Choice, Loss, choose, expected_loss, tied_pairs
 from neorlt.planning.decision.decide import Decision, decide_in, decision_sentences, eligibility
@@ -208,7 +210,6 @@ def _front(full: Outcomes, limits: Limits, value: Floats) -> tuple[int, ...]:
 def optimise_document(found: Search) -> dict[str, Any]:
     """The document of ``neorlt optimise --json``."""
     from neorlt import __version__
-    from neorlt.planning.document import NOTICE
 
     value, losses = found.utility, found.losses
     reasons = found.full.reasons
@@ -317,10 +318,6 @@ def benefit_and_harm(outcomes: Outcomes) -> tuple[Floats, Floats]:
     return benefit, harm
 
 
-def _percent(value: float) -> str:
-    return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
-
-
 def _sentences(found: Search) -> list[str]:
     choice, full = found.choice, found.full
     # What the gate finds about RLT comes first, then the decision among all options, then the schemes beside one another.
@@ -339,8 +336,8 @@ def _sentences(found: Search) -> list[str]:
     if values is not None and full.candidates[found.chosen].activity_gbq:
         draws = values[found.chosen]
         ends = summarise(draws)
-        said.append(f"Its predicted chance of {what}: {_percent(float(draws.mean()))} "
-                    f"(90 % interval {_percent(ends.low)} to {_percent(ends.high)}).")
+        said.append(f"Its predicted chance of {what}: {in_words(float(draws.mean()))} "
+                    f"(90 % interval {in_words(ends.low)} to {in_words(ends.high)}).")
     if found.tied:
         said.append(f"It is tied with {len(found.tied)} of the other {len(full.candidates) - 1} schemes that went through the full model "
                     f"and may cost {12 * choice.price_of_mildest:.1f} quality-adjusted months against the best of them.")

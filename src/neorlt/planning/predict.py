@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from neorlt.core.draws import Interval, summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.documents.patient import Patient
 from neorlt.documents.scheme import Scheme
 from neorlt.planning import chances
 from neorlt.planning.prediction import BloodCourse, Comparison, Prediction, Probability
-from neorlt.planning.world import ASSUMED_KI67_PCT, World, build_world
+from neorlt.planning.world import World, build_world
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import Outcome
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.parameters import SENSITISERS
 from neorlt.response.reach import farthest, reach
 from neorlt.response.readouts import count_hot_spot, who_grade
 from neorlt.response.simulate import PLAN_PAD, simulate
 from neorlt.response.timing import one_month_more
 
-__all__ = ["ASSUMED_KI67_PCT", "World", "build_world", "compare", "predict", "primary_index", "to_kidney_limit"]
+__all__ = ["World", "build_world", "compare", "predict", "primary_index", "to_kidney_limit"]
 
 READOUT_STEP_WEEKS = 4.0
 SHOWN, COUNTED = 4, 2

@@ -12,12 +12,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from neorlt.core.errors import InputError
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.core.toml_file import read_toml, refuse_unknown, tables_of, text_of
-from neorlt.documents.scheme import MAX_CYCLES, SENSITISERS, SURGERY_WEEKS_AFTER_LAST, Cycle, Scheme
+from neorlt.documents.scheme import MAX_CYCLES, SURGERY_WEEKS_AFTER_LAST, Cycle, Scheme
 from neorlt.nuclides.nuclide import list_nuclides, normalise_name
 from neorlt.nuclides.therapy import planned_nuclide, therapy_nuclides
 
-__all__ = ["DEFAULT_INTERVAL_WEEKS", "MAX_CYCLES", "SENSITISERS", "SURGERY_WEEKS_AFTER_LAST", "Cycle", "Scheme",
+__all__ = ["DEFAULT_INTERVAL_WEEKS", "MAX_CYCLES", "SURGERY_WEEKS_AFTER_LAST", "Cycle", "Scheme",
            "parse_scheme", "read_scheme", "standard_schemes"]
 
 _FORMS = (

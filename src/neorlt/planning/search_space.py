@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.core.toml_file import read_toml
 from neorlt.nuclides.therapy import planned_nuclide, therapy_nuclide, therapy_nuclides
 from neorlt.planning.decision.settings import Settings
-from neorlt.planning.scheme import SENSITISERS, Cycle, Scheme
+from neorlt.planning.scheme import Cycle, Scheme
 
 PAIR = ("Lu-177", "Y-90")
 """Nuclides that are searched where nobody names others."""

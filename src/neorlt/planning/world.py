@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core.draws import N_DRAWS
 from neorlt.core.errors import InputError
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.documents.patient import Lesion, Patient
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
 from neorlt.dosimetry.objects import Dose
@@ -35,11 +36,9 @@ from neorlt.response import blood, course, luck
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays, origin_code
 from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.own import CentrePosterior
-from neorlt.response.parameters import SENSITISERS, Parameters, draw_parameters
+from neorlt.response.parameters import ASSUMED_KI67_PCT, Parameters, draw_parameters
 
 Floats = NDArray[np.float64]
-ASSUMED_KI67_PCT = 5.0
-"""Where no Ki-67 is known the lesion grows as a G2 (assumption); no Ki-67 or grade is then reported."""
 EARLIER_EVERY_WEEKS = 8.0
 """Between earlier cycles, of which no date is known: far enough for every repair."""
 

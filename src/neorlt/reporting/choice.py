@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from neorlt.core.notice import NOTICE
 from neorlt.drawing.palette import as_css
 from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.figures.choice import sobol_bars
 from neorlt.reporting.rounding import number
 from neorlt.reporting.views.cells import block, maps, texts
-from neorlt.reporting.views.front import NOTICE, centre_sentence
+from neorlt.reporting.views.front import centre_sentence
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1.5rem;max-width:60rem;background:var(--paper);color:var(--ink)}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}

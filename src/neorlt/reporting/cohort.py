@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from neorlt import __version__
+from neorlt.core.notice import NOTICE
 from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.environment import environment
 from neorlt.reporting.figures import cohort as draw
 from neorlt.reporting.report import clean
 from neorlt.reporting.rounding import given
-from neorlt.reporting.views import front
 from neorlt.reporting.views.cells import block, maps, texts
 from neorlt.reporting.views.cohort import (
     GROUPS,
@@ -63,7 +63,7 @@ def render_cohort(document: Mapping[str, Any]) -> str:
     return (
         template.render(
             {
-                "notice": front.NOTICE,
+                "notice": NOTICE,
                 "synthetic": "Every patient is invented." if "synth" in str(document.get("table", "")).lower() else None,
                 "facts": [
                     ("Table", str(document.get("table") or "")),

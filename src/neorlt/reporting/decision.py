@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from neorlt import __version__
+from neorlt.core.notice import NOTICE
 from neorlt.reporting.environment import environment
 from neorlt.reporting.report import clean
 from neorlt.reporting.views.cells import maps, texts
 from neorlt.reporting.views.decision import decision_section
-from neorlt.reporting.views.front import NOTICE, centre_sentence
+from neorlt.reporting.views.front import centre_sentence
 
 
 def render_decision(document: Mapping[str, Any], patient_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.core.notice import NOTICE
 from neorlt.core.unbroken import for_weasyprint
 from neorlt.drawing.svg import with_page_colours
 from neorlt.reporting.drawn import Drawn, draw
@@ -85,7 +86,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
     drawn = [one if isinstance(one, Drawn) else draw([one])[0] for one in pictures]
     curve_rows = [row for row in maps(plan.get("curves")) if row.get("time_h") and row.get("activity_mbq")]
     return {
-        "notice": str(plan.get("notice") or front.NOTICE),
+        "notice": str(plan.get("notice") or NOTICE),
         "synthetic": str(plan["synthetic"]) if plan.get("synthetic") else None,
         "patient_id": str(patient.get("id") or "patient"),
         "running": front.running(str(patient.get("id") or "patient"), made),

@@ -16,7 +16,8 @@ from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.anatomy import organ_of_site
 from neorlt.core.errors import InputError
-from neorlt.response.parameters import ORIGINS, ROOM, SENSITISERS, Parameters
+from neorlt.core.sensitisers import SENSITISERS
+from neorlt.response.parameters import ORIGINS, ROOM, Parameters
 
 HOURS_PER_WEEK = 168.0
 

@@ -25,7 +25,7 @@ from neorlt.core.written import Row, read_rows
 from neorlt.response import baselines
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
 from neorlt.response.judging import K_LIMIT, smooth_weights, uniform_p
-from neorlt.response.parameters import ORIGINS, ROOM, STUDY_NAMES, Parameters, assemble, draw_other
+from neorlt.response.parameters import ASSUMED_KI67_PCT, ORIGINS, ROOM, STUDY_NAMES, Parameters, assemble, draw_other
 from neorlt.response.reading import VOLUME_POWER, best_log_density
 from neorlt.response.simulate import simulate
 from neorlt.response.studies import Term, fitted
@@ -35,7 +35,6 @@ NEEDED = ("origin", "dose_gy", "cycles", "week")
 OPTIONAL = ("ki67_pct", "activity_gbq")
 CHANGES = {"change_diameter_pct": 3.0, "change_volume_pct": 1.0}
 INTERVAL_WEEK, FOLLOW_UP_WEEK, N_FOLLOW_UPS = 8.0, 13.0, 4
-ASSUMED_KI67_PCT = 5.0
 HALF_LIFE_H = (85.6, 49.6)
 N_LESION_POINTS = 16
 MIN_SURVIVORS = 100

@@ -20,6 +20,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.nuclides.crossfire import pattern_left
 from neorlt.nuclides.therapy import therapy_nuclides
 from neorlt.response.own import Centre, CentrePosterior
@@ -31,8 +32,8 @@ ORIGINS = ("pancreas", "small_intestine", "other")
 """Order of the origin axis: organ of the primary tumour."""
 KI67_REFERENCE_PCT = 8.0
 """Ki-67 at which growth and sensitivity are told."""
-SENSITISERS = ("none", "capecitabine", "captem", "5-fu")
-"""Codes of a cycle's sensitiser: 0 is none."""
+ASSUMED_KI67_PCT = 5.0
+"""Where no Ki-67 is known the lesion grows as a G2 (assumption); no Ki-67 or grade is then reported."""
 
 MODEL_VERSION = 1
 """Raised whenever the equations of :mod:`neorlt.response.tumour` change; a posterior belongs to one version."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
 from neorlt.response.arrays import Outcome
+from neorlt.response.studies import WEEKS_PER_MONTH
 
-MONTH_WEEKS = 365.25 / 12 / 7
 ENOUGH_MM = 2.0
 """What a further month must take off to be called worth it (an assumption of the read-out, shown with it)."""
 
@@ -30,7 +30,7 @@ class OneMoreMonth:
     enough_mm: float
 
 
-def one_more_month(outcome: Outcome, lesion: int, enough_mm: float = ENOUGH_MM, weeks: float = MONTH_WEEKS) -> OneMoreMonth:
+def one_more_month(outcome: Outcome, lesion: int, enough_mm: float = ENOUGH_MM, weeks: float = WEEKS_PER_MONTH) -> OneMoreMonth:
     """Chance that waiting ``weeks`` longer takes ``enough_mm`` off the latent diameter of a lesion.
 
     The outcome's read-out times are joined by straight lines, so they should be about weekly.
@@ -45,7 +45,7 @@ def one_more_month(outcome: Outcome, lesion: int, enough_mm: float = ENOUGH_MM, 
 
 
 def one_month_more(
-    times_week: NDArray[Any], diameter_mm: NDArray[Any], enough_mm: float = ENOUGH_MM, weeks: float = MONTH_WEEKS
+    times_week: NDArray[Any], diameter_mm: NDArray[Any], enough_mm: float = ENOUGH_MM, weeks: float = WEEKS_PER_MONTH
 ) -> OneMoreMonth:
     """:func:`one_more_month` from latent diameters ``(draw, point, time)``."""
     times = np.asarray(times_week, np.float64)

@@ -16,13 +16,13 @@ from neorlt.clinic.recist import Response
 from neorlt.clinic.vessels import Resectability
 from neorlt.core import tables
 from neorlt.core.draws import generator
+from neorlt.response.studies import WEEKS_PER_MONTH
 from neorlt.trials.design import Arm, TrialDesign
 from neorlt.trials.population import Patients
 from neorlt.trials.response_arm import ArmResponse
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-WEEKS_PER_MONTH = 365.25 / 12 / 7
 RATES = ("r0", "fistula", "complication", "operative_death")
 
 

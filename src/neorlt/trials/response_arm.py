@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neorlt.clinic.recist import Response, classify_recist
 from neorlt.core.draws import generator
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.documents.patient import sphere_volume_ml
 from neorlt.planning.chances import class_chances
 from neorlt.planning.evaluate import Evaluator
@@ -17,7 +18,7 @@ from neorlt.planning.world import World
 from neorlt.response import blood, course
 from neorlt.response.arrays import LesionArrays, ScheduleArrays, draw_lesion_effects
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.parameters import SENSITISERS, Parameters
+from neorlt.response.parameters import Parameters
 from neorlt.response.simulate import simulate
 from neorlt.trials.design import Arm, TrialDesign
 from neorlt.trials.population import VESSELS, Patients, resectability_of

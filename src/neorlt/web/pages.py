@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from neorlt import __version__
+from neorlt.core.notice import NOTICE
 from neorlt.drawing.elements import strip
 from neorlt.drawing.svg import with_page_colours
 from neorlt.jobs.registry import Place, action, actions
@@ -39,7 +40,7 @@ class Pages:
     def __init__(self, *, has_review: bool = False) -> None:
         own, report = PackageLoader("neorlt.web", "templates"), PackageLoader("neorlt.reporting", "templates")
         self._environment = house_environment(ChoiceLoader([own, PrefixLoader({"report": report})]))
-        self._environment.globals.update(version=__version__, notice=front.NOTICE, has_review=has_review,
+        self._environment.globals.update(version=__version__, notice=NOTICE, has_review=has_review,
                                          action=action, actions=actions, Place=Place)
 
     def render(self, template: str, **content: Any) -> str:

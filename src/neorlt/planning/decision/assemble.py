@@ -16,19 +16,17 @@ from neorlt.planning.decision.course import LAST_AGE, Background, Paths, hazard_
 from neorlt.planning.decision.gate import Gate, Verdict, lies_in_head, patient_facts
 from neorlt.planning.decision.options import USUAL, Kind, Option
 from neorlt.planning.decision.rates import Rates, draw_rates, fixed, gompertz, rate_table
-from neorlt.planning.earlier import BODEI
+from neorlt.planning.earlier import BODEI, USUAL_COURSE_GBQ
 from neorlt.planning.patient import YOUNGEST_Y, Patient
 from neorlt.planning.prediction import KIDNEY_SHARE
 from neorlt.planning.scheme import Scheme, parse_scheme
 from neorlt.planning.world import World
 from neorlt.response.course import kidney_limit_gy
 from neorlt.response.kidney import p_egfr_below
+from neorlt.response.parameters import ASSUMED_KI67_PCT
 
 Floats = NDArray[np.float64]
 WEEKS_PER_YEAR = 365.25 / 7
-REFERENCE_GBQ = 4 * 7.4
-"""Activity of 177Lu of the usual course, to which published harms belong."""
-ASSUMED_KI67_PCT = 5.0
 OLDEST_Y = LAST_AGE
 """The course ends there: no life expectancy reaches beyond it."""
 LAST_SEEN_WEEK = float(before.UNTREATED_WEEKS[-1])
@@ -343,7 +341,7 @@ def build(inputs: Inputs, operate_at_week: float | None = None) -> Built:
             early = early + rates["qaly_loss_blood"] * toxic
         egfr = _egfr(patient, world.earlier_kidney_bed_gy if state is None else state.kidney_bed_gy, world.seed)
         marrow = world.earlier_marrow_gy if state is None else state.marrow_gy
-        usual = np.asarray(world.marrow_gy_per_gbq[:, 0], float) * REFERENCE_GBQ
+        usual = np.asarray(world.marrow_gy_per_gbq[:, 0], float) * USUAL_COURSE_GBQ
         neoplasm = expit(logit(rates["p_second_neoplasm"]) + rates["neoplasm_log_or_per_decade"] * ((patient.age_y or 60.0) - 60.0) / 10.0)
         neoplasm = np.minimum(neoplasm * marrow / usual, 0.9)
         if kind is Kind.CHEMOTHERAPY_THEN_SURGERY:

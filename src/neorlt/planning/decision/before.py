@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.clinic.vessels import Vessel, vessel_code
+from neorlt.core.sensitisers import SENSITISERS
 from neorlt.planning.decision.rates import Rates, fixed
 from neorlt.planning.patient import LesionBaseline, Patient
 from neorlt.planning.scheme import Scheme
@@ -22,7 +23,7 @@ from neorlt.planning.world import World
 from neorlt.response import blood
 from neorlt.response.arrays import LesionArrays, LesionEffects, Outcome, ScheduleArrays
 from neorlt.response.kidney import kidney_bed_gy
-from neorlt.response.parameters import SENSITISERS, Parameters
+from neorlt.response.parameters import Parameters
 from neorlt.response.simulate import simulate
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,6 @@ from neorlt.core.labels import Label
 from neorlt.reporting.rounding import given, is_number
 from neorlt.reporting.views.cells import KNOWN_LABELS, block, key_words, maps, texts, with_unit
 
-NOTICE = "Research software: not a medical device, not for clinical decisions."
-
 _PATIENT = (
     ("age_y", "Age", "years"),
     ("sex", "Sex", ""),
