@@ -7,7 +7,8 @@ import pytest
 
 from neorlt.core.errors import InputError
 from neorlt.core.fitting import require_best, require_moved, why_unmoved
-from neorlt.dosimetry.fit import _Posterior, fit_curves
+from neorlt.dosimetry.curve_posterior import CurvePosterior
+from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import FitStatus, TimeActivity
 
 
@@ -60,15 +61,15 @@ def test_images_a_thousand_half_lives_late_are_no_curve(times_h):
 def test_an_iteration_that_takes_no_step_is_named(monkeypatch):
     one = [curve((4.0, 24.0, 96.0, 168.0), (50.0, 40.0, 12.0, 3.0))]
     assert FitStatus.NOT_AT_BEST not in fit_curves(one, n_draws=50, seed=1, half_life_h=[160.0])[0].status
-    monkeypatch.setattr(_Posterior, "_optimise", lambda self: self.start.copy())
+    monkeypatch.setattr(CurvePosterior, "_optimise", lambda self: self.start.copy())
     with pytest.raises(InputError, match="never left its start"):
         fit_curves(one, n_draws=50, seed=1, half_life_h=[160.0])
 
 
 def test_an_iteration_that_ends_too_early_says_so(monkeypatch):
     one = [curve((4.0, 24.0, 96.0, 168.0), (50.0, 40.0, 12.0, 3.0))]
-    whole = _Posterior._optimise
-    monkeypatch.setattr(_Posterior, "_optimise", lambda self: whole(self, 3))
+    whole = CurvePosterior._optimise
+    monkeypatch.setattr(CurvePosterior, "_optimise", lambda self: whole(self, 3))
     found = fit_curves(one, n_draws=50, seed=1, half_life_h=[160.0])[0]
     assert FitStatus.NOT_AT_BEST in found.status
     assert FitStatus.NOT_AT_BEST.outside_window
