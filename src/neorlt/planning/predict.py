@@ -28,7 +28,7 @@ from neorlt.response.arrays import Outcome
 from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.reach import farthest, reach
 from neorlt.response.readouts import count_hot_spot, who_grade
-from neorlt.response.simulate import PLAN_PAD, simulate
+from neorlt.response.simulate import PAD, simulate
 from neorlt.response.timing import one_month_more
 
 __all__ = ["World", "build_world", "compare", "predict", "primary_index", "to_kidney_limit"]
@@ -91,7 +91,7 @@ def predict(world: World, scheme: Scheme, horizon_week: float = 0.0) -> Predicti
     # Blood and tumour do not depend on each other: side by side they compile and run in the time of one.
     with ThreadPoolExecutor(max_workers=1) as pool:
         blood_counts = pool.submit(_blood, world, scheme, horizon)
-        outcome = simulate(world.parameters, world.lesions, schedule, world.node_effects, pad=PLAN_PAD)
+        outcome = simulate(world.parameters, world.lesions, schedule, world.node_effects, pad=PAD)
         volume = chances.carry_log(world, outcome.relative_volume[:, :, at : at + 1])
         followed = chances.carry_log(world, outcome.relative_volume[:, main : main + 1], [main], world.n_points // SHOWN)[:, :, 0]
         counts, rules = blood_counts.result()

@@ -23,11 +23,10 @@ AFTER_CYCLE_D = (0.0, 1.5, 4.0, 8.0, 13.0, 20.0, 30.0, 42.0, 56.0)
 FILL_D = 28.0
 """Longest step of the grid, in days: that of the read-outs of a plan, so that a search steps on the same grid."""
 PAD = 64
-"""Grids are padded to a multiple of this, so that schemes of one comparison share a compiled function."""
+"""Grids are padded to a multiple of this, so that the schemes of a plan and of a decision share one compiled function: it costs more than
+they do."""
 MANY_CELLS, FINE_PAD = 20_000, 8
 """From this many cells on, a function compiled for a grid of its own length pays for itself where it runs again and again (a search)."""
-PLAN_PAD = 40
-"""For a plan's few schemes: those of up to four cycles and a year share one compiled function, which costs more than they do."""
 READOUTS = 12
 """More than four read-outs are padded to a multiple of this, for the same reason."""
 
@@ -98,10 +97,23 @@ def make_grids(
 
 def read_batch(cells: tumour.Cells, grid: tumour.Grid, readout: Any) -> tuple[Any, ...]:
     """Run a batch and return its read-outs, each ``(cell, time)``."""
-    result = tumour.course(cells, grid, at=readout)
-    ki67 = tumour.relative_ki67(cells, result.high_clone)
+    import jax.numpy as jnp
+
+    return _read_outs(cells, tumour.course(cells, grid, at=readout), jnp)
+
+
+def _read_outs(cells: tumour.Cells, result: tumour.Course, xp: Any) -> tuple[Any, ...]:
+    """Volume, Ki-67, stroma, surviving and viable share, each ``(cell, time)``."""
+    ki67 = tumour.relative_ki67(cells, result.high_clone, xp)
     stroma = (result.fibrosis + result.unresponsive) / result.volume
     return tuple(x.T for x in (result.volume, ki67, stroma, result.surviving, result.viable))
+
+
+def leave_alone(cells: tumour.Cells, times_week: NDArray[np.floating[Any]], n_lesions: int) -> tuple[NDArray[np.float32], ...]:
+    """Read-outs ``(cell, time)`` of lesions that nothing is given, at weeks ``(time,)`` or ``(lesion, time)``."""
+    time_h = np.asarray(times_week * HOURS_PER_WEEK, np.float32)
+    each = time_h[:, None] if time_h.ndim == 1 else np.tile(time_h, (len(cells.alpha_per_gy) // n_lesions, 1)).T
+    return _read_outs(cells, tumour.left_to_grow(cells, each), np)
 
 
 @functools.cache
@@ -216,11 +228,13 @@ def simulate(
         If axes do not fit together.
     """
     cells, n_worlds, n_lesions = expand(parameters, patients, schedules, effects)
-    grid, readout, shared = make_grids(schedules, n_lesions, pad=pad or choose_pad(n_worlds * n_lesions))
-    grid = tumour.Grid(np.asarray(grid.time_h, np.float32), np.asarray(grid.segment, np.int32),
-                       np.asarray(grid.cycle_h, np.float32))
-    readout = readout.astype(np.int32)
-    volume, ki67, stroma, surviving, viable = run_cells(cells, grid, readout, shared, n_lesions)
+    if schedules.dose_gy.any():
+        grid, readout, shared = make_grids(schedules, n_lesions, pad=pad or choose_pad(n_worlds * n_lesions))
+        grid = tumour.Grid(np.asarray(grid.time_h, np.float32), np.asarray(grid.segment, np.int32),
+                           np.asarray(grid.cycle_h, np.float32))
+        volume, ki67, stroma, surviving, viable = run_cells(cells, grid, readout.astype(np.int32), shared, n_lesions)
+    else:
+        volume, ki67, stroma, surviving, viable = leave_alone(cells, schedules.times_week, n_lesions)
     n_times = schedules.times_week.shape[-1]
 
     def shape(x: NDArray[np.float32]) -> NDArray[np.float32]:

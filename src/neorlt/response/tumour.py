@@ -88,6 +88,13 @@ def quadrature(n_nodes: int = N_NODES) -> tuple[NDArray[np.float64], NDArray[np.
     return z, w / w.sum()
 
 
+def mixture(cells: Cells, xp: Any) -> tuple[Array, Array]:
+    """Fraction and relative Ki-67 of the two clones, each ``(2, cell)``, in ``xp`` (numpy or jax.numpy); ``sum f kappa = 1``."""
+    f = xp.stack([1 - cells.clone_fraction, cells.clone_fraction])
+    ratio = xp.stack([xp.ones_like(cells.clone_ki67_ratio), cells.clone_ki67_ratio])
+    return f, ratio / (f * ratio).sum(0)
+
+
 def clones(cells: Cells) -> tuple[Array, Array, Array, Array]:
     """Return (fraction, relative Ki-67, relative uptake, relative alpha) of the two clones, each ``(2, cell)``.
 
@@ -95,11 +102,19 @@ def clones(cells: Cells) -> tuple[Array, Array, Array, Array]:
     """
     import jax.numpy as jnp
 
-    f = jnp.stack([1 - cells.clone_fraction, cells.clone_fraction])
-    ratio = jnp.stack([jnp.ones_like(cells.clone_ki67_ratio), cells.clone_ki67_ratio])
-    kappa = ratio / (f * ratio).sum(0)
+    f, kappa = mixture(cells, jnp)
     uptake = kappa**cells.nu
     return f, kappa, uptake / (f * uptake).sum(0), kappa**cells.eta
+
+
+def grown(cells: Cells, time_h: Array, xp: Any) -> tuple[Array, list[Array]]:
+    """Share of a lesion that can divide, ``(cell,)``, and the two clones' cells were there no radiation, each ``(time, cell)``.
+
+    ``time_h`` ``(time, 1)`` or ``(time, cell)``; both results are shares of the baseline volume.
+    """
+    f, kappa = mixture(cells, xp)
+    live = 1 - (cells.residual_fraction - cells.fibrosis_fraction) / (1 - cells.fibrosis_fraction)
+    return live, [live * f[k] * xp.exp(xp.minimum(cells.growth_per_h * kappa[k] * time_h, MOST_E_FOLDS)) for k in range(2)]
 
 
 class _State(NamedTuple):
@@ -301,17 +316,15 @@ def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES, at: Array | None = 
         return rows[at] if at.ndim == 1 else jnp.take_along_axis(rows, at.T, axis=0)
 
     survival = survivals(cells, *accumulate(cells, grid), n_nodes)
-    f, kappa, _, _ = clones(cells)
+    f, kappa = mixture(cells, jnp)
     time_h = grid.time_h[:, None] if grid.time_h.ndim == 1 else grid.time_h.T
-    live = 1 - (cells.residual_fraction - cells.fibrosis_fraction) / (1 - cells.fibrosis_fraction)
+    live, untreated = grown(cells, time_h, jnp)
     step = time_h[1:] - time_h[:-1]
     deaths: Array | float = 0.0
-    untreated, viable = [], []
+    viable = []
     for k in range(2):
         g = cells.growth_per_h * kappa[k]
-        grown = live * f[k] * jnp.exp(jnp.minimum(g * time_h, MOST_E_FOLDS))
-        n_k = grown * survival[k]
-        untreated.append(pick(grown))
+        n_k = untreated[k] * survival[k]
         viable.append(pick(n_k))
         # Births of a step: growth times the mean number, (2 geometric + arithmetic)/3, near the mean of an exponential.
         root = jnp.sqrt(n_k + TINY)  # before the product: a fast clone's square would leave single precision
@@ -319,7 +332,11 @@ def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES, at: Array | None = 
         deaths = deaths + jnp.maximum(n_k[:-1] - n_k[1:] + g * step * mean, 0.0)
     dead = pick(_clear(deaths, cells.clearance_per_h, time_h))
     fibrosis = cells.fibrosis_fraction * jnp.maximum(pick(_running_sum(deaths)) - dead, 0.0)
-    unresponsive = (1 - live)[None]
+    return _of_parts(viable, [pick(n_k) for n_k in untreated], f, dead, fibrosis, (1 - live)[None])
+
+
+def _of_parts(viable: list[Array], untreated: list[Array], f: Array, dead: Array, fibrosis: Array, unresponsive: Array) -> Course:
+    """A lesion's course from its parts, each ``(time, cell)``; those of a clone stand in lists of two."""
     n_all = viable[0] + viable[1]
     mixed = viable[1] + TINY * f[1]
     return Course(
@@ -329,7 +346,18 @@ def course(cells: Cells, grid: Grid, n_nodes: int = N_NODES, at: Array | None = 
     )
 
 
-def relative_ki67(cells: Cells, high_clone: Array) -> Array:
+def left_to_grow(cells: Cells, time_h: NDArray[np.float32]) -> Course:
+    """:func:`course` of lesions that are given no dose: nothing dies, so every time ``(time, 1)`` or ``(time, cell)`` is closed form.
+
+    In plain numpy: nothing is compiled and nothing steps.
+    """
+    f, _ = mixture(cells, np)
+    live, viable = grown(cells, time_h, np)
+    nothing = np.zeros_like(viable[0])
+    return _of_parts(viable, viable, f, nothing, nothing, (1 - live)[None])
+
+
+def relative_ki67(cells: Cells, high_clone: Array, xp: Any) -> Array:
     """Ki-67 of the viable cells over that of the baseline, ``(time, cell)``."""
-    _, kappa, _, _ = clones(cells)
+    _, kappa = mixture(cells, xp)
     return kappa[0] * (1 - high_clone) + kappa[1] * high_clone

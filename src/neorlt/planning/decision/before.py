@@ -24,7 +24,7 @@ from neorlt.response import blood
 from neorlt.response.arrays import LesionArrays, LesionEffects, Outcome, ScheduleArrays
 from neorlt.response.kidney import kidney_bed_gy
 from neorlt.response.parameters import Parameters
-from neorlt.response.simulate import simulate
+from neorlt.response.simulate import PAD, simulate
 
 Floats = NDArray[np.float64]
 READ_STEP_WEEKS = 8.0
@@ -112,7 +112,7 @@ def _run(world: World, dose: Floats, week: Sequence[float], times: Floats, sensi
         ScheduleArrays(week=np.asarray(week, np.float32), dose_gy=dose.astype(np.float32),
                        effective_half_life_h=half_life.astype(np.float32), times_week=times.astype(np.float32),
                        sensitiser=np.array([SENSITISERS.index(s) for s in sensitiser], np.intp)),
-        effects)
+        effects, pad=PAD)
     diameter, volume = _log_ratios(outcome, lesions)
     return diameter[:, 0], np.asarray(volume.mean(axis=1))
 
