@@ -27,6 +27,7 @@ NO_CLASS = {
     "counted_grades": "chances", "grade_document": "chances", "lower_by_counting": "a chance",
     "resectability_code": "over vessels (tested apart)", "classify_resectability": "resectability_code of one tumour",
     "vessel_code": "reads a name", "vessel_codes": "reads names", "is_head": "reads a site, or refuses",
+    "names_part": "reads a site",
     "parse_clavien_dindo": "reads a grade, or refuses", "m_subcategory": "unchecked; tested apart",
     "krenning_from_pet": "unchecked; tested apart", "unchecked_limit_gy": "a number, unchecked",
     "kidney_bed_limit_gy": "a limit; NaN for None",
