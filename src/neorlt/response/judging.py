@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from neorlt.core import draws as core_draws
+from neorlt.core.compute import side_by_side
 from neorlt.response import surface
 from neorlt.response.fitting import Layout, Problem
 from neorlt.response.parameters import LEVEL_NAMES, ROOM, TUMOUR_NAMES, read_priors
@@ -87,7 +88,8 @@ def direct_likelihood(
     def one(pop: Any, other: Any, u: Any, v: Any) -> Any:
         return model.log_likelihood(model.answer(constrain(pop, other), u[at_u], v[at_v]))
 
-    return np.stack([np.asarray(one(z["pop"][i], uninformed[i], z["u"][i], z["v"][i]), np.float64) for i in range(len(uninformed))])
+    return np.stack(side_by_side(lambda i: np.asarray(one(z["pop"][i], uninformed[i], z["u"][i], z["v"][i]), np.float64),
+                                 range(len(uninformed))))
 
 
 def emulated_likelihood(terms: Sequence[Term], z: dict[str, NDArray[Any]]) -> Floats:
@@ -96,7 +98,7 @@ def emulated_likelihood(terms: Sequence[Term], z: dict[str, NDArray[Any]]) -> Fl
 
     problem = Problem(terms)
     one = jax.jit(lambda pop, u, v: problem.log_likelihood({"pop": pop, "u": u, "v": v}))
-    return np.stack([np.asarray(one(z["pop"][i], z["u"][i], z["v"][i]), np.float64) for i in range(len(z["pop"]))])
+    return np.stack(side_by_side(lambda i: np.asarray(one(z["pop"][i], z["u"][i], z["v"][i]), np.float64), range(len(z["pop"]))))
 
 
 def parameters_of(pop: NDArray[Any], uninformed: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
@@ -158,7 +160,7 @@ def say(terms: Sequence[Term], pop: NDArray[Any], uninformed: NDArray[Any], n_po
 
         return jax.lax.map(at, points)
 
-    rows = [jax.tree.map(lambda x: np.asarray(x, np.float32), one(pop[i], uninformed[i])) for i in range(len(pop))]
+    rows = side_by_side(lambda i: jax.tree.map(lambda x: np.asarray(x, np.float32), one(pop[i], uninformed[i])), range(len(pop)))
     stacked = [jax.tree.map(lambda *x: np.stack(x), *[row[k] for row in rows]) for k in range(6)]
     return Said(tuple(terms), stacked[0], stacked[1], stacked[2], tuple(zip(stacked[3], stacked[4], strict=True)), stacked[5])
 
