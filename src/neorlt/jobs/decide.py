@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.choice import options_of, own_posterior, told
+from neorlt.jobs.choice import SYNTHETIC, options_of, own_posterior, told
 from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
@@ -60,7 +61,9 @@ def run_decide(
         inputs = [path for path in (patient_file, posterior, *nuclide_files) if path is not None]
         with result_folder(out, "decide", inputs=inputs, options=options, seed=seed) as work:
             write_json(work / "decide.json", document)
-            (work / "report.html").write_text(render_decision(document, patient.id), encoding="utf-8")
+            (work / "report.html").write_text(render_decision(
+                document, patient.id, made=datetime.now(UTC).isoformat(timespec="seconds"),
+                synthetic=SYNTHETIC if "synthetic" in patient.id.lower() else None), encoding="utf-8")
     return document
 
 

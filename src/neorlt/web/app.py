@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from neorlt.core.errors import NeorltError
-from neorlt.core.output import write_atomic
+from neorlt.core.output import disk_error, write_atomic
 from neorlt.jobs.new import template
 from neorlt.jobs.registry import action
 from neorlt.reporting.drawn import PICTURES
@@ -21,6 +22,7 @@ from neorlt.web import audit
 from neorlt.web.archive import unpack
 from neorlt.web.evidence import FILES, Evidence
 from neorlt.web.evidence_review import add_review_pages
+from neorlt.web.fields import wrong_field
 from neorlt.web.guard import REPORT_POLICY, Guard
 from neorlt.web.jobs import Jobs
 from neorlt.web.pages import Pages, other_scheme, pictures_of, view_of
@@ -110,6 +112,16 @@ def create_app(settings: Settings) -> FastAPI:
         csrf = "" if session is None else sessions.csrf(session)
         return HTMLResponse(pages.render(template, csrf=csrf, **content))
 
+    def problem(request: Request, status: int, text: str) -> Response:
+        """One sentence on what did not work, in the form that the asker reads."""
+        if "hx-request" in request.headers:
+            # A part of the page is swapped: a whole page inside it would be wrong.
+            return HTMLResponse(pages.render("part_problem.html.j2", text=text), status_code=status)
+        if "text/html" in request.headers.get("accept", ""):
+            page = pages.render("problem.html.j2", csrf="", text=text, sent=request.method == "POST")
+            return HTMLResponse(page, status_code=status)
+        return JSONResponse({"error": text}, status_code=status)
+
     @app.middleware("http")
     async def keep_session(request: Request, call_next: Callable[[Request], Any]) -> Response:
         response: Response = await call_next(request)
@@ -124,7 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def ask_for_token(request: Request, _: Exception) -> Response:
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(pages.render("login.html.j2", csrf="", wrong=False), status_code=401)
-        return JSONResponse({"error": "An access token is needed: open the page and enter it."}, status_code=401)
+        return problem(request, 401, "An access token is needed: open the page and enter it.")
 
     # The framework's own too: an address that nothing serves is answered as any other question that has no answer.
     @app.exception_handler(StarletteHTTPException)
@@ -132,14 +144,25 @@ def create_app(settings: Settings) -> FastAPI:
         assert isinstance(error, StarletteHTTPException)
         if not isinstance(error, HTTPException) and error.status_code == 404:
             error.detail = "There is no such page."
-        if "hx-request" in request.headers:
-            # A part of the page is swapped: a whole page inside it would be wrong.
-            return HTMLResponse(pages.render("part_problem.html.j2", text=str(error.detail)), status_code=error.status_code)
-        if "text/html" in request.headers.get("accept", ""):
-            sent = request.method == "POST"
-            text = pages.render("problem.html.j2", csrf="", text=str(error.detail), sent=sent)
-            return HTMLResponse(text, status_code=error.status_code)
-        return JSONResponse({"error": error.detail}, status_code=error.status_code)
+        return problem(request, error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def say_which_field(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem(request, 422, wrong_field(error.errors()))
+
+    # What lies on the server cannot be read (a plan, a trail, a review): the reader's request was not at fault.
+    @app.exception_handler(NeorltError)
+    async def say_what_is_damaged(request: Request, error: Exception) -> Response:
+        return problem(request, 500, str(error))
+
+    @app.exception_handler(OSError)
+    async def say_what_the_disk_says(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OSError)
+        said = disk_error(error, settings.root)
+        if said is None:
+            raise error
+        return problem(request, 507, str(said))
 
     @app.get("/favicon.ico")
     async def icon() -> Response:
@@ -193,10 +216,14 @@ def create_app(settings: Settings) -> FastAPI:
     def create(
         session: Writer, title: Annotated[str, Form(max_length=80)], patient: UploadFile, study: UploadFile | None = None
     ) -> Response:
-        if not _TITLE.fullmatch(title):
+        if not _TITLE.fullmatch(title) or not title.strip():
             raise HTTPException(422, "A title has letters, digits and . , ( ) + - only, up to 80 of them; never a patient's name.")
         content = patient.file.read(_MAX_PATIENT_BYTES + 1)
         has_study = study is not None and bool(study.size)
+        # A field that nobody filled in has no file name. A file without a byte was meant to be used: it is not left out in silence.
+        empty = next((one.filename for one in (patient, study) if one is not None and one.filename and not one.size), None)
+        if empty is not None:
+            raise HTTPException(422, f"{empty} is empty: choose the file again; it may not have been written to its end.")
         if len(content) > _MAX_PATIENT_BYTES or (not content and not has_study):
             raise HTTPException(422, "patient.toml is missing or larger than 256 kB.")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +19,9 @@ KEPT_NAMES = frozenset({"settings.toml", "calibration.toml"})
 """Files that mean something by their name; they stand at the top of the unpacked folder."""
 _SMALL = 1 << 20
 """Files below this unpacked size may be packed as tightly as they like, as long as all together stay below :data:`_FREE`."""
+# A damaged archive ends in whichever of these its packing and the place of the damage lead to.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError, ValueError,
+               struct.error, OverflowError)
 _FREE = 64 << 20
 """Unpacked size up to which the ratio of the whole archive does not count."""
 
@@ -42,8 +48,13 @@ def unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
     folder.mkdir(parents=True)
     try:
         return _unpack(stream, folder, settings)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except InputError:
         shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except (*_UNREADABLE, OSError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's own; a damaged bzip2 stream has no number
+            raise
         raise InputError("the upload is not a ZIP archive that can be read", remedy="pack the DICOM files as a plain ZIP") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -136,7 +136,7 @@ class ReviewPages:
             queue = ranked + [key for key in pool if key in left and key not in set(ranked)]
             key = review.work_of(wanted) if wanted else (queue[0] if queue else None)
             conflicts = review.conflicts(stage)
-            following = [{"id": name, "title": review.require(name).title} for name in queue[:SHOWN]]
+            following = [{"id": name, "title": review.require(name).title} for name in queue if name != key][:SHOWN]
             return {
                 "who": who, "stage": stage, "total": len(pool), "left": len(left), "following": following,
                 "conflicts": [{"id": name, "title": review.require(name).title} for name in conflicts[:SHOWN]],
@@ -174,8 +174,8 @@ class ReviewPages:
             "id": key,
             "title": marked(record.title, review.protocol.keywords),
             "abstract": marked(record.abstract or "", review.protocol.keywords),
-            "authors": ", ".join(record.authors[:6]) + (" and others" if len(record.authors) > 6 else ""),
-            "where": " ".join(str(part) for part in (record.journal, record.year) if part),
+            "source": [part for part in (", ".join(record.authors[:6]) + (" and others" if len(record.authors) > 6 else ""),
+                                         " ".join(str(part) for part in (record.journal, record.year) if part)) if part],
             "link": f"https://doi.org/{record.doi}" if record.doi else record.url if (record.url or "").startswith("https://") else None,
             "copies": len(review.works().members[key]),
             "mine": by.get(who),

@@ -91,8 +91,10 @@ def make_settings(root: Path, host: str, port: int, certificate: Path | None, ke
     """Settings from the options of the command line and the environment."""
     named: list[tuple[str, Path]] = []
     for folder in shared:
-        if not (folder / "plan.json").is_file():
-            raise InputError("the folder holds no plan.json", where=str(folder), remedy="name an output folder of neorlt plan")
+        absent = [file for file in ("plan.json", "report.html") if not (folder / file).is_file()]
+        if absent:
+            raise InputError(f"the folder holds no {' and no '.join(absent)}", where=str(folder),
+                             remedy="name an output folder of neorlt plan")
         name = "".join(char if char.isalnum() else "-" for char in folder.resolve().name.lower())[:40] or "case"
         name = name.encode("ascii", "replace").decode().replace("?", "-")
         # Two folders may bear one name (A/out and B/out): each is listed.

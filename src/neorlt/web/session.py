@@ -68,7 +68,9 @@ class Sessions:
 
     def cookie(self, session: Session, now: float | None = None) -> str:
         """The cookie's value."""
-        payload = f"{session.name}.{int(session.admitted)}.{int(time.time() if now is None else now)}"
+        # Who enters within the second of a log-out is admitted after it.
+        issued = max(int(time.time() if now is None else now), self._left(session.name) + 1)
+        payload = f"{session.name}.{int(session.admitted)}.{issued}"
         name = self._sign("name", session.name)
         return f"{payload}.{name}.{self._sign(self._purpose, payload)}"
 

@@ -39,6 +39,7 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
     DAMAGED = "damaged"
+    GONE = "gone"
 
     @property
     def sentence(self) -> str:
@@ -59,6 +60,7 @@ _SENTENCES = {
     Status.INTERRUPTED: "The server stopped while this was computed. The input is kept: start it again.",
     Status.CANCELLED: "Stopped by its owner. The input is kept.",
     Status.DAMAGED: "The case's state cannot be read; nothing of it is trusted but its input. Start it again, or restore it from a backup.",
+    Status.GONE: "Its folder, which the server was started with, no longer holds a plan and its report: put it back.",
 }
 
 
@@ -95,17 +97,27 @@ class Case:
 
     def plan(self) -> dict[str, Any]:
         """The plan document."""
-        document: dict[str, Any] = json.loads((self.result / "plan.json").read_text(encoding="utf-8"))
+        try:
+            document: dict[str, Any] = json.loads((self.result / "plan.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError("the plan of this case cannot be read", where=f"plan.json ({type(error).__name__})",
+                             remedy="restore it from a backup, or plan the patient again") from error
         return document
 
     def manifest(self) -> dict[str, Any]:
         """What was uploaded: ``files`` (name and SHA-256) and ``sha256`` over all; empty for a shared case."""
-        path = self.folder / MANIFEST
-        return json.loads(path.read_text(encoding="utf-8")) if self.owner is not None and path.is_file() else {}
+        try:
+            found = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8")) if self.owner is not None else {}
+        except (OSError, ValueError):  # a job refuses the input then, and says so
+            return {}
+        return found if isinstance(found, dict) and {"created", "files", "sha256"} <= found.keys() else {}
 
     def shown_hashes(self) -> dict[str, str]:
         """SHA-256 of what a reader sees: a signature holds for these and no other."""
-        return {f"{part}_sha256": hash_file(self.result / file) for part, file in (("plan", "plan.json"), ("report", "report.html"))}
+        try:
+            return {f"{part}_sha256": hash_file(self.result / file) for part, file in (("plan", "plan.json"), ("report", "report.html"))}
+        except OSError as error:
+            raise InputError("plan and report of this case cannot be read", remedy="restore them, or plan the patient again") from error
 
 
 class Store:
@@ -225,9 +237,12 @@ class Store:
 
     def _shared_case(self, name: str) -> Case:
         folder = self._shared[name]
+        title = name.removeprefix("shared-")
+        if not _is_whole(folder):  # it was moved or removed since the server's start
+            return Case(name, folder, None, title, "", Status.GONE, read_only=True, trail_folder=self._trails / "gone")
         # The trail belongs to what is shown: another plan under the same name starts a trail of its own.
         trail = self._trails / hash_file(folder / "plan.json")[:32]
-        return Case(name, folder, None, name.removeprefix("shared-"), "", Status.DONE, trail_folder=trail)
+        return Case(name, folder, None, title, "", Status.DONE, trail_folder=trail)
 
     def _all(self) -> Iterator[Case]:
         for folder in self._folder.iterdir():
@@ -240,22 +255,38 @@ class Store:
             return None
         try:
             state = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-            return Case(folder.name, folder, str(state["owner"]), state["title"], state["created"], Status(state["status"]),
-                        state["message"], link=str(state.get("link", "")))
+            status = Status(state["status"])
+            if status is Status.DONE and not _is_whole(folder / "result"):
+                status = Status.DAMAGED
+            return Case(folder.name, folder, str(state["owner"]), str(state["title"]), _moment(state["created"]), status,
+                        str(state["message"]), link=str(state.get("link", "")))
         except (OSError, ValueError, KeyError, TypeError):
             pass
         try:
             given = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            return Case(folder.name, folder, str(given["owner"]), given["title"], given["created"], Status.DAMAGED)
+            return Case(folder.name, folder, str(given["owner"]), str(given["title"]), _moment(given["created"]), Status.DAMAGED)
         except (OSError, ValueError, KeyError, TypeError):
             # Nobody can be shown to own it; it stays on the disk for whoever restores it.
             return None
 
     @staticmethod
     def _write(case: Case) -> None:
+        if not case.folder.is_dir():  # deleted meanwhile: a state of its own would bring it back without its input
+            raise InputError("the case is no longer there", remedy="go back to the list of cases")
         state = {"owner": case.owner, "title": case.title, "created": case.created, "status": str(case.status), "message": case.message,
                  "link": case.link}
         write_atomic(case.folder / "case.json", json.dumps(state))
+
+
+def _is_whole(result: Path) -> bool:
+    return all((result / name).is_file() for name in ("plan.json", "report.html"))
+
+
+def _moment(text: object) -> str:
+    """The text of a moment with its zone, as every case keeps it; anything else is a ValueError."""
+    if datetime.fromisoformat(str(text)).tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return str(text)
 
 
 def check_input(folder: Path) -> None:

@@ -31,9 +31,27 @@ def _weeks(row: Mapping[str, Any]) -> str:
 def _apart(now: Any, turn: Any) -> tuple[str, str]:
     """Two values in two significant digits, or in as many as tell them apart."""
     for digits in (2, 3, 4):
-        if (shown := (number(now, digits), number(turn, digits)))[0] != shown[1]:
+        # As numbers: 1.00 and 1.0 are two texts of one value.
+        if not (is_number(now) and is_number(turn)) or float(f"{now:.{digits}g}") != float(f"{turn:.{digits}g}"):
             break
-    return shown
+    return number(now, digits), number(turn, digits)
+
+
+_PHRASES = {"log or": "log odds ratio", "log hr": "log hazard ratio", "qaly loss": "quality-adjusted years lost",
+            "u loss": "utility lost", "per ps": "per point of performance status", "grade34": "grade 3\u20134"}
+_WORDS = {"p": "chance", "logit": "log odds,", "u": "utility", "r0": "R0", "r1": "R1", "ki67": "Ki-67", "egfr": "eGFR", "rlt": "RLT",
+          "captem": "CAPTEM", "ssa": "somatostatin analogue", "sd": "standard deviation"}
+_OPENS = ("log odds ratio", "log hazard ratio", "quality-adjusted years lost", "utility lost", "utility", "chance")
+
+
+def quantity_words(name: str) -> str:
+    """The name of a parameter of the decision, ``log_or_death_head``, in the field's words: log odds ratio: death head."""
+    text = f" {name.replace('_', ' ')} "
+    for short, long in _PHRASES.items():
+        text = text.replace(f" {short} ", f" {long} ")
+    text = " ".join(_WORDS.get(word, word) for word in text.split())
+    opening = next((one for one in _OPENS if text.startswith(f"{one} ")), None)
+    return text if opening is None else f"{opening}, {text.removeprefix(opening).strip()}"
 
 
 def _years(value: Any) -> str:
@@ -99,15 +117,19 @@ def decision_section(decision: Mapping[str, Any]) -> dict[str, Any] | None:
         "flips": [[", ".join(str(row[key]) for key in ("quantity", "unit") if row.get(key)), *_apart(row.get("from"), row.get("to")),
                    times(str(row.get("new_best"))), _chance(row.get("p_beyond"))] for row in turning],
         "firm": ", ".join(firm),
-        "worth_heads": ["Assumption", "Quality-adjusted months a patient"],
+        "worth_heads": ["Assumption", "Quality-adjusted months a patient (± two Monte Carlo errors)"],
         "worth": [[FLOOR if "dummy" in str(row.get("assumption")) else str(row.get("assumption")),
-                   f"{row['months']:.2f} (± {2 * row.get('mc_error', 0):.2f})"] for row in worth],
+                   _with_error(row["months"], 2 * row.get("mc_error", 0))] for row in worth],
         "ceiling": ceiling_sentence(ceiling),
         "trial_heads": ["Trial", "n", *(f"SD {sd:g}" for sd in trials.get("sd", []))],
         "trials": [[times(str(row.get("name"))), str(row.get("n")),
             *(f"{value:.2f}" for value in row.get("months", []))] for row in maps(trials.get("rows"))],
         "trial_note": times(str(trials.get("note") or "")),
     }
+
+
+def _with_error(months: float, error: float) -> str:
+    return f"{months:.2f} (± {f'{error:.2f}' if error >= 0.005 else '< 0.01'})"
 
 
 def ceiling_sentence(ceiling: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ const drawSchemes = () => { for (const box of document.querySelectorAll("[data-l
 document.body.addEventListener("htmx:afterSwap", drawSchemes);
 
 // What was kept stands below; a second press must not keep it twice.
-document.body.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful && event.target.matches("#sign form.form")) event.target.reset(); });
+document.body.addEventListener("htmx:afterRequest", (event) => { if (event.detail.xhr.status >= 200 && event.detail.xhr.status < 400 && event.target.matches("#sign form.form")) event.target.reset(); });
 
 const after = document.getElementById("after-scheme");
 after?.addEventListener("input", () => { for (const line of document.querySelectorAll("#vessels .after")) line.hidden = line.dataset.letter !== after.value; });

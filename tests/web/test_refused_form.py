@@ -1,0 +1,35 @@
+"""What a form was refused with stands in the form; what was typed and what stood below stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .browser import Watched, chromium
+from .live import example_site
+
+pytestmark = pytest.mark.needs_chromium
+
+
+def test_a_refused_decision_keeps_what_was_typed_and_the_trail(shared_folder: Path, tmp_path: Path) -> None:
+    with chromium() as browser, example_site(tmp_path / "server", shared_folder) as address:
+        watched = Watched(browser)
+        page = watched.page
+        page.goto(f"{address}/cases/shared-example")
+        page.get_by_label("Decision").fill("Operate")
+        page.evaluate("() => document.getElementById('reasons').removeAttribute('maxlength')")
+        page.get_by_label("Reasons").fill("x" * 2100)
+        keep = page.get_by_role("button", name="Keep the decision")
+        keep.click()
+        said = page.locator("[data-problem]")
+        said.wait_for()
+        assert said.inner_text() == "The reasons: expected at most 2000 characters, found 2100 characters."
+        assert len(page.get_by_label("Reasons").input_value()) == 2100
+        assert "Nobody has signed" in page.locator("#trail").inner_text()
+        page.get_by_label("Reasons").fill("The vein is free.")
+        keep.click()
+        page.locator("#trail li", has_text="The vein is free.").wait_for()
+        assert said.count() == 0 and page.get_by_label("Reasons").input_value() == ""
+        assert all("422" in error for error in watched.errors)  # the browser's own line on the refusal
+        watched.context.close()
