@@ -168,7 +168,7 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
             section["figures"].append(
                 _figure(
                     draw.waterfall(maps(response["waterfall"])),
-                    "Dotted lines: −30 % and +20 %. Colour is the best response, which also counts new lesions.",
+                    "Dashed lines: −30 % and +20 %. Colour is the best response, which also counts new lesions.",
                     "Best change of the sum of diameters",
                 )
             )
