@@ -17,19 +17,19 @@ def test_a_refused_decision_keeps_what_was_typed_and_the_trail(shared_folder: Pa
         watched = Watched(browser)
         page = watched.page
         page.goto(f"{address}/cases/shared-example")
-        page.get_by_label("Decision").fill("Operate")
+        page.locator("#choice").fill("Operate")
         page.evaluate("() => document.getElementById('reasons').removeAttribute('maxlength')")
-        page.get_by_label("Reasons").fill("x" * 2100)
+        page.locator("#reasons").fill("x" * 2100)
         keep = page.get_by_role("button", name="Keep the decision")
         keep.click()
         said = page.locator("[data-problem]")
         said.wait_for()
         assert said.inner_text() == "The reasons: expected at most 2000 characters, found 2100 characters."
-        assert len(page.get_by_label("Reasons").input_value()) == 2100
+        assert len(page.locator("#reasons").input_value()) == 2100
         assert "Nobody has signed" in page.locator("#trail").inner_text()
-        page.get_by_label("Reasons").fill("The vein is free.")
+        page.locator("#reasons").fill("The vein is free.")
         keep.click()
         page.locator("#trail li", has_text="The vein is free.").wait_for()
-        assert said.count() == 0 and page.get_by_label("Reasons").input_value() == ""
+        assert said.count() == 0 and page.locator("#reasons").input_value() == ""
         assert all("422" in error for error in watched.errors)  # the browser's own line on the refusal
         watched.context.close()
