@@ -221,6 +221,9 @@ def test_every_door_of_a_foreign_case_is_closed(app: ASGIApp, settings: Settings
     name = address.rsplit("/", 1)[1]
     store = Store(settings)
     owner = next(case for case in store._all() if case.name == name)
+    owner.result.mkdir()
+    for file in ("plan.json", "report.html"):
+        (owner.result / file).write_text("{}")
     store.set_status(owner, Status.DONE)
     assert other.client.get(address + path).status_code == 404
     sliders = {"nuclide": "Lu-177", "cycles": "2", "activity_gbq": "7", "interval_weeks": "8", "surgery_weeks": "12", "sensitiser": "none"}
