@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .browser import Watched, chromium
+from .browser import Watched
 from .live import example_site
 
 pytestmark = pytest.mark.needs_chromium
 
 
-def test_a_refused_decision_keeps_what_was_typed_and_the_trail(shared_folder: Path, tmp_path: Path) -> None:
-    with chromium() as browser, example_site(tmp_path / "server", shared_folder) as address:
-        watched = Watched(browser)
+def test_a_refused_decision_keeps_what_was_typed_and_the_trail(chromium: Any, shared_folder: Path, tmp_path: Path) -> None:
+    with example_site(tmp_path / "server", shared_folder) as address:
+        watched = Watched(chromium)
         page = watched.page
         page.goto(f"{address}/cases/shared-example")
         page.locator("#choice").fill("Operate")
