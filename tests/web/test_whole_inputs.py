@@ -194,6 +194,12 @@ def test_admission_ends_with_time_with_another_token_and_on_leaving(tmp_path: Pa
     left = sessions.read(sessions.cookie(admitted, now=time.time() - 5))
     assert left is not None
     assert not left.admitted
+    again = sessions.admit(left, TOKEN)  # within the second of the log-out, and it holds
+    assert again is not None
+    back = sessions.read(sessions.cookie(again))
+    assert back is not None
+    assert back.admitted
+    assert back.owner == admitted.owner
 
 
 def test_a_cookie_of_the_first_version_finds_its_cases_and_admits_nobody(tmp_path: Path) -> None:

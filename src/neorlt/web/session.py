@@ -34,6 +34,8 @@ class Session:
     admitted: bool
     known: bool = False
     """Whether a cookie of ours named it: only then is the name kept when its owner is admitted (no session is planted on anyone)."""
+    not_before: int = 0
+    """Second of the clock that the admission counts from at the earliest."""
 
     @property
     def owner(self) -> str:
@@ -64,12 +66,13 @@ class Sessions:
         """The session, admitted, if the access token is right, else None. Takes the same time for every wrong token."""
         if self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
-        return Session(session.name if session.known else secrets.token_urlsafe(32), admitted=True)
+        name = session.name if session.known else secrets.token_urlsafe(32)
+        # Who enters within the second of a log-out enters after it.
+        return Session(name, admitted=True, not_before=self._left(name) + 1)
 
     def cookie(self, session: Session, now: float | None = None) -> str:
         """The cookie's value."""
-        # Who enters within the second of a log-out is admitted after it.
-        issued = max(int(time.time() if now is None else now), self._left(session.name) + 1)
+        issued = max(int(time.time() if now is None else now), session.not_before)
         payload = f"{session.name}.{int(session.admitted)}.{issued}"
         name = self._sign("name", session.name)
         return f"{payload}.{name}.{self._sign(self._purpose, payload)}"
