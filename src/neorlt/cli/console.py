@@ -82,22 +82,41 @@ def warn(*texts: str) -> None:
         sys.stderr.write(f"neorlt: warning: {text}\n")
 
 
+GAP = 2
+"""Columns between two columns of a table."""
+
+
 def width() -> int:
     """Columns of the terminal; :data:`WIDTH` where the output is no terminal."""
     return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
+def fitted_widths(rows: Sequence[Sequence[str]], whole: int) -> list[int]:
+    """Width of each column of ``rows`` within ``whole`` columns of text: the widest gives way first, none below its longest word
+    while another can.
+    """
+    columns = list(zip(*rows, strict=True))
+    widths = [max(1, *(len(cell) for cell in column)) for column in columns]
+    words = [max(1, *(len(word) for cell in column for word in (cell.split() or [""]))) for column in columns]
+    while sum(widths) > whole and max(widths) > 1:
+        able = [i for i, (now, least) in enumerate(zip(widths, words, strict=True)) if now > least] or range(len(widths))
+        widths[max(able, key=lambda i: widths[i])] -= 1
+    return widths
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """Print rows under their headers, folded to the page."""
+    """Print rows under their headers, folded to the page: between words wherever the words of all columns fit beside each other."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     hush()
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        made.add_column(header, overflow="fold")
-    for row in rows:
+    body = [tuple(row) for row in rows]
+    widths = fitted_widths([headers, *body], width() - GAP * (len(headers) - 1))
+    for header, columns in zip(headers, widths, strict=True):
+        made.add_column(header, overflow="fold", width=columns)
+    for row in body:
         made.add_row(*(Text(cell) for cell in row))
     Console(file=sys.stdout, width=width(), soft_wrap=False).print(made)
 

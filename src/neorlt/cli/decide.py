@@ -61,8 +61,9 @@ def _for_people(document: Mapping[str, Any]) -> None:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     options = list(zip(letters, document["options"], strict=False))
     sentences("; ".join(f"{letter}: {row['name']}" for letter, row in options) + ".")
+    sentences("Severe: a complication of that grade. Blood: counts of grade 3-4. EFS: years alive without an event.")
     table(
-        ["", "open", "operated", "R0", "op. death", "severe", "blood", "event-free/10 y", "QALY/10 y", "QALY life", "loss, months"],
+        ["", "open", "operated", "R0", "op. death", "severe", "blood", "EFS, of 10 y", "QALY, of 10 y", "QALY, life", "loss, months"],
         [[letter, row["eligible"], percent(row["p_operated"]), percent(row["p_r0"]), percent(row["p_operative_death"]),
           percent(row["p_severe_complication"]), percent(row["p_grade34_blood"]), years(row["event_free_years_10"]), years(row["qaly_10"]),
           years(row["qaly_lifetime"]), f"{row['loss_months']:.1f}"] for letter, row in options])
