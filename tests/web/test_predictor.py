@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from neorlt.core.errors import InputError
+from neorlt.planning.decision.decide import decide_in
 from neorlt.planning.scheme import parse_scheme
+from neorlt.planning.stored import open_world
 from neorlt.web import whatif
 from neorlt.web.pages import other_scheme, timeline, verdict
 from neorlt.web.predictor import Predictor, SchemeError, answer
@@ -78,6 +80,18 @@ def test_more_activity_is_never_worse_in_common_draws(shared_folder: Path) -> No
     assert found["predicted"]["p_objective_response"] > found["other"]["p_objective_response"]
     # The decision says what that is worth, in the plan's world, and what stands first of all options.
     assert set(found["paired"]) >= {"mean", "ci90", "verdict", "first"} and found["paired"]["ci90"][0] < found["paired"]["mean"]
+
+
+def test_what_stands_first_beside_the_sliders_stands_first_of_the_plan(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A scheme that gives next to nothing adds no option worth choosing: whichever stands beside it, the plan's answer stays.
+    texts = ("2 x 7.4 GBq Lu-177 every 8 weeks", "4 x 7.4 GBq Lu-177 every 8 weeks", "4 x 7.4 GBq Lu-177 every 8 weeks with CAPTEM")
+    schemes = tuple(parse_scheme(text, text) for text in texts)
+    monkeypatch.setattr(whatif, "_of_plan", lambda _: schemes)
+    of_plan = decide_in(open_world(shared_folder), schemes).mildest.name
+    for scheme in schemes:
+        entry = {"name": scheme.name, "cycles": [cycle.as_json() for cycle in scheme.cycles], "surgery_week": scheme.surgery_week}
+        found = whatif.compare_schemes(shared_folder, "1 x 0.1 GBq Lu-177, surgery 60 weeks after", entry)["paired"]
+        assert found["first"].replace("Beside", scheme.name) == of_plan
 
 
 def test_a_move_costs_less_than_a_second_of_processor_time(shared_folder: Path) -> None:

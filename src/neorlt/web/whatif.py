@@ -7,8 +7,9 @@ the same draws, so that the two differ by what they do and not by luck.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ def compare_schemes(folder: Path, text: str, beside: Mapping[str, Any] | None) -
         ``predicted`` and ``other`` (entries of ``schemes``; ``other`` is None where nothing stands beside) and ``paired``, by
         the decision: ``mean`` of the first less the other in quality-adjusted months (``ci90`` over the common draws),
         ``p_better``, the share of draws in which the first is better (ties count half), ``verdict``, and ``first``, the option
-        that stands first when both are among all options. ``why`` takes its place where there is no age or one is not open.
+        that stands first among all of the plan, these two with them. ``why`` takes its place where there is no age or one is not
+        open.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def compare_schemes(folder: Path, text: str, beside: Mapping[str, Any] | None) -
     if other is None:
         return {"predicted": first.as_json(), "other": None, "paired": None}
     second = _predict(world, _words(other), horizon)
-    return {"predicted": first.as_json(), "other": second.as_json(), "paired": _paired(world, scheme, other)}
+    return {"predicted": first.as_json(), "other": second.as_json(), "paired": _paired(world, scheme, other, _of_plan(Path(folder)))}
 
 
 def _words(scheme: Scheme) -> str:
@@ -80,8 +82,22 @@ _simulated: dict[int, tuple[World, dict[Any, Any]]] = {}
 MAX_KNOWN = 40
 
 
-def _paired(world: World, first: Scheme, second: Scheme) -> dict[str, Any]:
-    """The two schemes beside one another by the decision's rule, in the plan's world."""
+def _of_plan(folder: Path) -> tuple[Scheme, ...]:
+    """The schemes of a finished plan."""
+    return _read_schemes(folder, (folder / "plan.json").stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_schemes(folder: Path, _written_ns: int) -> tuple[Scheme, ...]:
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    return tuple(scheme_of(entry) for entry in plan["schemes"])
+
+
+def _paired(world: World, first: Scheme, second: Scheme, plan: Sequence[Scheme]) -> dict[str, Any]:
+    """The two schemes beside one another by the decision's rule, in the plan's world and among the options of the plan.
+
+    Without the plan's other schemes another option could stand first here than at the head of the page.
+    """
     from dataclasses import replace
 
     from neorlt.planning.decision.assemble import cannot_decide
@@ -96,7 +112,8 @@ def _paired(world: World, first: Scheme, second: Scheme) -> dict[str, Any]:
         _simulated.clear()
         _simulated[id(world)] = kept = (world, {})
     here, beside = replace(first, name="What if"), replace(second, name="Beside")
-    decision = decide_in(world, [here, beside], known=kept[1])
+    others = [scheme for scheme in plan if replace(scheme, name=here.name) not in (here, replace(beside, name=here.name))]
+    decision = decide_in(world, [here, beside, *others], known=kept[1])
     loss = decision.between(here, beside)
     if loss is None:
         closed = next(gate for scheme in (here, beside) if (gate := decision.gates[decision.column(scheme)]).verdict == "no")
