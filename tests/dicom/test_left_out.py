@@ -15,6 +15,7 @@ from pydicom.uid import generate_uid
 
 from neorlt.core.errors import InputError
 from neorlt.dicom.identity import make_uid
+from neorlt.dicom.packed import unpacked
 from neorlt.dicom.read import read_study
 
 
@@ -157,6 +158,21 @@ def test_a_zip_bomb_and_a_broken_zip_are_refused(tmp_path) -> None:  # type: ign
     (tmp_path / "broken.zip").write_bytes((tmp_path / "bomb.zip").read_bytes()[:200])
     with pytest.raises(InputError, match="cannot be unpacked"):
         read_study(tmp_path / "broken.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_damaged_anywhere_is_unpacked_or_refused_whatever_packed_it(tmp_path, method) -> None:  # type: ignore[no-untyped-def]
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", method) as packed:
+        packed.writestr("a.dcm", bytes(range(256)) * 40)
+    whole, refused = (tmp_path / "whole.zip").read_bytes(), 0
+    for place in range(30, len(whole), max(1, len(whole) // 150)):
+        path = tmp_path / f"{place}.zip"
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            unpacked(path)
+        except InputError:
+            refused += 1
+    assert refused > 50
 
 
 def test_files_that_a_dicomdir_lists_and_are_not_there(spoil) -> None:  # type: ignore[no-untyped-def]

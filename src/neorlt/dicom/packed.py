@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from neorlt.core.errors import InputError
+from neorlt.core.zips import DAMAGED
 
 MOST_BYTES = 32 * 2**30
 """A study unpacked: thousands of slices are some gigabytes."""
@@ -49,7 +50,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 packed.extract(member, folder)
     except InputError:
         raise
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except (*DAMAGED, OSError) as error:
         raise InputError(
             "the ZIP cannot be unpacked", found=type(error).__name__, where=path.name, remedy="pack it again, or unpack it yourself"
         ) from error

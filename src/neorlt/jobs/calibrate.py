@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.run import result_folder, write_json
+from neorlt.core.zips import DAMAGED
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +174,7 @@ def _read_likelihood(path: Path, name: str, n: int) -> Floats:
     try:
         with np.load(path, allow_pickle=False) as file:
             held = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, OSError) as error:
         raise InputError("the exported likelihood is damaged", where=str(path), expected=asked, found=str(error), remedy=remedy) from error
     if set(held) != {"log_likelihood", "posterior"}:
         raise InputError("this is no exported likelihood", where=str(path), expected=asked,

@@ -12,6 +12,7 @@ import numpy as np
 
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.core.zips import DAMAGED
 from neorlt.documents.patient import Patient
 from neorlt.documents.store import plain, read
 from neorlt.nuclides.therapy import added_nuclides, added_row, register_row
@@ -73,7 +74,7 @@ def load_world(path: Path) -> World:
             arrays = {name: stored[name] for name in stored.files}
         about = json.loads(arrays.pop("about").tobytes())
         versions = (about["world"], about["model"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+    except (*DAMAGED, OSError, KeyError, TypeError) as error:
         raise InputError("the plan's world cannot be read", where=path.name, remedy=remedy) from error
     if versions != (WORLD_VERSION, MODEL_VERSION):
         raise InputError("the plan's world is of another version", expected=f"{WORLD_VERSION}, model {MODEL_VERSION}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from neorlt.core.errors import InputError
 from neorlt.core.manifest import hash_file
 from neorlt.core.output import RUN_FILE
+from neorlt.core.zips import DAMAGED
 from neorlt.response.own import Centre, CentrePosterior
 from neorlt.response.parameters import LEVEL_NAMES, MODEL_VERSION, STUDY_NAMES, TUMOUR_NAMES, calibration_report, is_calibrated
 
@@ -128,7 +128,7 @@ def _draws(path: Path, n: int, *, with_study: bool) -> dict[str, NDArray[np.floa
     try:
         with np.load(path, allow_pickle=False) as stored:
             draws = {name: np.asarray(stored[name]) for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (*DAMAGED, OSError, AttributeError) as error:
         raise InputError("the posterior's draws cannot be read", expected="an .npz archive of numbers", found=str(error), where=str(path),
                          remedy=AGAIN) from error
     if set(draws) != wanted:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import lzma
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO
 
 from neorlt.core.errors import InputError
+from neorlt.core.zips import DAMAGED
 from neorlt.web.settings import Settings
 
 _BLOCK = 1 << 20
@@ -19,9 +17,6 @@ KEPT_NAMES = frozenset({"settings.toml", "calibration.toml"})
 """Files that mean something by their name; they stand at the top of the unpacked folder."""
 _SMALL = 1 << 20
 """Files below this unpacked size may be packed as tightly as they like, as long as all together stay below :data:`_FREE`."""
-# A damaged archive ends in whichever of these its packing and the place of the damage lead to.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError, ValueError,
-               struct.error, OverflowError)
 _FREE = 64 << 20
 """Unpacked size up to which the ratio of the whole archive does not count."""
 
@@ -51,7 +46,7 @@ def unpack(stream: IO[bytes], folder: Path, settings: Settings) -> int:
     except InputError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except (*_UNREADABLE, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError) and error.errno is not None:  # the disk's own; a damaged bzip2 stream has no number
             raise

@@ -7,6 +7,7 @@ import zipfile
 from typing import Any
 
 from neorlt.core.errors import InputError
+from neorlt.core.zips import DAMAGED
 from neorlt.evidence.importers.table import NAMES, read_rows
 from neorlt.evidence.records import Record
 
@@ -36,7 +37,7 @@ def read_workbook(content: bytes, where: str) -> list[Record]:
             if "[Content_Types].xml" not in archive.namelist():
                 raise InputError("a zipped file that is no Excel workbook", where=where, remedy="unpack it, or export .xlsx or CSV")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except (*DAMAGED, KeyError, OSError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError("the workbook cannot be read", found=type(error).__name__, where=where, remedy="save it again as .xlsx") from error
