@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from neorlt.planning.world import World
     from neorlt.response.own import Centre, CentrePosterior
 
-SYNTHETIC = "Synthetic patient: invented clinical values."
+
+def synthetic_note(patient_id: str) -> str | None:
+    """What is invented of a patient whose name says so."""
+    return "Synthetic patient: invented clinical values." if "synthetic" in patient_id.lower() else None
 
 
 def write_choice(
@@ -25,9 +28,8 @@ def write_choice(
     from neorlt.planning.world_file import WORLD_FILE, save_world
     from neorlt.reporting.report import render_report
 
-    synthetic = SYNTHETIC if "synthetic" in world.patient.id.lower() else None
-    plan = plan_document(world, schemes, synthetic=synthetic, warnings=document.get("warnings", ()), command=name, answer=sentences,
-                         blocks=extra).as_json()
+    plan = plan_document(world, schemes, synthetic=synthetic_note(world.patient.id), warnings=document.get("warnings", ()),
+                         command=name, answer=sentences, blocks=extra).as_json()
     with result_folder(out, name, inputs=inputs, options=options, seed=world.seed) as work:
         write_json(work / f"{name}.json", document)
         save_world(world, work / WORLD_FILE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.choice import SYNTHETIC, options_of, own_posterior, told
+from neorlt.jobs.choice import options_of, own_posterior, synthetic_note, told
 from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
@@ -63,7 +63,7 @@ def run_decide(
             write_json(work / "decide.json", document)
             (work / "report.html").write_text(render_decision(
                 document, patient.id, made=datetime.now(UTC).isoformat(timespec="seconds"),
-                synthetic=SYNTHETIC if "synthetic" in patient.id.lower() else None), encoding="utf-8")
+                synthetic=synthetic_note(patient.id)), encoding="utf-8")
     return document
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.jobs.choice import own_posterior
 from neorlt.web.settings import Settings
+from neorlt.web.store import absent
 
 TOKEN_VARIABLE = "NEORLT_TOKEN"
 
@@ -91,9 +92,8 @@ def make_settings(root: Path, host: str, port: int, certificate: Path | None, ke
     """Settings from the options of the command line and the environment."""
     named: list[tuple[str, Path]] = []
     for folder in shared:
-        absent = [file for file in ("plan.json", "report.html") if not (folder / file).is_file()]
-        if absent:
-            raise InputError(f"the folder holds no {' and no '.join(absent)}", where=str(folder),
+        if lacking := absent(folder):
+            raise InputError(f"the folder holds no {' and no '.join(lacking)}", where=str(folder),
                              remedy="name an output folder of neorlt plan")
         name = "".join(char if char.isalnum() else "-" for char in folder.resolve().name.lower())[:40] or "case"
         name = name.encode("ascii", "replace").decode().replace("?", "-")

@@ -27,6 +27,8 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 _SHARED = re.compile(r"shared-[a-z0-9-]{1,60}")
 _LINK = re.compile(r"link-[0-9a-f]{32}")
 MANIFEST = "manifest.json"
+SHOWN = ("plan.json", "report.html")
+"""What a reader sees of a result: a finished case holds both, a signature holds for both."""
 
 
 class Status(StrEnum):
@@ -115,7 +117,7 @@ class Case:
     def shown_hashes(self) -> dict[str, str]:
         """SHA-256 of what a reader sees: a signature holds for these and no other."""
         try:
-            return {f"{part}_sha256": hash_file(self.result / file) for part, file in (("plan", "plan.json"), ("report", "report.html"))}
+            return {f"{Path(file).stem}_sha256": hash_file(self.result / file) for file in SHOWN}
         except OSError as error:
             raise InputError("plan and report of this case cannot be read", remedy="restore them, or plan the patient again") from error
 
@@ -238,7 +240,7 @@ class Store:
     def _shared_case(self, name: str) -> Case:
         folder = self._shared[name]
         title = name.removeprefix("shared-")
-        if not _is_whole(folder):  # it was moved or removed since the server's start
+        if absent(folder):  # it was moved or removed since the server's start
             return Case(name, folder, None, title, "", Status.GONE, read_only=True, trail_folder=self._trails / "gone")
         # The trail belongs to what is shown: another plan under the same name starts a trail of its own.
         trail = self._trails / hash_file(folder / "plan.json")[:32]
@@ -256,7 +258,7 @@ class Store:
         try:
             state = json.loads((folder / "case.json").read_text(encoding="utf-8"))
             status = Status(state["status"])
-            if status is Status.DONE and not _is_whole(folder / "result"):
+            if status is Status.DONE and absent(folder / "result"):
                 status = Status.DAMAGED
             return Case(folder.name, folder, str(state["owner"]), str(state["title"]), _moment(state["created"]), status,
                         str(state["message"]), link=str(state.get("link", "")))
@@ -278,8 +280,9 @@ class Store:
         write_atomic(case.folder / "case.json", json.dumps(state))
 
 
-def _is_whole(result: Path) -> bool:
-    return all((result / name).is_file() for name in ("plan.json", "report.html"))
+def absent(result: Path) -> list[str]:
+    """What a reader would be shown of a result and is not there."""
+    return [file for file in SHOWN if not (result / file).is_file()]
 
 
 def _moment(text: object) -> str:
