@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.planning.decision.choice import Verdict, expected_loss, tied_pairs
+from neorlt.planning.decision.gate import Verdict as Gate
 from neorlt.planning.decision.options import Kind
 from neorlt.planning.decision.settings import Settings
 from neorlt.planning.doses import Kinetics
@@ -184,6 +185,31 @@ def test_limits_are_kept_and_a_broken_one_is_said(world):
     assert within and kept.tolist() == [True, True, False]
     nobody, within = allowed(outcomes, Limits(surgery_week=3.0))
     assert not within and nobody.tolist() == [True, False, False]
+
+
+def test_what_passes_a_limit_is_not_recommended_among_all_options(patient):
+    """Few draws screen, more judge: some of the schemes judged pass the limit that all kept when they were screened."""
+    found = optimise(patient, Limits(p_blood_grade34=0.10), space=SMALL, n_screen=300, n_screen_draws=10, n_full=8, n_draws=60, seed=2)
+    share = means(found.full)["p_blood_grade34"]
+    past = {candidate.scheme().name for candidate, p in zip(found.full.candidates, share, strict=True) if p > 0.10}
+    chosen = (found.decision.best, found.decision.mildest, *found.decision.tied)
+    assert past and found.within_limits
+    assert not past & {option.scheme.name for option in chosen if option.scheme is not None}
+    document = optimise_document(found)
+    assert any(text.startswith(f"{len(past)} of the ") and "pass a limit" in text for text in document["answer"]["sentences"])
+    assert not any(f"{name}, then surgery" in [document["best"], document["mildest"], *document["tied"]] for name in past)
+
+
+def test_barred_schemes_leave_the_same_draws_and_never_no_choice(found: Search):
+    decision = found.decision
+    every = [option.scheme.name for option in decision.options if option.scheme is not None]
+    left = decision.without(every)
+    assert left.mildest.scheme is None and left.utility is decision.utility and left.gates == decision.gates
+    only = dataclasses.replace(decision.inputs, gates=tuple(
+        dataclasses.replace(gate, verdict=Gate.NO if option.scheme is None else gate.verdict)
+        for gate, option in zip(decision.gates, decision.options, strict=True)))
+    one = dataclasses.replace(decision, inputs=only)
+    assert one.without(every) is one
 
 
 def test_search_gives_the_numbers_of_the_decision(found: Search):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
+from neorlt.planning.decision.settings import CRITERIA
+from neorlt.planning.search_space import Limits
 from neorlt.reporting.choice import render_benefit
 from neorlt.reporting.figures.choice import benefit_against_harm
 from neorlt.reporting.report import render_report
+from neorlt.reporting.views import choice
 from neorlt.reporting.views.choice import search_section, update_section
 
 RULE = "Two schemes cannot be told apart when the interval contains zero."
@@ -59,6 +63,29 @@ def test_search_section_names_the_choice_and_its_ties():
         line["chosen_minus_this"] = line.pop("best_minus_this")
     assert {line[0]: line[-1] for line in search_section(old)["body"]}["B"] == "told apart"  # a document of version 0.1
     assert "10000 schemes were screened on 100 common draws, 52 went through the full model on 1000." in section["size"]
+    assert section["limits"].replace("\u00a0", " ") == "kidneys over the limit of their biologically effective dose in at most 10 %"
+    assert section["told"] == "Compared by quality-adjusted years within ten years."
+
+
+def test_every_limit_and_criterion_that_can_be_set_has_its_words():
+    limits = {field.name for field in dataclasses.fields(Limits)}
+    assert limits | {"kidney_bed_gy"} == set(choice.LIMITS) and set(CRITERIA) == set(choice.CRITERIA)
+
+
+def test_the_choice_of_a_search_or_an_update_is_its_answer():
+    """Its report said "No decision stands here" above the decision."""
+    for extra in ({"search": search()}, {"update": update()}):
+        html = page(**extra)
+        assert "No decision stands here" not in html and 'href="#decision"' not in html and 'href="#answer"' in html
+    assert "No decision stands here" in page() and 'href="#decision"' in page()
+
+
+def test_a_scheme_that_is_named_by_its_words_is_not_told_twice():
+    name = "3 x 3.7 GBq Y-90 every 8 weeks, surgery 24 weeks after"
+    cycles = [{"week": 0.0, "activity_gbq": {"Y-90": 3.7}}]
+    html = re.sub(r"</?bdi[^>]*>", "", page(schemes=[{"name": name, "text": name, "cycles": cycles, "surgery_week": 40.0}]))
+    table = html.replace("\u00a0", " ").split('id="schemes"')[1].split("</table>")[0]
+    assert table.count("3.7 GBq Y-90 every") == 1
 
 
 def test_report_shows_the_search_and_escapes_names():

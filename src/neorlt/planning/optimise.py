@@ -143,9 +143,11 @@ def optimise(
     candidates = tuple(dict.fromkeys([*others, *finalists]))
     full = Evaluator(world)(candidates)
     schemes = [candidate.scheme() for candidate in candidates]
-    decision = decide_in(world, schemes, settings)
-    columns = tuple(decision.column(scheme) for scheme in schemes)
     kept, within = allowed(full, limits)
+    # What may not be exceeded may not be recommended either: neither among the schemes nor among all options.
+    decision = decide_in(world, schemes, settings).without(
+        [scheme.name for keeps, scheme in zip(kept, schemes, strict=True) if scheme.cycles and not keeps])
+    columns = tuple(decision.column(scheme) for scheme in schemes)
     value = decision.utility[:, list(columns)]
     pool = [bool(keeps) and decision.eligible[column] for keeps, column in zip(kept, columns, strict=True)]
     choice = choose(value, pool, [decision.options[column].mildness for column in columns], settings.delta) if any(pool) else None
@@ -329,7 +331,9 @@ def _sentences(found: Search) -> list[str]:
         said.append("No scheme that was tried keeps all limits; those that pass them by the least were judged.")
     first = _scheme(found, found.chosen)
     losses = found.losses
-    said.append(f"Among the schemes and operating now{' within the limits' if found.within_limits else ''}, first: {first.name}.")
+    same = found.columns[found.chosen] == found.decision.choice.mildest
+    if not same:
+        said.append(f"Among the schemes and operating now{' within the limits' if found.within_limits else ''}, first: {first.name}.")
     main = "p_resectable" if full.p_resectable is not None else "p_objective_response"
     values = full.draws(main)
     what = "being resectable at surgery" if main == "p_resectable" else "an objective response at surgery"
@@ -338,12 +342,17 @@ def _sentences(found: Search) -> list[str]:
         ends = summarise(draws)
         said.append(f"Its predicted chance of {what}: {in_words(float(draws.mean()))} "
                     f"(90 % interval {in_words(ends.low)} to {in_words(ends.high)}).")
-    if found.tied:
+    if found.tied and not same:
         said.append(f"It is tied with {len(found.tied)} of the other {len(full.candidates) - 1} schemes that went through the full model "
                     f"and may cost {12 * choice.price_of_mildest:.1f} quality-adjusted months against the best of them.")
+    barred = found.decision.barred
+    if barred and found.within_limits:
+        said.append(f"{len(barred)} of the {len(full.candidates) - 1} schemes that went through the full model pass a limit and may not be "
+                    "chosen.")
     for i in found.references:
         if i not in (found.chosen, *found.tied):
-            closed = "" if found.decision.eligible[found.columns[i]] else ", not open to this patient"
+            closed = (", which passes a limit" if _scheme(found, i).name in barred
+                      else "" if found.decision.eligible[found.columns[i]] else ", not open to this patient")
             said.append(f"“{_scheme(found, i).name}”{closed}: {-12 * losses[i].mean:+z.1f} quality-adjusted months against the best "
                         f"({losses[i].verdict}).")
     return said

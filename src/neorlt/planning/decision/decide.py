@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Decision:
     outlook: Outlook
     choice: Choice
     settings: Settings
+    barred: frozenset[str] = frozenset()
+    """Names of schemes that may not be chosen whatever the gate says: they pass a limit that somebody has set."""
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -52,7 +54,13 @@ class Decision:
     @property
     def eligible(self) -> list[bool]:
         """Which options may be chosen."""
-        return [gate.verdict is not Verdict.NO for gate in self.gates]
+        return [gate.verdict is not Verdict.NO and not (option.scheme is not None and option.scheme.name in self.barred)
+                for gate, option in zip(self.gates, self.options, strict=True)]
+
+    def without(self, names: Collection[str]) -> Decision:
+        """The choice in the same draws where these schemes may not be chosen; as it is where no option would be left."""
+        fewer = replace(self, barred=frozenset(names))
+        return replace(fewer, choice=_choose(fewer.outlook, fewer.eligible, self.inputs, self.settings)) if any(fewer.eligible) else self
 
     @property
     def best(self) -> Option:
@@ -93,9 +101,11 @@ def evaluate(inputs: Inputs, settings: Settings | None = None) -> Decision:
     built = build(inputs)
     outlook = follow(built.paths, built.background, settings.discount)
     eligible = [gate.verdict is not Verdict.NO for gate in inputs.gates]
-    choice = choose(getattr(outlook, settings.criterion), eligible, [option.mildness for option in inputs.options],
-                    settings.delta)
-    return Decision(inputs, built, outlook, choice, settings)
+    return Decision(inputs, built, outlook, _choose(outlook, eligible, inputs, settings), settings)
+
+
+def _choose(outlook: Outlook, eligible: Sequence[bool], inputs: Inputs, settings: Settings) -> Choice:
+    return choose(getattr(outlook, settings.criterion), eligible, [option.mildness for option in inputs.options], settings.delta)
 
 
 def decide(

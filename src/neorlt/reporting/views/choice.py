@@ -10,6 +10,21 @@ from neorlt.reporting.views.cells import block, maps, texts
 
 Table = tuple[list[str], list[list[str]]]
 MAX_ROWS = 12
+LIMITS = {
+    "p_kidney_over": "kidneys over the limit of their biologically effective dose in at most {}",
+    "kidney_bed_gy": "that limit is {} Gy",
+    "p_blood_grade34": "blood counts of grade 3–4 in at most {}",
+    "p_secondary_neoplasm": "a secondary neoplasm in at most {}",
+    "surgery_week": "surgery by week {}",
+    "lu177_gbq": "at most {} GBq of 177Lu",
+    "y90_gbq": "at most {} GBq of 90Y",
+}
+"""What each limit says, in the order in which they are told."""
+CRITERIA = {
+    "qaly_lifetime_discounted": "quality-adjusted years over a lifetime", "qaly_lifetime": "quality-adjusted years over a lifetime",
+    "qaly_10": "quality-adjusted years within ten years", "qaly_10_discounted": "quality-adjusted years within ten years",
+    "event_free_years_10": "event-free years within ten years", "event_free_years_5": "event-free years within five years",
+}
 
 
 def _chance(value: Any) -> str:
@@ -42,12 +57,11 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
                                                                 "p_blood_grade34", "p_secondary_neoplasm")),
             given(row.get("surgery_week")), _span(utility.get("mean"), ends), verdict])
     limits = block(search.get("limits"))
-    told = block(search.get("decision")) or block(search.get("weights"))
     return {
         "sentences": [times(text) for text in texts(block(search.get("answer")).get("sentences"))],
         "heads": heads, "body": body, "rule": str(search.get("rule") or ""),
-        "limits": "; ".join(f"{_words(key)} {number(value)}" for key, value in limits.items() if is_number(value)),
-        "told": "; ".join(f"{_words(key)} {number(value) if is_number(value) else _words(str(value))}" for key, value in told.items()),
+        "limits": "; ".join(text.format(_limit(key, limits[key])) for key, text in LIMITS.items() if is_number(limits.get(key))),
+        "told": _told(block(search.get("decision"))),
         "size": f"{search.get('n_screened')} schemes were screened on {search.get('n_screen_draws')} common draws, "
                 f"{search.get('n_full')} went through the full model on {search.get('n_draws')}. {_optimiser(search)}".rstrip(),
         "assumptions": [{"text": times(str(row.get("text", ""))), "label": str(row.get("label") or "assumption")}
@@ -68,8 +82,18 @@ def _against(row: Mapping[str, Any]) -> str:
     return f"{fixed(-float(loss['mean']), 1)} months ({loss.get('verdict')})"
 
 
-def _words(key: str) -> str:
-    return key.removeprefix("p_").replace("_gbq", " (GBq)").replace("_gy", " (Gy)").replace("_", " ")
+def _limit(key: str, value: float) -> str:
+    return str(_chance(value)) if key.startswith("p_") else number(value)
+
+
+def _told(decision: Mapping[str, Any]) -> str:
+    """By what the options are compared; nothing of a document of version 0.1, which weighed objectives."""
+    if not decision:
+        return ""
+    span = CRITERIA.get(str(decision.get("criterion")), "")
+    discounted = "discounted" in str(decision.get("criterion"))
+    rate = f", discounted by {percent(decision['discount'])} a year" if discounted and is_number(decision.get("discount")) else ""
+    return f"Compared by {span}{rate}." if span else ""
 
 
 def _span(mean: Any, ends: Any) -> str:

@@ -74,10 +74,15 @@ def _place(row: Mapping[str, Any], decision: Mapping[str, Any]) -> str:
 
 
 def decision_opening(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """What opens the report and the page of a plan: its decision, or under ``missing`` one sentence why it holds none."""
+    """What opens the report and the page of a plan: its decision, or under ``missing`` one sentence why it holds none.
+
+    Nothing where the plan is that of a search or of an update: the choice is its answer.
+    """
     found = decision_section(block(plan.get("decision")))
     if found is not None:
         return found
+    if plan.get("search") or plan.get("update"):
+        return {}
     if block(plan.get("patient")).get("age_y") is None:
         return {"missing": "No decision stands here: the patient's age is not given, and years of life cannot be weighed without it. "
                            "Give age_y in the patient file and plan again."}

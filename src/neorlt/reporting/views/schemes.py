@@ -93,9 +93,8 @@ def opening(schemes: Sequence[Mapping[str, Any]], letters: Sequence[str]) -> tup
 
 
 def _unless_same(scheme: Mapping[str, Any]) -> str:
-    text, name = str(scheme.get("text") or ""), str(scheme.get("name") or "")
     # The week of surgery has its own line.
-    text = re.sub(r",? surgery [\d.]+ weeks after$", "", text)
+    text, name = (re.sub(r",? surgery [\d.]+ weeks after$", "", str(scheme.get(key) or "")) for key in ("text", "name"))
     return "" if text == name else times(text)
 
 
