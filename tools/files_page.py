@@ -43,6 +43,13 @@ def place(document: dict[str, Any], table: str) -> dict[str, Any]:
     return found
 
 
+def heading(name: str, table: str) -> str:
+    """A table as its file has it: ``[baseline]``, or ``[[lesion]]`` where there may be several."""
+    document, (*path, last) = assemble(name), table.split(".")
+    several = isinstance(place(document, ".".join(path)).get(last), list)
+    return f"[[{table}]]" if several else f"[{table}]"
+
+
 def refusal(name: str, document: dict[str, Any]) -> InputError | None:
     """What the file's reader says of a document."""
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +142,7 @@ def page() -> str:
         lines.append(f"## {name}\n\n{title}: {used}.\n")
         for table, rows in _by_table(name):
             if table:
-                lines.append(f"### `[{table}]`\n")
+                lines.append(f"### `{heading(name, table)}`\n")
             lines.append("| key | what | range | left out | example |\n| --- | --- | --- | --- | --- |")
             for key in rows:
                 what = f"{kind_of(key)}: {key.text}" if key.text else kind_of(key)

@@ -90,3 +90,44 @@ def test_every_rule_is_listed() -> None:
     result = CliRunner().invoke(app, ["grade", "--list", "--json"])
     keys = {row["rule"] for row in json.loads(result.stdout)["rules"]}
     assert {"who", "ajcc8", "popf", "choi", "ctcae:platelets:6.0", "eligibility:start-net"} <= keys
+
+
+@pytest.mark.parametrize(
+    ("text", "possible"),
+    [
+        ("recist --sums 100,60,80 --weeks 8,16 --new ?,no", ["PR", "PD"]),  # a new lesion in week 8, or a response before progression
+        ("recist --sums 100,60,80 --weeks 8,16", ["PR", "PD"]),
+        ("recist --sums 100,95,60 --weeks 8,16 --new ?,no", ["PR", "PD"]),
+        ("recist --sums 100,60,?,80 --weeks 8,16,24 --new no,?,no", ["PR"]),  # a scan that was not done is passed over
+        ("recist --sums 100,130,60 --weeks 8,16 --new ?,?", ["PD"]),
+        ("recist --sums 100,60,50 --weeks 8,16 --new no,no --gone ?,no", ["CR", "PR"]),
+    ],
+)
+def test_a_best_response_is_named_only_where_no_unknown_could_change_it(text: str, possible: list[str]) -> None:
+    document = ask(text)
+    assert document["class"] == (possible[0] if len(possible) == 1 else None)
+    assert document["possible"] == (possible if len(possible) > 1 else [])
+    assert (document["reason"] is None) == (len(possible) == 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("recist --sums 100,inf", "numbers with commas"),
+        ("kinetics pet --suv nan", "numbers with commas"),
+        ("kinetics pet --suv 20,inf", "numbers with commas"),
+        ("kinetics what-if --tumour-ml 80 --total-tumour-ml 10", "all tumours"),
+        ("design simon --p0 0,1 --p1 0.3", "--p0"),
+        ("design simon --p0 10% --p1 30%", "--p0"),
+        ("design safety --acceptable-rate 0.2 --n 20.5", "a whole number"),
+        ("design safety --acceptable-rate 0.2 --n nan", "a whole number"),
+        ("design two-arm --p-experimental 0.4 --p-control 0.2 --ratio inf", "--ratio"),
+        ("design survival --hazard-ratio 0.6 --control-median 24 --accrual 24 --follow-up inf", "--follow-up"),
+        ("design group-sequential --boundary 5", "a word"),
+        ("design simon --p0 0.1 --p1 0.3 --p0 0.2", "p0 is given twice"),
+        ("grade popf amylase_ratio=9 amylase_ratio=1", "amylase_ratio is given twice"),
+    ],
+)
+def test_a_value_that_is_no_number_or_stands_twice_is_refused_by_name(text: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(text.split()) == 2
+    assert words in " ".join(capsys.readouterr().err.split())

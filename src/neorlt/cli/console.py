@@ -25,7 +25,7 @@ Posterior = Annotated[
     Path | None,
     typer.Option("--posterior", help="Folder of neorlt calibrate --with: your centre's own posterior in the place of the shipped one."),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every random number.")]
 Draws = Annotated[int, typer.Option(min=50, max=20000, help="Number of joint draws.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with status 3 if a result lies outside a stated validity window.")]
 Register = Annotated[str, typer.Option("--register", help="Time points: check (stop if apart), rigid, regions, or off.")]
@@ -230,9 +230,14 @@ def read_numbers(text: str, option: str, example: str = "1,10,100", *, unknown: 
     InputError
         If a part is no number; names the option.
     """
+    parts = [part.strip() for part in text.split(",")]
     try:
-        return [math.nan if part.strip() in unknown else float(part) for part in text.split(",")]
-    except ValueError as error:
+        numbers = [math.nan if part in unknown else float(part) for part in parts]
+        understood = all(math.isfinite(number) or part in unknown for part, number in zip(parts, numbers, strict=True))
+    except ValueError:
+        understood = False
+    if not understood:
         expected = "numbers with commas between" + (f", {unknown[0]} where unknown" if unknown else "")
         raise InputError("a list of numbers is not understood", expected=expected, found=text, where=option,
-                         remedy=f"write for example {example}") from error
+                         remedy=f"write for example {example}")
+    return numbers

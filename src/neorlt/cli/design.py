@@ -10,6 +10,7 @@ import typer
 
 from neorlt.cli.console import Json, outline, say, show
 from neorlt.core.errors import InputError
+from neorlt.core.pairs import once
 
 
 def command(
@@ -45,9 +46,9 @@ def read_options(words: list[str]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If a word is no option, or an option has no value.
+        If a word is no option, an option has no value, or stands twice.
     """
-    found: dict[str, Any] = {}
+    found: list[tuple[str, Any]] = []
     rest = list(words)
     while rest:
         name = rest.pop(0)
@@ -55,8 +56,8 @@ def read_options(words: list[str]) -> dict[str, Any]:
         if not name.startswith("--") or not (value or rest):
             raise InputError("an option is not understood", expected="--name value", found=name, remedy="give each option with its value")
         text = value or rest.pop(0)
-        found[name[2:].replace("-", "_")] = _number(text)
-    return found
+        found.append((name[2:].replace("-", "_"), _number(text)))
+    return once(found)
 
 
 def _number(text: str) -> Any:

@@ -9,7 +9,7 @@ import typer
 from neorlt.cli.console import Json, outline, read_numbers, show
 from neorlt.core.errors import InputError
 
-_UNKNOWN = ("?", "", "unknown")
+_UNKNOWN = ("?", "", "unknown", "nan")
 
 
 def command(

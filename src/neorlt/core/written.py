@@ -48,7 +48,9 @@ def read_text(path: Path, what: str, remedy: str = "check the path") -> str:
     path = Path(path)
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+    except IsADirectoryError as error:
+        raise InputError(f"{what} is a folder", expected="a file", where=path.name, remedy=remedy) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{what} does not exist", where=path.name, remedy=remedy) from error
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:

@@ -100,6 +100,9 @@ class Scheme:
         weeks = [cycle.week for cycle in self.cycles]
         if weeks != sorted(weeks):
             raise InputError("the cycles run backwards in time", found=str(weeks), remedy="sort the cycles by week")
+        if twice := sorted({week for week in weeks if weeks.count(week) > 1}):
+            raise InputError("two cycles stand in one week", found=", ".join(f"{week:g}" for week in twice),
+                             remedy="correct week; two nuclides that are given together stand in one cycle's activity_gbq")
         if len(self.cycles) > MAX_CYCLES:
             raise InputError("a scheme has too many cycles", expected=f"up to {MAX_CYCLES}", found=str(len(self.cycles)),
                              remedy="plan up to 12 cycles")

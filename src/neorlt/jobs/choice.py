@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from neorlt.response.own import Centre, CentrePosterior
 
 
-def synthetic_note(patient_id: str) -> str | None:
-    """What is invented of a patient whose name says so."""
-    return "Synthetic patient: invented clinical values." if "synthetic" in patient_id.lower() else None
-
-
 def write_choice(
     out: Path, name: str, document: dict[str, Any], schemes: Sequence[Any], extra: dict[str, Any],
     sentences: Sequence[str], inputs: Sequence[Path], options: dict[str, Any], world: World,
@@ -28,7 +23,7 @@ def write_choice(
     from neorlt.planning.world_file import WORLD_FILE, save_world
     from neorlt.reporting.report import render_report
 
-    plan = plan_document(world, schemes, synthetic=synthetic_note(world.patient.id), warnings=document.get("warnings", ()),
+    plan = plan_document(world, schemes, warnings=document.get("warnings", ()),
                          command=name, answer=sentences, blocks=extra).as_json()
     with result_folder(out, name, inputs=inputs, options=options, seed=world.seed) as work:
         write_json(work / f"{name}.json", document)

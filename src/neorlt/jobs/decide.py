@@ -9,7 +9,7 @@ from typing import Any
 
 from neorlt.core.progress import stages
 from neorlt.core.run import result_folder, write_json
-from neorlt.jobs.choice import options_of, own_posterior, synthetic_note, told
+from neorlt.jobs.choice import options_of, own_posterior, told
 from neorlt.jobs.nuclides import read_therapy_nuclides
 
 
@@ -31,8 +31,9 @@ def run_decide(
     from neorlt.planning.decision.decide import CRITERIA, Settings, decide
     from neorlt.planning.decision.document import decision_document
     from neorlt.planning.decision.options import Kind
+    from neorlt.planning.document import synthetic_note
     from neorlt.planning.patient import read_patient
-    from neorlt.planning.published import load_scheme
+    from neorlt.planning.published import load_schemes
 
     if patient_file is None and plan is None:
         raise InputError("one patient is needed", expected="patient.toml, --plan DIR, or both", found="neither",
@@ -45,7 +46,7 @@ def run_decide(
         raise InputError("the option asked for is not known", expected=", ".join(Kind), found=unknown[0], remedy="use one of these")
     settings = Settings(criterion or CRITERIA[0], delta_months, discount, tuple(Kind(word) for word in ask))
     with stages(("comparing the options", 70.0), ("what knowing more is worth", 20.0), ("writing the report", 10.0)) as at:
-        found = decide(patient, [load_scheme(text, patient) for text in schemes], settings, n_draws=n_draws, seed=seed,
+        found = decide(patient, load_schemes(schemes, patient), settings, n_draws=n_draws, seed=seed,
                        own=own, make_world=None if plan is None else stored_world(plan, patient, own))
         at("what knowing more is worth")
         document = told(decision_document(found), found.inputs.world.parameters.centre)

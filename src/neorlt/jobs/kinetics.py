@@ -40,7 +40,7 @@ def _doses(setting: Mapping[str, float], nuclide: str, n_draws: int, seed: int) 
     people = sstr.patients(
         peptide_ug=setting["peptide_ug"],
         tumour_ml=setting["tumour_ml"],
-        total_tumour_ml=max(setting["total_tumour_ml"], setting["tumour_ml"]),
+        total_tumour_ml=setting["total_tumour_ml"],
         n_draws=n_draws,
         seed=seed,
     )
@@ -91,7 +91,7 @@ def what_if(
     Raises
     ------
     InputError
-        For an unknown question or nuclide, or an amount that is not above 0.
+        For an unknown question or nuclide, an amount that is not above 0, or a tumour larger than all together.
     """
     read_therapy_nuclides(nuclide_files)
     reference = {
@@ -107,6 +107,10 @@ def what_if(
     settings: list[tuple[dict[str, float], dict[str, float]]] = [({}, reference)]
     for name, values in asked.items():
         settings += [({name: float(v)}, {**reference, name: float(v)}) for v in values]
+    if total_tumour_ml is None:
+        for changed, setting in settings:
+            if "total_tumour_ml" not in changed:
+                setting["total_tumour_ml"] = max(setting["total_tumour_ml"], setting["tumour_ml"])
     if any(value <= 0 or not np.isfinite(value) for _, setting in settings for value in setting.values()):
         raise InputError("an amount is not above 0", expected="µg, GBq and ml above 0", remedy="correct the options")
     planned_nuclide(nuclide)

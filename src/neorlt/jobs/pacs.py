@@ -11,6 +11,7 @@ from typing import Any
 
 from neorlt.core.errors import InputError
 from neorlt.core.output import RUN_FILE
+from neorlt.core.pairs import once
 from neorlt.core.run import result_folder
 from neorlt.dicom.archive import Access
 from neorlt.dicom.pacs import parse_node
@@ -23,11 +24,11 @@ def read_keys(pairs: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     InputError
-        If one is no pair, or its keyword is not in the DICOM dictionary (PS3.6).
+        If one is no pair, its keyword is not in the DICOM dictionary (PS3.6), or it stands twice.
     """
     from pydicom.datadict import tag_for_keyword
 
-    found = {}
+    found = []
     for pair in pairs:
         keyword, equals, value = pair.partition("=")
         if not equals or tag_for_keyword(keyword) is None:
@@ -38,8 +39,8 @@ def read_keys(pairs: Sequence[str]) -> dict[str, str]:
                 where="--key",
                 remedy="correct the keyword",
             )
-        found[keyword] = value
-    return found
+        found.append((keyword, value))
+    return once(found, "--key")
 
 
 def pacs_echo_command(pacs: str, *, access: Access | None = None) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def run_plan(
     from neorlt.planning.document import plan_document
     from neorlt.planning.exports import write_steps
     from neorlt.planning.patient import read_patient
-    from neorlt.planning.published import load_scheme
+    from neorlt.planning.published import load_schemes
     from neorlt.planning.scheme import standard_schemes
     from neorlt.planning.world import build_world
     from neorlt.planning.world_file import WORLD_FILE, save_world
@@ -72,7 +72,7 @@ def run_plan(
     read_therapy_nuclides(nuclide_files)
     own = own_posterior(posterior)
     patient = read_patient(patient_file) if patient_file is not None else None
-    chosen = tuple(load_scheme(text, patient) for text in schemes) if schemes else standard_schemes()
+    chosen = load_schemes(schemes, patient) if schemes else standard_schemes()
     inputs = [path for path in (study_folder, patient_file, previous, population, posterior, *nuclide_files) if path is not None]
     options = {
         "schemes": list(schemes), "psf_fwhm_mm": psf_fwhm_mm, "partial_volume": partial_volume, "register": register, "n_draws": n_draws,
@@ -90,7 +90,7 @@ def run_plan(
             decision = decision_of(world, chosen)
             opening = decision_block(decision)
             at("comparing schemes")
-            document = plan_document(world, chosen, synthetic=_synthetic(patient.id), command="plan", decision=decision,
+            document = plan_document(world, chosen, command="plan", decision=decision,
                                      blocks={"decision": opening}).as_json()
         else:
             from neorlt.dosimetry.compute import compute_doses

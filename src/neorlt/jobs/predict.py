@@ -26,12 +26,12 @@ def run_predict(
         If the patient or a scheme cannot be read.
     """
     from neorlt.planning.document import plan_document
-    from neorlt.planning.published import load_scheme
+    from neorlt.planning.published import load_schemes
     from neorlt.planning.scheme import standard_schemes
 
     read_therapy_nuclides(nuclide_files)
     with stages(("reading the patient", 30.0), ("predicting", 70.0)) as at:
         world = world_of(patient_file, plan, n_draws, seed, own_posterior(posterior))
-        chosen = tuple(load_scheme(text, world.patient) for text in schemes) if schemes else standard_schemes()
+        chosen = load_schemes(schemes, world.patient) if schemes else standard_schemes()
         at("predicting")
         return plan_document(world, chosen).as_json()

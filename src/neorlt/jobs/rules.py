@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from neorlt.clinic import recist, rules
 from neorlt.clinic.recist import Response
 from neorlt.clinic.rules import Answer, Rule
 from neorlt.core.errors import InputError
+from neorlt.core.pairs import once
 
 SYSTEMS = ("ajcc8", "enets2006", "ajcc9")
 Flag = bool | None
@@ -22,9 +24,9 @@ def grade_command(key: str | None, pairs: Sequence[str]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the rule, a name or a value is not understood.
+        If the rule, a name or a value is not understood, or a name stands twice.
     """
-    words = dict(_pair(text) for text in pairs)
+    words = once(_pair(text) for text in pairs)
     if key is None:
         key = "who" if "mitoses_per_2mm2" in words else "who-ki67"
     rule = rules.rule(key)
@@ -110,7 +112,8 @@ def recist_command(
     gone: list[Flag] = [False] * visits if targets_gone is None else list(targets_gone)
     seen = [np.array([np.nan if flag is None else float(flag) for flag in flags]) for flags in (new, gone)]
     codes = [int(code) for code in recist.classify_series(sums_mm, seen[0], targets_gone=seen[1])]
-    best = recist.best_response(codes, weeks=weeks, confirm=confirm, stable_weeks=stable_weeks)
+    ways = _ways(sums_mm, new, gone, lambda found: recist.best_response(found, weeks=weeks, confirm=confirm, stable_weeks=stable_weeks))
+    best = ways[0] if len(ways) == 1 else Response.NE
     rule, rows, cleared, lowest = rules.rule("recist"), [], False, float(sums_mm[0])
     for k in range(visits):
         now = float(sums_mm[k + 1])
@@ -120,9 +123,11 @@ def recist_command(
                      "change_from_baseline_pct": None if np.isnan(now) or np.isnan(sums_mm[0]) else 100.0 * (now / sums_mm[0] - 1.0),
                      "class": answer.name, "reason": answer.reason, "possible": list(answer.possible)})
         cleared, lowest = cleared or codes[k] == Response.CR, min(lowest, now) if not np.isnan(now) else lowest
-    reason = _why_not(best, codes, weeks, stable_weeks) if best == Response.NE else None
+    reason, possible = _why_not(codes, weeks, stable_weeks) if best == Response.NE else None, [way.name for way in ways if len(ways) > 1]
+    if possible:
+        reason = "not known, and it decides: a new lesion at a visit, or whether every target was gone; see the visits"
     title = "best overall response, confirmed" if confirm else "best overall response"
-    found = Answer(int(best), None if best == Response.NE else best.name, title, rule.version, rule.source, reason)
+    found = Answer(int(best), None if best == Response.NE else best.name, title, rule.version, rule.source, reason, tuple(possible))
     return {**found.as_json(), "visits": rows, "confirmed": confirm, "least_weeks_of_stable_disease": stable_weeks}
 
 
@@ -135,7 +140,22 @@ def list_command() -> dict[str, Any]:
     ]}
 
 
-def _why_not(best: Response, codes: Sequence[int], weeks: Sequence[float] | None, stable_weeks: float) -> str:
+def _ways(
+    sums_mm: Sequence[float], new: Sequence[Flag], gone: Sequence[Flag], best: Callable[[Sequence[int]], Response]
+) -> list[Response]:
+    """Every best response that the unknown flags leave open. A visit without a sum is passed over, as the rule has it."""
+    measured = [not np.isnan(total) for total in sums_mm[1:]]
+    found = set()
+    # A new lesion ends the series, so of the visits that do not say, only the first one with a lesion matters.
+    unsaid = [k for k, flag in enumerate(new) if flag is None and measured[k]]
+    for first in (*unsaid, len(new)):
+        lesion = [flag if flag is not None else k >= first for k, flag in enumerate(new)]
+        for ends in itertools.product(*([flag] if flag is not None else [False, True] for flag in gone)):
+            found.add(best([int(code) for code in recist.classify_series(sums_mm, lesion, targets_gone=ends)]))
+    return sorted(found)
+
+
+def _why_not(codes: Sequence[int], weeks: Sequence[float] | None, stable_weeks: float) -> str:
     if any(code <= Response.SD for code in codes):
         return ("the weeks of the follow-ups are not known, so stable disease cannot be told from a scan that came too early"
                 if weeks is None else f"no assessment at or after week {stable_weeks:g}, the least for stable disease")

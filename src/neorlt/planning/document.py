@@ -26,6 +26,7 @@ from neorlt.documents.store import plain
 from neorlt.dosimetry.objects import Dose, described
 from neorlt.nuclides.nuclide import get_nuclide
 from neorlt.nuclides.therapy import REFERENCE, added_nuclides
+from neorlt.planning.decision.assemble import cannot_decide
 from neorlt.planning.decision.choice import RULE, Verdict
 from neorlt.planning.decision.decide import Decision, decide_in
 from neorlt.planning.earlier import earlier_rlt
@@ -62,7 +63,7 @@ def plan_document(
     conflicts, warnings
         Where image and file differ, and what earlier steps warned of.
     synthetic
-        Text for the banner where the patient is not real.
+        Text for the banner where the patient is not real; where it is left out, by the patient's pseudonym.
     images
         Blocks of the document that only images can fill, such as organs and curves.
     outside
@@ -92,7 +93,7 @@ def plan_document(
         "neorlt": __version__,
         "seed": world.seed,
         "n_draws": world.n_draws,
-        "synthetic": synthetic,
+        "synthetic": synthetic or synthetic_note(patient.id),
         "patient": _patient(patient, conflicts),
         "answer": {"sentences": _sentences(patient, comparison, decision) if answer is None else list(answer),
                    "resectability_baseline": _baseline_class(patient)},
@@ -165,6 +166,11 @@ def _baseline_class(patient: Patient) -> dict[str, Any]:
 def _vessel(vessel: Vessel) -> dict[str, Any]:
     return {"name": vessel.name, "contact_deg": vessel.contact_deg, "irregular": vessel.irregular, "occluded": vessel.occluded,
             "reconstructible": vessel.reconstructible}
+
+
+def synthetic_note(patient_id: str) -> str | None:
+    """What is invented of a patient whose name says so."""
+    return "Synthetic patient: invented clinical values." if "synthetic" in patient_id.lower() else None
 
 
 def _sentences(patient: Patient, comparison: Comparison, decision: Decision | None) -> list[str]:
@@ -289,6 +295,8 @@ def _outside(world: World, comparison: Comparison) -> list[str]:
 
 def _patient_warnings(patient: Patient) -> list[str]:
     found = []
+    if (reason := cannot_decide(patient)) is not None:
+        found.append(f"Nothing is put first among the options: {reason.problem}; {reason.remedy}.")
     if patient.ki67_pct is None:
         found.append(f"No Ki-67 is given: lesions grow as a G2 of {ASSUMED_KI67_PCT:g} % (assumption), no grade is predicted.")
     if patient.kidney_risk_factors is None:

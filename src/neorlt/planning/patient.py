@@ -11,7 +11,7 @@ from neorlt.clinic.vessels import PARTS, vessel_code
 from neorlt.clinic.vessels import Vessel as VesselCode
 from neorlt.core.anatomy import organ_of_site, words_of
 from neorlt.core.errors import InputError
-from neorlt.core.toml_file import read_toml, refuse_unknown
+from neorlt.core.toml_file import read_toml, refuse_unknown, tables_of
 from neorlt.documents.patient import Lesion, Patient, Vessel, sphere_diameter_mm, sphere_volume_ml
 
 __all__ = ["Lesion", "LesionBaseline", "Patient", "Vessel", "known_table", "patient_from", "read_patient", "sphere_diameter_mm",
@@ -19,6 +19,9 @@ __all__ = ["Lesion", "LesionBaseline", "Patient", "Vessel", "known_table", "pati
 
 
 LesionBaseline = Lesion
+UPRIGHT = 2.0
+"""Times the sphere of its diameter up to which a volume is taken in silence: RECIST measures in a plane, and along the body a tumour may
+be longer."""
 YOUNGEST_Y = 12.0
 """Of the label (US prescribing information of 177Lu-DOTATATE, 4/2024: 12 years and older)."""
 
@@ -116,7 +119,7 @@ def read_patient(path: Path) -> Patient:
         For a missing file, wrong TOML, an unknown key, or a value outside its range, with the place.
     """
     path = Path(path)
-    return patient_from(read_toml(path, "the patient file", "check the path after --patient"), path.name)
+    return patient_from(read_toml(path, "the patient file"), path.name)
 
 
 def patient_from(document: Mapping[str, Any], where: str) -> Patient:
@@ -135,8 +138,8 @@ def patient_from(document: Mapping[str, Any], where: str) -> Patient:
     if origin not in (None, *ORIGINS):
         raise InputError("primary is not understood", expected=", ".join(ORIGINS), found=repr(origin), where=place,
                          remedy="write one of these")
-    rows = document.get("lesion", [])
-    if not isinstance(rows, list) or not rows:
+    rows = tables_of(document, "lesion", where)
+    if not rows:
         raise InputError("the patient has no lesion", where=where, remedy="add at least one [[lesion]]")
     warnings: list[str] = []
     lesions = tuple(_lesion(row, f"{where}, lesion {number}", warnings) for number, row in enumerate(rows, start=1))
@@ -159,6 +162,10 @@ def doubts(patient: Patient) -> list[str]:
         if lesion.organ not in ("pancreas", "liver", "node") and not any(word.startswith(OTHER_ORGANS) for word in words):
             found.append(f'Lesion {lesion.id}: site "{lesion.site}" is not known; it counts as a metastasis outside liver and lymph nodes. '
                          'A tumour of the pancreas is written "pancreas-head", "pancreas-body" or "pancreas-tail".')
+        ball = sphere_volume_ml(lesion.longest_diameter_mm)
+        if lesion.volume_given and lesion.diameter_given and lesion.volume_ml > UPRIGHT * ball:
+            found.append(f"Lesion {lesion.id}: volume_ml = {lesion.volume_ml:g} is {lesion.volume_ml / ball:.3g} times the sphere of its "
+                         f"longest diameter, {ball:.3g} ml: check the units of both.")
         if lesion.vessels and lesion.organ not in ("pancreas", "liver"):
             found.append(f"Lesion {lesion.id}: vessels are stated of a lesion in {lesion.site}; the classes of resectability are those of "
                          "tumours of the pancreas.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -86,6 +87,22 @@ def load_scheme(text_or_path: str, patient: Patient | None = None) -> Scheme:
         raise InputError("a scheme to the kidney limit needs a patient", where=f"scheme {text_or_path!r}",
                          remedy="give activities in GBq here")
     return scheme
+
+
+def load_schemes(texts: Sequence[str], patient: Patient | None = None) -> tuple[Scheme, ...]:
+    """Read the schemes that are compared, see :func:`load_scheme`.
+
+    Raises
+    ------
+    InputError
+        If two of them have one name: neither could be told from the other in a table.
+    """
+    schemes = tuple(load_scheme(text, patient) for text in texts)
+    names = [scheme.name for scheme in schemes]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError("two schemes have the same name", found=", ".join(twice), where="--scheme",
+                         remedy="give each scheme once, and schemes that differ a name of their own")
+    return schemes
 
 
 def _in_words(text: str, surface: float | None) -> Scheme:

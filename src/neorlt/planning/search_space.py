@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.pairs import once
 from neorlt.core.sensitisers import SENSITISERS
 from neorlt.core.toml_file import read_toml
 from neorlt.nuclides.therapy import planned_nuclide, therapy_nuclide, therapy_nuclides
@@ -211,7 +212,7 @@ def read_limits(texts: Sequence[str]) -> tuple[Limits, Settings, SearchSpace]:
     """Read limits, what the decision may be told, and the space from ``name=value`` pairs with commas between, or from a TOML file.
 
     A TOML file has the tables ``[limits]``, ``[decision]`` and ``[space]``; a plain pair sets a limit, and
-    ``decision.NAME=…`` or ``space.NAME=…`` one of the others. ``none`` takes a limit away. Later texts win.
+    ``decision.NAME=…`` or ``space.NAME=…`` one of the others. ``none`` takes a limit away. Later texts win; within one a name stands once.
 
     Raises
     ------
@@ -224,6 +225,7 @@ def read_limits(texts: Sequence[str]) -> tuple[Limits, Settings, SearchSpace]:
             for part, values in _toml(Path(text)).items():
                 found[part].update(values)
             continue
+        given: list[tuple[str, Any]] = []
         for pair in filter(None, (item.strip() for item in text.split(","))):
             name, equals, value = pair.partition("=")
             part, _, key = name.strip().rpartition(".")
@@ -232,7 +234,10 @@ def read_limits(texts: Sequence[str]) -> tuple[Limits, Settings, SearchSpace]:
             if not equals or (part or "limits") not in found:
                 raise InputError("a limit is not understood", expected="name=value", found=pair, where="--limits",
                                  remedy="write for example p_kidney_over=0.05,surgery_week=40")
-            found[part or "limits"][key] = _value(value.strip(), pair)
+            given.append((f"{part or 'limits'}.{key}", _value(value.strip(), pair)))
+        for name, value in once(given, "--limits").items():
+            part, _, key = name.partition(".")
+            found[part][key] = value
     return (_build(Limits, found["limits"], "limits"), _build(Settings, found["decision"], "decision"),
             _build(SearchSpace, found["space"], "space"))
 

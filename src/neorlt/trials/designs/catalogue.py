@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 from neorlt.core.errors import InputError
@@ -123,7 +125,7 @@ def design_arguments(kind: str, **options: Any) -> dict[str, Any]:
     Raises
     ------
     InputError
-        For an unknown design or option, or a missing one.
+        For an unknown design or option, a missing one, or a value of another kind than the option takes.
     """
     known = design_options(kind)
     given = {key: value for key, value in options.items() if value is not None}
@@ -136,4 +138,19 @@ def design_arguments(kind: str, **options: Any) -> dict[str, Any]:
             found=("unknown: " + ", ".join(unknown)) if unknown else ("missing: " + ", ".join(missing)),
             remedy="correct the options",
         )
+    for name, value in given.items():
+        _check(name, value, known[name].annotation)
     return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def _check(name: str, value: Any, kind: Any) -> None:
+    if kind is str:
+        said, fits = "a word", isinstance(value, str)
+    else:
+        fits = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+        said = "a number, with a point: 0.1"
+        if kind is int:
+            said, fits = "a whole number", fits and value == int(value)
+    if not fits:
+        raise InputError(f"{name} is not understood", expected=said, found=str(value), where=f"--{name.replace('_', '-')}",
+                         remedy="correct the option")

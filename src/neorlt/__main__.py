@@ -1,0 +1,6 @@
+"""``python -m neorlt``."""
+
+from neorlt.cli import main
+
+if __name__ == "__main__":
+    main()
