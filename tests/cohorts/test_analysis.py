@@ -16,6 +16,7 @@ from neorlt.cohorts.reading import TableError, read_cohort
 from neorlt.core.errors import InputError
 from neorlt.core.tables import read_bytes, read_json
 from neorlt.jobs.cohort import cohort_command
+from neorlt.reporting.views.cohort import characteristic
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,13 @@ def test_command_writes_what_it_returns(analysed: tuple[dict[str, Any], Path]) -
     assert all(f'id="{name}-t"' in page for name in document["figures"])
     assert {"flow", "survival-overall_survival", "incidence-progression_free_survival", "forest", "swimmer"} <= set(document["figures"])
     assert document["n"] == document["groups"]["rlt"] + document["groups"]["upfront_surgery"]
+
+
+def test_nothing_is_missing_of_a_treatment_that_was_not_given(analysed: tuple[dict[str, Any], Path]) -> None:
+    document, _ = analysed
+    rows = {row["name"]: row["groups"] for row in document["table_one"]}
+    assert {characteristic(rows[name]["upfront_surgery"]) for name in ("cycles", "activity_gbq")} == {"–"}
+    assert characteristic(rows["cycles"]["rlt"]).startswith("4 (")
 
 
 def test_the_built_in_effect_is_recovered(analysed: tuple[dict[str, Any], Path]) -> None:

@@ -83,6 +83,8 @@ def test_document_says_what_changed_and_why(shrunk):
     to_json(document)
     assert document["measured"][0]["measured"] == 30.0
     assert any("expected" in text for text in document["changes"]) and "weighted" in document["method"]
+    answer = document["answer"]["sentences"]
+    assert answer[0].startswith(f"First now: {document['chosen']['option']}") and document["changes"][-len(answer):] == answer
     assert {"before", "after"} <= set(document["options"][0]) and document["effective_worlds"] > 10
 
 

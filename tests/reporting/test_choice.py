@@ -100,6 +100,14 @@ def test_report_shows_before_and_after():
     assert "39 mm measured" in html and 'id="search"' not in html
 
 
+def test_a_measurement_outside_what_was_expected_is_called_so():
+    far = update()
+    before, after = ({"median": mid, "ci90": ends} for mid, ends in ((170.0, [100.0, 210.0]), (90.0, [60.0, 120.0])))
+    far["measured"].append({"what": "platelets", "unit": "10^9/l", "measured": 60.0, "expected_before": before, "expected_after": after})
+    near, out = update_section(far)["measured"][1]
+    assert "outside" not in near[1] and out[1] == "60.0 × 10⁹/l, outside the 90 % interval"
+
+
 def test_no_section_without_its_block():
     assert search_section({}) is None and update_section({}) is None
     assert 'id="search"' not in page() and 'id="update"' not in page()

@@ -31,6 +31,8 @@ NEEDS = {
 DRAWN_POINTS = 400
 """Points of a curve that are kept for the figures; the estimates themselves use all."""
 SWIMMERS = 60
+OF_TREATMENT = ("cycles", "activity_gbq")
+"""Columns of what radioligand therapy gave."""
 TABLE_ONE = (
     ("age_y", "number"),
     ("sex", "text"),
@@ -234,7 +236,9 @@ def _characteristic(cohort: Cohort, name: str, kind: str, members: NDArray[np.bo
     if kind == "flag":
         return {"counts": {"yes": int(np.sum(known == 1)), "no": int(np.sum(known == 0))}, "missing": missing}
     if known.size == 0:
-        return {"median": None, "quartiles": None, "missing": missing}
+        absent = {"median": None, "quartiles": None, "missing": missing}
+        # Of a treatment that the group did not have, nothing is missing.
+        return absent | ({"not_given": True} if name in OF_TREATMENT and not (members & rates.planned_rlt(cohort)).any() else {})
     low, mid, high = (float(v) for v in np.quantile(known, [0.25, 0.5, 0.75]))
     return {"median": mid, "quartiles": [low, high], "missing": missing}
 

@@ -34,8 +34,8 @@ def run_adapt(
         if out is not None:
             options = {"scheme": scheme_text, "after": given, "limits": list(limit_texts), "worlds": world.n_draws,
                        **options_of(own)}
-            conclusions = document["changes"][len(document["measured"]) + len(document["rules_applied"]):]
             inputs = [path for path in (patient_file, plan, update_file, posterior, *nuclide_files) if path is not None]
-            said = [*document["rules_applied"], *conclusions]
-            write_choice(out, "adapt", document, (adapted.scheme,), {"update": document}, said, inputs, options, world)
+            # What was measured stands in a table of the report, and its answer is the update's.
+            write_choice(out, "adapt", document, (adapted.scheme,), {"update": document | {"changes": []}},
+                         document["answer"]["sentences"], inputs, options, world)
     return document

@@ -240,6 +240,7 @@ def adapt_document(adapted: Adapted) -> dict[str, Any]:
     """The document of ``neorlt adapt --json``, which the report shows as its update section."""
     choice = adapted.choice
     rows = [_option(adapted, i) for i in range(len(adapted.options))]
+    answer = _answer(adapted, rows)
     warnings = [f"Surprising: {item.what} of {item.value:g} {item.unit} lies outside all that was thought possible. Look at it again."
                 for item in adapted.measured if not item.before.min() <= item.value <= item.before.max()]
     if adapted.effective_worlds < FEW:
@@ -252,7 +253,8 @@ def adapt_document(adapted: Adapted) -> dict[str, Any]:
         "chosen_reason": _no_choice(adapted), "rule": RULE.format(delta=adapted.settings.delta_months),
         "rules_applied": list(adapted.rules),
         "indistinguishable": [[adapted.options[choice.mildest], adapted.options[i]] for i in _tied(choice)] if choice else [],
-        "changes": _changes(adapted, rows),
+        "changes": [*adapted.rules, *_readings(adapted), *answer],
+        "answer": {"sentences": [*adapted.rules, *answer]},
         "effective_worlds": adapted.effective_worlds, "n_proposals": adapted.n_proposals, "warnings": warnings,
         "method": "Each possible world of this patient was weighted by how likely it makes the measurements, through the model's own "
                   "reading errors, and worlds were drawn again by weight. The update holds for this patient only.",
@@ -291,23 +293,29 @@ def _option(adapted: Adapted, i: int) -> dict[str, Any]:
     return row
 
 
-def _changes(adapted: Adapted, rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What changed and why, in words."""
-    said = list(adapted.rules)
+def _readings(adapted: Adapted) -> list[str]:
+    """What was measured beside what was expected, in words."""
+    said = []
     for item in adapted.measured:
         expected = summarise(item.before)
         where = "inside" if expected.low <= item.value <= expected.high else "above" if item.value > expected.high else "below"
-        said.append(f"{item.what}: {item.value:g} {item.unit} measured, {expected.median:.3g} expected "
+        unit = f"x {item.unit}" if item.unit.startswith("10^") else item.unit
+        said.append(f"{item.what}: {item.value:g} {unit} measured, {expected.median:.3g} expected "
                     f"({expected.low:.3g} to {expected.high:.3g}): {where} the 90 % interval.")
+    return said
+
+
+def _answer(adapted: Adapted, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What follows now, and what the update made of its chance."""
     if adapted.choice is None:
-        return [*said, _no_choice(adapted) or ""]
+        return [_no_choice(adapted) or ""]
     chosen = rows[adapted.choice.mildest]
+    said = [f"First now: {chosen['option']} ({chosen['scheme']})."]
     name = "p_resectable" if chosen["before"]["p_resectable"] is not None else "p_objective_response"
     words = "being resectable" if name == "p_resectable" else "an objective response"
     if chosen["before"][name] is not None:
-        said.append(f"Chance of {words} with “{chosen['option']}”: {100 * chosen['before'][name]:.0f} % before, "
-                    f"{100 * chosen['after'][name]:.0f} % after the update.")
-    said.append(f"First now: {chosen['option']} ({chosen['scheme']}).")
+        said.append(f"Its chance of {words}: {100 * chosen['before'][name]:.0f} % before, {100 * chosen['after'][name]:.0f} % after the "
+                    "update.")
     if tied := _tied(adapted.choice):
         said.append(f"It is tied with {'; '.join(adapted.options[i] for i in tied)}, and may cost "
                     f"{12 * adapted.choice.price_of_mildest:.1f} quality-adjusted months against the best.")

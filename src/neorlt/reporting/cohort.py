@@ -154,7 +154,9 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
             "title": "",
             "heads": RATE_HEADS,
             "rows": rows,
-            "caption": "Patients without a usable follow-up stay in the denominator of response, as not evaluated.",
+            "caption": "Patients without a usable follow-up stay in the denominator of response, as not evaluated. Two 95 % intervals: the "
+            "exact one (Clopper–Pearson) never holds less than 95 % and is wide in small series; the likelihood's holds the rates that the "
+            "counts do not speak against.",
         }
     )
     if response:
@@ -168,7 +170,9 @@ def _response(document: Mapping[str, Any]) -> dict[str, Any] | None:
             section["figures"].append(
                 _figure(
                     draw.waterfall(maps(response["waterfall"])),
-                    "Dashed lines: −30 % and +20 %. Colour is the best response, which also counts new lesions.",
+                    "Dashed lines: −30 % and +20 %. Colour is the best response, which also counts new lesions: a bar below −30 % of "
+                    "another colour had its smallest sum when a new lesion was seen, at a visit that could not be evaluated, or "
+                    "without the confirmation asked for.",
                     "Best change of the sum of diameters",
                 )
             )

@@ -111,8 +111,11 @@ def update_section(update: Mapping[str, Any]) -> dict[str, Any] | None:
     measured = []
     for row in maps(update.get("measured")):
         before, after = (interval(row.get(key)) for key in ("expected_before", "expected_after"))
-        measured.append([str(row.get("what")), f"{number(row.get('measured'), 3)} {row.get('unit', '')}",
-                         *(f"{value[0]} ({value[1]})" if value else "–" for value in (before, after))])
+        ends, value = block(row.get("expected_before")).get("ci90") or [None, None], row.get("measured")
+        outside = is_number(value) and all(map(is_number, ends)) and not ends[0] <= value <= ends[1]
+        unit = str(row.get("unit", "")).replace("10^9/l", "× 10⁹/l")
+        measured.append([str(row.get("what")), f"{number(value, 3)} {unit}" + (", outside the 90 % interval" if outside else ""),
+                         *(f"{span[0]} ({span[1]})" if span else "–" for span in (before, after))])
     options = []
     for row in maps(update.get("options")):
         cells = [times(str(row.get("option"))), times(str(row.get("scheme")))]

@@ -78,9 +78,14 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %" if 0.095 <= value <= 0.905 or value in (0.0, 1.0) else f"{100 * value:.1f} %"
 
 
+def _digits(*shares: float) -> int:
+    """Decimals of shares that stand beside each other: one where any lies within a tenth of 0 or 1."""
+    return 0 if all(0.095 <= v <= 0.905 for v in shares) else 1
+
+
 def _percents(value: float, low: float, high: float) -> str:
-    """A share with its interval, all with the same decimals: one where an end lies within a tenth of 0 or 1."""
-    digits = 0 if all(0.095 <= v <= 0.905 for v in (value, low, high)) else 1
+    """A share with its interval, all with the same decimals."""
+    digits = _digits(value, low, high)
     return f"{100 * value:.{digits}f} % ({100 * low:.{digits}f} % to {100 * high:.{digits}f} %)"
 
 
@@ -94,8 +99,12 @@ def rate_text(rate: Any) -> str:
 
 def likelihood_text(rate: Any) -> str:
     """Limits of the likelihood, which in small series lie apart from the exact ones."""
-    limits = block(rate).get("likelihood95")
-    return "not available" if limits is None else f"{100 * limits[0]:.1f} % to {100 * limits[1]:.1f} %"
+    part = block(rate)
+    limits = part.get("likelihood95")
+    if limits is None:
+        return "not available"
+    digits = _digits(part["rate"], *part["ci95"])
+    return f"{100 * limits[0]:.{digits}f} % to {100 * limits[1]:.{digits}f} %"
 
 
 def _counted(rate: Any) -> str:
@@ -215,7 +224,9 @@ def ratio_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def characteristic(part: Mapping[str, Any]) -> str:
-    """One cell of the table of patients: counts, or median with quartiles, and what is missing."""
+    """One cell of the table of patients: counts, or median with quartiles, and what is missing; a dash for what is not given at all."""
+    if part.get("not_given"):
+        return "–"
     missing = f"; {part['missing']} missing" if part.get("missing") else ""
     if "counts" in part:
         total = sum(part["counts"].values())
