@@ -187,8 +187,9 @@ The protocol of a living review, in its folder: `neorlt new review DIR` writes o
 _LIKELIHOODS = """## A centre's own posterior
 
 `neorlt calibrate --with TABLE.csv --out DIR` reads a row a lesion: `origin` (pancreas, small_intestine, other), `dose_gy` (of all cycles),
-`cycles`, `week` of the reading from the first cycle (empty: the best change), `change_diameter_pct` or `change_volume_pct`; `ki67_pct` and
-`activity_gbq` may be left out. DIR holds `posterior.npz` (joint draws by name), `posterior.json` and `run.json`. In `posterior.json`:
+`cycles`, `week` of the reading from the first cycle (empty: the best change), `change_diameter_pct` or `change_volume_pct`; `ki67_pct` may
+be left out, `activity_gbq` is not read. Rows that agree in everything are told with their lines. DIR holds `posterior.npz` (joint draws by
+name), `posterior.json` and `run.json`. In `posterior.json`:
 `format` (`neorlt-centre-posterior/1`), `model_version`, `fingerprint` and `descends_from` (hash of the shipped posterior whose draws were
 weighed), `posterior_hash`, `name`, `lesions`, `imported`, `n_draws`, `effective_draws`, `pareto_k`, `trusted`, `study_effect`.
 

@@ -468,7 +468,8 @@ def check_grade_change(entry: dict[str, Any]) -> dict[str, Any]:
                    "sampling_alone": [float(x.mean()) for x in (change.null_lower, change.null_same, change.null_higher)]},
     )
     odds = row["log_score"] - row["log_score_baseline"]
-    row["could_discriminate"] = False
+    # The power of the count alone, against a baseline that is not this row's, is not that of the comparison that stands here.
+    row = {key: value for key, value in row.items() if key not in ("power", "could_fail", "log_odds")} | {"could_discriminate": False}
     row["verdict"] = "miss" if odds < -np.log(RATIO) else "better than the baseline" if odds > np.log(RATIO) else "cannot tell"
     return row
 

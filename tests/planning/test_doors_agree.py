@@ -226,3 +226,15 @@ def test_a_future_cycle_is_never_called_measured():
     assert plan_document(small, [parse_scheme(TEXTS[0], "one")]).schemes[0].labels["diameter_change_pct"] != "calibrated"
     unknown, _ = world_of([{"longest_diameter_mm": 40}], {}, [], False, 5)
     assert plan_document(unknown, [parse_scheme(TEXTS[0], "one")]).schemes[0].labels["p_objective_response"] != "calibrated"
+
+
+@pytest.mark.parametrize(("baseline", "site", "known"), [
+    ({}, "liver", False), ({}, "pancreas-head", True), ({"primary": "pancreas"}, "liver", True),
+    ({"primary": "small-intestine"}, "liver", True)])
+def test_an_organ_of_origin_that_was_assumed_is_told_and_nothing_is_called_calibrated(baseline, site, known):
+    """A liver lesion alone says nothing of its primary; tumours of the small intestine shrink less."""
+    lesion = {"id": "a", "site": site, "longest_diameter_mm": 30, "ki67_pct": 5}
+    patient = patient_from({"id": "s", "baseline": baseline, "lesion": [lesion]}, "p")
+    document = plan_document(build_world(patient, n_draws=5), [parse_scheme(TEXTS[0], "one")])
+    assert any("taken to be the pancreas" in text for text in document.warnings) is not known
+    assert (document.schemes[0].labels["diameter_change_pct"] == "calibrated") is known

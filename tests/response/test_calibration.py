@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.stats import norm
 from neorlt.core import tables
 from neorlt.core.draws import systematic
 from neorlt.core.errors import InputError
+from neorlt.jobs.calibrate import calibrate_command
 from neorlt.response import centre, fitting, judging, nuts
 from neorlt.response.parameters import (
     LEVEL_NAMES,
@@ -121,6 +123,31 @@ def test_a_misspelt_column_or_half_a_cycle_is_refused_by_name(tmp_path, head, ro
         centre.read_table(path)
     path.write_text("origin,dose_gy,cycles,week,change_diameter_pct,colour\npancreas,100,4,,-10,red\n", encoding="utf-8")
     assert centre.read_table(path).n == 1, "a centre's own columns stay"
+
+
+def test_a_lesion_is_named_by_its_line_and_one_that_stands_twice_is_told(tmp_path):
+    """Blank lines of a spreadsheet are lines too; a row that was copied counts twice, which no score shows."""
+    path = tmp_path / "t.csv"
+    path.write_text("origin,dose_gy,cycles,week,change_diameter_pct\npancreas,120,4,,-10\n\n,,,,\npancreas,100,4,37,-20\n"
+                    "pancreas,120,4,,-10\npancreas,120,4,37,-10\n", encoding="utf-8")
+    found = centre.read_table(path)
+    assert found.lines.tolist() == [2, 5, 6, 7] and found.alike == [[2, 6]] and found.take(np.array([2, 1])).lines.tolist() == [6, 5]
+    told = centre.check(found, draw_parameters(20, 1, "posterior"))
+    assert [row["line"] for row in told["lesions"]] == [2, 5, 6, 7]
+    assert len(told["warnings"]) == 1 and "Lines 2, 6 are alike" in told["warnings"][0]
+
+
+def test_a_table_with_both_changes_is_told_to_keep_one(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("origin,dose_gy,cycles,week,change_diameter_pct,change_volume_pct\npancreas,120,4,,-10,-27\n", encoding="utf-8")
+    with pytest.raises(InputError, match="keep the one"):
+        centre.read_table(path)
+
+
+@pytest.mark.parametrize("other", [{"table": Path("t.csv")}, {"import_likelihood": [Path("other.npz")]}])
+def test_a_study_cannot_be_left_out_of_draws_that_saw_it(other):
+    with pytest.raises(InputError, match="--leave-out refits"):
+        calibrate_command(None, leave_out="netter2", **other)
 
 
 def test_one_lesion_has_no_standard_error(tmp_path):

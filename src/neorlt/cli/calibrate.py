@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from neorlt.cli.console import Json, OutOrNone, outline, say, show, table
+from neorlt.cli.console import Json, OutOrNone, outline, say, show, table, warn
 
 
 def command(
@@ -34,6 +34,7 @@ def command(
 
     document = calibrate_command(out, leave_out=leave_out, check=check, table=with_table, export_likelihood=export_likelihood,
                                  import_likelihood=import_likelihood or (), dask=dask)
+    warn(*document.get("warnings", ()))
     show(document, json, _check if check else _update if "study_effect" in document else _refit)
 
 
@@ -51,8 +52,15 @@ def _check(document: Mapping[str, Any]) -> None:
     say(f"{document['n']} lesions, nothing fitted.",
         f"Inside the 50, 80 and 90 % intervals: {', '.join(f'{100 * cover[level]:.0f} %' for level in ('50', '80', '90'))}.",
         f"Expected minus seen change of diameter: {document['bias_pp']:+z.1f} points on average.")
-    scores = {"this model": document["log_score_per_lesion"], **document["baselines"]}
-    table(("log score a lesion", ""), [(name, f"{value:.3f}") for name, value in scores.items()])
-    say(f"PIT uniform: P = {document['pit_uniform']['p']:.3f}.", document["note"])
+    rows = [("this model", f"{document['log_score_per_lesion']:.3f}", "")]
+    for name, value in document["baselines"].items():
+        ahead = document["against"][name]
+        error = "" if ahead["standard_error"] is None else f" ± {ahead['standard_error']:.3f}"
+        rows.append((name, f"{value:.3f}", f"{ahead['mean']:+.3f}{error}"))
+    table(("log score a lesion", "", "this model better by (± standard error)"), rows)
+    uniform = document["pit_uniform"]
+    finds = ", ".join(f"{name} in {100 * chance:.0f}" for name, chance in uniform["power_at_1_pct"].items())
+    say(f"PIT uniform: P = {uniform['p']:.3f}. So many lesions find a model wrong at 1 %, of 100 tries: {finds}.",
+        document["note"])
     if "picture" in document:
         say(f"Picture: {document['picture']}")

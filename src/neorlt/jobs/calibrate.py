@@ -58,6 +58,9 @@ def calibrate_command(
 
     if dask is not None and (check is not None or table is not None or import_likelihood):
         raise InputError("--dask runs the chains of a refit", remedy="give it with --out alone (and --leave-out)")
+    if leave_out is not None and (table is not None or import_likelihood):
+        raise InputError("--leave-out refits, --with and --import-likelihood weigh the draws of the shipped fit, which saw every study",
+                         remedy="give one of them")
     if check is not None:
         if table is not None or leave_out or export_likelihood or import_likelihood:
             raise InputError("--check fits nothing", remedy="give --check TABLE alone (and --out, --json)")
@@ -119,10 +122,13 @@ def _update(out: str | Path | None, table: Path | None, export: Path | None, imp
     named = [(str(path), values) for path, values in zip(imported, others, strict=True)]
     for i, (one, values) in enumerate(named):
         refuse_twice(one, values, named[:i])
-    found = centre.update(None if table is None else centre.read_table(table), shipped, seed, np.sum(others, axis=0) if others else None)
+    lesions = None if table is None else centre.read_table(table)
+    found = centre.update(lesions, shipped, seed, np.sum(others, axis=0) if others else None)
     if found.log_likelihood is not None:
         refuse_twice(str(table), found.log_likelihood, named)
     report: dict[str, Any] = {"posterior_hash": name, "study_effect": found.study_effect, **found.trust}
+    if lesions is not None and lesions.alike:
+        report["warnings"] = [centre.twice(lines) for lines in lesions.alike]
     if others:
         report["imported_files"] = [hashlib.sha256(values.tobytes()).hexdigest() for values in others]
     if export is not None and found.log_likelihood is not None:
@@ -132,9 +138,8 @@ def _update(out: str | Path | None, table: Path | None, export: Path | None, imp
     if out is None:
         return report
     content, digest = packed(found.posterior)
-    lesions = 0 if found.study_effect is None else found.study_effect["n"]
-    report |= {**parent, "posterior_hash": digest, "name": Path(out).resolve().name, "lesions": lesions, "imported": len(others),
-               "n_draws": n}
+    report |= {**parent, "posterior_hash": digest, "name": Path(out).resolve().name, "lesions": 0 if lesions is None else lesions.n,
+               "imported": len(others), "n_draws": n}
     with result_folder(Path(out), "calibrate", inputs=[path for path in (table, *imported) if path is not None], seed=seed) as folder:
         (folder / DRAWS_FILE).write_bytes(content)
         write_json(folder / REPORT_FILE, report)

@@ -33,6 +33,7 @@ from neorlt.planning.earlier import earlier_rlt
 from neorlt.planning.predict import World, build_world, compare
 from neorlt.planning.prediction import KIDNEY_SHARE, Comparison, Prediction
 from neorlt.planning.reporting_items import reporting_items
+from neorlt.planning.world import patient_origin
 from neorlt.planning.world_file import WORLD_FILE, world_bytes
 from neorlt.response import course
 from neorlt.response.parameters import ASSUMED_KI67_PCT, parameter_table, response_warnings
@@ -299,6 +300,10 @@ def _patient_warnings(patient: Patient) -> list[str]:
         found.append(f"Nothing is put first among the options: {reason.problem}; {reason.remedy}.")
     if patient.ki67_pct is None:
         found.append(f"No Ki-67 is given: lesions grow as a G2 of {ASSUMED_KI67_PCT:g} % (assumption), no grade is predicted.")
+    if not patient_origin(patient)[1]:
+        found.append("The primary's organ is neither stated nor told by a lesion: it is taken to be the pancreas (assumption), and no "
+                     "number of response is called calibrated. Tumours of the small intestine shrink less at the same dose: say primary "
+                     "in [baseline].")
     if patient.kidney_risk_factors is None:
         found.append("Whether there are risk factors of the kidneys is not stated (kidney_risk_factors, [] for none): the limit of 40 Gy "
                      "stands; with a risk factor it would be 28 Gy.")

@@ -22,7 +22,7 @@ from neorlt.documents.patient import Patient
 from neorlt.documents.scheme import Scheme
 from neorlt.planning import chances
 from neorlt.planning.prediction import BloodCourse, Comparison, Prediction, Probability
-from neorlt.planning.world import World, build_world
+from neorlt.planning.world import World, build_world, patient_origin
 from neorlt.response import blood, course, luck
 from neorlt.response.arrays import Outcome
 from neorlt.response.kidney import kidney_bed_gy
@@ -301,6 +301,6 @@ def _label_of(world: World, scheme: Scheme, dose_gy: Mapping[str, float], keep: 
     dose = np.array([dose_gy[lesion.id] for lesion in patient.lesions])
     found = reach(world.lesions, dose, scheme.nuclides)
     label = farthest([found[i] for i in np.flatnonzero(keep)]).label
-    unlike = any(cycle.sensitiser != "none" for cycle in scheme.cycles) or any(
+    unlike = any(cycle.sensitiser != "none" for cycle in scheme.cycles) or not patient_origin(patient)[1] or any(
         patient.ki67_of(lesion) is None for lesion, kept in zip(patient.lesions, keep, strict=True) if kept)
     return Label.EXTRAPOLATED if unlike and label is Label.CALIBRATED else label

@@ -353,7 +353,7 @@ def build_world(
         ki67_pct=np.array([patient.ki67_of(lesion) or ASSUMED_KI67_PCT for lesion in patient.lesions]),
         is_liver=np.array([lesion.is_liver for lesion in patient.lesions]),
         diameter_mm=np.array([lesion.longest_diameter_mm for lesion in patient.lesions]),
-        origin=np.full(len(patient.lesions), origin_code([lesion.site for lesion in patient.lesions], patient.origin)[0]),
+        origin=np.full(len(patient.lesions), patient_origin(patient)[0]),
     )
     patient_z = course.patient_dose_z(normal("dose per activity"), _suv_max(patient))
     kinetics = []
@@ -390,6 +390,11 @@ def build_world(
         luck.strata(cause_generator(seed, index, "luck"), n_draws, len(_dimensions(patient))).astype(np.float32),
         seed, index, n_replicates,
     )
+
+
+def patient_origin(patient: Patient) -> tuple[int, bool]:
+    """Code of the organ of the patient's primary, and whether it is known or was assumed."""
+    return origin_code([lesion.site for lesion in patient.lesions], patient.origin)
 
 
 def _suv_max(patient: Patient) -> float | None:

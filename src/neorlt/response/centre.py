@@ -42,7 +42,10 @@ MIN_SURVIVORS = 100
 
 @dataclass(frozen=True)
 class CentreTable:
-    """A centre's lesions, ``(lesion,)`` each: origin's code, Ki-67 in per cent, dose in Gy, cycles, week read (NaN: best), log volume."""
+    """A centre's lesions, ``(lesion,)`` each: origin's code, Ki-67 in per cent, dose in Gy, cycles, week read (NaN: best), log volume.
+
+    ``line`` is where each stands in its file; left out, as if they stood one below the other under the names of the columns.
+    """
 
     origin: NDArray[np.intp]
     ki67_pct: Floats
@@ -50,6 +53,20 @@ class CentreTable:
     cycles: NDArray[np.intp]
     week: Floats
     log_volume: Floats
+    line: NDArray[np.intp] | None = None
+
+    @property
+    def lines(self) -> NDArray[np.intp]:
+        """Line of its file that each lesion stands in."""
+        return 2 + np.arange(self.n) if self.line is None else self.line
+
+    @property
+    def alike(self) -> list[list[int]]:
+        """Lines of lesions that agree in everything: two lesions, or one that was written twice and would count twice."""
+        rows = np.column_stack([self.origin, self.ki67_pct, self.dose_gy, self.cycles, np.nan_to_num(self.week, nan=-1.0), self.log_volume])
+        kind = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+        groups = (self.lines[kind == k].tolist() for k in dict.fromkeys(kind.tolist()))
+        return [lines for lines in groups if len(lines) > 1]
 
     @property
     def n(self) -> int:
@@ -58,7 +75,15 @@ class CentreTable:
 
     def take(self, index: NDArray[Any]) -> CentreTable:
         """The lesions at ``index``."""
-        return CentreTable(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
+        held: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        taken: dict[str, Any] = {name: value if value is None else value[index] for name, value in held.items()}
+        return CentreTable(**taken)
+
+
+def twice(lines: Sequence[int]) -> str:
+    """What is said of lesions that are alike in everything."""
+    return (f"Lines {', '.join(str(line) for line in lines)} are alike in everything: a lesion that was written twice counts twice. Remove "
+            "all but one, unless they are lesions of their own.")
 
 
 def _value(row: Row, name: str, where: str, low: float, high: float, empty: float | None = None) -> float:
@@ -108,12 +133,15 @@ def read_table(path: Path) -> CentreTable:
     table = read_rows(path, "the table")
     names = table.columns
     change = [name for name in CHANGES if name in names]
-    missing = [name for name in NEEDED if name not in names] + ([] if len(change) == 1 else [" or ".join(CHANGES)])
+    missing = [name for name in NEEDED if name not in names] + ([] if change else [" or ".join(CHANGES)])
     if missing:
-        raise InputError("columns are missing (or both changes are given)", where=str(path),
-                         expected=", ".join((*NEEDED, " or ".join(CHANGES))), found=", ".join(names), remedy="add " + ", ".join(missing))
+        raise InputError("columns are missing", where=str(path), expected=", ".join((*NEEDED, " or ".join(CHANGES))),
+                         found=", ".join(names), remedy="add " + ", ".join(missing))
+    if len(change) > 1:
+        raise InputError("both changes are given", where=str(path), expected=" or ".join(CHANGES), found=", ".join(change),
+                         remedy=f"keep the one that was read, and remove the other column: {change[0]} or {change[1]}")
     refuse_misspelt(names, (*NEEDED, *CHANGES, *OPTIONAL), str(path))
-    rows: dict[str, list[float]] = {name: [] for name in ("origin", "ki67_pct", "dose_gy", "cycles", "week", "log_volume")}
+    rows: dict[str, list[float]] = {name: [] for name in ("origin", "ki67_pct", "dose_gy", "cycles", "week", "log_volume", "line")}
     problems = []
     for row in table:
         where = table.where(row)
@@ -126,7 +154,7 @@ def read_table(path: Path) -> CentreTable:
             one = {"origin": float(ORIGINS.index(origin)), "ki67_pct": _value(row, "ki67_pct", where, 0.01, 100.0, ASSUMED_KI67_PCT),
                    "dose_gy": _value(row, "dose_gy", where, 0.1, 5000.0), "cycles": _whole(row, "cycles", where, 1, 12),
                    "week": _value(row, "week", where, 1.0, 520.0, float("nan")),
-                   "log_volume": CHANGES[change[0]] * float(np.log(max(1 + shrunk / 100, 0.05)))}
+                   "log_volume": CHANGES[change[0]] * float(np.log(max(1 + shrunk / 100, 0.05))), "line": float(row.line)}
         except InputError as error:
             problems.append(str(error))
             continue
@@ -138,7 +166,7 @@ def read_table(path: Path) -> CentreTable:
     if not rows["dose_gy"]:
         raise InputError("the table holds no lesion", where=str(path), remedy="give a row a lesion")
     arrays = {name: np.array(values) for name, values in rows.items()}
-    whole = {name: arrays[name].astype(np.intp) for name in ("origin", "cycles")}
+    whole = {name: arrays[name].astype(np.intp) for name in ("origin", "cycles", "line")}
     return CentreTable(**(arrays | whole))
 
 
@@ -249,11 +277,12 @@ def check(table: CentreTable, parameters: Parameters, figures: Sequence[Term] | 
         "n": table.n, "coverage": {str(level): float(np.mean(np.abs(pit - 0.5) <= level / 200)) for level in (50, 80, 90)},
         "bias_pp": float(np.mean(expected - seen)), "log_score_per_lesion": float(each.mean()), "baselines": told, "against": differences,
         "pit": [round(float(p), 4) for p in pit], "pit_uniform": uniform_p(pit.tolist()),
-        "lesions": [{"line": i + 2, "seen_pct": round(float(seen[i]), 1), "expected_pct": round(float(expected[i]), 1),
+        "lesions": [{"line": int(table.lines[i]), "seen_pct": round(float(seen[i]), 1), "expected_pct": round(float(expected[i]), 1),
                      "median_pct": round(float(predicted[2, i]), 1), "dose_gy": float(table.dose_gy[i]),
                      "interval50_pct": [round(float(x), 1) for x in predicted[[1, 3], i]],
                      "interval90_pct": [round(float(x), 1) for x in predicted[[0, 4], i]],
                      "log_score": round(float(each[i]), 3), "pit": round(float(pit[i]), 3)} for i in range(table.n)],
+        "warnings": [twice(lines) for lines in table.alike],
         "note": "lesions of one patient are not told apart: where they are many, coverage and P are only a guide; changes are of diameter",
     }
 

@@ -11,7 +11,8 @@ one step further; *beyond* is neither.
 | diameter | 20 mm or more | 10 mm or more | below |
 | nuclide | 177Lu | 90Y in the scheme (one arm of six patients) | any other |
 
-All inside: *calibrated*. One or two near: *extrapolated*. Three near, or anything beyond: *assumption*.
+All inside: *calibrated*. One or two near: *extrapolated*. Three near, or anything beyond: *assumption*. A plan calls nothing *calibrated*
+where a cycle has a sensitiser, or Ki-67 or the primary's organ had to be assumed.
 """
 
 from __future__ import annotations
