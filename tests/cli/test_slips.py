@@ -22,6 +22,7 @@ longest_diameter_mm = 45
 """
 SCHEME = 'name = "mine"\n[[cycle]]\nweek = 0\nactivity_gbq = { "Lu-177" = 7.4 }\n'
 UPDATE = 'week = 15\n[lesion]\nid = "primary"\nlongest_diameter_mm = 39\n'
+TWICE = "week = 15\n" + 2 * '[[lesion]]\nid = "primary"\nlongest_diameter_mm = 39\n'
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
     for name, text in {"p.toml": PATIENT, "one.toml": PATIENT.replace("[[lesion]]", "[lesion]"), "a.toml": SCHEME,
                        "b.toml": SCHEME.replace("7.4", "3.7"), "c.toml": SCHEME.replace("[[cycle]]", "[cycle]"), "u.toml": UPDATE,
+                       "v.toml": TWICE,
                        "d.toml": SCHEME + SCHEME.partition("\n")[2]}.items():
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -46,6 +48,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("predict one.toml", "write [[lesion]] on a line"),
         ("predict p.toml --scheme c.toml", "write [[cycle]] on a line"),
         ("adapt p.toml --scheme neolupanet --after 2 --updates u.toml", "write [[lesion]] on a line"),
+        ("adapt p.toml --scheme neolupanet --after 2 --updates v.toml", "speaks of a lesion twice"),
         ("predict p.toml --seed -1", "--seed"),
         ("plan --patient p.toml --out o --seed -1", "--seed"),
         ("predict folder", "is a folder"),
@@ -107,6 +110,16 @@ def test_a_prediction_says_as_a_plan_does_that_its_patient_is_invented(here: Pat
     assert "invented" in planned
     assert run(["predict", "p.toml", "--draws", "50", "--scheme", "neolupanet", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["synthetic"] is None
+
+
+def test_a_count_without_its_baseline_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "w.toml").write_text("week = 15\nplatelets_e9_per_l = 150\n" + UPDATE.partition("\n")[2].replace("[lesion]", "[[lesion]]"))
+    (here / "q.toml").write_text(PATIENT.replace("age_y = 58", "age_y = 58\nplatelets_e9_per_l = 230"))
+    for name, used in (("p.toml", False), ("q.toml", True)):
+        assert run(f"adapt {name} --scheme neolupanet --after 2 --updates w.toml --worlds 200 --json".split()) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert any(row["what"] == "platelets" for row in document["measured"]) == used
+        assert any("platelets now were not used" in warning for warning in document["warnings"]) != used
 
 
 def test_the_package_runs_as_a_module() -> None:

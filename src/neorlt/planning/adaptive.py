@@ -243,6 +243,8 @@ def adapt_document(adapted: Adapted) -> dict[str, Any]:
     answer = _answer(adapted, rows)
     warnings = [f"Surprising: {item.what} of {item.value:g} {item.unit} lies outside all that was thought possible. Look at it again."
                 for item in adapted.measured if not item.before.min() <= item.value <= item.before.max()]
+    warnings += [f"The {line} now were not used: those at baseline are not known. Give them in patient.toml."
+                 for line in adapted.update.counts or {} if line not in adapted.patient.blood_baselines]
     if adapted.effective_worlds < FEW:
         warnings.append(f"The measurements leave {adapted.effective_worlds:.0f} effective of {adapted.n_proposals} possible worlds: the "
                         "updated intervals are rough. Weigh more worlds.")

@@ -66,12 +66,15 @@ def update_from(document: Mapping[str, Any], patient: Patient, where: str = "upd
     week = _number(document, "week", where)
     if week is None:
         raise InputError("the update has no week", where=where, remedy="add week = weeks after baseline at which it was measured")
-    lesions = []
+    lesions: list[LesionUpdate] = []
     for row in tables_of(document, "lesion", where):
         known_table(row, _LESION, f"{where}, lesion", "update.toml")
         if text_of(row, "id", "", f"{where}, lesion") not in known:
             raise InputError("the update names a lesion that the patient does not have", expected=", ".join(sorted(known)),
                              found=repr(row.get("id")), where=where, remedy="use the ids of patient.toml")
+        if row["id"] in [lesion.id for lesion in lesions]:
+            raise InputError("the update speaks of a lesion twice, and its size would count twice", found=row["id"], where=where,
+                             remedy="give each lesion one [[lesion]]")
         lesions.append(LesionUpdate(row["id"], _number(row, "longest_diameter_mm", where), _doses(row, "dose_gy", where)))
     counts = {}
     for key in ("platelets_e9_per_l", "neutrophils_e9_per_l", "haemoglobin_g_dl"):
