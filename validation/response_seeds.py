@@ -24,6 +24,7 @@ import numpy as np
 from scipy import stats
 
 from neorlt.core import tables
+from neorlt.response import surface
 from neorlt.response.calibrate import SEED, diagnose
 from neorlt.response.fitting import Problem, one_thread
 from neorlt.response.studies import Term, fitted
@@ -84,8 +85,9 @@ def main(folder: Path = HERE.parent / "seeds") -> int:
     p_largest = float(min(1.0, len(z) * 2 * stats.norm.sf(np.abs(z).max())))
     result = {"about": "the synthesis fitted with another seed beside the shipped draws (validation/response_seeds.py)",
               "made": date.today().isoformat(), "posterior_hash": shipped["posterior_hash"], "seed": OTHER_SEED, "n_chains": N_CHAINS,
-              "n_warmup": N_WARMUP, "n_samples": N_SAMPLES, "rhat_max": found["rhat_max"], "ess_bulk_min": found["ess_bulk_min"],
-              "ess_tail_min": found["ess_tail_min"], "divergences": found["divergences"], "n": len(z),
+              "n_warmup": N_WARMUP, "n_samples": N_SAMPLES, "n_training": surface.N_TRAINING,
+              "rhat_max": found["rhat_max"], "ess_bulk_min": found["ess_bulk_min"], "ess_tail_min": found["ess_tail_min"],
+              "divergences": found["divergences"], "n": len(z),
               "largest": max(rows, key=lambda row: abs(row["z"])), "p_largest": p_largest, "rms_z": float(np.sqrt(np.mean(z**2))),
               "beyond_1_96": int((np.abs(z) > 1.96).sum()), "largest_difference_sd": float(max(abs(row["difference_sd"]) for row in rows)),
               "sd_ratio": [float(min(row["sd_ratio"] for row in rows)), float(max(row["sd_ratio"] for row in rows))], "rows": rows}
