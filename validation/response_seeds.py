@@ -33,7 +33,7 @@ from neorlt.response.synthesis import POPULATION
 HERE = Path(__file__).resolve().parent
 DRAWS, OUT = HERE / "synthesis_draws.npz", HERE / "synthesis_seeds.json"
 OTHER_SEED = SEED + 1
-N_CHAINS, N_WARMUP, N_SAMPLES = 4, 240, 400
+N_CHAINS, N_WARMUP, N_SAMPLES = 2, 240, 400
 LEVEL = 0.01
 ONLY: tuple[str, ...] = ()
 """Studies of a trial run; all where empty."""

@@ -43,7 +43,7 @@ TINY: dict[str, dict] = {
     "response_refits": {"set": {"STUDIES": ("sanet_p",), "ONLY": ("minczeles_2022",), "N_WARMUP": 30, "N_SAMPLES": 4,
                                 "N_CHAINS": 2, "N_WEIGHED": 8, "N_SCORED": 4},
                         "inner": {"surface": {"N_TRAINING": 400}}, "writes": "validation/synthesis_refits.json"},
-    "response_seeds": {"set": {"ONLY": ("minczeles_2022",), "N_WARMUP": 30, "N_SAMPLES": 4, "N_CHAINS": 2},
+    "response_seeds": {"set": {"ONLY": ("minczeles_2022",), "N_WARMUP": 30, "N_SAMPLES": 4},
                        "inner": {"surface": {"N_TRAINING": 400}}, "writes": "validation/synthesis_seeds.json"},
     "imaging_fuzz": {"call": {"cases": 3, "out": lambda folder: folder / "fuzz.md"}, "writes": "fuzz.md", "root": True},
     "disk_kills": {"call": {"kills": 1, "kinds": ("sign",), "page": lambda folder: folder / "fuzz.md"}, "root": True,
