@@ -126,11 +126,45 @@ def test_what_is_said_of_series_beside_the_pooled_rate_is_counted():
     assert f"({ha['log_score_per_lesion']:.2f} a lesion here as read; {asked:.2f} in the book" in PAGE
 
 
+REFITS = read("validation/synthesis_refits.json")["refits"]
+NAMES = {"hebert_2024": "Hebert 2024", "jahn_2021": "Jahn 2021", "netter2": "NETTER-2", "clarinet": "CLARINET"}
+
+
 def test_a_refit_says_whether_it_meets_the_rule():
-    one = read("validation/synthesis_refits.json")["refits"]["netter2"]
-    assert f"R-hat {one['rhat_max']:.3f}, {one['ess_bulk_min']:.0f} bulk and {one['ess_tail_min']:.0f} tail effective draws" in PAGE
-    meets = min(one["ess_bulk_min"], one["ess_tail_min"]) >= 1000 and one["pareto_k"] <= 0.7
-    assert f"k {one['pareto_k']:.3f})" in PAGE and ("It misses the house's rule" in PAGE) is not meets
+    for study, one in REFITS.items():
+        assert (f"| {NAMES[study]} | {one['rhat_max']:.3f} | {one['ess_bulk_min']:.0f}, {one['ess_tail_min']:.0f} | {one['divergences']} | "
+                f"{one['pareto_k']:.2f} |") in PAGE
+        assert min(one["ess_bulk_min"], one["ess_tail_min"]) < 1000 and one["rhat_max"] > 1.01 and "They miss the house's rule" in PAGE
+    waiting = [NAMES[study] for study in FIT["left_out"]["refit_needed"] if study not in REFITS]
+    assert waiting == ["CLARINET"] and "the two rows of CLARINET still wait" in PAGE
+
+
+def test_refits_are_told_as_they_are():
+    netter = REFITS["netter2"]["rows"]
+    assert len(netter) == 12 and all(row["inside_90"] for row in netter) and "all twelve rows lie inside" in PAGE
+    third = {row["kind"]: row for row in netter if "G3" in row["term"]}
+    low, high = third["counts"]["ci90_pct"]
+    assert f"({third['counts']['seen']} of {third['counts']['n']} responded, {low:.0f}-{high:.0f} % said" in PAGE
+    low, _, high = third["pfs"]["predicted"]
+    assert f"at {third['pfs']['month']:g} months, {100 * low:.0f}-{100 * high:.0f} % said)" in PAGE
+    weighed = {(row["study"], row["term"]): row for row in ROWS}
+    gains = []
+    for study, name in (("hebert_2024", "odd half"), ("jahn_2021", "figure 7B"), ("jahn_2021", "figure 7A")):
+        row = next(row for row in REFITS[study]["rows"] if row["term"] == name)
+        best = max(row["baselines"].values())
+        assert f"{sum(row['each']):.1f} ({sum(weighed[study, name]['each']):.1f} by weights, {best:.1f}" in PAGE
+        assert sum(row["each"]) > best
+        gains.append({other: sum(row["each"]) - value for other, value in row["baselines"].items()})
+        inside, p = round(row["inside_50_80_90"][2] * row["n"]), row["pit_uniform"]["p"]
+        told = {"odd half": f"and {inside} lie inside", "figure 7B": f"{inside} of {row['n']} inside 90 %, PIT rejected (p {p:.3f})",
+                "figure 7A": f"**{inside} of {row['n']} inside 90 %**"}
+        assert told[name] in PAGE
+        if name == "figure 7A":
+            least = max(k for k in range(24) if binom.sf(k - 1, row["n"], 0.9) >= 0.99)
+            assert inside < least and f"at least {least} in 99 of 100 cases: without" in PAGE and f"rejected, p {p:.2f}" in PAGE
+            assert f"in {100 * row['pit_uniform']['power_at_1_pct']['shifted by half an SD']:.0f} of 100 tries). So the" in PAGE
+    each = min(([gain[name] for gain in gains] for name in gains[0]), key=sum)
+    assert f"by chains that did not see them, below, by {sum(each):.1f} ({np.sqrt(3 * np.var(each, ddof=1)):.1f})" in PAGE
 
 
 def test_parameters_that_contradict_their_prior_are_told():
