@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp
@@ -18,12 +20,13 @@ from neorlt.web.archive import unpack
 from neorlt.web.serve import make_settings
 from neorlt.web.session import Sessions
 from neorlt.web.settings import Settings
-from neorlt.web.store import Status, Store
+from neorlt.web.store import Case, Status, Store
 
 from .conftest import Browser
 
 _CASE = "/cases/shared-example"
 _PAGE = {"accept": "text/html"}
+_SLIDERS = {"nuclide": "Lu-177", "cycles": "4", "activity_gbq": "7.4", "interval_weeks": "8", "surgery_weeks": "12", "sensitiser": "none"}
 
 
 def _upload(browser: Browser, *, study: tuple[str, bytes] | None = None, patient: bytes = b'id = "a"', title: str = "A") -> object:
@@ -90,9 +93,11 @@ def test_what_lies_damaged_is_said_and_takes_no_other_page_with_it(settings: Set
     folder = tmp_path / "moved"
     shutil.copytree(shared_folder, folder)
     browser = Browser(create_app(replace(settings, shared=(("example", shared_folder), ("moved", folder))))).open()
-    (folder / "plan.json").write_text("{")
-    said = browser.client.get("/cases/shared-moved", headers=_PAGE)
-    assert said.status_code == 500 and "cannot be read" in said.text and "<h1>" in said.text
+    for content, sentence in (("{", "cannot be read"), ("[1, 2]", "is none"), ("{}", "is none"), ('"plan"', "is none")):
+        (folder / "plan.json").write_text(content)
+        for path in ("", "/fhir.json"):
+            said = browser.client.get(f"/cases/shared-moved{path}", headers=_PAGE)
+            assert said.status_code == 500 and sentence in said.text and "<h1>" in said.text
     shutil.rmtree(folder)
     page = browser.client.get("/", headers=_PAGE)
     assert page.status_code == 200 and "put it back" in page.text and "example" in page.text
@@ -124,6 +129,90 @@ def test_a_deleted_case_is_not_brought_back_by_a_late_writer(settings: Settings)
     with pytest.raises(InputError, match="no longer there"):
         store.share(case)
     assert store.of("me", "case") == [] and not case.folder.exists()
+
+
+def test_nobody_signs_what_the_page_did_not_show(settings: Settings, shared_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(shared_folder, folder)
+    browser = Browser(create_app(replace(settings, shared=(("again", folder),)))).open()
+    case = "/cases/shared-again"
+
+    def send(page: str) -> list[int]:
+        forms = re.findall(r'<input type="hidden" name="seen" value="(\w{64})">', page)
+        assert len(forms) == 2
+        data = {"signer": "Dr A", "choice": "operate"}
+        return [browser.client.post(f"{case}{end}", data=data | {"seen": seen}, headers=browser.headers).status_code
+                for end, seen in zip(("/sign", "/board"), forms, strict=True)]
+
+    opened = browser.client.get(case).text
+    assert send(opened) == [200, 200]
+    report = folder / "report.html"
+    report.write_text(report.read_text() + "<!-- planned again -->")
+    assert send(opened) == [409, 409]
+    assert len(browser.client.get(f"{case}/audit.json").json()) == 2
+    assert send(browser.client.get(case).text) == [200, 200]
+
+
+def test_a_signature_that_comes_after_a_deletion_is_refused_and_leaves_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, shared_folder: Path
+) -> None:
+    """Between finding the case and writing, another tab deletes it: the last step before the writing stands for that moment."""
+    browser = Browser(create_app(replace(settings, min_free_bytes=0))).open()
+    owner = Sessions(settings.root, None).read(browser.client.cookies["neorlt_session"])
+    assert owner is not None
+    store = Store(replace(settings, min_free_bytes=0))
+    for path, data in (("/sign", {"signer": "Dr A"}), ("/board", {"choice": "operate"})):
+        case = store.create(owner.owner, "a case")
+        shutil.copytree(shared_folder, case.folder / "result")
+        store.set_status(case, Status.DONE)
+        hashes = Case.shown_hashes
+
+        def then_deleted(self: Case, known: object = hashes) -> dict[str, str]:
+            found = known(self)  # type: ignore[operator]
+            store.delete(self)
+            return found  # type: ignore[no-any-return]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Case, "shown_hashes", then_deleted)
+            said = browser.client.post(f"/cases/{case.name}{path}", data=data, headers=browser.headers | _PAGE)
+        assert said.status_code == 404 and "no longer there" in said.text
+        assert not case.folder.exists()
+    store.delete(case)  # a second tab deletes it too
+    assert browser.client.get(f"/cases/{case.name}", headers=_PAGE).status_code == 404
+
+
+def test_pasted_text_is_kept_and_a_character_that_no_page_shows_is_named(browser: Browser) -> None:
+    def send(path: str, **data: str) -> Any:
+        return browser.client.post(f"{_CASE}{path}", data=data, headers=browser.headers | _PAGE)
+
+    assert send("/board", choice="operate", reasons="SMV\t220 degrees\r\nSMA\t90 degrees").status_code == 200
+    assert send("/sign", signer="Dr\tA").status_code == 200
+    kept = browser.client.get(f"{_CASE}/audit.json").json()
+    assert kept[-2]["reasons"] == "SMV\t220 degrees\nSMA\t90 degrees" and kept[-1]["name"] == "Dr A"
+    for path, data, sentence in (
+        ("/board", {"choice": "operate", "members": "A\x07B"}, "present: expected text, found the control character U+0007"),
+        ("/sign", {"signer": "A\x00B"}, "The name: expected text, found the control character U+0000"),
+        ("/sign", {"signer": "   "}, "The name is empty"),
+        ("/board", {"choice": "   "}, "The decision is empty"),
+        ("/predict", _SLIDERS | {"activity_gbq": "nan"}, "The activity of a cycle in GBq: expected a number that is not infinite, found"),
+        ("/predict", _SLIDERS | {"cycles": "9" * 5000}, "The cycles: expected a whole number of a few digits, found"),
+    ):
+        said = send(path, **data)
+        assert said.status_code == 422 and sentence in said.text, said.text
+    assert len(browser.client.get(f"{_CASE}/audit.json").json()) == 2
+
+
+def test_a_tab_that_was_logged_out_in_another_is_told_by_a_page_with_the_way_back(tmp_path: Path) -> None:
+    token = "t" * 24
+    browser = Browser(create_app(Settings(tmp_path, token=token)))
+    assert browser.client.post("/login", data={"token": token}, follow_redirects=False).status_code == 303
+    browser.open()  # the other tab keeps this page
+    assert browser.client.post("/logout", headers=browser.headers, follow_redirects=False).status_code == 303
+    for path, data in (("/logout", {}), ("/cases", {"title": "A"}), ("/cases/x/delete", {"sure": "delete"})):
+        said = browser.client.post(path, data={"csrf": browser.csrf, **data}, headers=_PAGE)
+        assert said.status_code == 401 and "enter the access token" in said.text and '<a href="/">' in said.text
+        part = browser.client.post(path, data=data, headers=browser.headers | _PAGE | {"hx-request": "true"})
+        assert part.status_code == 401 and "<h1>" not in part.text
 
 
 def test_names_cannot_turn_the_words_round_them(browser: Browser) -> None:

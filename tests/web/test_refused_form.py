@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from neorlt.web.app import TITLE
+
 from .browser import Watched
 from .live import example_site
 
@@ -34,3 +36,15 @@ def test_a_refused_decision_keeps_what_was_typed_and_the_trail(chromium: Any, sh
         assert said.count() == 0 and page.locator("#reasons").input_value() == ""
         assert all("422" in error for error in watched.errors)  # the browser's own line on the refusal
         watched.context.close()
+
+
+def test_a_title_is_taken_by_the_page_where_the_server_takes_it(chromium: Any, shared_folder: Path, tmp_path: Path) -> None:
+    with example_site(tmp_path / "server", shared_folder) as address:
+        watched = Watched(chromium)
+        page = watched.page
+        page.goto(address)
+        for title in ("Fall Müller-1", "Случай 2", "症例 3", "Case (4), a+b_c.d", "<b>5</b>", "Case 6/7", "case\u20097", "½ 8"):
+            page.locator("#title").fill(title)
+            fits = page.locator("#title").evaluate("one => one.checkValidity()")
+            assert fits == bool(TITLE.fullmatch(title)), title
+        watched.close()

@@ -22,7 +22,7 @@ from neorlt.web import audit
 from neorlt.web.archive import unpack
 from neorlt.web.evidence import FILES, Evidence
 from neorlt.web.evidence_review import add_review_pages
-from neorlt.web.fields import wrong_field
+from neorlt.web.fields import control_character, wrong_field
 from neorlt.web.guard import REPORT_POLICY, Guard
 from neorlt.web.jobs import Jobs
 from neorlt.web.pages import Pages, other_scheme, pictures_of, view_of
@@ -30,12 +30,13 @@ from neorlt.web.paper import make_pdf
 from neorlt.web.predictor import Predictor, PredictorError, SchemeError
 from neorlt.web.session import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions
 from neorlt.web.settings import Settings
-from neorlt.web.store import Case, Status, Store
+from neorlt.web.store import Case, CaseGoneError, Status, Store, seen_of
 from neorlt.web.whatif import scheme_text
 
 _STATIC = Path(__file__).parent / "static"
 _MAX_PATIENT_BYTES = 256 * 1024
-_TITLE = re.compile(r"[\w .,()+-]{1,80}")
+TITLE = re.compile(r"[\w .,()+-]{1,80}")
+"""What a case may be called: letters of any script."""
 
 
 class NotAdmittedError(Exception):
@@ -67,7 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
         predictor.stop()
 
     app = FastAPI(title="neorlt", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.add_middleware(Guard, settings=settings, sessions=sessions)
+    app.add_middleware(Guard, settings=settings, sessions=sessions,
+                       page=lambda text: pages.render("problem.html.j2", csrf="", text=text, sent=True))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 
     def who(request: Request) -> Session:
@@ -107,6 +109,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     def trail_of(case: Case) -> list[dict[str, Any]]:
         return audit.against(audit.read(case.trail), case.shown_hashes())
+
+    def keep(case: Case, event: str, seen: str | None, **fields: str) -> None:
+        """An entry on what its writer saw: a form tells by ``seen`` what its page showed; a program may leave it out."""
+        if case.trail_folder is not None:
+            case.trail_folder.mkdir(parents=True, exist_ok=True)
+        shown = case.shown_hashes()
+        if seen is not None and seen != seen_of(shown):
+            raise HTTPException(409, "The plan or its report has changed since this page was opened: nothing was kept. Reload the page, "
+                                     "read what it shows now, and send it again.")
+        try:
+            audit.append(case.trail, event, **fields, **shown)
+        except FileNotFoundError as error:
+            raise CaseGoneError("the case is no longer there", remedy="go back to the list of cases") from error
 
     def show(template: str, session: Session | None, **content: Any) -> HTMLResponse:
         csrf = "" if session is None else sessions.csrf(session)
@@ -154,7 +169,7 @@ def create_app(settings: Settings) -> FastAPI:
     # What lies on the server cannot be read (a plan, a trail, a review): the reader's request was not at fault.
     @app.exception_handler(NeorltError)
     async def say_what_is_damaged(request: Request, error: Exception) -> Response:
-        return problem(request, 500, str(error))
+        return problem(request, 404 if isinstance(error, CaseGoneError) else 500, str(error))
 
     @app.exception_handler(OSError)
     async def say_what_the_disk_says(request: Request, error: Exception) -> Response:
@@ -216,7 +231,7 @@ def create_app(settings: Settings) -> FastAPI:
     def create(
         session: Writer, title: Annotated[str, Form(max_length=80)], patient: UploadFile, study: UploadFile | None = None
     ) -> Response:
-        if not _TITLE.fullmatch(title) or not title.strip():
+        if not TITLE.fullmatch(title) or not title.strip():
             raise HTTPException(422, "A title has letters, digits and . , ( ) + - only, up to 80 of them; never a patient's name.")
         content = patient.file.read(_MAX_PATIENT_BYTES + 1)
         has_study = study is not None and bool(study.size)
@@ -275,7 +290,8 @@ def create_app(settings: Settings) -> FastAPI:
         case = find(name, session)
         if case.status is not Status.DONE:
             return show("waiting.html.j2", session, case=case, place=jobs.place(case))
-        return show("case.html.j2", session, **pages.case(case))
+        seen = case.seen()  # before the plan is read: what comes between is refused, not signed
+        return show("case.html.j2", session, seen=seen, **pages.case(case))
 
     @app.get("/cases/{name}/status")
     def status(name: str, session: Reader) -> Response:
@@ -362,7 +378,7 @@ def create_app(settings: Settings) -> FastAPI:
         session: Writer,
         nuclide: Annotated[str, Form(pattern="^[A-Z][a-z]?-[0-9]{1,3}$")],
         cycles: Annotated[int, Form(ge=0, le=8)],
-        activity_gbq: Annotated[float, Form(gt=0, le=12)],
+        activity_gbq: Annotated[float, Form(ge=0.001, le=12, allow_inf_nan=False)],
         interval_weeks: Annotated[int, Form(ge=4, le=16)],
         surgery_weeks: Annotated[int, Form(ge=2, le=40)],
         sensitiser: Annotated[str, Form(pattern="^(none|capecitabine|CAPTEM|5-FU)$")],
@@ -380,11 +396,19 @@ def create_app(settings: Settings) -> FastAPI:
         return show("predicted.html.j2", session, **pages.beside(document, found, beside))
 
     @app.post("/cases/{name}/sign")
-    def sign(name: str, session: Writer, signer: Annotated[str, Form(min_length=2, max_length=80)]) -> Response:
+    def sign(
+        name: str,
+        session: Writer,
+        signer: Annotated[str, Form(min_length=2, max_length=80)],
+        seen: Annotated[str | None, Form(max_length=64)] = None,
+    ) -> Response:
         case = find(name, session, done=True)
-        if any(ord(char) < 32 for char in signer) or not signer.strip():
-            raise HTTPException(422, "A name has letters only.")
-        audit.append(case.trail, "signed", name=signer.strip(), **case.shown_hashes())
+        signed = " ".join(signer.split())
+        if odd := control_character({"signer": signed}):
+            raise HTTPException(422, odd)
+        if not signed:
+            raise HTTPException(422, "The name is empty: type it and send the form again.")
+        keep(case, "signed", seen, name=signed)
         return show("trail.html.j2", session, trail=trail_of(case), case=case)
 
     @app.post("/cases/{name}/board")
@@ -394,13 +418,17 @@ def create_app(settings: Settings) -> FastAPI:
         choice: Annotated[str, Form(min_length=2, max_length=200)],
         reasons: Annotated[str, Form(max_length=2000)] = "",
         members: Annotated[str, Form(max_length=400)] = "",
+        seen: Annotated[str | None, Form(max_length=64)] = None,
     ) -> Response:
         """Keep what the tumour board decided, and why, beside what it saw."""
         case = find(name, session, done=True)
-        texts = [text.replace("\r\n", "\n").strip() for text in (choice, reasons, members)]
-        if not texts[0] or any(ord(char) < 32 and char != "\n" for text in texts for char in text):
-            raise HTTPException(422, "A decision is text: a choice, and the reasons for it.")
-        audit.append(case.trail, "decided", choice=texts[0], reasons=texts[1], members=texts[2], **case.shown_hashes())
+        given = {"choice": choice, "reasons": reasons, "members": members}
+        kept = {field: text.replace("\r\n", "\n").strip() for field, text in given.items()}
+        if odd := control_character(kept):
+            raise HTTPException(422, odd)
+        if not kept["choice"]:
+            raise HTTPException(422, "The decision is empty: type it and send the form again.")
+        keep(case, "decided", seen, **kept)
         return show("trail.html.j2", session, trail=trail_of(case), case=case)
 
     @app.get("/cases/{name}/audit.json")

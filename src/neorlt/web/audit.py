@@ -20,8 +20,13 @@ class AuditError(NeorltError):
 
 
 def append(path: Path, event: str, **fields: Any) -> dict[str, Any]:
-    """Add one entry and return it. The line is on the disk when this returns; two writers do not mix."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Add one entry and return it. The line is on the disk when this returns; two writers do not mix.
+
+    Raises
+    ------
+    FileNotFoundError
+        If its folder is not there: an entry never brings a deleted case back.
+    """
     with path.open("a+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(0)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neorlt.web.session import COOKIE, Sessions
 from neorlt.web.settings import Settings
 
 _LOGIN_BYTES = 4096
+_TOO_LARGE = (413, "The upload is larger than this server takes.")
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; style-src-attr 'unsafe-inline'; "
@@ -40,13 +42,15 @@ _HEADERS = {
 class Guard:
     """Refuses foreign host names (DNS rebinding), foreign origins, bodies over the limit or too slow; adds headers to every answer.
 
-    Who has not been admitted may send no body but the access token's: it is refused before a byte of it is read.
+    Who has not been admitted may send no body but the access token's: it is refused before a byte of it is read. ``page`` makes the
+    page that tells a person so.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions, page: Callable[[str], str]) -> None:
         self._app = app
         self._settings = settings
         self._sessions = sessions
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -72,7 +76,7 @@ class Guard:
 
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await refusal(scope, receive, add_headers)
+            await self._say(headers, *refusal)(scope, receive, add_headers)
             return
         received, whole = 0, False
         limit = _LOGIN_BYTES if scope["path"] == "/login" else self._settings.max_upload_bytes
@@ -91,31 +95,35 @@ class Guard:
             await self._app(scope, count, add_headers)
         except TooLargeError:
             if not started:
-                await _too_large()(scope, receive, add_headers)
+                await self._say(headers, *_TOO_LARGE)(scope, receive, add_headers)
         except TimeoutError:
             if not started:
-                await PlainTextResponse("The request came too slowly.", status_code=408, headers={"connection": "close"})(
-                    scope, receive, add_headers)
+                await self._say(headers, 408, "The request came too slowly.")(scope, receive, add_headers)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
+    def _say(self, headers: Headers, status: int, text: str) -> Response:
+        more = {"connection": "close"} if status in (401, 408) else None
+        if "hx-request" in headers or "text/html" not in headers.get("accept", ""):
+            return PlainTextResponse(text, status, more)
+        return HTMLResponse(self._page(text), status, more)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if not self._host_is_ours(host):
-            return PlainTextResponse("This server does not answer to that name.", status_code=421)
+            return 421, "This server does not answer to that name."
         if scope["method"] not in ("GET", "HEAD"):
             origin = headers.get("origin")
             if origin is not None and _place(origin) != host:
-                return PlainTextResponse("The request comes from another page.", status_code=403)
+                return 403, "The request comes from another page."
             if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-                return PlainTextResponse("The request comes from another page.", status_code=403)
+                return 403, "The request comes from another page."
             length = headers.get("content-length", "0")
             if not length.isdigit() or int(length) > (_LOGIN_BYTES if scope["path"] == "/login" else self._settings.max_upload_bytes):
-                return _too_large()
+                return _TOO_LARGE
             if scope["path"] != "/login":
                 cookies = cookie_parser(headers.get("cookie", ""))
                 session = self._sessions.read(cookies.get(COOKIE))
                 if session is None or not session.admitted:
-                    return PlainTextResponse("Open the page first: this request carries no session that was admitted.", status_code=401,
-                                             headers={"connection": "close"})
+                    return 401, "Nobody is logged in here, or no longer: open the page, enter the access token, and send it again."
         return None
 
     def _host_is_ours(self, host: str) -> bool:
@@ -138,7 +146,3 @@ def _place(origin: str) -> str:
 
 class TooLargeError(Exception):
     """The body went over the limit while it was read."""
-
-
-def _too_large() -> PlainTextResponse:
-    return PlainTextResponse("The upload is larger than this server takes.", status_code=413)

@@ -6,12 +6,13 @@ on an input that is what the manifest says.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -29,6 +30,10 @@ _LINK = re.compile(r"link-[0-9a-f]{32}")
 MANIFEST = "manifest.json"
 SHOWN = ("plan.json", "report.html")
 """What a reader sees of a result: a finished case holds both, a signature holds for both."""
+
+
+class CaseGoneError(InputError):
+    """The case was deleted while something was asked of it."""
 
 
 class Status(StrEnum):
@@ -104,6 +109,9 @@ class Case:
         except (OSError, ValueError) as error:
             raise InputError("the plan of this case cannot be read", where=f"plan.json ({type(error).__name__})",
                              remedy="restore it from a backup, or plan the patient again") from error
+        if not isinstance(document, dict) or not {"patient", "schemes"} <= document.keys():
+            raise InputError("the plan of this case is none", where="plan.json", expected="patient and schemes",
+                             remedy="restore it from a backup, or plan the patient again")
         return document
 
     def manifest(self) -> dict[str, Any]:
@@ -120,6 +128,10 @@ class Case:
             return {f"{Path(file).stem}_sha256": hash_file(self.result / file) for file in SHOWN}
         except OSError as error:
             raise InputError("plan and report of this case cannot be read", remedy="restore them, or plan the patient again") from error
+
+    def seen(self) -> str:
+        """SHA-256 of plan and report together: a form carries it, so that nobody signs what the page did not show."""
+        return seen_of(self.shown_hashes())
 
 
 class Store:
@@ -188,7 +200,8 @@ class Store:
     def delete(self, case: Case) -> None:
         """Remove a case with its input and result: first out of sight in one step, then from the disk."""
         gone = self._folder / f".{case.name}.neorlt-deleted"
-        case.folder.rename(gone)
+        with contextlib.suppress(FileNotFoundError):  # another tab was first
+            case.folder.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
     def verify_input(self, case: Case) -> None:
@@ -274,10 +287,15 @@ class Store:
     @staticmethod
     def _write(case: Case) -> None:
         if not case.folder.is_dir():  # deleted meanwhile: a state of its own would bring it back without its input
-            raise InputError("the case is no longer there", remedy="go back to the list of cases")
+            raise CaseGoneError("the case is no longer there", remedy="go back to the list of cases")
         state = {"owner": case.owner, "title": case.title, "created": case.created, "status": str(case.status), "message": case.message,
                  "link": case.link}
         write_atomic(case.folder / "case.json", json.dumps(state))
+
+
+def seen_of(shown: Mapping[str, str]) -> str:
+    """One SHA-256 over those of what is shown."""
+    return hashlib.sha256(json.dumps(dict(shown), sort_keys=True).encode()).hexdigest()
 
 
 def absent(result: Path) -> list[str]:
