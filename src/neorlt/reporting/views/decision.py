@@ -143,6 +143,7 @@ def ceiling_sentence(ceiling: Mapping[str, Any]) -> str:
     if not is_number(most):
         return ""
     text = (f"Vessels bound by scar cap the chance of being resectable at {_chance(most)} however much the tumour shrinks; "
-            f"it is {_chance(ceiling.get('p_resectable_now'))} now.")
+            f"it is {_chance(ceiling.get('p_resectable_now'))} now. This counts what surgeons of published series "
+            "could remove at such contact; the chance of the class resectable, by the vessels' degrees alone, is another figure.")
     binds = texts(ceiling.get("binds_for"))
     return f"{text} The cap binds for {', '.join(times(name) for name in binds)}." if binds else text
