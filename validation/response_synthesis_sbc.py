@@ -50,7 +50,7 @@ N = 200
 N_FAULT = 60
 """Refits of each planted fault: their data and truths are those of the first replicates."""
 RUN_ON = ("likelihood SD x 1.3", "one study doubled")
-"""Faults that :data:`N_FAULT` refits did not find: they were run on towards :data:`N`; what :data:`N_FAULT` said stays beside it."""
+"""Faults that :data:`N_FAULT` refits did not find: they are run on to :data:`N`; what :data:`N_FAULT` said stays beside it."""
 N_WARMUP, N_SAMPLES, N_RANKED = 100, 198, 99
 STUDIES = ("jahn_2021: figure 7A", "minczeles_2022: all: response", "alipour_2023: all: response at 3 months", "radiant3: placebo: PFS")
 N_LESIONS = 12
@@ -481,8 +481,9 @@ def main(folder: Path = HERE.parent / "sbc", n: int | None = None, n_fault: int 
     wanted = {name: n if name in RUN_ON else n_fault for name in FAULTS}
     whole = [name for name in FAULTS if not given.judge or len(_rows(given.folder, name)) >= n_fault]
     sound = run(bench, given.folder, "", n)
-    faults = {name: _rows(given.folder, name)[: wanted[name]] if given.judge else run(bench, given.folder, name, wanted[name])
-              for name in whole}
+    if given.judge:  # those that were run on but not to their end stand with what was asked of all
+        wanted = {name: k if len(_rows(given.folder, name)) >= k else n_fault for name, k in wanted.items()}
+    faults = {name: run(bench, given.folder, name, wanted[name]) for name in whole}
     names = bench.names
     found = {"": judge([row["ranks"] for row in sound], names)} \
         | {name: judge([row["ranks"] for row in rows], names) for name, rows in faults.items()}

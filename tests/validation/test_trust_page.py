@@ -192,3 +192,12 @@ def test_rows_that_were_never_fitted_are_counted(kind):
     assert "All ten arms lie inside and eight of nine times to progression" in PAGE
     if kind == "counts":
         assert len({row["study"] for row in rows}) == 6 and "the arms are of six studies" in PAGE
+
+
+def test_a_fit_with_another_seed_is_told_as_it_is():
+    seeds = read("validation/synthesis_seeds.json")
+    assert seeds["posterior_hash"] == FIT["posterior_hash"] and seeds["seed"] != FIT["seed"] and seeds["divergences"] == 0
+    assert f"chains of {seeds['n_samples']} draws, R-hat {seeds['rhat_max']:.3f}, no divergence" in PAGE and seeds["n_chains"] == 2
+    assert f"none of {seeds['n']} parameters" in PAGE and seeds["p_largest"] > 0.01
+    assert f"{abs(seeds['largest']['z']):.1f} errors off (p {seeds['p_largest']:.2f})" in PAGE
+    assert f"more than {seeds['largest_difference_sd']:.2f} of its" in PAGE
