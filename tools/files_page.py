@@ -186,7 +186,7 @@ The protocol of a living review, in its folder: `neorlt new review DIR` writes o
 
 _LIKELIHOODS = """## A centre's own posterior
 
-`neorlt calibrate --with TABLE.csv --out DIR` reads a row a lesion: `origin` (pancreas, small_intestine, other), `dose_gy` (of all cycles),
+`neorlt calibrate --with TABLE.csv --out DIR` reads a row a lesion: `origin` (pancreas, small-intestine, other), `dose_gy` (of all cycles),
 `cycles`, `week` of the reading from the first cycle (empty: the best change), `change_diameter_pct` or `change_volume_pct`; `ki67_pct` may
 be left out, `activity_gbq` is not read. Rows that agree in everything are told with their lines. DIR holds `posterior.npz` (joint draws by
 name), `posterior.json` and `run.json`. In `posterior.json`:

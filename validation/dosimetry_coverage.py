@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from neorlt.core.draws import generator
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import TimeActivity, TimeIntegratedActivity
 from neorlt.dosimetry.population import BETWEEN_LOG_SD, LU177_HALF_LIFE_H, POPULATION, POPULATION_POINTS

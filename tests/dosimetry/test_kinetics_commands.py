@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from neorlt.cli import app
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry import sstr
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.fit import physical_half_life_h
 from neorlt.dosimetry.s_values import sphere_s_gy_per_mbq_h
 from neorlt.jobs.kinetics import from_pet, what_if

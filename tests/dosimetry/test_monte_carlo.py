@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry import monte_carlo
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.materials import MATERIALS, material_index
 from neorlt.dosimetry.monte_carlo import monte_carlo_dose
 from neorlt.dosimetry.monte_carlo_engine import ELECTRON, DecayMaps, DecaySource, cross_sections, decay_product_lines

@@ -11,10 +11,10 @@ import pytest
 from small_study import BODY, COARSE, FINE, INJECTION, ORGANS, grid, inside, make_study, masks, true_tia_mbq_h
 
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.compute import DoseResult, compute_doses
 from neorlt.dosimetry.convolution import convolve
 from neorlt.dosimetry.curves import activity_curves
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.derive import DERIVED, derived_dose, derived_tia
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.region_dose import region_doses

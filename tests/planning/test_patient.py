@@ -175,3 +175,12 @@ def test_what_the_file_does_not_say_is_unknown_never_false():
     for name in ("functioning", "performance_status", "krenning", "pregnant", "carcinoma", "life_expectancy_months", "prior_rlt_cycles",
                  "prior_rlt_gbq", "leukocytes_e9_per_l", "bilirubin_umol_l", "albumin_g_l"):
         assert getattr(patient, name) is None
+
+
+@pytest.mark.parametrize("text", ["small-intestine", "small_intestine", "Small intestine"])
+def test_the_origin_is_read_however_its_words_are_joined(text):
+    lesion = {"id": "a", "site": "liver", "longest_diameter_mm": 30}
+    assert patient_from({"id": "synthetic", "baseline": {"primary": text}, "lesion": [lesion]}, "p").origin == "small-intestine"
+    for wrong in ("bowel", "", 1):
+        with pytest.raises(InputError, match="primary is not understood"):
+            patient_from({"id": "synthetic", "baseline": {"primary": wrong}, "lesion": [lesion]}, "p")

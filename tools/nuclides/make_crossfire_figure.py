@@ -12,8 +12,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.jobs.crossfire import KIDNEY_BIOLOGICAL_HALF_LIFE_H, TUMOUR_BIOLOGICAL_HALF_LIFE_H
-from neorlt.nuclides.crossfire import DENSITY_G_PER_CM3, kidney_per_tumour_ratio, mass_of_sphere_g
+from neorlt.nuclides.crossfire import kidney_per_tumour_ratio, mass_of_sphere_g
 from neorlt.nuclides.spheres import sphere_s_values
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "images" / "crossfire.png"
@@ -30,7 +31,7 @@ def main() -> int:
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for name, colour in (("Lu-177", "#1b6ca8"), ("Y-90", "#c8553d")):
-        kept = sphere_s_values(name, mass_of_sphere_g(diameter), DENSITY_G_PER_CM3).phi_electron
+        kept = sphere_s_values(name, mass_of_sphere_g(diameter), SOFT_TISSUE_G_PER_CM3).phi_electron
         left.semilogx(diameter, 100 * kept, color=colour, label=name)
     left.set(xlabel="diameter of the lesion, mm", ylabel="electron energy kept in it, %", ylim=(0, 100))
     left.legend()

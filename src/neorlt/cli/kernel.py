@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from neorlt.cli.console import Daughters, Json, NuclideFile, read_numbers, sentences, show
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 
 
 def command(
     nuclide: Annotated[str, typer.Argument(help="For example Y-90.")],
     voxel_mm: Annotated[str, typer.Option("--voxel-mm", help="One edge, or three with commas between.")],
-    density: Annotated[float, typer.Option("--density", help="g/cm3")] = 1.04,
+    density: Annotated[float, typer.Option("--density", help="g/cm3")] = SOFT_TISSUE_G_PER_CM3,
     medium: Annotated[str, typer.Option(help="water or soft-tissue")] = "water",
     daughters: Daughters = False,
     electrons_only: Annotated[bool, typer.Option("--electrons-only", help="Leave photons out.")] = False,

@@ -83,6 +83,8 @@ _WORDS: dict[Organ, str] = {
     Organ.LUNG: "linkerlong rechterlong lunge lungen",
     Organ.MUSCLE: "spier spieren",
 }
+ORIGINS = ("pancreas", "small-intestine", "other")
+"""Where a tumour may have come from, as files write it."""
 _NOT = re.compile(
     r" (?:cysts?|kystes?|cisti|quistes?|torbiel\w*|peri\w*|para\w*) |(?:zysten?|cysten?)\d* "  # "Nierenzyste" is one word
     r"| (?:stones?|calcul\w*|calcoli|kamien\w*) |(?:stein|steen|steine|stenen) "
@@ -147,6 +149,12 @@ def organ_of_site(site: str) -> str:
         if any(f" {stem}" in text for stem in _STEMS[organ].split()) or not set(_WORDS.get(organ, "").split()).isdisjoint(words):
             return organ.value
     return words[0] if words else site.lower()
+
+
+def origin_of(text: str) -> str | None:
+    """The primary's organ among :data:`ORIGINS`, however its words are joined; None where the text names none of them."""
+    name = "-".join(text.lower().replace("-", " ").replace("_", " ").split())
+    return name if name in ORIGINS else None
 
 
 def is_help(name: str) -> bool:

@@ -16,8 +16,6 @@ register(
     )
 )
 
-SOFT_TISSUE_G_PER_CM3 = 1.04
-"""Density of soft tissue where no CT says otherwise (ICRP 110: liver 1.05, spleen 1.04, kidney 1.05)."""
 FLOOR_G_PER_CM3 = 0.2
 """No voxel counts as thinner than inflated lung (0.2–0.3): air holds no dose that matters and would divide by zero."""
 

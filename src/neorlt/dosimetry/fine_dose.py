@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.convolution import convolve
-from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3
+from neorlt.dosimetry.density import FLOOR_G_PER_CM3
 from neorlt.dosimetry.dvh import CELLS_PER_REGION, DoseVolumeHistogram, Inside, sharp_occupancy, sub_cells
 from neorlt.dosimetry.s_values import comes_first, settled_occupancies
 from neorlt.dosimetry.voxel_dose import SECONDS_PER_HOUR, local_gy_per_mbq_h_per_ml

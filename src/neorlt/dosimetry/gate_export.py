@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.materials import DENSITY_CUTS_G_PER_CM3
 from neorlt.imaging.volume import Unit, Volume
 from neorlt.nuclides.chains import emitters

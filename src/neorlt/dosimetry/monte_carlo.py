@@ -24,7 +24,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.core.output import write_atomic
 from neorlt.core.progress import stage, track
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.monte_carlo_engine import (
     ELECTRON_CUT_MEV,
     PHOTON_CUT_MEV,

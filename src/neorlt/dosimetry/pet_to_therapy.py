@@ -18,6 +18,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.core.tables import read_json
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.derive import s_value_ratio
 
 Floats = NDArray[np.float64]
@@ -106,7 +107,6 @@ def predict_from_pet(
 
 def _nuclide_factor(nuclide: str, volume_ml: Floats, effective_half_life_h: float) -> Floats:
     """Dose per activity of a nuclide over that of 177Lu for the same biology: time-integrated activity times S-value."""
-    from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
     from neorlt.dosimetry.fit import physical_half_life_h
 
     lutetium = np.log(2.0) / physical_half_life_h("Lu-177")

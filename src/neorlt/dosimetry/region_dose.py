@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from neorlt.core import draws as core_draws
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.bed import DoseRate, bed_gy, repair_parameters
 from neorlt.dosimetry.body import body_region_of, ct_of
 from neorlt.dosimetry.curves import BODY_LESS_REGIONS, therapy_times_h
-from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3, density_from_ct
+from neorlt.dosimetry.density import FLOOR_G_PER_CM3, density_from_ct
 from neorlt.dosimetry.derive import derived_tia
 from neorlt.dosimetry.fit import fit_curves
 from neorlt.dosimetry.objects import Dose, TimeActivity, TimeIntegratedActivity

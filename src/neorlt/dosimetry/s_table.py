@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.core.written import number, read_text
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.organ_names import disjoint, words_of
 from neorlt.dosimetry.s_values import GY_PER_MBQ_H, RegionSValues
 from neorlt.nuclides.chains import charged_mev, emitters

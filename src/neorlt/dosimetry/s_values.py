@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.voxel_dose import SECONDS_PER_HOUR, check_kernel
 from neorlt.imaging.region import Region, RegionKind
 from neorlt.imaging.resample import region_on

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.convolution import convolve
-from neorlt.dosimetry.density import FLOOR_G_PER_CM3, SOFT_TISSUE_G_PER_CM3
+from neorlt.dosimetry.density import FLOOR_G_PER_CM3
 from neorlt.imaging.volume import Grid, Unit, Volume
 
 Method = Literal["kernel", "local"]

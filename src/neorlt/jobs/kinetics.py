@@ -15,8 +15,8 @@ from neorlt.core import draws as core_draws
 from neorlt.core.draws import summarise
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry import sstr
-from neorlt.dosimetry.density import SOFT_TISSUE_G_PER_CM3
 from neorlt.dosimetry.fit import physical_half_life_h
 from neorlt.dosimetry.pet_to_therapy import NOTICE as PET_NOTICE
 from neorlt.dosimetry.pet_to_therapy import SuvReference, lesion_population, predict_from_pet

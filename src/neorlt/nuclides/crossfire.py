@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.nuclides.chains import charged_mev
 from neorlt.nuclides.kernels import electron_point_kernel
 from neorlt.nuclides.nuclide import get_nuclide
@@ -17,8 +18,6 @@ from neorlt.nuclides.spheres import sphere_s_values
 from neorlt.nuclides.stopping import beta_ranges_mm, electron_let
 from neorlt.nuclides.therapy import gives_alphas
 
-DENSITY_G_PER_CM3 = 1.04
-"""Soft tissue (ICRU Report 46, 1992), the density of the voxel kernels."""
 KIDNEY_MASS_G = 155.0
 """One kidney of the reference man: 310 g the pair (ICRP Publication 89, 2002)."""
 
@@ -63,7 +62,7 @@ def mass_of_sphere_g(diameter_mm: ArrayLike) -> NDArray[np.float64]:
     diameter = np.asarray(diameter_mm, dtype=np.float64)
     if np.any(~np.isfinite(diameter)) or np.any(diameter <= 0):
         raise InputError("a diameter is not above 0 mm", found=str(diameter.tolist()), remedy="give diameters in millimetres")
-    return np.asarray(np.pi / 6.0 * (diameter / 10.0) ** 3 * DENSITY_G_PER_CM3)
+    return np.asarray(np.pi / 6.0 * (diameter / 10.0) ** 3 * SOFT_TISSUE_G_PER_CM3)
 
 
 @functools.cache
@@ -127,7 +126,7 @@ def answer_for_lesion(diameter_mm: float, nuclides: Sequence[str] = ("Lu-177", "
     mass = float(mass_of_sphere_g(diameter_mm))
     out = []
     for name in nuclides:
-        sphere = sphere_s_values(name, [mass], DENSITY_G_PER_CM3)
+        sphere = sphere_s_values(name, [mass], SOFT_TISSUE_G_PER_CM3)
         s = float(sphere.s_mgy_per_mbq_s[0])
         far, mean = beta_ranges_mm(name)
         let = None if gives_alphas(name) else electron_let(name)
@@ -137,7 +136,7 @@ def answer_for_lesion(diameter_mm: float, nuclides: Sequence[str] = ("Lu-177", "
                 float(diameter_mm),
                 float(sphere.phi_electron[0]),
                 s,
-                _edge_to_centre(name, float(sphere.radius_mm[0]) / 10.0 * DENSITY_G_PER_CM3),
+                _edge_to_centre(name, float(sphere.radius_mm[0]) / 10.0 * SOFT_TISSUE_G_PER_CM3),
                 3600.0 * s,
                 get_nuclide(name).half_life_h,
                 10.0 * electron_point_kernel(name).radius_holding(0.9),
@@ -188,7 +187,7 @@ def kidney_per_tumour_ratio(
 
     def per_uptake(nuclide: str, mass_g: NDArray[np.float64], biological_h: float) -> NDArray[np.float64]:
         residence = 1.0 / (1.0 / get_nuclide(nuclide).half_life_h + 1.0 / biological_h)
-        return sphere_s_values(nuclide, mass_g, DENSITY_G_PER_CM3).s_mgy_per_mbq_s * residence
+        return sphere_s_values(nuclide, mass_g, SOFT_TISSUE_G_PER_CM3).s_mgy_per_mbq_s * residence
 
     def kidney_per_tumour(nuclide: str) -> NDArray[np.float64]:
         kidney = per_uptake(nuclide, np.array([kidney_mass_g]), kidney_biological_half_life_h)

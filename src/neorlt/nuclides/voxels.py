@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.errors import InputError
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.nuclides.chains import emitters
 from neorlt.nuclides.kernels import PointKernel, electron_point_kernel, photon_point_kernel
 from neorlt.nuclides.nuclide import get_nuclide
@@ -204,7 +205,7 @@ def _chain_s_values(nuclide: str, voxel_mm: tuple[float, float, float], density:
 def voxel_s_values(
     nuclide: str,
     voxel_mm: float | tuple[float, float, float],
-    density_g_per_cm3: float = 1.04,
+    density_g_per_cm3: float = SOFT_TISSUE_G_PER_CM3,
     *,
     photons: bool = True,
     with_daughters: bool = False,

@@ -21,6 +21,7 @@ from neorlt.core.errors import InputError, MissingExtraError
 from neorlt.core.labels import Label
 from neorlt.core.manifest import installed
 from neorlt.core.sensitisers import SENSITISERS
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.documents.patient import sphere_volume_ml
 from neorlt.documents.scheme import MAX_CYCLES, Scheme
 from neorlt.planning.decision import before
@@ -176,7 +177,7 @@ def _gains(scheme: Scheme, features: Floats, n_draws: int, seed: int, parameters
     volume = np.array([sphere_volume_ml(float(d)) for d in size])
     lesions = LesionArrays(volume_ml=volume, ki67_pct=ki67, diameter_mm=size, patient=np.arange(n))
     washout = course.lognormal("lesion_washout_per_h", generator(seed, "planning", "benefit", "washout").standard_normal((n_draws, 1)))
-    per_gbq, half_life = course.exchange(dose_per_gbq(quantile), washout, volume * course.TISSUE_G_PER_ML, parameters.nuclides)
+    per_gbq, half_life = course.exchange(dose_per_gbq(quantile), washout, volume * SOFT_TISSUE_G_PER_CM3, parameters.nuclides)
     scatter = generator(seed, "planning", "benefit", "cycles").standard_normal((n_draws, 1, MAX_CYCLES))
     fall = course.fall_per_cycle(ki67)
 

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neorlt.core.labels import Label
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.documents.patient import Lesion
 from neorlt.dosimetry.derive import derived_tia
 from neorlt.dosimetry.objects import Dose, TimeIntegratedActivity
 from neorlt.planning.earlier import USUAL_CYCLE_GBQ
 from neorlt.response import course
-from neorlt.response.course import TISSUE_G_PER_ML, energy_ratio, population
+from neorlt.response.course import energy_ratio, population
 
-__all__ = ["TISSUE_G_PER_ML", "Kinetics", "energy_ratio", "exchange_decay", "from_images", "kidneys_from_images", "lesion_from_file",
+__all__ = ["Kinetics", "energy_ratio", "exchange_decay", "from_images", "kidneys_from_images", "lesion_from_file",
            "lesion_from_population", "population"]
 
 Floats = NDArray[np.float64]
@@ -102,14 +103,14 @@ def lesion_from_file(lesion: Lesion, fall: float, dose_z: Floats, washout_z: Flo
         centre, n = float(np.mean(np.array(lesion.dose_gy) / activity / left)), len(lesion.dose_gy)
     draws = centre * np.exp(course.fixed("lesion_dosimetry_log_sd") / n**0.5 * dose_z)
     washout = course.lognormal("lesion_washout_per_h", washout_z)
-    return _exchanged(lesion.id, draws, washout, lesion.volume_ml * TISSUE_G_PER_ML, nuclides, "patient file", Label.MEASURED)
+    return _exchanged(lesion.id, draws, washout, lesion.volume_ml * SOFT_TISSUE_G_PER_CM3, nuclides, "patient file", Label.MEASURED)
 
 
 def lesion_from_population(lesion: Lesion, dose_z: Floats, washout_z: Floats, nuclides: Sequence[str]) -> Kinetics:
     """Dose per activity of a lesion that nobody measured, ``(draw,)`` at standard normal ``dose_z``."""
     draws = course.lognormal("lesion_gy_per_gbq", dose_z)
     washout = course.lognormal("lesion_washout_per_h", washout_z)
-    mass_g = lesion.volume_ml * TISSUE_G_PER_ML
+    mass_g = lesion.volume_ml * SOFT_TISSUE_G_PER_CM3
     return _exchanged(lesion.id, draws, washout, mass_g, nuclides, "population", Label.BY_CONSTRUCTION)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from neorlt.clinic.vessels import PARTS, vessel_code
 from neorlt.clinic.vessels import Vessel as VesselCode
-from neorlt.core.anatomy import organ_of_site, words_of
+from neorlt.core.anatomy import ORIGINS, organ_of_site, origin_of, words_of
 from neorlt.core.errors import InputError
 from neorlt.core.toml_file import read_toml, refuse_unknown, tables_of
 from neorlt.documents.patient import Lesion, Patient, Vessel, sphere_diameter_mm, sphere_volume_ml
@@ -60,7 +60,6 @@ OTHER_ORGANS = ("bone", "lung", "peritone", "small", "ileum", "jejun", "duoden",
                 "spine", "pelvi", "rib", "femur", "skull", "omentum", "muscle", "pleura", "thyroid", "orbit", "sternum", "sacrum",
                 "iliac", "scapula", "humer", "bile", "gallbladder", "papilla", "ampulla", "mediastin", "retroperitone", "other", "unknown")
 """Word beginnings of organs beside pancreas, liver and nodes: what a lesion there means for the plan is the same for all."""
-ORIGINS = ("pancreas", "small-intestine", "other")
 _NUMBERS = ("age_y", "weight_kg", "height_cm", "egfr_ml_min", "platelets_e9_per_l", "neutrophils_e9_per_l", "lymphocytes_e9_per_l",
             "leukocytes_e9_per_l", "haemoglobin_g_dl", "bilirubin_umol_l", "albumin_g_l", "prior_rlt_cycles", "prior_rlt_gbq",
             "prior_kidney_gy", "prior_marrow_gy", "performance_status", "krenning", "life_expectancy_months")
@@ -134,9 +133,10 @@ def patient_from(document: Mapping[str, Any], where: str) -> Patient:
     if risks is not None and (not isinstance(risks, list) or not all(isinstance(item, str) for item in risks)):
         raise InputError("kidney_risk_factors is not a list of texts", found=repr(risks), where=place,
                          remedy='write for example ["hypertension"], or [] for none')
-    origin = baseline.get("primary")
-    if origin not in (None, *ORIGINS):
-        raise InputError("primary is not understood", expected=", ".join(ORIGINS), found=repr(origin), where=place,
+    stated = baseline.get("primary")
+    origin = origin_of(stated) if isinstance(stated, str) else None
+    if stated is not None and origin is None:
+        raise InputError("primary is not understood", expected=", ".join(ORIGINS), found=repr(stated), where=place,
                          remedy="write one of these")
     rows = tables_of(document, "lesion", where)
     if not rows:

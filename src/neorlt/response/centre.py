@@ -20,12 +20,13 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import log_ndtr, logsumexp, ndtri, softmax
 
 from neorlt.core import draws as core_draws
+from neorlt.core.anatomy import ORIGINS, origin_of
 from neorlt.core.errors import InputError
 from neorlt.core.written import Row, read_rows
 from neorlt.response import baselines
 from neorlt.response.arrays import LesionArrays, LesionEffects, ScheduleArrays
 from neorlt.response.judging import K_LIMIT, smooth_weights, uniform_p
-from neorlt.response.parameters import ASSUMED_KI67_PCT, ORIGINS, ROOM, STUDY_NAMES, Parameters, assemble, draw_other
+from neorlt.response.parameters import ASSUMED_KI67_PCT, ROOM, STUDY_NAMES, Parameters, assemble, draw_other
 from neorlt.response.reading import VOLUME_POWER, best_log_density
 from neorlt.response.simulate import simulate
 from neorlt.response.studies import Term, fitted
@@ -146,9 +147,9 @@ def read_table(path: Path) -> CentreTable:
     for row in table:
         where = table.where(row)
         try:
-            origin = row.text("origin").strip().lower().replace("-", "_").replace(" ", "_")
-            if origin not in ORIGINS:
-                raise InputError("origin is unknown", where=where, expected=", ".join(ORIGINS), found=repr(origin),
+            origin = origin_of(row.text("origin"))
+            if origin is None:
+                raise InputError("origin is unknown", where=where, expected=", ".join(ORIGINS), found=repr(row.text("origin")),
                                  remedy="name the primary's organ")
             shrunk = _value(row, change[0], where, -100.0, 1000.0)
             one = {"origin": float(ORIGINS.index(origin)), "ki67_pct": _value(row, "ki67_pct", where, 0.01, 100.0, ASSUMED_KI67_PCT),

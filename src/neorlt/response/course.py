@@ -26,8 +26,6 @@ from neorlt.response.parameters import FITTED_NUCLIDES, ROOM
 from neorlt.response.vessels import centre_distance_mm, contact_deg, vessel_radius_mm, widest_contact_deg
 
 Floats = NDArray[np.floating[Any]]
-TISSUE_G_PER_ML = 1.04
-"""Density of soft tissue used where no CT speaks (ICRU 44 soft tissue: 1.05-1.06; MIRD convention 1.04)."""
 REFERENCE_CYCLE_GBQ = 7.4
 """Activity of 177Lu of the cycles in which the fall of uptake was seen."""
 

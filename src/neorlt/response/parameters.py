@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neorlt.core import anatomy, tables
 from neorlt.core import draws as core_draws
-from neorlt.core import tables
 from neorlt.core.errors import InputError
 from neorlt.core.labels import Label
 from neorlt.core.sensitisers import SENSITISERS
@@ -28,8 +28,8 @@ from neorlt.response.own import Centre, CentrePosterior
 ROOM = "response"
 FITTED_NUCLIDES = ("Lu-177", "Y-90")
 """Nuclides of the treatments that the model was fitted to. A plan's own order is :attr:`Parameters.nuclides`."""
-ORIGINS = ("pancreas", "small_intestine", "other")
-"""Order of the origin axis: organ of the primary tumour."""
+ORIGINS = tuple(name.replace("-", "_") for name in anatomy.ORIGINS)
+"""Order of the origin axis: organ of the primary tumour, as parameters are named."""
 KI67_REFERENCE_PCT = 8.0
 """Ki-67 at which growth and sensitivity are told."""
 ASSUMED_KI67_PCT = 5.0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neorlt.clinic.recist import Response, classify_recist
 from neorlt.core.draws import generator
 from neorlt.core.sensitisers import SENSITISERS
+from neorlt.core.tissue import SOFT_TISSUE_G_PER_CM3
 from neorlt.documents.patient import sphere_volume_ml
 from neorlt.planning.chances import class_chances
 from neorlt.planning.evaluate import Evaluator
@@ -103,7 +104,7 @@ def lesion_doses(
     n = len(owner)
     own, washout = rng.standard_normal((n_draws, n)), rng.standard_normal((n_draws, n))
     lu = course.lognormal("lesion_gy_per_gbq", course.share_between_lesions(patients["dose_z"][owner], own))
-    mass = np.asarray(lesions.volume_ml, float) * course.TISSUE_G_PER_ML
+    mass = np.asarray(lesions.volume_ml, float) * SOFT_TISSUE_G_PER_CM3
     per_gbq, half_life = course.exchange(lu, course.lognormal("lesion_washout_per_h", washout), mass, nuclides)
     dose = course.cycle_doses_gy(
         per_gbq,
