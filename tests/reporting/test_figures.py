@@ -10,7 +10,7 @@ from PIL import Image
 
 from neorlt.core import tables
 from neorlt.drawing.palette import DARK, LIGHT
-from neorlt.drawing.svg import with_page_colours
+from neorlt.drawing.svg import in_page, with_page_colours
 from neorlt.reporting.figures import curves, dose_picture, dvh, schemes, tornado, trajectory
 from neorlt.reporting.picture import Picture
 
@@ -197,3 +197,11 @@ def test_studies_left_out_are_drawn_arm_by_arm():
         assert f"{sum(row['inside_90'] for row in some)} of {len(some)} inside 90 %" in svg
     assert "NETTER-2, RLT, pancreas" in svg and "netter2" not in svg
     assert f"{sum(row['kind'] == 'counts' for row in rows)} values" in draw_studies_pit(report, titles())
+
+
+def test_a_wide_figure_stands_in_a_box_that_the_keyboard_reaches():
+    """On a telephone its letters were 4 pixels high."""
+    wide = '<svg viewBox="0 0 880 310" width="880" height="310" role="img" aria-labelledby="flow-t flow-d"></svg>'
+    box = ElementTree.fromstring(in_page(wide))
+    assert box.tag == "div" and box.attrib == {"class": "wide", "role": "region", "tabindex": "0", "aria-labelledby": "flow-t"}
+    assert in_page(wide.replace("880", "440")).startswith("<svg")

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 WIDTH_PX = 880
 """Design width of a full-width figure; the page scales it down on paper and on small screens."""
 
+WIDE_PX = 600
+"""From this width on a figure is not shrunk to a telephone."""
+
 _LOCK = threading.RLock()
+_OPENING = re.compile(r'\s*<svg [^>]*?width="(?P<width>[\d.]+)"[^>]*>')
 _METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _FONT_FAMILY = re.compile(r"font-family: [^;\"]+")
 _FONT_SHORT = re.compile(r"(font: [^;\"']*?)'DejaVu Sans'[^;\"]*")
@@ -172,6 +176,17 @@ def _tidy_tag(tag: str, name: str, used: set[str]) -> str:
 def with_page_colours(svg: str) -> str:
     """Replace drawing colours by the page's CSS variables, so that a figure follows light and dark."""
     return _STYLE.sub(lambda found: _page_style(found.group(0)), svg)
+
+
+def in_page(svg: str) -> str:
+    """A figure in the colours of its page; a wide one in a box that can be moved sideways where a small screen would shrink its letters."""
+    coloured = with_page_colours(svg)
+    opening = _OPENING.match(coloured)
+    if opening is None or float(opening["width"]) < WIDE_PX:
+        return coloured
+    named = re.search(r'aria-labelledby="([^" ]+)', opening.group(0))
+    label = f' aria-labelledby="{named.group(1)}"' if named else ' aria-label="figure"'
+    return f'<div class="wide" role="region" tabindex="0"{label}>{coloured}</div>'
 
 
 def _page_style(style: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from neorlt.core.notice import NOTICE
 from neorlt.drawing.palette import as_css
-from neorlt.drawing.svg import with_page_colours
+from neorlt.drawing.svg import in_page
 from neorlt.reporting.figures.choice import sobol_bars
 from neorlt.reporting.rounding import number
 from neorlt.reporting.views.cells import block, maps, texts
@@ -16,7 +16,9 @@ from neorlt.reporting.views.front import centre_sentence
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1.5rem;max-width:60rem;background:var(--paper);color:var(--ink)}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-svg{max-width:100%;height:auto}.notice{background:var(--warn-tint);color:var(--warn);padding:.5rem .8rem}figure{margin:1.5rem 0}"""
+svg{max-width:100%;height:auto}
+@media(max-width:760px){.wide{overflow-x:auto}.wide svg{max-width:none;width:760px}}
+.notice{background:var(--warn-tint);color:var(--warn);padding:.5rem .8rem}figure{margin:1.5rem 0}"""
 
 
 def render_benefit(document: Mapping[str, Any]) -> str:
@@ -24,7 +26,7 @@ def render_benefit(document: Mapping[str, Any]) -> str:
     features = maps(document.get("features"))
     titles = {"months": "Quality-adjusted months gained against the best option without RLT",
               "resectable": "Gain in the chance of being resectable", "removed": "Share of the tumour's volume removed"}
-    figures = "".join(f"<figure>{with_page_colours(sobol_bars(features, outcome, f'sobol-{outcome}', title))}</figure>"
+    figures = "".join(f"<figure>{in_page(sobol_bars(features, outcome, f'sobol-{outcome}', title))}</figure>"
                       for outcome, title in titles.items()
                       if all(block(row.get(outcome)) for row in features))
     rows = "".join(

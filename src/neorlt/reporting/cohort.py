@@ -11,7 +11,7 @@ from typing import Any
 
 from neorlt import __version__
 from neorlt.core.notice import NOTICE
-from neorlt.drawing.svg import with_page_colours
+from neorlt.drawing.svg import in_page
 from neorlt.reporting.environment import environment
 from neorlt.reporting.figures import cohort as draw
 from neorlt.reporting.report import clean
@@ -103,7 +103,7 @@ def _svg(text: str) -> Any:
     from markupsafe import Markup
 
     # Figures escape the texts that they show (see figures.svg), so their markup may stand as it is.
-    return Markup(with_page_colours(text))
+    return Markup(in_page(text))
 
 
 def _section(identity: str, title: str) -> dict[str, Any]:

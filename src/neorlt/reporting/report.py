@@ -10,7 +10,7 @@ from typing import Any
 from neorlt.core.errors import InputError
 from neorlt.core.notice import NOTICE
 from neorlt.core.unbroken import for_weasyprint
-from neorlt.drawing.svg import with_page_colours
+from neorlt.drawing.svg import in_page
 from neorlt.reporting.drawn import Drawn, draw
 from neorlt.reporting.environment import environment
 from neorlt.reporting.figures import choice, curves, dvh, schemes, tornado, trajectory
@@ -71,7 +71,7 @@ def _content(plan: Mapping[str, Any], pictures: Sequence[Picture | Drawn], for_p
 
     def svg(text: str | None) -> Markup | None:
         # Figures escape the texts that they show (see figures.svg), so their markup may stand as it is.
-        return None if text is None else Markup(text if for_paper else with_page_colours(text))
+        return None if text is None else Markup(text if for_paper else in_page(text))
 
     patient, answer = block(plan.get("patient")), block(plan.get("answer"))
     scheme_rows = maps(plan.get("schemes"))
