@@ -56,7 +56,7 @@ def _check(document: Mapping[str, Any]) -> None:
     for name, value in document["baselines"].items():
         ahead = document["against"][name]
         error = "" if ahead["standard_error"] is None else f" ± {ahead['standard_error']:.3f}"
-        rows.append((name, f"{value:.3f}", f"{ahead['mean']:+.3f}{error}"))
+        rows.append((name, f"{value:.3f}", f"{ahead['mean']:+z.3f}{error}"))
     table(("log score a lesion", "", "this model better by (± standard error)"), rows)
     uniform = document["pit_uniform"]
     finds = ", ".join(f"{name} in {100 * chance:.0f}" for name, chance in uniform["power_at_1_pct"].items())
