@@ -328,3 +328,13 @@ def test_weights_that_are_even_keep_every_draw():
 
 def test_a_mixture_of_one_draw_scores_its_own_density():
     assert judging.mixture_score(np.array([-3.0, -9.0]), np.array([1.0, 0.0])) == pytest.approx(-3.0)
+
+
+def test_a_lesion_that_is_gone_is_as_small_by_diameter_as_by_volume(tmp_path):
+    """By volume it counted as 5 % of the volume, by diameter as 5 % of the diameter."""
+    found = []
+    for column, changes in (("change_diameter_pct", ("-100", "-50")), ("change_volume_pct", ("-100", "-87.5"))):
+        path = tmp_path / f"{column}.csv"
+        path.write_text(f"origin,dose_gy,cycles,week,{column}\n" + "".join(f"pancreas,{100 + i},4,36,{x}\n" for i, x in enumerate(changes)))
+        found.append(centre.read_table(path).log_volume)
+    assert found[0] == pytest.approx(found[1]) and found[0] == pytest.approx(3 * np.log([0.05, 0.5]))

@@ -348,6 +348,26 @@ def test_an_emulator_is_held_outside_the_cloud_of_its_training():
 def test_limits_of_the_labels_are_those_of_the_fitted_lesions():
     doses = np.concatenate([t.dose_gy for t in studies.fitted() if t.kind == "lesions"])
     assert reach.DOSE_GY == pytest.approx((doses.min(), doses.max()), abs=0.7)
+    treated = [t for t in studies.fitted() if t.treatment == "rlt" and t.cycles]
+    gaps = [t.interval_weeks for t in treated]
+    assert reach.INTERVAL_WEEKS == pytest.approx((min(gaps), max(gaps)))
+    cycles = np.concatenate([synthesis.lesion_cycles(t) for t in studies.fitted() if t.kind == "lesions"])
+    assert reach.CYCLES[0] == max(cycles.max(), *(t.cycles for t in treated))
+
+
+@pytest.mark.parametrize(("n", "interval", "label"), [
+    (1, 0.0, Label.CALIBRATED), (4, 8.0, Label.CALIBRATED), (6, 13.0, Label.CALIBRATED), (4, 6.0, Label.EXTRAPOLATED),
+    (8, 8.0, Label.EXTRAPOLATED), (4, 16.0, Label.EXTRAPOLATED), (10, 8.0, Label.ASSUMPTION), (4, 52.0, Label.ASSUMPTION),
+    (2, 1.0, Label.ASSUMPTION),
+])
+def test_a_course_that_no_study_gave_is_not_calibrated(n, interval, label):
+    """Ten cycles, and a year between two, were called calibrated."""
+    lesions = LesionArrays(volume_ml=[10.0], ki67_pct=[8.0], diameter_mm=[40.0], origin=[0])
+    found = reach.farthest(reach.reach(lesions, [120.0], ["Lu-177"], [k * interval for k in range(n)]))
+    assert found.label is label and bool(found.reasons) is (label is not Label.CALIBRATED)
+    assert found == reach.farthest(reach.reach(lesions, [120.0], ["Lu-177"], np.repeat([k * interval for k in range(n)], 2)))
+    late = reach.reach(lesions, [120.0], ["Lu-177"], [0.0, 8.0, 60.0])
+    assert late[0].reasons == ("52 weeks between cycles",)
 
 
 @pytest.mark.parametrize(("origin", "ki67", "dose", "size", "nuclide", "label"), [

@@ -299,7 +299,7 @@ def _label_of(world: World, scheme: Scheme, dose_gy: Mapping[str, float], keep: 
     if not fitted or not keep.any() or not scheme.cycles:
         return Label.ASSUMPTION
     dose = np.array([dose_gy[lesion.id] for lesion in patient.lesions])
-    found = reach(world.lesions, dose, scheme.nuclides)
+    found = reach(world.lesions, dose, scheme.nuclides, [cycle.week for cycle in scheme.cycles])
     label = farthest([found[i] for i in np.flatnonzero(keep)]).label
     unlike = any(cycle.sensitiser != "none" for cycle in scheme.cycles) or not patient_origin(patient)[1] or any(
         patient.ki67_of(lesion) is None for lesion, kept in zip(patient.lesions, keep, strict=True) if kept)

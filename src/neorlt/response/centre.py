@@ -35,6 +35,8 @@ Floats = NDArray[np.float64]
 NEEDED = ("origin", "dose_gy", "cycles", "week")
 OPTIONAL = ("ki67_pct", "activity_gbq")
 CHANGES = {"change_diameter_pct": 3.0, "change_volume_pct": 1.0}
+LEAST_DIAMETER = 0.05
+"""Share of the diameter that a lesion counts as that can no longer be seen."""
 INTERVAL_WEEK, FOLLOW_UP_WEEK, N_FOLLOW_UPS = 8.0, 13.0, 4
 HALF_LIFE_H = (85.6, 49.6)
 N_LESION_POINTS = 16
@@ -142,6 +144,7 @@ def read_table(path: Path) -> CentreTable:
         raise InputError("both changes are given", where=str(path), expected=" or ".join(CHANGES), found=", ".join(change),
                          remedy=f"keep the one that was read, and remove the other column: {change[0]} or {change[1]}")
     refuse_misspelt(names, (*NEEDED, *CHANGES, *OPTIONAL), str(path))
+    least = LEAST_DIAMETER ** (3.0 / CHANGES[change[0]])
     rows: dict[str, list[float]] = {name: [] for name in ("origin", "ki67_pct", "dose_gy", "cycles", "week", "log_volume", "line")}
     problems = []
     for row in table:
@@ -151,11 +154,11 @@ def read_table(path: Path) -> CentreTable:
             if origin is None:
                 raise InputError("origin is unknown", where=where, expected=", ".join(ORIGINS), found=repr(row.text("origin")),
                                  remedy="name the primary's organ")
-            shrunk = _value(row, change[0], where, -100.0, 1000.0)
+            left = 1 + _value(row, change[0], where, -100.0, 1000.0) / 100
             one = {"origin": float(ORIGINS.index(origin)), "ki67_pct": _value(row, "ki67_pct", where, 0.01, 100.0, ASSUMED_KI67_PCT),
                    "dose_gy": _value(row, "dose_gy", where, 0.1, 5000.0), "cycles": _whole(row, "cycles", where, 1, 12),
                    "week": _value(row, "week", where, 1.0, 520.0, float("nan")),
-                   "log_volume": CHANGES[change[0]] * float(np.log(max(1 + shrunk / 100, 0.05))), "line": float(row.line)}
+                   "log_volume": CHANGES[change[0]] * float(np.log(max(left, least))), "line": float(row.line)}
         except InputError as error:
             problems.append(str(error))
             continue
