@@ -125,3 +125,10 @@ def test_a_count_without_its_baseline_is_named(here: Path, capsys: pytest.Captur
 def test_the_package_runs_as_a_module() -> None:
     found = subprocess.run([sys.executable, "-m", "neorlt", "--version"], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout[:7]) == (0, "neorlt ")
+
+
+@pytest.mark.parametrize("words", [[], ["cohort"], ["pacs"]])
+def test_no_word_gives_the_help_and_no_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Usage: ") and "error" not in said.split("\n")[0]

@@ -139,7 +139,9 @@ def _stopped() -> int:
 def _usage_or_bug(error: Exception) -> int:
     """2 for wrong options; otherwise save what happened and return 1."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        sys.stderr.write(f"neorlt: error: {error.format_message()}\n")
+        said = error.format_message()
+        # Without any word the library gives the help as its error.
+        sys.stderr.write(f"{said}\n" if said.startswith("Usage:") else f"neorlt: error: {said}\n")
         return 2
     import tempfile
     import traceback

@@ -236,4 +236,6 @@ def _cold_organs(organs: Sequence[Region], image: Volume) -> list[Misplaced]:
     if not cold:
         return []
     names = ", ".join(repr(r.name) for r in cold)
-    return [Misplaced(f"On {_of(image)} {names} hold{'s' if len(cold) == 1 else ''} less than its mean: not in place, or mirrored.", False)]
+    names += " holds" if len(cold) == 1 else " hold"
+    return [Misplaced(f"On {_of(image)} {names} less than its mean (where it is above zero): not in place, mirrored, or really cold.",
+                      False)]
