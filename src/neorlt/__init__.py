@@ -1,3 +1,3 @@
 """neorlt: neoadjuvant radioligand therapy of pancreatic neuroendocrine tumours. Research software."""
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
