@@ -33,7 +33,8 @@ patients = st.builds(Patient, texts, st.lists(lesions, min_size=1, max_size=3, u
                      krenning=st.none() | st.integers(0, 4), platelets_e9_per_l=st.none() | st.floats(1, 900))
 cycles = st.builds(Cycle, st.floats(0, 40), st.dictionaries(st.sampled_from(["Lu-177", "Y-90"]), st.floats(0.01, 50), min_size=1),
                    st.sampled_from(["none", "captem"]), st.none() | texts, st.none() | st.floats(1, 500))
-schemes = st.builds(Scheme, texts, st.lists(cycles, max_size=4).map(lambda c: tuple(sorted(c, key=lambda x: x.week))), st.floats(2, 104),
+courses = st.lists(cycles, max_size=4, unique_by=lambda c: c.week).map(lambda c: tuple(sorted(c, key=lambda x: x.week)))
+schemes = st.builds(Scheme, texts, courses, st.floats(2, 104),
                     st.none() | st.floats(0, 90), texts, st.none() | st.floats(0.01, 0.99))
 
 
