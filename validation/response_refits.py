@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from neorlt.core import draws as core_draws
 from neorlt.core import tables
 from neorlt.response import baselines, judging, surface
 from neorlt.response.calibrate import SEED, diagnose, weigh
-from neorlt.response.fitting import Problem, one_thread
+from neorlt.response.fitting import Problem
 from neorlt.response.studies import Term, checks, fitted
 
 HERE = Path(__file__).resolve().parent
@@ -47,11 +45,7 @@ def terms_without(study: str) -> tuple[Term, ...]:
 def refit(study: str, folder: Path) -> dict[str, Any]:
     """Chains without the study, weights, and what they say of its terms."""
     problem = Problem(terms_without(study))
-    if N_SAMPLES < 50:
-        draws = problem.sample(folder / study, SEED, N_CHAINS, N_WARMUP, N_SAMPLES)
-    else:
-        with ProcessPoolExecutor(2, get_context("spawn"), one_thread) as pool:
-            draws = problem.sample(folder / study, SEED, N_CHAINS, N_WARMUP, N_SAMPLES, None, pool)
+    draws = problem.sample_here(folder / study, SEED, N_CHAINS, N_WARMUP, N_SAMPLES)
     found = diagnose(draws)
     weighed = weigh(problem.terms, draws, N_WEIGHED, SEED)
     some, uninformed, weight, k = weighed.some, weighed.uninformed, weighed.weight, weighed.pareto_k

@@ -14,9 +14,7 @@ import argparse
 import importlib
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from scipy import stats
 from neorlt.core import tables
 from neorlt.response import surface
 from neorlt.response.calibrate import SEED, diagnose
-from neorlt.response.fitting import Problem, one_thread
+from neorlt.response.fitting import Problem
 from neorlt.response.studies import Term, fitted
 from neorlt.response.synthesis import POPULATION
 
@@ -68,11 +66,7 @@ def main(folder: Path = HERE.parent / "seeds") -> int:
     parser.add_argument("--folder", type=Path, default=folder, help="Where chains are kept; a run that was stopped goes on from there.")
     given = parser.parse_args()
     problem = Problem(terms())
-    if N_SAMPLES < 50:
-        draws = problem.sample(given.folder, OTHER_SEED, N_CHAINS, N_WARMUP, N_SAMPLES)
-    else:
-        with ProcessPoolExecutor(2, get_context("spawn"), one_thread) as pool:
-            draws = problem.sample(given.folder, OTHER_SEED, N_CHAINS, N_WARMUP, N_SAMPLES, None, pool)
+    draws = problem.sample_here(given.folder, OTHER_SEED, N_CHAINS, N_WARMUP, N_SAMPLES)
     found = diagnose(draws)
     shipped = tables.read_json("response", "posterior.json")
     if ONLY:  # a trial run has fewer studies: it is set against itself

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from numpy.typing import NDArray
 from neorlt.core import draws as core_draws
 from neorlt.core.cluster import connected
 from neorlt.response import baselines, judging, surface
-from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose, one_thread
+from neorlt.response.fitting import N_CHAINS, N_SAMPLES, N_WARMUP, Problem, diagnose
 from neorlt.response.parameters import LEVEL_NAMES, MODEL_VERSION, ROOM, TUMOUR_NAMES
 from neorlt.response.studies import Term, checks, fitted
 from neorlt.response.synthesis import N_POINTS, POPULATION, UNINFORMED
@@ -105,16 +102,12 @@ def calibrate(
             pass  # before the problem is built, which takes a while
     problem = Problem(terms)
     tell = None if progress is None else lambda k, n: progress("chains", k, n)
-    workers = min(n_chains, len(os.sched_getaffinity(0)))
     if dask is not None:
         with connected(dask) as client:
             executor = client.get_executor(pure=False, retries=5)
             draws = problem.sample(folder.resolve(), seed, n_chains, n_warmup, n_samples, tell, executor)
-    elif workers < 2 or n_samples < 50:  # building the problem in another process takes longer than a few iterations here
-        draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell)
     else:
-        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
-            draws = problem.sample(folder, seed, n_chains, n_warmup, n_samples, tell, pool)
+        draws = problem.sample_here(folder, seed, n_chains, n_warmup, n_samples, tell)
     return assess(problem.terms, draws, seed, n_warmup, progress)
 
 

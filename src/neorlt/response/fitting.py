@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ from neorlt.response.studies import Term
 from neorlt.response.synthesis import POPULATION, Seen, Synthesis, constrain, studies_of
 
 N_CHAINS, N_WARMUP, N_SAMPLES, CHUNK = 4, 240, 1800, 20
+FEW_SAMPLES = 50
+"""Draws a chain below which building the problem in another process takes longer than the draws here."""
 TARGET_ACCEPT, MAX_TREE_DEPTH = 0.95, 8
 START_SPREAD = 1.5
 """Chains start at draws of the normal about the mode with its curvature, this much wider: dispersed, but not where nothing fits."""
@@ -184,6 +189,15 @@ class Problem:
                   | {"diverging": one.diverging[late], "num_steps": one.steps[late]} for one in kept]
         return {name: np.stack([chain[name] for chain in chains]) for name in chains[0]}
 
+    def sample_here(self, folder: Path, seed: int, n_chains: int = N_CHAINS, n_warmup: int = N_WARMUP, n_samples: int = N_SAMPLES,
+                    progress: Any = None) -> dict[str, NDArray[Any]]:
+        """As :meth:`sample`, on the processors of this machine: a chain a process, where that is worth building the problem in each."""
+        workers = min(n_chains, len(os.sched_getaffinity(0)))
+        if workers < 2 or n_samples < FEW_SAMPLES:
+            return self.sample(folder, seed, n_chains, n_warmup, n_samples, progress)
+        with ProcessPoolExecutor(workers, get_context("spawn"), one_thread) as pool:
+            return self.sample(folder, seed, n_chains, n_warmup, n_samples, progress, pool)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -253,8 +267,6 @@ def advance_elsewhere(plan: Plan, number: int, stop: int) -> int:
 
 def one_thread() -> None:
     """What a process does first that shares the machine with others: its arithmetic takes one thread."""
-    import os
-
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
